@@ -1,0 +1,153 @@
+"""Genotypes: which modules of each layer a path uses (Fernando et al. 2017, section 2.2)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+from deap import base
+
+Rows: TypeAlias = Sequence[Sequence[int]]
+"""L rows of N module indices, repeats allowed: what evolution sees."""
+
+Path: TypeAlias = tuple[tuple[int, ...], ...]
+"""For each layer the active modules, distinct and ascending: what the network sees."""
+
+
+class PathError(ValueError):
+    """A genotype or path names modules that its network does not have."""
+
+
+@dataclass(frozen=True)
+class PathShape:
+    """The space that paths live in: L layers of M modules, at most N of them active a layer.
+
+    Args:
+        layers: number of layers, L.
+        modules: number of modules a layer, M: one number, or one a layer where layers have grown.
+        width: number of genes a layer, N, so the most modules of a layer that a path can use.
+
+    Raises:
+        PathError: a number below 1, more genes than modules, or not one count a layer.
+    """
+
+    layers: int
+    modules: int | tuple[int, ...]
+    width: int
+
+    def __post_init__(self) -> None:
+        if self.layers < 1 or self.width < 1:
+            raise PathError(f"a path needs at least 1 layer and 1 gene a layer, got {self}")
+        if len(self.counts) != self.layers:
+            raise PathError(f"{len(self.counts)} module counts for {self.layers} layers")
+        if self.width > min(self.counts):
+            raise PathError(
+                f"a path of {self.width} modules a layer does not fit into layers of "
+                f"{min(self.counts)} modules"
+            )
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The number of modules of each layer, ``(L,)``."""
+        if isinstance(self.modules, int):
+            return (self.modules,) * self.layers
+        return self.modules
+
+    def random(self) -> list[list[int]]:
+        """Rows drawn uniformly, from the global ``random`` as DEAP's operators do."""
+        return [[random.randrange(count) for _ in range(self.width)] for count in self.counts]
+
+    def full_width(self) -> list[list[int]]:
+        """Rows of N *distinct* modules a layer, drawn uniformly: the controls' path."""
+        return [sorted(random.sample(range(count), self.width)) for count in self.counts]
+
+    def check(self, rows: Rows) -> None:
+        """Raise PathError unless ``rows`` is L rows of N indices within their layers."""
+        if len(rows) != self.layers or any(len(row) != self.width for row in rows):
+            raise PathError(f"expected {self.layers} rows of {self.width} genes, got {rows!r}")
+        for layer, (row, count) in enumerate(zip(rows, self.counts, strict=True)):
+            for gene in row:
+                if type(gene) is not int or not 0 <= gene < count:
+                    raise PathError(f"layer {layer} has modules 0 to {count - 1}, got {gene!r}")
+
+
+class PathFitness(base.Fitness):  # type: ignore[misc]  # DEAP has no annotations
+    """One objective, larger is better."""
+
+    weights: ClassVar[tuple[float, ...]] = (1.0,)
+
+
+class Genotype(list[list[int]]):
+    """A DEAP individual: L rows of N module indices, with a ``fitness``.
+
+    Rows are its elements, so DEAP's crossovers exchange whole layers of two paths.
+
+    Args:
+        rows: L rows of N integers.
+        fitness: a DEAP fitness; by default a new, invalid ``PathFitness``.
+    """
+
+    fitness: base.Fitness
+
+    def __init__(self, rows: Rows = (), fitness: base.Fitness | None = None) -> None:
+        super().__init__(list(row) for row in rows)
+        self.fitness = PathFitness() if fitness is None else fitness
+
+    def copy(self) -> Genotype:
+        """An independent copy with the same fitness; what DEAP's ``toolbox.clone`` calls."""
+        fitness = type(self.fitness)()
+        fitness.wvalues = self.fitness.wvalues
+        return Genotype(self, fitness)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Genotype:
+        return self.copy()
+
+
+def distinct(rows: Rows) -> Path:
+    """Each layer's active modules: a gene that repeats counts once (section 2.2)."""
+    return tuple(tuple(sorted(set(row))) for row in rows)
+
+
+def join(paths: Iterable[Path]) -> Path:
+    """The path that is active where any of ``paths`` is."""
+    return tuple(
+        tuple(sorted(set().union(*layers))) for layers in zip(*(paths or [()]), strict=True)
+    )
+
+
+def overlap(a: Path, b: Path) -> int:
+    """Number of modules that two paths share."""
+    return sum(len(set(x) & set(y)) for x, y in zip(a, b, strict=True))
+
+
+def n_modules(path: Path) -> int:
+    """Number of active modules of a path."""
+    return sum(map(len, path))
+
+
+def mutate_step(
+    genotype: Genotype, counts: Sequence[int], rate: float, reach: int, wrap: bool = False
+) -> tuple[Genotype]:
+    """Add an integer from [-reach, reach] to each gene with probability ``rate``, in place.
+
+    The paper's mutation (section 2.2): rate 1 / (N * L), reach 2 inclusive on both ends, so that
+    a gene that is drawn stays as it is one time in five. Draws from the global ``random``.
+
+    Args:
+        genotype: L rows of N genes.
+        counts: number of modules of each layer, ``(L,)``.
+        rate: chance that a gene is drawn.
+        reach: the largest change.
+        wrap: take the sum modulo the layer's modules; else clamp it, as the author's code does.
+
+    Returns:
+        ``(genotype,)``, as DEAP's operators do.
+    """
+    for row, count in zip(genotype, counts, strict=True):
+        for i, gene in enumerate(row):
+            if random.random() < rate:
+                moved = gene + random.randint(-reach, reach)
+                row[i] = moved % count if wrap else min(max(moved, 0), count - 1)
+    return (genotype,)

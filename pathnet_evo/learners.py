@@ -1,0 +1,149 @@
+"""Learner contracts: who trains a path, and how evolution hears of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from pathnet_evo.genotype import Rows
+from pathnet_evo.network import PathNetwork
+from pathnet_evo.pool import ModulePool
+from pathnet_evo.stack import Stack
+from pathnet_evo.streams import Streams
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A genotype that a strategy wants evaluated.
+
+    Args:
+        id: unique within a stage, ascending.
+        place: its index in the population.
+        genotype: L rows of N integers, as tuples.
+        parent: the candidate id whose mutated copy this is; None for a random genotype.
+        batches: equal keys mean equal minibatches.
+    """
+
+    id: int
+    place: int
+    genotype: Rows
+    parent: int | None
+    batches: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What became of a candidate.
+
+    Args:
+        candidate: the one that was submitted.
+        fitness: finite, larger is better; None where the evaluation failed.
+        cause: why it failed; None where it did not.
+        examples: training examples or frames that it used.
+        seconds: wall-clock time; kept apart from what must repeat.
+        metrics: further numbers to show, such as the loss.
+    """
+
+    candidate: Candidate
+    fitness: float | None
+    cause: str | None = None
+    examples: int = 0
+    seconds: float = 0.0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no fitness: such an evaluation never reaches DEAP."""
+        return self.fitness is None
+
+    @property
+    def state(self) -> str:
+        """``OK`` or ``FAILED``."""
+        return "FAILED" if self.failed else "OK"
+
+
+class Evaluator(ABC):
+    """Trains candidates on a pool; how many at once is its own business."""
+
+    @property
+    @abstractmethod
+    def free(self) -> int:
+        """How many candidates may be submitted now."""
+
+    @abstractmethod
+    def submit(self, candidate: Candidate) -> None:
+        """Take a candidate on."""
+
+    @abstractmethod
+    def advance(self) -> list[Evaluation]:
+        """Work for a while; return the evaluations that are over, perhaps none."""
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Give up all that was submitted and is not over; the pool is as if it never was."""
+
+    def state(self) -> dict[str, Any]:
+        """Plain data to go on from, apart from the pool; nothing where nothing is in flight."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``."""
+
+    def close(self) -> None:
+        """Give back what is held; may be called twice."""
+
+
+@dataclass(frozen=True)
+class LearningContext:
+    """What a learner works on during one stage.
+
+    Args:
+        pool: the shared modules.
+        readout: the task's readout.
+        task: what to learn; of the contract that the learner takes.
+        device: where to compute.
+        streams: the stage's random streams.
+        always_active: whether frozen modules are in every path.
+    """
+
+    pool: ModulePool
+    readout: Stack
+    task: Any
+    device: torch.device
+    streams: Streams
+    always_active: bool
+
+
+class Learner(BaseModel, ABC):
+    """A learner plugin: its fields are its configuration (``[learner]``).
+
+    Attributes:
+        takes: the task contract it can learn.
+        always_active: whether frozen modules are in every path unless the configuration says.
+        unit: what its evaluations count, for reports: ``examples`` or ``frames``.
+        fitness_name: what its fitness is, for reports.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    takes: ClassVar[type]
+    always_active: ClassVar[bool] = False
+    unit: ClassVar[str] = "examples"
+    fitness_name: ClassVar[str] = "fitness"
+
+    @abstractmethod
+    def outputs(self, task: Any) -> int:
+        """How many outputs the task's readout has."""
+
+    @abstractmethod
+    def evaluator(self, context: LearningContext) -> Evaluator:
+        """Something that trains candidates on the context's pool."""
+
+    @abstractmethod
+    def score(self, network: PathNetwork, task: Any, streams: Streams) -> dict[str, float]:
+        """Held-out scores of a network, by name, the chief one first; changes nothing."""

@@ -1,0 +1,158 @@
+"""Module kinds: what the modules of a layer are, written for many modules at once."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import TypeAlias
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional as F
+
+Shape: TypeAlias = tuple[int, ...]
+"""The shape of one example or one module's parameter, without batch or module dimension."""
+
+
+class ShapeError(ValueError):
+    """Inputs that a layer's modules cannot take."""
+
+
+class ModuleKind(BaseModel, ABC):
+    """One kind of module; its fields are its configuration (``[[pool.layers]]``).
+
+    A layer holds M modules of a kind, each parameter as one tensor with the module index first.
+    A kind never loops over modules: ``forward`` computes n of them on the same input in one go.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @abstractmethod
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of a module's output for one example.
+
+        Raises:
+            ShapeError: modules of this kind cannot take ``input_shape``.
+        """
+
+    @abstractmethod
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """The shape of every parameter of one module, by name."""
+
+    @abstractmethod
+    def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
+        """Draw new values in place.
+
+        Args:
+            parameters: by name ``(k, *parameter_shape)`` float32 on the CPU, k modules.
+            generator: the only source of randomness.
+        """
+
+    @abstractmethod
+    def forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+        """Apply n modules to the same inputs.
+
+        Args:
+            x: ``(batch, *input_shape)`` float32.
+            parameters: by name ``(n, *parameter_shape)``.
+
+        Returns:
+            ``(batch, n, *output_shape)``, activation applied.
+        """
+
+
+class Linear(ModuleKind):
+    """A linear layer with a ReLU; inputs of any shape are flattened."""
+
+    units: int = Field(20, ge=1)
+    """Number of outputs of a module."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """``(units,)``."""
+        return (self.units,)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Weight ``(units, inputs)`` and bias ``(units,)``."""
+        return {"weight": (self.units, math.prod(input_shape)), "bias": (self.units,)}
+
+    def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
+        """torch's default: uniform within 1 / sqrt(inputs)."""
+        draw_uniform(parameters, generator)
+
+    def forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+        """All n modules as one matrix product; ``(batch, n, units)``."""
+        weight, bias = parameters["weight"], parameters["bias"]
+        n, units = bias.shape
+        out = F.linear(x.flatten(1), weight.reshape(n * units, -1), bias.reshape(-1))
+        return F.relu(out).view(-1, n, units)
+
+
+class Conv2d(ModuleKind):
+    """A two-dimensional convolution with a ReLU, as in the paper's Atari network."""
+
+    channels: int = Field(8, ge=1)
+    """Number of features of a module."""
+    kernel: int = Field(3, ge=1)
+    """Height and width of the kernel, in pixels."""
+    stride: int = Field(1, ge=1)
+    """Step between applications of the kernel, in pixels."""
+    padding: int = Field(0, ge=0)
+    """Zeros added on each side, in pixels."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """``(channels, height, width)`` after the convolution."""
+        if len(input_shape) != 3:
+            raise ShapeError(f"conv2d takes (channels, height, width), got {input_shape}")
+        sides = [(side + 2 * self.padding - self.kernel) // self.stride + 1 for side in input_shape[1:]]
+        if min(sides) < 1:
+            raise ShapeError(f"a kernel of {self.kernel} does not fit into {input_shape}")
+        return (self.channels, *sides)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Weight ``(channels, input channels, kernel, kernel)`` and bias ``(channels,)``."""
+        weight = (self.channels, input_shape[0], self.kernel, self.kernel)
+        return {"weight": weight, "bias": (self.channels,)}
+
+    def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
+        """torch's default: uniform within 1 / sqrt(input channels * kernel area)."""
+        draw_uniform(parameters, generator)
+
+    def forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+        """All n modules as one convolution; ``(batch, n, channels, height, width)``."""
+        weight, bias = parameters["weight"], parameters["bias"]
+        n, channels = bias.shape
+        out = F.conv2d(x, weight.flatten(0, 1), bias.reshape(-1), self.stride, self.padding)
+        return F.relu(out).unflatten(1, (n, channels))
+
+
+class Affine(ModuleKind):
+    """A linear map without an activation: a task's readout."""
+
+    outputs: int = Field(ge=1)
+    """Number of outputs, such as classes."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """``(outputs,)``."""
+        return (self.outputs,)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Weight ``(outputs, features)`` and bias ``(outputs,)``."""
+        return {"weight": (self.outputs, math.prod(input_shape)), "bias": (self.outputs,)}
+
+    def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
+        """torch's default: uniform within 1 / sqrt(features)."""
+        draw_uniform(parameters, generator)
+
+    def forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+        """``(batch, n, outputs)``."""
+        weight, bias = parameters["weight"], parameters["bias"]
+        out = F.linear(x.flatten(1), weight.flatten(0, 1), bias.reshape(-1))
+        return out.view(-1, *bias.shape)
+
+
+def draw_uniform(parameters: dict[str, Tensor], generator: torch.Generator) -> None:
+    """Fill ``weight`` and ``bias`` uniformly within 1 / sqrt(inputs of one unit), in place."""
+    bound = 1 / math.sqrt(parameters["weight"][0, 0].numel())
+    for values in (parameters["weight"], parameters["bias"]):
+        values.uniform_(-bound, bound, generator=generator)

@@ -1,0 +1,217 @@
+"""The modules of one layer: one tensor a parameter, leased and committed by module index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from pathnet_evo.genotype import PathError
+from pathnet_evo.modules import ModuleKind, Shape
+
+INITIALISED_AT_ONCE = 256
+"""Modules drawn in one go, so that initialising a large layer needs little extra memory."""
+
+
+class Stack:
+    """M modules of one kind that read the same input.
+
+    Args:
+        kind: what a module is.
+        input_shape: shape of one example.
+        modules: number of modules, M.
+        device: where the parameters live.
+
+    Attributes:
+        parameters: by name ``(M, *parameter_shape)`` float32.
+        frozen: ``(M,)`` bool; frozen modules never change again.
+        versions: ``(M,)`` int64, counts the commits to each module.
+        incarnations: ``(M,)`` int64, counts how often a module became another one (frozen,
+            re-initialised, overwritten by a duplicate): older commits to it are refused.
+    """
+
+    def __init__(
+        self, kind: ModuleKind, input_shape: Shape, modules: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self.kind = kind
+        self.input_shape = input_shape
+        self.output_shape = kind.output_shape(input_shape)
+        self.device = torch.device(device)
+        self.parameters = {
+            name: torch.zeros(modules, *shape, device=device)
+            for name, shape in kind.parameter_shapes(input_shape).items()
+        }
+        self.frozen = torch.zeros(modules, dtype=torch.bool)
+        self.versions = torch.zeros(modules, dtype=torch.int64)
+        self.incarnations = torch.zeros(modules, dtype=torch.int64)
+
+    def __len__(self) -> int:
+        return len(self.versions)
+
+    def index(self, modules: Sequence[int]) -> Tensor:
+        """Module indices as an index tensor on the stack's device.
+
+        Raises:
+            PathError: an index is outside ``[0, M)``.
+        """
+        if len(modules) and not 0 <= min(modules) <= max(modules) < len(self):
+            raise PathError(f"modules {list(modules)} are not all within 0 to {len(self) - 1}")
+        return torch.tensor(modules, dtype=torch.int64, device=self.device)
+
+    def gather(self, modules: Sequence[int]) -> dict[str, Tensor]:
+        """Copies of some modules' parameters, by name ``(len(modules), *parameter_shape)``."""
+        index = self.index(modules)
+        return {name: values.index_select(0, index) for name, values in self.parameters.items()}
+
+    def frozen_modules(self) -> tuple[int, ...]:
+        """The indices of frozen modules, ascending."""
+        return tuple(self.frozen.nonzero().flatten().tolist())
+
+    def lease(self, modules: Sequence[int]) -> LeasedStack:
+        """Take copies of some modules to train; frozen ones come read-only."""
+        self.index(modules)
+        trainable = tuple(m for m in modules if not self.frozen[m])
+        frozen = tuple(m for m in modules if self.frozen[m])
+        return LeasedStack(
+            kind=self.kind,
+            trainable=trainable,
+            frozen=frozen,
+            leased=self.gather(trainable),
+            frozen_parameters=self.gather(frozen),
+            versions=self.versions[list(trainable)],
+            incarnations=self.incarnations[list(trainable)],
+        )
+
+    @torch.no_grad()
+    def commit(self, lease: LeasedStack) -> tuple[int, ...]:
+        """Write trained modules back.
+
+        A module that nobody committed since the lease is replaced, exactly. Where somebody did,
+        trained minus leased is added, so that neither update is lost. A module that became another
+        one since the lease (see ``incarnations``) is left alone.
+
+        Returns:
+            The modules that were refused, ascending.
+        """
+        modules = torch.tensor(lease.trainable, dtype=torch.int64)
+        alive = self.incarnations[modules] == lease.incarnations
+        alone = self.versions[modules] == lease.versions
+        for name, trained in lease.parameters.items():
+            ours, values = self.parameters[name], trained.detach()
+            if bool((alive & alone).all()):
+                ours.index_copy_(0, modules.to(self.device), values)
+                continue
+            for put, chosen in (("replace", alive & alone), ("add", alive & ~alone)):
+                rows = chosen.nonzero().flatten().to(self.device)
+                if put == "replace":
+                    ours.index_copy_(0, modules[chosen].to(self.device), values[rows])
+                else:
+                    change = values[rows] - lease.leased[name][rows]
+                    ours.index_add_(0, modules[chosen].to(self.device), change)
+        self.versions[modules[alive]] += 1
+        return tuple(modules[~alive].tolist())
+
+    def freeze(self, modules: Sequence[int]) -> None:
+        """Let some modules never change again."""
+        index = self.index(modules).cpu()
+        self.incarnations[index[~self.frozen[index]]] += 1
+        self.frozen[index] = True
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator, keep: Tensor | None = None) -> None:
+        """Draw every module anew but those kept; each gets the values it would get without them.
+
+        Args:
+            generator: a CPU generator; the draw depends on it, the kind and M alone.
+            keep: ``(M,)`` bool, modules to leave as they are.
+        """
+        keep = torch.zeros(len(self), dtype=torch.bool) if keep is None else keep
+        for start in range(0, len(self), INITIALISED_AT_ONCE):
+            chunk = slice(start, min(start + INITIALISED_AT_ONCE, len(self)))
+            self._draw(chunk, generator, keep[chunk])
+        self.incarnations[~keep] += 1
+        self.versions[~keep] = 0
+
+    def _draw(self, chunk: slice, generator: torch.Generator, keep: Tensor) -> None:
+        new = {
+            name: torch.zeros(values[chunk].shape, dtype=values.dtype)
+            for name, values in self.parameters.items()
+        }
+        self.kind.initialise(new, generator)
+        for name, values in self.parameters.items():
+            rows = (~keep).nonzero().flatten()
+            values[chunk].index_copy_(0, rows.to(self.device), new[name][rows].to(self.device))
+
+    @torch.no_grad()
+    def duplicate(self, source: int, target: int) -> None:
+        """Copy one module's weights onto another that is not frozen.
+
+        Raises:
+            PathError: the target is frozen, or an index is outside the layer.
+        """
+        self.index((source, target))
+        if self.frozen[target]:
+            raise PathError(f"module {target} is frozen: nothing can be copied onto it")
+        for values in self.parameters.values():
+            values[target] = values[source]
+        self.incarnations[target] += 1
+        self.versions[target] = 0
+
+    @torch.no_grad()
+    def grow(self, modules: int, generator: torch.Generator) -> None:
+        """Append newly initialised modules; the present ones keep their indices."""
+        new = Stack(self.kind, self.input_shape, modules, self.device)
+        new.initialise(generator)
+        for name, values in self.parameters.items():
+            self.parameters[name] = torch.cat([values, new.parameters[name]])
+        self.frozen = torch.cat([self.frozen, new.frozen])
+        self.versions = torch.cat([self.versions, new.versions])
+        self.incarnations = torch.cat([self.incarnations, new.incarnations])
+
+
+@dataclass
+class LeasedStack:
+    """Some modules of a stack, taken out to be trained.
+
+    Attributes:
+        trainable: module indices, in the order of ``leased`` and ``parameters``.
+        frozen: module indices, in the order of ``frozen_parameters``.
+        leased: by name ``(len(trainable), *shape)``, as they were when leased.
+        frozen_parameters: by name ``(len(frozen), *shape)``, read-only.
+        versions: ``(len(trainable),)`` as leased.
+        incarnations: ``(len(trainable),)`` as leased.
+    """
+
+    kind: ModuleKind
+    trainable: tuple[int, ...]
+    frozen: tuple[int, ...]
+    leased: dict[str, Tensor]
+    frozen_parameters: dict[str, Tensor]
+    versions: Tensor
+    incarnations: Tensor
+    _parameters: dict[str, Tensor] | None = field(default=None, repr=False)
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """The parameters to train, by name ``(len(trainable), *shape)``; leaves for autograd."""
+        if self._parameters is None:
+            self._parameters = {
+                name: values.clone().requires_grad_() for name, values in self.leased.items()
+            }
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, values: dict[str, Tensor]) -> None:
+        self._parameters = values
+
+    def forward(self, x: Tensor, mean: bool = False) -> Tensor:
+        """Sum (or average) the outputs of the leased modules; ``(batch, *output_shape)``."""
+        parts = []
+        if self.trainable:
+            parts.append(self.kind.forward(x, self.parameters).sum(1))
+        if self.frozen:
+            parts.append(self.kind.forward(x, self.frozen_parameters).sum(1))
+        out = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        return out / (len(self.trainable) + len(self.frozen)) if mean else out
