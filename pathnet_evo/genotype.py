@@ -60,8 +60,8 @@ class PathShape:
         return [[random.randrange(count) for _ in range(self.width)] for count in self.counts]
 
     def full_width(self) -> list[list[int]]:
-        """Rows of N *distinct* modules a layer, drawn uniformly: the controls' path."""
-        return [sorted(random.sample(range(count), self.width)) for count in self.counts]
+        """Rows of N *distinct* modules a layer, the first N: the controls' path."""
+        return [list(range(self.width)) for _ in self.counts]
 
     def check(self, rows: Rows) -> None:
         """Raise PathError unless ``rows`` is L rows of N indices within their layers."""

@@ -1,0 +1,21 @@
+"""The framework's own strategies and module kinds, registered like anyone's."""
+
+from __future__ import annotations
+
+from pathnet_evo.hookspecs import Register, hookimpl
+
+
+@hookimpl
+def register_strategies(register: Register) -> None:
+    """The strategies of ``pathnet_evo.strategies``."""
+    home = "pathnet_evo.strategies"
+    register("binary-tournament", f"{home}.binary_tournament:BinaryTournament")
+    register("fixed-path", f"{home}.fixed_path:FixedPath")
+    register("random-search", f"{home}.random_search:RandomSearch")
+
+
+@hookimpl
+def register_modules(register: Register) -> None:
+    """The module kinds of ``pathnet_evo.modules``."""
+    register("conv2d", "pathnet_evo.modules:Conv2d")
+    register("linear", "pathnet_evo.modules:Linear")

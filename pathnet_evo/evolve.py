@@ -1,0 +1,46 @@
+"""The loop of evolution, for every strategy and every learner, and what stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pathnet_evo.learners import Evaluation, Evaluator
+from pathnet_evo.strategies.base import Strategy
+
+
+class StageFailed(RuntimeError):
+    """So many evaluations failed in a row that nothing can be learned."""
+
+
+def evolve(
+    strategy: Strategy,
+    evaluator: Evaluator,
+    stop: Callable[[], bool],
+    heard: Callable[[Evaluation], None] = lambda evaluation: None,
+) -> None:
+    """Let a strategy and an evaluator work until told to stop.
+
+    Args:
+        strategy: gives candidates, takes evaluations.
+        evaluator: trains candidates.
+        stop: asked before each round.
+        heard: called with every evaluation after the strategy was told.
+
+    Raises:
+        StageFailed: as many evaluations failed in a row as the population has places.
+    """
+    failures = 0
+    try:
+        while not stop():
+            for candidate in strategy.ask(evaluator.free):
+                evaluator.submit(candidate)
+            for evaluation in evaluator.advance():
+                strategy.tell(evaluation)
+                heard(evaluation)
+                failures = failures + 1 if evaluation.failed else 0
+                if failures >= len(strategy.members):
+                    raise StageFailed(
+                        f"{failures} evaluations failed in a row, the last with: {evaluation.cause}"
+                    )
+    finally:
+        evaluator.cancel()

@@ -1,0 +1,1 @@
+"""Evolutionary strategies, one a file; ``base`` holds the contract."""

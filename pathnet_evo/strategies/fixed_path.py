@@ -1,0 +1,31 @@
+"""Fixed path: no evolution, the same path of maximum size each time; for the controls."""
+
+from __future__ import annotations
+
+from pathnet_evo.genotype import Genotype
+from pathnet_evo.learners import Candidate
+from pathnet_evo.strategies.base import Strategy
+
+
+class FixedPath(Strategy):
+    """The same full-width genotype, the first N modules of each layer, at every place.
+
+    It is the same path in every stage, so that fine-tuning goes on with the weights it trained.
+    A generation is two evaluations, so that it sees as many examples as a binary tournament.
+    """
+
+    @property
+    def generation_size(self) -> int:
+        """Two evaluations, as for a binary tournament."""
+        return 2
+
+    def ask(self, n: int) -> list[Candidate]:
+        """The places that are not in flight, in turn."""
+        return [self._issue(place) for place in self._idle_in_turn(n)]
+
+    def _first_population(self) -> list[Genotype]:
+        return [Genotype(self.shape.full_width()) for _ in range(self.settings.population)]
+
+    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
+        if fitness is not None:
+            self._record(candidate, fitness)

@@ -1,0 +1,51 @@
+"""Random search: fresh random paths, no selection; the line that evolution must beat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pathnet_evo.genotype import Genotype
+from pathnet_evo.learners import Candidate
+from pathnet_evo.strategies.base import Member, Strategy, member_from, member_state
+
+
+class RandomSearch(Strategy):
+    """Every evaluation is of a fresh random path; the best ever seen is the one to freeze.
+
+    A place of the population takes a new genotype each time that it was evaluated.
+    A generation is two evaluations, as for the tournament that it is held against.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._best: Member | None = None
+
+    @property
+    def generation_size(self) -> int:
+        """Two evaluations, as for a binary tournament."""
+        return 2
+
+    def ask(self, n: int) -> list[Candidate]:
+        """The places that are not in flight, in turn."""
+        return [self._issue(place) for place in self._idle_in_turn(n)]
+
+    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
+        if fitness is not None:
+            self._record(candidate, fitness)
+            member = self.members[candidate.place]
+            if self._best is None or member.genotype.fitness > self._best.genotype.fitness:
+                self._best = Member(member.genotype.copy(), None, candidate.id)
+        self._redraw(candidate.place)
+
+    def best(self) -> Genotype | None:
+        """The fittest path of all evaluations, each measured when it was evaluated."""
+        return None if self._best is None else self._best.genotype.copy()
+
+    def state(self) -> dict[str, Any]:
+        """As every strategy's, and the best path."""
+        return {**super().state(), "best": member_state(self._best) if self._best else None}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``."""
+        super().restore(state)
+        self._best = member_from(state["best"]) if state["best"] else None

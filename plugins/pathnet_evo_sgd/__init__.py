@@ -1,0 +1,11 @@
+"""Supervised learning by stochastic gradient descent, as a plugin of pathnet-evo."""
+
+from __future__ import annotations
+
+from pathnet_evo.hookspecs import Register, hookimpl
+
+
+@hookimpl
+def register_learners(register: Register) -> None:
+    """The learner ``sgd``."""
+    register("sgd", "pathnet_evo_sgd.learner:SGD")
