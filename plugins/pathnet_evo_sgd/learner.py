@@ -1,0 +1,204 @@
+"""The SGD learner: T minibatches an evaluation (Fernando et al. 2017, section 3.1)."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor
+from torch.nn import functional as F
+
+from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
+from pathnet_evo.network import PathNetwork
+from pathnet_evo.pool import Lease
+from pathnet_evo.streams import Streams
+from pathnet_evo.tasks import SupervisedTask
+from pathnet_evo_sgd import linear_step
+from pathnet_evo_sgd.batches import Batches
+
+SCORED_AT_ONCE = 1024
+"""Examples in one forward pass when a network is scored."""
+
+
+class SGD(Learner):
+    """Stochastic gradient descent on the cross-entropy; fitness is accuracy."""
+
+    takes: ClassVar[type] = SupervisedTask
+    fitness_name: ClassVar[str] = "accuracy"
+
+    minibatches: int = Field(50, ge=1)
+    """Minibatches an evaluation, T."""
+    batch: int = Field(16, ge=1)
+    """Examples in a minibatch."""
+    learning_rate: float = Field(0.05, gt=0, allow_inf_nan=False)
+    """Step size."""
+    optimizer: str = "SGD"
+    """Name of a class of ``torch.optim``; its state is fresh each evaluation."""
+    momentum: float = Field(0, ge=0, lt=1)
+    """Passed to the optimizer where not 0."""
+    weight_decay: float = Field(0, ge=0, allow_inf_nan=False)
+    """Passed to the optimizer where not 0; never touches frozen modules."""
+    options: dict[str, bool | int | float | tuple[float, float]] = {}
+    """Further arguments of the optimizer, such as ``betas`` or ``nesterov``."""
+    held_out: float = Field(0, ge=0, lt=1)
+    """Share of the training examples that are not trained on; fitness is the accuracy on them
+    after the evaluation. 0: fitness is the accuracy on the minibatches while they train."""
+    places: Literal[1, 2] = 1
+    """With 2, both contestants of a tournament are leased before either trains."""
+
+    @field_validator("optimizer")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        known = sorted(
+            n
+            for n, o in vars(torch.optim).items()
+            if isinstance(o, type)
+            and issubclass(o, torch.optim.Optimizer)
+            and n not in ("Optimizer", "LBFGS", "SparseAdam")
+        )
+        if name not in known:
+            raise ValueError(f"not an optimizer that can be used here (have: {', '.join(known)})")
+        return name
+
+    def outputs(self, task: SupervisedTask) -> int:
+        """One logit a class."""
+        return task.n_classes
+
+    def evaluator(self, context: LearningContext) -> SGDEvaluator:
+        """An evaluator that trains one path at a time, to the end, in one ``advance``."""
+        self.make_optimizer([torch.zeros(1, requires_grad=True)])
+        return SGDEvaluator(self, context)
+
+    def score(self, network: PathNetwork, task: SupervisedTask, streams: Streams) -> dict[str, float]:
+        """Accuracy on the task's test examples."""
+        return {"test_accuracy": accuracy(network, task.test_inputs, task.test_labels)}
+
+    def make_optimizer(self, parameters: list[Tensor]) -> torch.optim.Optimizer:
+        """The configured optimizer.
+
+        Raises:
+            ValueError: it does not take the configured options.
+        """
+        options: dict[str, Any] = {"lr": self.learning_rate, **self.options}
+        for name in ("momentum", "weight_decay"):
+            if getattr(self, name):
+                options[name] = getattr(self, name)
+        try:
+            made = getattr(torch.optim, self.optimizer)(parameters, **options)
+        except TypeError as error:
+            raise ValueError(f"torch.optim.{self.optimizer}: {error}") from None
+        assert isinstance(made, torch.optim.Optimizer)
+        return made
+
+    @property
+    def plain(self) -> bool:
+        """Whether this is SGD without momentum or decay, which ``linear_step`` does by hand."""
+        return self.optimizer == "SGD" and not (self.momentum or self.weight_decay or self.options)
+
+
+class SGDEvaluator(Evaluator):
+    """Trains leased paths, one an ``advance``."""
+
+    def __init__(self, learner: SGD, context: LearningContext) -> None:
+        self.learner = learner
+        self.context = context
+        task: SupervisedTask = context.task
+        self.task = task
+        order = torch.randperm(len(task.inputs), generator=context.streams.torch("held-out"))
+        n_held = round(learner.held_out * len(order))
+        if n_held >= len(order) or (learner.held_out and not n_held):
+            raise ValueError(f"held_out = {learner.held_out} of {len(order)} examples leaves none")
+        self.held = order[:n_held].to(context.device)
+        rest = order[n_held:].sort().values.to(context.device)
+        self.batches = Batches(rest, learner.minibatches * learner.batch, context.streams)
+        self.flat_inputs = task.inputs.flatten(1)
+        self.shift = linear_step.flat(task.shift, task.input_shape, 0.0, task.inputs)
+        self.scale = linear_step.flat(task.scale, task.input_shape, 1.0, task.inputs)
+        self.queue: deque[tuple[Candidate, Lease]] = deque()
+
+    @property
+    def free(self) -> int:
+        """Places that hold no candidate."""
+        return self.learner.places - len(self.queue)
+
+    def submit(self, candidate: Candidate) -> None:
+        """Lease the candidate's path: with two places both start from the same weights."""
+        pool = self.context.pool
+        path = pool.active(candidate.genotype, self.context.always_active)
+        self.queue.append((candidate, pool.lease(path, self.context.readout)))
+
+    def advance(self) -> list[Evaluation]:
+        """Train the path that has waited longest, to the end."""
+        if not self.queue:
+            return []
+        candidate, lease = self.queue.popleft()
+        start = time.perf_counter()
+        index = self.batches(candidate.batches)
+        labels = self.task.labels[index].view(-1, self.learner.batch)
+        fitness, loss = self._train(lease, index, labels)
+        cause = None
+        if not (torch.isfinite(torch.tensor(loss)) and lease.finite()):
+            cause = f"the loss or a weight is not finite (learning rate {self.learner.learning_rate})"
+        elif self.learner.held_out:
+            fitness = self._held_out(lease)
+        if cause is None:
+            self.context.pool.commit(lease)
+        return [
+            Evaluation(
+                candidate,
+                fitness if cause is None else None,
+                cause,
+                examples=labels.numel(),
+                seconds=time.perf_counter() - start,
+                metrics={} if cause else {"loss": loss},
+            )
+        ]
+
+    def cancel(self) -> None:
+        """Drop what was leased."""
+        self.queue.clear()
+
+    def _train(self, lease: Lease, index: Tensor, labels: Tensor) -> tuple[float, float]:
+        """Train a lease; return the accuracy and mean loss of its minibatches as they came."""
+        if self.learner.plain and linear_step.applies(lease):
+            inputs = self.flat_inputs[index].view(*labels.shape, -1)
+            probabilities = linear_step.train(
+                lease, inputs, labels, self.shift, self.scale, self.learner.learning_rate
+            )
+            logs = probabilities.log()
+        else:
+            logs = self._train_by_autograd(lease, index, labels)
+        right = int((logs.argmax(-1) == labels).sum()) / labels.numel()
+        loss = F.nll_loss(logs.flatten(0, 1).clamp_min(-100.0), labels.flatten())
+        return right, float(loss)
+
+    def _train_by_autograd(self, lease: Lease, index: Tensor, labels: Tensor) -> Tensor:
+        optimizer = self.learner.make_optimizer(lease.parameters())
+        logs = []
+        for rows, y in zip(index.view_as(labels), labels, strict=True):
+            log = F.log_softmax(lease.forward(self.task.prepare(self.task.inputs[rows])), 1)
+            optimizer.zero_grad()
+            F.nll_loss(log, y).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            logs.append(log.detach())
+        return torch.stack(logs)
+
+    @torch.no_grad()
+    def _held_out(self, lease: Lease) -> float:
+        right = 0
+        for rows in self.held.split(SCORED_AT_ONCE):
+            logits = lease.forward(self.task.prepare(self.task.inputs[rows]))
+            right += int((logits.argmax(1) == self.task.labels[rows]).sum())
+        return right / len(self.held)
+
+
+@torch.inference_mode()
+def accuracy(network: PathNetwork, inputs: Tensor, labels: Tensor) -> float:
+    """Share of examples whose largest logit is that of their label."""
+    right = 0
+    for x, y in zip(inputs.split(SCORED_AT_ONCE), labels.split(SCORED_AT_ONCE), strict=True):
+        right += int((network(x).argmax(1) == y).sum())
+    return right / len(labels)
