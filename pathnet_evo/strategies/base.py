@@ -36,6 +36,11 @@ class StrategySettings(BaseModel):
     same_batches: bool = False
     """Show equal minibatches to all candidates of a generation."""
 
+    @property
+    def generation_size(self) -> int:
+        """Evaluations in a generation: P, but two for a tournament of two and the controls."""
+        return self.population
+
 
 @dataclass(frozen=True)
 class Replacement:
@@ -125,8 +130,8 @@ class Strategy(ABC):
 
     @property
     def generation_size(self) -> int:
-        """Evaluations in a generation: P, but two for a tournament of two."""
-        return self.settings.population
+        """Evaluations in a generation, as the settings say."""
+        return self.settings.generation_size
 
     # What every strategy shares ------------------------------------------------------------
 

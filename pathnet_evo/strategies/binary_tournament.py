@@ -18,6 +18,11 @@ class BinaryTournamentSettings(StrategySettings):
     population: int = Field(64, ge=2)
     """Number of genotypes, P."""
 
+    @property
+    def generation_size(self) -> int:
+        """Two evaluations: one tournament."""
+        return 2
+
 
 @dataclass
 class Tournament:
@@ -48,11 +53,6 @@ class BinaryTournament(Strategy):
         super().__init__(*args, **options)
         self.toolbox.register("select", tools.selBest, k=1)
         self.tournaments: list[Tournament] = []
-
-    @property
-    def generation_size(self) -> int:
-        """Two evaluations: one tournament."""
-        return 2
 
     def ask(self, n: int) -> list[Candidate]:
         """The contestants of open tournaments, then those of new ones."""

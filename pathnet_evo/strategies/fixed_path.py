@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pathnet_evo.genotype import Genotype
 from pathnet_evo.learners import Candidate
-from pathnet_evo.strategies.base import Strategy
+from pathnet_evo.strategies.base import Strategy, StrategySettings
+
+
+class FixedPathSettings(StrategySettings):
+    """Options of ``fixed-path``."""
+
+    @property
+    def generation_size(self) -> int:
+        """Two evaluations, as for a binary tournament."""
+        return 2
 
 
 class FixedPath(Strategy):
@@ -14,10 +25,7 @@ class FixedPath(Strategy):
     A generation is two evaluations, so that it sees as many examples as a binary tournament.
     """
 
-    @property
-    def generation_size(self) -> int:
-        """Two evaluations, as for a binary tournament."""
-        return 2
+    Settings: ClassVar[type[StrategySettings]] = FixedPathSettings
 
     def ask(self, n: int) -> list[Candidate]:
         """The places that are not in flight, in turn."""

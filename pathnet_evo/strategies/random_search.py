@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pathnet_evo.genotype import Genotype
 from pathnet_evo.learners import Candidate
-from pathnet_evo.strategies.base import Member, Strategy, member_from, member_state
+from pathnet_evo.strategies.base import Member, Strategy, StrategySettings, member_from, member_state
+
+
+class RandomSearchSettings(StrategySettings):
+    """Options of ``random-search``."""
+
+    @property
+    def generation_size(self) -> int:
+        """Two evaluations, as for a binary tournament."""
+        return 2
 
 
 class RandomSearch(Strategy):
@@ -16,14 +25,11 @@ class RandomSearch(Strategy):
     A generation is two evaluations, as for the tournament that it is held against.
     """
 
+    Settings: ClassVar[type[StrategySettings]] = RandomSearchSettings
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._best: Member | None = None
-
-    @property
-    def generation_size(self) -> int:
-        """Two evaluations, as for a binary tournament."""
-        return 2
 
     def ask(self, n: int) -> list[Candidate]:
         """The places that are not in flight, in turn."""

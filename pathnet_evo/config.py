@@ -1,0 +1,278 @@
+"""The configuration of a run: its TOML, and what it becomes once every plugin agreed to it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a configuration, and where: a dotted place and a sentence."""
+
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}" if self.place else self.text
+
+
+class ConfigError(ValueError):
+    """Everything that is wrong with a configuration, at once."""
+
+    def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
+        self.problems = list(problems)
+        self.source = source
+        super().__init__("\n".join(f"{source}: {p}" if source else str(p) for p in problems))
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+NamedSection = Annotated[dict[str, Any], BeforeValidator(_named)]
+"""A plugin's section: a table with its ``name`` and the plugin's own keys, or the name alone."""
+
+
+class PoolConfig(_Section):
+    """The shared network (``[pool]``)."""
+
+    modules: int = Field(10, ge=1)
+    """Modules a layer, M."""
+    width: int = Field(3, ge=1)
+    """The most active modules of a layer, N."""
+    input: tuple[int, ...] | None = None
+    """Shape of one example; nothing is that of the first task."""
+    aggregate: Literal["sum", "mean"] = "sum"
+    """How the outputs of a layer's active modules become the next layer's input."""
+    layers: list[dict[str, Any]] = Field([{"kind": "linear", "repeat": 3}], min_length=1)
+    """A module kind for each layer, input side first; ``repeat`` stands for equal layers."""
+
+
+class TransferConfig(_Section):
+    """What happens between stages (``[transfer]``)."""
+
+    reinitialise: bool = True
+    """Draw every module that is not frozen anew."""
+    always_active: bool | None = None
+    """Have frozen modules in every path; nothing is the learner's default."""
+
+
+class StageConfig(_Section):
+    """One task of the sequence (``[[stages]]``)."""
+
+    task: NamedSection
+    """The task's name and its options."""
+    name: str | None = None
+    """What reports call the stage; nothing is the task's own name."""
+    generations: int = Field(100, ge=1)
+    """Budget, in generations of the configured strategy; every arm gets as many evaluations."""
+    threshold: float | None = Field(None, allow_inf_nan=False)
+    """A fitness that ends the stage."""
+    learner: NamedSection | None = None
+    """Another learner for this stage."""
+
+
+class ArmConfig(_Section):
+    """A strategy and a transfer policy (``arms``)."""
+
+    name: str = Field(min_length=1)
+    """What reports call the arm."""
+    strategy: NamedSection | None = None
+    """Nothing is the configured strategy."""
+    transfer: Literal["freeze", "scratch", "keep"] = "freeze"
+    """Between stages: freeze the best path and re-initialise the rest, re-initialise everything,
+    or keep everything."""
+
+
+ARMS = {
+    "pathnet": ArmConfig(name="pathnet"),
+    "independent": ArmConfig(
+        name="independent", strategy={"name": "fixed-path"}, transfer="scratch"
+    ),
+    "fine-tuning": ArmConfig(name="fine-tuning", strategy={"name": "fixed-path"}, transfer="keep"),
+    "random": ArmConfig(name="random", strategy={"name": "random-search"}),
+}
+"""The arms that a name alone stands for."""
+
+
+def _arm(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in ARMS:
+            raise ValueError(f"unknown arm{nearest(value, ARMS)} (have: {', '.join(sorted(ARMS))})")
+        return ARMS[value].model_copy()
+    return value
+
+
+class RunConfig(_Section):
+    """A whole run."""
+
+    name: str = "run"
+    """What the run's folder is called unless ``--name`` says."""
+    arms: list[Annotated[ArmConfig, BeforeValidator(_arm)]] = Field(
+        ["pathnet", "independent", "fine-tuning", "random"], min_length=1, validate_default=True
+    )
+    """What is held against each other."""
+    seed: int = Field(0, ge=0, lt=2**63)
+    """The first seed."""
+    seeds: int = Field(1, ge=1)
+    """How many seeds: seed, seed + 1, ..."""
+    jobs: int = Field(1, ge=1)
+    """How many trials run at the same time, each in a process of its own."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
+    pool: PoolConfig = PoolConfig()
+    strategy: NamedSection = {"name": "binary-tournament"}
+    learner: NamedSection = {"name": "sgd"}
+    transfer: TransferConfig = TransferConfig()
+    stages: list[StageConfig] = Field(min_length=1)
+
+
+def parse(text: str, source: str) -> dict[str, Any]:
+    """TOML as plain data.
+
+    Raises:
+        ConfigError: not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([Problem("", f"not TOML: {error}")], source) from None
+
+
+def validate(data: Mapping[str, Any], source: str = "") -> RunConfig:
+    """The framework's own part of a configuration; plugins' sections are checked by ``resolve``.
+
+    Raises:
+        ConfigError: everything that is wrong.
+    """
+    try:
+        return RunConfig.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(problems(error, RunConfig), source) from None
+
+
+def override(data: dict[str, Any], settings: Iterable[str]) -> None:
+    """Apply ``a.b=VALUE`` settings in place; ``*`` stands for every entry of a list.
+
+    VALUE is a TOML value; what is none is taken as a string.
+
+    Raises:
+        ConfigError: no ``=``, or a place that the configuration does not have.
+    """
+    found = []
+    for setting in settings:
+        place, equals, text = setting.partition("=")
+        if not equals or not place:
+            found.append(Problem(f"--set {setting}", "expected PLACE=VALUE"))
+            continue
+        try:
+            _put(data, place.split("."), _value(text))
+        except LookupError as error:
+            found.append(Problem(f"--set {place}", str(error.args[0])))
+    if found:
+        raise ConfigError(found)
+
+
+def _value(text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if set(parsed) == {"value"} else text
+
+
+def _put(data: Any, keys: list[str], value: Any) -> None:
+    key, rest = keys[0], keys[1:]
+    if isinstance(data, list):
+        for i in _indices(data, key):
+            if rest:
+                data[i] = _opened(data[i])
+                _put(data[i], rest, value)
+            else:
+                data[i] = value
+    elif isinstance(data, dict):
+        if rest:
+            data[key] = _opened(data.get(key, {}))
+            _put(data[key], rest, value)
+        else:
+            data[key] = value
+    else:
+        raise LookupError(f"{key}: there is nothing below a value that is not a table or a list")
+
+
+def _opened(value: Any) -> Any:
+    """A plugin's section given by its name alone, as a table."""
+    return _named(value)
+
+
+def _indices(data: list[Any], key: str) -> Iterable[int]:
+    if key == "*":
+        return range(len(data))
+    if re.fullmatch(r"\d{1,6}", key) and int(key) < len(data):
+        return [int(key)]
+    raise LookupError(f"no entry {key!r} in a list of {len(data)} (a number from 0, or *)")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`` Did you mean "..."?`` or nothing."""
+    near = difflib.get_close_matches(name, list(names), 1)
+    return f'. Did you mean "{near[0]}"?' if near else ""
+
+
+def problems(error: ValidationError, model: type[BaseModel], place: str = "") -> list[Problem]:
+    """A validation error of a plugin's or the framework's model, as problems with their places."""
+    return [
+        Problem(_place(place, details["loc"]), _sentence(details, model))
+        for details in error.errors(include_url=False)
+    ]
+
+
+def _place(place: str, loc: tuple[int | str, ...]) -> str:
+    kept = [str(part) for part in loc if not re.search(r"[\[\]()]|^(function|lax)", str(part))]
+    return ".".join([place, *kept] if place else kept)
+
+
+def _sentence(details: Any, model: type[BaseModel]) -> str:
+    kind, text, got = details["type"], details["msg"], details.get("input")
+    if kind == "extra_forbidden":
+        keys = _keys(model, details["loc"][:-1])
+        guess = nearest(str(details["loc"][-1]), keys)
+        return f"unknown key{guess}" if guess else f"unknown key (have: {', '.join(sorted(keys))})"
+    if kind == "missing":
+        return "missing"
+    text = text.removeprefix("Value error, ")
+    shown = repr(got)
+    return f"{text[:1].lower()}{text[1:]}, got {shown if len(shown) < 80 else shown[:77] + '...'}"
+
+
+def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that the table at ``loc`` may have."""
+    for part in loc:
+        if isinstance(part, int) or part not in model.model_fields:
+            continue
+        below = _model_in(model.model_fields[part].annotation)
+        if below is None:
+            return []
+        model = below
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        found = _model_in(part)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,258 @@
+"""A run made ready: every section of the configuration as the plugin's own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from pathnet_evo.config import ConfigError, Problem, RunConfig, StageConfig, problems
+from pathnet_evo.genotype import PathError, PathShape
+from pathnet_evo.learners import Learner
+from pathnet_evo.modules import ModuleKind, ShapeError
+from pathnet_evo.plugins import PluginError, Registry
+from pathnet_evo.pool import ModulePool
+from pathnet_evo.strategies.base import Strategy, StrategySettings
+from pathnet_evo.streams import Streams
+from pathnet_evo.tasks import Task, TaskContext, TaskError, TaskSettings
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One task of the sequence, and how it is learned.
+
+    Args:
+        name: what reports call it; None is the task's own name.
+        task: the task's settings.
+        learner: who learns it.
+        evaluations: budget; the same for every arm.
+        threshold: a fitness that ends the stage, or None.
+        always_active: whether frozen modules are in every path.
+    """
+
+    name: str | None
+    task: TaskSettings
+    learner: Learner
+    evaluations: int
+    threshold: float | None
+    always_active: bool
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A strategy and a transfer policy, nothing more."""
+
+    name: str
+    strategy: type[Strategy]
+    settings: StrategySettings
+    transfer: Literal["freeze", "scratch", "keep"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One arm and one seed: an independent job."""
+
+    id: int
+    arm: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a trial needs, each part typed and checked."""
+
+    config: RunConfig
+    kinds: tuple[ModuleKind, ...]
+    arms: dict[str, Arm]
+    stages: tuple[Stage, ...]
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Seed by seed, each with all arms, so that arms can be compared early."""
+        seeds = range(self.config.seed, self.config.seed + self.config.seeds)
+        pairs = [(arm, seed) for seed in seeds for arm in self.arms]
+        return [Trial(i, arm, seed) for i, (arm, seed) in enumerate(pairs)]
+
+    def make_task(self, stage: int, streams: Streams, pool: ModulePool | None) -> Task:
+        """The task of a stage for one seed.
+
+        Raises:
+            ConfigError: it cannot be made, or does not fit its learner or the pool.
+        """
+        given = self.config.pool.input if pool is None else pool.input_shape
+        settings = [s.task for s in self.stages]
+        wanted = self.stages[stage]
+        place = f"stages.{stage}.task"
+        try:
+            task = wanted.task.make(TaskContext(streams, stage, settings, given))
+        except TaskError as error:
+            raise ConfigError([Problem(place, str(error))]) from None
+        if not isinstance(task, wanted.learner.takes):
+            learner = wanted.learner
+            raise ConfigError(
+                [
+                    Problem(
+                        place,
+                        f"a {type(task).__name__}, but learner {type(learner).__name__} takes a "
+                        f"{learner.takes.__name__}",
+                    )
+                ]
+            )
+        if given is not None and tuple(task.input_shape) != tuple(given):
+            raise ConfigError(
+                [Problem(place, f"examples are {task.input_shape}, but the pool takes {given}")]
+            )
+        return task
+
+    def make_pool(self, input_shape: tuple[int, ...], device: str) -> ModulePool:
+        """The pool, not yet initialised.
+
+        Raises:
+            ConfigError: a layer cannot take its input.
+        """
+        pool = self.config.pool
+        try:
+            return ModulePool(
+                self.kinds,
+                pool.modules,
+                input_shape,
+                mean=pool.aggregate == "mean",
+                device=device,
+            )
+        except ShapeError as error:
+            raise ConfigError([Problem("pool.layers", str(error))]) from None
+
+    def rehearse(self) -> None:
+        """Make the pool and every task once, so that what is missing shows before a run begins.
+
+        Raises:
+            ConfigError: everything that is wrong with tasks and shapes.
+        """
+        streams = Streams(self.config.seed)
+        found: list[Problem] = []
+        pool: ModulePool | None = None
+        for i, stage in enumerate(self.stages):
+            try:
+                task = self.make_task(i, streams, pool)
+                if pool is None:
+                    pool = self.make_pool(task.input_shape, "meta")
+                stage.learner.outputs(task)
+            except ConfigError as error:
+                found += error.problems
+        if found:
+            raise ConfigError(found)
+
+
+def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
+    """Let every plugin check its own section.
+
+    Raises:
+        ConfigError: everything that is wrong, at once.
+    """
+    found: list[Problem] = []
+    kinds: list[ModuleKind] = []
+    for i, layer in enumerate(config.pool.layers):
+        place = f"pool.layers.{i}"
+        repeat = layer.get("repeat", 1)
+        if type(repeat) is not int or repeat < 1:
+            found.append(Problem(f"{place}.repeat", f"expected a whole number from 1, got {repeat!r}"))
+            repeat = 1
+        options = {key: value for key, value in layer.items() if key != "repeat"}
+        kind = _plugin(registry, "modules", options, place, found, lambda c: c, key="kind")
+        kinds += [kind] * repeat if kind else []
+    shape: PathShape | None = None
+    try:
+        shape = PathShape(len(kinds) or 1, config.pool.modules, config.pool.width)
+    except PathError as error:
+        found.append(Problem("pool.width", str(error)))
+    base = _plugin(registry, "strategies", config.strategy, "strategy", found, _settings_of)
+    arms: dict[str, Arm] = {}
+    for i, arm in enumerate(config.arms):
+        place = "strategy" if arm.strategy is None else f"arms.{i}.strategy"
+        section = config.strategy if arm.strategy is None else _inherit(arm.strategy, base)
+        before = len(found)
+        settings = _plugin(registry, "strategies", section, place, found, _settings_of)
+        if arm.strategy is None:
+            del found[before:]
+        if arm.name in arms:
+            found.append(Problem(f"arms.{i}", f"{arm.name!r} is there twice"))
+        if settings is not None:
+            strategy = registry.get("strategies", str(section["name"]))
+            arms[arm.name] = Arm(arm.name, strategy, settings, arm.transfer)
+    whole = _plugin(registry, "learners", config.learner, "learner", found, lambda c: c)
+    stages = []
+    for i, stage in enumerate(config.stages):
+        made = _stage(i, stage, whole, base, config, registry, found)
+        if made is not None:
+            stages.append(made)
+    if found or shape is None:
+        raise ConfigError(found, source)
+    return Plan(config, tuple(kinds), arms, tuple(stages))
+
+
+def _stage(
+    i: int,
+    stage: StageConfig,
+    whole: Learner | None,
+    strategy: StrategySettings | None,
+    config: RunConfig,
+    registry: Registry,
+    found: list[Problem],
+) -> Stage | None:
+    task = _plugin(registry, "tasks", stage.task, f"stages.{i}.task", found, lambda c: c)
+    learner = whole
+    if stage.learner is not None:
+        place = f"stages.{i}.learner"
+        learner = _plugin(registry, "learners", stage.learner, place, found, lambda c: c)
+    if task is None or learner is None or strategy is None:
+        return None
+    always = config.transfer.always_active
+    return Stage(
+        name=stage.name,
+        task=task,
+        learner=learner,
+        evaluations=stage.generations * strategy.generation_size,
+        threshold=stage.threshold,
+        always_active=type(learner).always_active if always is None else always,
+    )
+
+
+def _settings_of(strategy: type[Strategy]) -> type[StrategySettings]:
+    return strategy.Settings
+
+
+def _inherit(section: dict[str, Any], base: StrategySettings | None) -> dict[str, Any]:
+    """A control's section, with what the configured strategy says of every strategy's options."""
+    if base is None:
+        return section
+    shared = {name: getattr(base, name) for name in StrategySettings.model_fields}
+    return {**{name: value for name, value in shared.items() if value is not None}, **section}
+
+
+def _plugin(
+    registry: Registry,
+    family: str,
+    section: dict[str, Any],
+    place: str,
+    found: list[Problem],
+    model_of: Callable[[Any], type[Model]],
+    key: str = "name",
+) -> Any:
+    """A section as its plugin's model; None, and the problems in ``found``, where it is wrong."""
+    options = dict(section)
+    name = options.pop(key, None)
+    if not isinstance(name, str):
+        found.append(Problem(f"{place}.{key}", "missing" if name is None else f"not a name: {name!r}"))
+        return None
+    try:
+        model = model_of(registry.get(family, name))
+        return model.model_validate(options)
+    except PluginError as error:
+        found.append(Problem(f"{place}.{key}", str(error)))
+    except ValidationError as error:
+        found.extend(problems(error, model, place))
+    return None

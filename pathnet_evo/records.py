@@ -1,0 +1,144 @@
+"""What a trial tells the world as it goes: plain data, so that it can cross processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pathnet_evo.genotype import Path, Rows
+from pathnet_evo.learners import Evaluation
+from pathnet_evo.strategies.base import Replacement
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """A trial begins."""
+
+    trial: int
+    arm: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class StageStarted:
+    """A stage begins.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        task: the name of stage or task.
+        budget: evaluations at the most.
+        population: the first genotype of every place.
+        frozen: the modules that earlier stages froze.
+        counts: modules of each layer.
+        fitness_name: what the learner's fitness is.
+        unit: what its evaluations count.
+    """
+
+    trial: int
+    stage: int
+    task: str
+    budget: int
+    population: tuple[Rows, ...]
+    frozen: Path
+    counts: tuple[int, ...]
+    fitness_name: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An evaluation is over.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        number: how many were told before it in this stage.
+        generation: the generation it belongs to.
+        evaluation: the evaluation itself.
+        replacements: what the strategy overwrote when it was told.
+    """
+
+    trial: int
+    stage: int
+    number: int
+    generation: int
+    evaluation: Evaluation
+    replacements: tuple[Replacement, ...]
+
+
+@dataclass(frozen=True)
+class GenerationFinished:
+    """A generation is over.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        generation: its index.
+        evaluations: told so far in this stage.
+        best: best fitness of this generation; None where all failed.
+        mean: mean fitness of this generation; None where all failed.
+    """
+
+    trial: int
+    stage: int
+    generation: int
+    evaluations: int
+    best: float | None
+    mean: float | None
+
+
+@dataclass(frozen=True)
+class StageFinished:
+    """A stage is over, its best path known and scored.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        evaluations: how many it took.
+        examples: training examples or frames it used.
+        seconds: how long it took.
+        genotype: the best genotype.
+        path: the modules active with it.
+        fitness: its latest fitness.
+        reused: modules of the path that an earlier stage froze.
+        frozen: the frozen modules after this stage.
+        scores: for each stage so far whose network still exists, its held-out scores now.
+        checkpoint: the checkpoint's folder and the SHA-256 of its manifest; None without one.
+    """
+
+    trial: int
+    stage: int
+    evaluations: int
+    examples: int
+    seconds: float
+    genotype: Rows
+    path: Path
+    fitness: float
+    reused: Path
+    frozen: Path
+    scores: dict[int, dict[str, float]]
+    checkpoint: tuple[str, str] | None
+
+
+@dataclass(frozen=True)
+class TrialFinished:
+    """A trial is over.
+
+    Args:
+        trial: the trial's id.
+        state: ``finished``, ``failed`` or ``interrupted``.
+        error: why it failed.
+    """
+
+    trial: int
+    state: str
+    error: str | None = None
+
+
+Record: TypeAlias = (
+    TrialStarted | StageStarted | Evaluated | GenerationFinished | StageFinished | TrialFinished
+)
+Emit: TypeAlias = Callable[[Record], None]
+"""Takes records, in order."""

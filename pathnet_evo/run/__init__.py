@@ -1,0 +1,1 @@
+"""The run directory: lineage, checkpoints, summary, and how they are read again."""

@@ -1,0 +1,234 @@
+"""A trial: one arm learns the sequence, stage by stage (Fernando et al. 2017, section 2.2)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+from pathnet_evo.evolve import StageFailed, evolve
+from pathnet_evo.genotype import Genotype, Path
+from pathnet_evo.learners import Evaluation, Learner, LearningContext
+from pathnet_evo.network import PathNetwork
+from pathnet_evo.plan import Plan, Stage, Trial
+from pathnet_evo.pool import ModulePool
+from pathnet_evo.records import (
+    Emit,
+    Evaluated,
+    GenerationFinished,
+    StageFinished,
+    StageStarted,
+)
+from pathnet_evo.stack import Stack
+from pathnet_evo.strategies.base import Strategy
+from pathnet_evo.streams import Streams
+from pathnet_evo.tasks import SupervisedTask, Task
+
+
+@dataclass
+class Learned:
+    """What is known of a stage once its best path is found; with the pool, its network.
+
+    Args:
+        name: the name of stage or task.
+        task: what was learned.
+        learner: who learned it.
+        path: the modules active in the best path.
+        readout: the task's readout.
+    """
+
+    name: str
+    task: Task
+    learner: Learner
+    path: Path
+    readout: Stack
+
+    def network(self, pool: ModulePool) -> PathNetwork:
+        """The stage's network with the pool's present weights."""
+        shift, scale = None, None
+        if isinstance(self.task, SupervisedTask):
+            shift, scale = self.task.shift, self.task.scale
+        return pool.network(self.path, self.readout, shift, scale)
+
+
+class Keep(Protocol):
+    """Writes a checkpoint at the end of a stage."""
+
+    def __call__(self, stage: int, pool: ModulePool, learned: list[Learned]) -> tuple[str, str]:
+        """Return the checkpoint's folder and the SHA-256 of its manifest."""
+
+
+def learn_sequence(
+    plan: Plan,
+    trial: Trial,
+    device: str,
+    emit: Emit,
+    stop: Callable[[], bool] = lambda: False,
+    keep: Keep | None = None,
+) -> list[Learned]:
+    """Learn every stage in turn and transfer between them as the arm says.
+
+    Args:
+        plan: the run.
+        trial: which arm, which seed.
+        device: where to compute.
+        emit: hears of everything that happens, in order.
+        stop: asked before each round of evolution; true ends the trial where it is.
+        keep: writes a checkpoint at the end of each stage.
+
+    Returns:
+        The stages that were learned to their end.
+
+    Raises:
+        StageFailed: evaluations failed one after another; nothing of that stage is frozen.
+    """
+    arm = plan.arms[trial.arm]
+    streams = Streams(trial.seed)
+    learned: list[Learned] = []
+    pool: ModulePool | None = None
+    for i, stage in enumerate(plan.stages):
+        task = plan.make_task(i, streams, pool)
+        if isinstance(task, SupervisedTask):
+            task = task.to(device)
+        here = streams.at(i)
+        if pool is None:
+            pool = plan.make_pool(task.input_shape, device)
+            pool.initialise(lambda layer, here=here: here.torch("init", layer))  # type: ignore[misc]
+        elif arm.transfer != "keep" and plan.config.transfer.reinitialise:
+            pool.initialise(
+                lambda layer, here=here: here.torch("init", layer),  # type: ignore[misc]
+                keep_frozen=arm.transfer == "freeze",
+            )
+        readout = pool.readout(stage.learner.outputs(task), here.torch("readout"))
+        strategy = arm.strategy(
+            pool.shape(plan.config.pool.width), here.python("genotype"), arm.settings
+        )
+        progress = _StageProgress(trial.id, i, strategy, emit)
+        context = LearningContext(
+            pool, readout, task, torch.device(device), here, stage.always_active
+        )
+        frozen_before = pool.frozen_path()
+        emit(_started(trial, i, stage, task, strategy, frozen_before, pool))
+        start = time.perf_counter()
+        _evolve(stage, strategy, context, progress, stop)
+        if stop():
+            return learned
+        best = _best(strategy)
+        path = pool.active(best, stage.always_active)
+        learned.append(Learned(stage.name or task.name, task, stage.learner, path, readout))
+        if arm.transfer == "freeze":
+            pool.freeze(path)
+        visible = range(i, i + 1) if arm.transfer == "scratch" else range(i + 1)
+        scores = {
+            j: learned[j].learner.score(learned[j].network(pool), learned[j].task, streams.at(j))
+            for j in visible
+        }
+        emit(
+            StageFinished(
+                trial=trial.id,
+                stage=i,
+                evaluations=strategy.told,
+                examples=progress.examples,
+                seconds=time.perf_counter() - start,
+                genotype=tuple(map(tuple, best)),
+                path=path,
+                fitness=float(best.fitness.values[0]),
+                reused=_common(path, frozen_before),
+                frozen=pool.frozen_path(),
+                scores=scores,
+                checkpoint=keep(i, pool, learned) if keep else None,
+            )
+        )
+    return learned
+
+
+@dataclass
+class _StageProgress:
+    """Turns a stage's evaluations into records, generation by generation."""
+
+    trial: int
+    stage: int
+    strategy: Strategy
+    emit: Emit
+    examples: int = 0
+    best: float | None = None
+    fitnesses: list[float] = field(default_factory=list)
+
+    def heard(self, evaluation: Evaluation) -> None:
+        """Pass an evaluation on, after the strategy was told of it."""
+        number, size = self.strategy.told - 1, self.strategy.generation_size
+        self.examples += evaluation.examples
+        if evaluation.fitness is not None:
+            self.fitnesses.append(evaluation.fitness)
+            self.best = max(evaluation.fitness, self.best or evaluation.fitness)
+        replacements = tuple(self.strategy.take_replacements())
+        self.emit(
+            Evaluated(self.trial, self.stage, number, number // size, evaluation, replacements)
+        )
+        if self.strategy.told % size == 0:
+            finite = self.fitnesses
+            self.emit(
+                GenerationFinished(
+                    self.trial,
+                    self.stage,
+                    number // size,
+                    self.strategy.told,
+                    max(finite, default=None),
+                    sum(finite) / len(finite) if finite else None,
+                )
+            )
+            self.fitnesses = []
+
+
+def _evolve(
+    stage: Stage,
+    strategy: Strategy,
+    context: LearningContext,
+    progress: _StageProgress,
+    stop: Callable[[], bool],
+) -> None:
+    def over() -> bool:
+        reached = stage.threshold is not None and (progress.best or -1e300) >= stage.threshold
+        return reached or strategy.told >= stage.evaluations or stop()
+
+    evaluator = stage.learner.evaluator(context)
+    try:
+        evolve(strategy, evaluator, over, progress.heard)
+    finally:
+        evaluator.close()
+
+
+def _best(strategy: Strategy) -> Genotype:
+    best = strategy.best()
+    if best is None:
+        raise StageFailed("no path has a finite fitness, so none can be frozen")
+    return best
+
+
+def _common(a: Path, b: Path) -> Path:
+    return tuple(tuple(sorted(set(x) & set(y))) for x, y in zip(a, b, strict=True))
+
+
+def _started(
+    trial: Trial,
+    i: int,
+    stage: Stage,
+    task: Task,
+    strategy: Strategy,
+    frozen: Path,
+    pool: ModulePool,
+) -> StageStarted:
+    return StageStarted(
+        trial=trial.id,
+        stage=i,
+        task=stage.name or task.name,
+        budget=stage.evaluations,
+        population=tuple(tuple(map(tuple, genotype)) for genotype in strategy.population),
+        frozen=frozen,
+        counts=tuple(len(layer) for layer in pool.layers),
+        fitness_name=type(stage.learner).fitness_name,
+        unit=type(stage.learner).unit,
+    )
