@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from pathnet_evo.errors import UserError
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -23,7 +25,7 @@ class Problem:
         return f"{self.place}: {self.text}" if self.place else self.text
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
     """Everything that is wrong with a configuration, at once."""
 
     def __init__(self, problems: Sequence[Problem], source: str = "") -> None:

@@ -15,13 +15,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from pathnet_evo.errors import UserError
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.transfer import Learned
 
 MANIFEST = "MANIFEST.json"
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(UserError):
     """A checkpoint that is missing or damaged; the message names the file."""
 
 

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from pathnet_evo.errors import UserError
 from pathnet_evo.records import (
     Evaluated,
     GenerationFinished,
@@ -78,7 +79,7 @@ REPEATABLE = {
 """Tables that must be equal in equal runs, and their order; times are kept apart."""
 
 
-class LineageError(RuntimeError):
+class LineageError(UserError):
     """A lineage that is none, is damaged, or was written by another version."""
 
 

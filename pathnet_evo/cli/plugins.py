@@ -1,0 +1,27 @@
+"""``pathnet-evo plugins``: what is installed, what it brings, and what does not work."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+
+def plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List plugins with the names they register, and the errors of those that fail."""
+    from pathnet_evo.plugins import Registry
+
+    registry = Registry()
+    if as_json:
+        typer.echo(json.dumps([asdict(plugin) for plugin in registry.plugins], indent=1))
+        return
+    for plugin in registry.plugins:
+        typer.echo(f"{plugin.name} ({plugin.value}; {plugin.distribution or 'no distribution'})")
+        for family, names in plugin.names.items():
+            typer.echo(f"  {family}: {', '.join(names)}")
+        for error in plugin.errors:
+            typer.echo(f"  failed: {error}")

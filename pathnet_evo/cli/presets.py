@@ -1,0 +1,21 @@
+"""``pathnet-evo presets``: the experiments that come along."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def presets(
+    name: Annotated[str | None, typer.Argument(help="Print this one's TOML.")] = None,
+) -> None:
+    """List presets, or print one as TOML, to start one's own from."""
+    from pathnet_evo.run import runner
+
+    if name is not None:
+        typer.echo(runner.preset(name), nl=False)
+        return
+    for known in runner.presets():
+        first = runner.preset(known).splitlines()[0].lstrip("# ")
+        typer.echo(f"{known:14} {first}")

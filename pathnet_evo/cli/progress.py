@@ -1,0 +1,186 @@
+"""What a run shows while it works: a live table, or plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pathnet_evo.plan import Plan
+from pathnet_evo.records import (
+    Evaluated,
+    GenerationFinished,
+    Record,
+    StageFinished,
+    StageStarted,
+    TrialFinished,
+    TrialStarted,
+)
+
+SMOOTHED = 20
+"""Generations over which the mean fitness that is shown is taken."""
+LINE_EVERY = 10.0
+"""Seconds between plain lines."""
+
+
+@dataclass
+class Running:
+    """A trial at work."""
+
+    arm: str
+    seed: int
+    task: str = ""
+    stage: int = 0
+    budget: int = 1
+    generation: int = 0
+    evaluations: int = 0
+    best: float | None = None
+    means: deque[float] = field(default_factory=lambda: deque(maxlen=SMOOTHED))
+
+    @property
+    def mean(self) -> float | None:
+        """Mean fitness of the last generations."""
+        return sum(self.means) / len(self.means) if self.means else None
+
+
+class Progress:
+    """Follows the records of a run on standard error.
+
+    Args:
+        plan: what is run.
+        folder: where.
+        quiet: show nothing.
+
+    Attributes:
+        errors: why trials failed.
+    """
+
+    def __init__(self, plan: Plan, folder: Path, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.folder = folder
+        self.errors: list[str] = []
+        self.running: dict[int, Running] = {}
+        self.total = sum(stage.evaluations for stage in plan.stages) * len(plan.trials)
+        self.left_over = 0
+        self.done = 0
+        self.examples = 0
+        self.started = self.lined = time.monotonic()
+        self.finished: deque[str] = deque(maxlen=6)
+        self.live: Live | None = None
+        if self.console.is_terminal and not quiet:
+            self.live = Live(console=self.console, get_renderable=self.table, refresh_per_second=5)
+
+    def __enter__(self) -> Progress:
+        self.console.print(f"run {self.folder}", markup=False)
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.live:
+            self.live.stop()
+
+    def heard(self, record: Record) -> None:
+        """Take a record in."""
+        match record:
+            case TrialStarted():
+                self.running[record.trial] = Running(record.arm, record.seed)
+            case StageStarted():
+                trial = self.running[record.trial]
+                fresh = Running(trial.arm, trial.seed, record.task, record.stage, record.budget)
+                self.running[record.trial] = fresh
+            case Evaluated():
+                self.done += 1
+                self.examples += record.evaluation.examples
+                self.running[record.trial].evaluations = record.number + 1
+            case GenerationFinished():
+                self._generation(record)
+            case StageFinished():
+                self._stage(record)
+            case TrialFinished():
+                trial = self.running.pop(record.trial)
+                if record.error:
+                    error = f"{trial.arm}, seed {trial.seed}, stage {trial.stage}: {record.error}"
+                    self.errors.append(error)
+                    self._line(error)
+
+    def _generation(self, record: GenerationFinished) -> None:
+        trial = self.running[record.trial]
+        trial.generation = record.generation + 1
+        trial.best = record.best if trial.best is None else max(trial.best, record.best or 0)
+        if record.mean is not None:
+            trial.means.append(record.mean)
+        if not self.live and time.monotonic() - self.lined > LINE_EVERY:
+            self.lined = time.monotonic()
+            self.console.print(f"{self._overall()}  {self._what(trial)}", markup=False)
+
+    def _stage(self, record: StageFinished) -> None:
+        trial = self.running[record.trial]
+        self.left_over += trial.budget - record.evaluations
+        scores = ", ".join(
+            f"{name.replace('_', ' ')} {value:.3f}"
+            for name, value in record.scores[record.stage].items()
+        )
+        self._line(f"{self._what(trial)}  done in {record.seconds:.1f} s: {scores}")
+
+    def _line(self, text: str) -> None:
+        if self.live:
+            self.finished.append(text)
+        else:
+            self.console.print(text, markup=False)
+
+    def _what(self, trial: Running) -> str:
+        best = "" if trial.best is None else f"  best {trial.best:.3f}"
+        return (
+            f"{trial.arm}, seed {trial.seed}: stage {trial.stage} {trial.task}, "
+            f"generation {trial.generation}{best}"
+        )
+
+    def _overall(self) -> str:
+        seconds = time.monotonic() - self.started
+        total = max(self.total - self.left_over, 1)
+        left = seconds / self.done * (total - self.done) if self.done else None
+        share = f"{100 * self.done / total:3.0f} %"
+        rate = f"{self.examples / max(seconds, 1e-9):,.0f} examples/s"
+        return f"{share}  {rate}  " + ("" if left is None else f"{_clock(left)} left")
+
+    def table(self) -> Group:
+        """The live table."""
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for title in ("arm", "seed", "stage", "generation", "best", "mean", ""):
+            table.add_column(title, justify="left" if title in ("arm", "stage", "") else "right")
+        for trial in self.running.values():
+            table.add_row(
+                Text(trial.arm, style="bold"),
+                str(trial.seed),
+                Text(f"{trial.stage} {trial.task}"),
+                str(trial.generation),
+                _number(trial.best),
+                _number(trial.mean),
+                ProgressBar(trial.budget, trial.evaluations, width=16),
+            )
+        past = [Text(line, style="dim") for line in self.finished]
+        return Group(*past, Text(self._overall()), table)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,1 @@
+"""One TOML a published experiment, and the default."""

@@ -1,0 +1,118 @@
+"""A run's folder: made at once or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from pathnet_evo.config import RunConfig
+from pathnet_evo.errors import UserError
+from pathnet_evo.plan import Plan
+from pathnet_evo.plugins import Registry
+
+LONGEST_NAME = 100
+
+
+class DirectoryError(UserError):
+    """A run folder that cannot be made."""
+
+
+def create(
+    plan: Plan, registry: Registry, runs: Path, name: str | None, device: str, command: str
+) -> Path:
+    """Make ``runs/NAME`` with ``run.toml`` and ``about.json``.
+
+    Args:
+        plan: what will be run.
+        registry: the plugins it was resolved with.
+        runs: the folder of all runs.
+        name: what to call it; None is the configuration's name, numbered from its second run.
+        device: where it will compute.
+        command: what repeats it.
+
+    Raises:
+        DirectoryError: a bad name, a name that exists, or a folder that cannot be written.
+    """
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        folder = _claim(runs, plan.config.name, name)
+        resolved = f"# Resolved configuration; `pathnet-evo run run.toml` repeats it.\n\n{toml(plan)}"
+        (folder / "run.toml").write_text(resolved)
+        (folder / "about.json").write_text(json.dumps(about(registry, device, command), indent=1))
+    except OSError as error:
+        raise DirectoryError(f"{error.filename or runs}: cannot be written ({error.strerror})") from None
+    return folder
+
+
+def _claim(runs: Path, default: str, name: str | None) -> Path:
+    wanted = name or default
+    if not re.fullmatch(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*", wanted) or len(wanted) > LONGEST_NAME:
+        raise DirectoryError(
+            f"--name {wanted!r}: not a folder's name (no slashes, no leading dot, "
+            f"{LONGEST_NAME} characters at most)"
+        )
+    number = 1
+    while True:
+        folder = runs / (wanted if number == 1 else f"{wanted}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            if name is not None:
+                raise DirectoryError(f"--name {name}: {folder} exists; choose another name") from None
+            number += 1
+            continue
+        return folder
+
+
+def toml(plan: Plan) -> str:
+    """The configuration with every default filled in, as TOML."""
+    config: RunConfig = plan.config
+    data = config.model_dump(mode="json")
+    data["strategy"] = {**config.strategy, **_base_settings(plan)}
+    for section, stage in zip(data["stages"], plan.stages, strict=True):
+        section["task"] = {"name": section["task"]["name"], **stage.task.model_dump(mode="json")}
+        learner = section["learner"] or data["learner"]
+        section["learner"] = {"name": learner["name"], **stage.learner.model_dump(mode="json")}
+    return tomli_w.dumps(_without_nothing(data))
+
+
+def _base_settings(plan: Plan) -> dict[str, Any]:
+    for arm, wanted in zip(plan.arms.values(), plan.config.arms, strict=True):
+        if wanted.strategy is None:
+            return arm.settings.model_dump(mode="json")
+    return {}
+
+
+def _without_nothing(value: Any) -> Any:
+    """TOML has no null: a key that is not there stands for it."""
+    if isinstance(value, dict):
+        return {k: _without_nothing(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_without_nothing(v) for v in value]
+    return value
+
+
+def about(registry: Registry, device: str, command: str) -> dict[str, Any]:
+    """Versions and machine, for whoever wants to repeat the run."""
+    import torch
+
+    return {
+        "version": version("pathnet-evo"),
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "machine": f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores",
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "deterministic": True,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "plugins": {p.name: p.distribution for p in registry.plugins},
+    }

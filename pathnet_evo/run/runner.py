@@ -1,0 +1,196 @@
+"""A whole run: from a configuration to a folder with lineage, checkpoints, summary and report."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pathnet_evo.config import ConfigError, Problem, nearest, override, parse, validate
+from pathnet_evo.plan import Plan, resolve
+from pathnet_evo.plugins import Registry
+from pathnet_evo.records import Emit, Record
+from pathnet_evo.run import directory
+from pathnet_evo.run.lineage import Lineage
+from pathnet_evo.run.reading import Run, load_run
+from pathnet_evo.run.summary import summarise
+
+
+def launch(
+    source: str | Path | dict[str, Any] = "digits",
+    settings: Sequence[str] = (),
+    *,
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    heard: Emit = lambda record: None,
+    command: str = "",
+) -> Run:
+    """Run a preset, a TOML file or a configuration given as a dictionary.
+
+    Args:
+        source: a preset's name, the path of a ``.toml`` file, or plain data.
+        settings: ``"a.b=VALUE"`` overrides, as ``--set`` takes them.
+        name: the run's folder under ``runs_dir``; None is the configuration's name, numbered.
+        runs_dir: the folder of all runs.
+        heard: called with every record, in order.
+        command: what repeats the run, for its report.
+
+    Returns:
+        The run, readable; ``run.summary`` says what came out.
+
+    Raises:
+        ConfigError: everything that is wrong with the configuration.
+        DirectoryError: the run's folder cannot be made.
+    """
+    registry = Registry()
+    plan = prepare(source, settings, registry)
+    folder = create(plan, registry, Path(runs_dir), name, command)
+    execute(plan, folder, heard)
+    return load_run(folder)
+
+
+def prepare(
+    source: str | Path | dict[str, Any], settings: Sequence[str], registry: Registry
+) -> Plan:
+    """A configuration, overridden, checked by every plugin, its tasks made once.
+
+    Raises:
+        ConfigError: everything that is wrong.
+    """
+    data, label = read_source(source)
+    override(data, settings)
+    plan = resolve(validate(data, label), registry, label)
+    with _labelled(label):
+        device_of(plan)
+        plan.rehearse()
+    return plan
+
+
+@contextmanager
+def _labelled(label: str) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(error.problems, label) from None
+
+
+def read_source(source: str | Path | dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """A configuration as plain data, and what errors call it.
+
+    Raises:
+        ConfigError: no such preset or file, or not TOML.
+    """
+    if isinstance(source, dict):
+        return json.loads(json.dumps(source)), "configuration"
+    text = str(source)
+    if isinstance(source, Path) or text.endswith(".toml") or os.sep in text:
+        try:
+            return parse(Path(source).read_text(encoding="utf-8"), text), text
+        except UnicodeDecodeError:
+            raise ConfigError([Problem(text, "not UTF-8 text")]) from None
+        except OSError as error:
+            raise ConfigError([Problem(text, f"cannot be read ({error.strerror})")]) from None
+    return parse(preset(text), text), text
+
+
+def presets() -> list[str]:
+    """The names of the presets."""
+    folder = resources.files("pathnet_evo.presets")
+    return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".toml"))
+
+
+def preset(name: str) -> str:
+    """A preset's TOML.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name not in presets():
+        have = ", ".join(presets())
+        text = f'unknown preset "{name}"{nearest(name, presets())}. (have: {have}; or FILE.toml)'
+        raise ConfigError([Problem("", text.replace("?.", "?"))])
+    return (resources.files("pathnet_evo.presets") / f"{name}.toml").read_text()
+
+
+def device_of(plan: Plan) -> str:
+    """``cpu`` or ``cuda``.
+
+    Raises:
+        ConfigError: a GPU is asked for and there is none.
+    """
+    import torch
+
+    available = torch.cuda.is_available()
+    if plan.config.device == "cuda" and not available:
+        raise ConfigError([Problem("device", "cuda is not available here; use auto or cpu")])
+    return "cuda" if available and plan.config.device != "cpu" else "cpu"
+
+
+def create(
+    plan: Plan, registry: Registry, runs: Path, name: str | None, command: str = ""
+) -> Path:
+    """The run's folder; see ``directory.create``."""
+    return directory.create(plan, registry, runs, name, device_of(plan), command)
+
+
+def execute(plan: Plan, folder: Path, heard: Emit = lambda record: None) -> int:
+    """Run every trial; whatever happens, what is done so far is on disk and readable.
+
+    Returns:
+        The signal that ended it early, or 0.
+    """
+    from pathnet_evo.report import write_report
+
+    lineage = Lineage(folder / "lineage.sqlite")
+
+    def emit(record: Record) -> None:
+        lineage.write(record)
+        heard(record)
+
+    with _signals() as stopped:
+        try:
+            _run(plan, folder, emit, lambda: bool(stopped))
+        finally:
+            lineage.close()
+            text = json.dumps(summarise(folder), indent=1)
+            (folder / "summary.json").write_text(text + "\n")
+            write_report(folder)
+    return stopped[0] if stopped else 0
+
+
+def _run(plan: Plan, folder: Path, emit: Emit, stop: Callable[[], bool]) -> None:
+    from pathnet_evo.engines import inline, processes
+
+    device, trials = device_of(plan), plan.trials
+    if plan.config.jobs > 1 and len(trials) > 1:
+        processes.run_trials(plan.config, trials, folder, device, emit, stop)
+    else:
+        inline.run_trials(plan, trials, folder, device, emit, stop)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM: the first asks to stop, the second stops at once."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
+
+    kept = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
