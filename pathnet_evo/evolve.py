@@ -8,7 +8,7 @@ from pathnet_evo.learners import Evaluation, Evaluator
 from pathnet_evo.strategies.base import Strategy
 
 
-class StageFailed(RuntimeError):
+class StageFailed(RuntimeError):  # noqa: N818
     """So many evaluations failed in a row that nothing can be learned."""
 
 

@@ -91,10 +91,10 @@ class Evaluator(ABC):
         """Plain data to go on from, apart from the pool; nothing where nothing is in flight."""
         return {}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:  # noqa: B027
         """Go on from ``state``."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027
         """Give back what is held; may be called twice."""
 
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 Shape: TypeAlias = tuple[int, ...]
 """The shape of one example or one module's parameter, without batch or module dimension."""
@@ -77,7 +77,7 @@ class Linear(ModuleKind):
         return {"weight": (self.units, math.prod(input_shape)), "bias": (self.units,)}
 
     def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
-        """torch's default: uniform within 1 / sqrt(inputs)."""
+        """As torch does by default: uniform within 1 / sqrt(inputs)."""
         draw_uniform(parameters, generator)
 
     def forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
@@ -104,7 +104,9 @@ class Conv2d(ModuleKind):
         """``(channels, height, width)`` after the convolution."""
         if len(input_shape) != 3:
             raise ShapeError(f"conv2d takes (channels, height, width), got {input_shape}")
-        sides = [(side + 2 * self.padding - self.kernel) // self.stride + 1 for side in input_shape[1:]]
+        sides = [
+            (side + 2 * self.padding - self.kernel) // self.stride + 1 for side in input_shape[1:]
+        ]
         if min(sides) < 1:
             raise ShapeError(f"a kernel of {self.kernel} does not fit into {input_shape}")
         return (self.channels, *sides)
@@ -115,7 +117,7 @@ class Conv2d(ModuleKind):
         return {"weight": weight, "bias": (self.channels,)}
 
     def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
-        """torch's default: uniform within 1 / sqrt(input channels * kernel area)."""
+        """As torch does by default: uniform within 1 / sqrt(input channels * kernel area)."""
         draw_uniform(parameters, generator)
 
     def forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
@@ -123,7 +125,7 @@ class Conv2d(ModuleKind):
         weight, bias = parameters["weight"], parameters["bias"]
         n, channels = bias.shape
         out = F.conv2d(x, weight.flatten(0, 1), bias.reshape(-1), self.stride, self.padding)
-        return F.relu(out).unflatten(1, (n, channels))
+        return F.relu(out).reshape(len(out), n, channels, *out.shape[2:])
 
 
 class Affine(ModuleKind):
@@ -141,7 +143,7 @@ class Affine(ModuleKind):
         return {"weight": (self.outputs, math.prod(input_shape)), "bias": (self.outputs,)}
 
     def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
-        """torch's default: uniform within 1 / sqrt(features)."""
+        """As torch does by default: uniform within 1 / sqrt(features)."""
         draw_uniform(parameters, generator)
 
     def forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:

@@ -159,7 +159,9 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
         place = f"pool.layers.{i}"
         repeat = layer.get("repeat", 1)
         if type(repeat) is not int or repeat < 1:
-            found.append(Problem(f"{place}.repeat", f"expected a whole number from 1, got {repeat!r}"))
+            found.append(
+                Problem(f"{place}.repeat", f"expected a whole number from 1, got {repeat!r}")
+            )
             repeat = 1
         options = {key: value for key, value in layer.items() if key != "repeat"}
         kind = _plugin(registry, "modules", options, place, found, lambda c: c, key="kind")
@@ -246,7 +248,9 @@ def _plugin(
     options = dict(section)
     name = options.pop(key, None)
     if not isinstance(name, str):
-        found.append(Problem(f"{place}.{key}", "missing" if name is None else f"not a name: {name!r}"))
+        found.append(
+            Problem(f"{place}.{key}", "missing" if name is None else f"not a name: {name!r}")
+        )
         return None
     try:
         model = model_of(registry.get(family, name))

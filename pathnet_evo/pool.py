@@ -80,9 +80,7 @@ class ModulePool:
             PathError: not one set of modules a layer, or a module outside the pool.
         """
         self._check(path)
-        layers = [
-            layer.lease(modules) for layer, modules in zip(self.layers, path, strict=True)
-        ]
+        layers = [layer.lease(modules) for layer, modules in zip(self.layers, path, strict=True)]
         return Lease(layers, readout.lease((0,)), readout, self.mean)
 
     def commit(self, lease: Lease) -> Path:
@@ -177,10 +175,10 @@ class Lease:
     def parameters(self) -> list[Tensor]:
         """Everything that may be trained: the path's modules that are not frozen, the readout."""
         stacks = [*self.layers, self.readout]
-        return [values for stack in stacks if stack.trainable for values in stack.parameters.values()]
+        return [
+            values for stack in stacks if stack.trainable for values in stack.parameters.values()
+        ]
 
     def finite(self) -> bool:
         """Whether every trained value is finite."""
         return all(bool(torch.isfinite(p.detach().sum())) for p in self.parameters())
-
-

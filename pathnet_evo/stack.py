@@ -11,9 +11,6 @@ from torch import Tensor
 from pathnet_evo.genotype import PathError
 from pathnet_evo.modules import ModuleKind, Shape
 
-INITIALISED_AT_ONCE = 256
-"""Modules drawn in one go, so that initialising a large layer needs little extra memory."""
-
 
 class Stack:
     """M modules of one kind that read the same input.
@@ -71,9 +68,10 @@ class Stack:
 
     def lease(self, modules: Sequence[int]) -> LeasedStack:
         """Take copies of some modules to train; frozen ones come read-only."""
-        self.index(modules)
-        trainable = tuple(m for m in modules if not self.frozen[m])
-        frozen = tuple(m for m in modules if self.frozen[m])
+        chosen = self.index(modules).cpu()
+        is_frozen = self.frozen[chosen].tolist()
+        trainable = tuple(m for m, f in zip(modules, is_frozen, strict=True) if not f)
+        frozen = tuple(m for m, f in zip(modules, is_frozen, strict=True) if f)
         return LeasedStack(
             kind=self.kind,
             trainable=trainable,
@@ -121,28 +119,27 @@ class Stack:
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, keep: Tensor | None = None) -> None:
-        """Draw every module anew but those kept; each gets the values it would get without them.
+        """Draw every module anew but those kept.
+
+        Modules are drawn one by one, so that what a module gets depends on its index alone: not
+        on which others are kept, nor on how many follow it.
 
         Args:
-            generator: a CPU generator; the draw depends on it, the kind and M alone.
+            generator: a CPU generator.
             keep: ``(M,)`` bool, modules to leave as they are.
         """
         keep = torch.zeros(len(self), dtype=torch.bool) if keep is None else keep
-        for start in range(0, len(self), INITIALISED_AT_ONCE):
-            chunk = slice(start, min(start + INITIALISED_AT_ONCE, len(self)))
-            self._draw(chunk, generator, keep[chunk])
+        drawn = {
+            name: torch.zeros(1, *shape)
+            for name, shape in self.kind.parameter_shapes(self.input_shape).items()
+        }
+        for module, kept in enumerate(keep.tolist()):
+            self.kind.initialise(drawn, generator)
+            if not kept:
+                for name, values in self.parameters.items():
+                    values[module] = drawn[name][0]
         self.incarnations[~keep] += 1
         self.versions[~keep] = 0
-
-    def _draw(self, chunk: slice, generator: torch.Generator, keep: Tensor) -> None:
-        new = {
-            name: torch.zeros(values[chunk].shape, dtype=values.dtype)
-            for name, values in self.parameters.items()
-        }
-        self.kind.initialise(new, generator)
-        for name, values in self.parameters.items():
-            rows = (~keep).nonzero().flatten()
-            values[chunk].index_copy_(0, rows.to(self.device), new[name][rows].to(self.device))
 
     @torch.no_grad()
     def duplicate(self, source: int, target: int) -> None:

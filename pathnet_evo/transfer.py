@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -154,7 +155,7 @@ class _StageProgress:
     strategy: Strategy
     emit: Emit
     examples: int = 0
-    best: float | None = None
+    best: float = -math.inf
     fitnesses: list[float] = field(default_factory=list)
 
     def heard(self, evaluation: Evaluation) -> None:
@@ -163,7 +164,7 @@ class _StageProgress:
         self.examples += evaluation.examples
         if evaluation.fitness is not None:
             self.fitnesses.append(evaluation.fitness)
-            self.best = max(evaluation.fitness, self.best or evaluation.fitness)
+            self.best = max(evaluation.fitness, self.best)
         replacements = tuple(self.strategy.take_replacements())
         self.emit(
             Evaluated(self.trial, self.stage, number, number // size, evaluation, replacements)
@@ -191,7 +192,7 @@ def _evolve(
     stop: Callable[[], bool],
 ) -> None:
     def over() -> bool:
-        reached = stage.threshold is not None and (progress.best or -1e300) >= stage.threshold
+        reached = stage.threshold is not None and progress.best >= stage.threshold
         return reached or strategy.told >= stage.evaluations or stop()
 
     evaluator = stage.learner.evaluator(context)

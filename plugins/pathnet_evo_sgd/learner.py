@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
 from pathnet_evo.network import PathNetwork
@@ -21,6 +22,9 @@ from pathnet_evo_sgd.batches import Batches
 
 SCORED_AT_ONCE = 1024
 """Examples in one forward pass when a network is scored."""
+
+UNUSABLE = ("Optimizer", "LBFGS", "Muon", "SparseAdam")
+"""Classes of ``torch.optim`` that need a closure, matrices alone, or sparse gradients."""
 
 
 class SGD(Learner):
@@ -41,7 +45,7 @@ class SGD(Learner):
     """Passed to the optimizer where not 0."""
     weight_decay: float = Field(0, ge=0, allow_inf_nan=False)
     """Passed to the optimizer where not 0; never touches frozen modules."""
-    options: dict[str, bool | int | float | tuple[float, float]] = {}
+    options: dict[str, bool | int | float | tuple[float, float]] = Field({})
     """Further arguments of the optimizer, such as ``betas`` or ``nesterov``."""
     held_out: float = Field(0, ge=0, lt=1)
     """Share of the training examples that are not trained on; fitness is the accuracy on them
@@ -55,13 +59,16 @@ class SGD(Learner):
         known = sorted(
             n
             for n, o in vars(torch.optim).items()
-            if isinstance(o, type)
-            and issubclass(o, torch.optim.Optimizer)
-            and n not in ("Optimizer", "LBFGS", "SparseAdam")
+            if isinstance(o, type) and issubclass(o, torch.optim.Optimizer) and n not in UNUSABLE
         )
         if name not in known:
             raise ValueError(f"not an optimizer that can be used here (have: {', '.join(known)})")
         return name
+
+    @model_validator(mode="after")
+    def _takes_options(self) -> Self:
+        self.make_optimizer([torch.zeros(1, requires_grad=True)])
+        return self
 
     def outputs(self, task: SupervisedTask) -> int:
         """One logit a class."""
@@ -69,10 +76,11 @@ class SGD(Learner):
 
     def evaluator(self, context: LearningContext) -> SGDEvaluator:
         """An evaluator that trains one path at a time, to the end, in one ``advance``."""
-        self.make_optimizer([torch.zeros(1, requires_grad=True)])
         return SGDEvaluator(self, context)
 
-    def score(self, network: PathNetwork, task: SupervisedTask, streams: Streams) -> dict[str, float]:
+    def score(
+        self, network: PathNetwork, task: SupervisedTask, streams: Streams
+    ) -> dict[str, float]:
         """Accuracy on the task's test examples."""
         return {"test_accuracy": accuracy(network, task.test_inputs, task.test_labels)}
 
@@ -118,30 +126,35 @@ class SGDEvaluator(Evaluator):
         self.shift = linear_step.flat(task.shift, task.input_shape, 0.0, task.inputs)
         self.scale = linear_step.flat(task.scale, task.input_shape, 1.0, task.inputs)
         self.queue: deque[tuple[Candidate, Lease]] = deque()
+        self.free_places: int = learner.places
 
     @property
     def free(self) -> int:
-        """Places that hold no candidate."""
-        return self.learner.places - len(self.queue)
+        """Places that hold no candidate; none while those leased together are being trained."""
+        return self.free_places
 
     def submit(self, candidate: Candidate) -> None:
         """Lease the candidate's path: with two places both start from the same weights."""
         pool = self.context.pool
         path = pool.active(candidate.genotype, self.context.always_active)
         self.queue.append((candidate, pool.lease(path, self.context.readout)))
+        self.free_places -= 1
 
     def advance(self) -> list[Evaluation]:
         """Train the path that has waited longest, to the end."""
         if not self.queue:
             return []
         candidate, lease = self.queue.popleft()
+        self.free_places = 0 if self.queue else self.learner.places
         start = time.perf_counter()
         index = self.batches(candidate.batches)
         labels = self.task.labels[index].view(-1, self.learner.batch)
         fitness, loss = self._train(lease, index, labels)
         cause = None
-        if not (torch.isfinite(torch.tensor(loss)) and lease.finite()):
-            cause = f"the loss or a weight is not finite (learning rate {self.learner.learning_rate})"
+        if not (math.isfinite(loss) and lease.finite()):
+            cause = (
+                f"the loss or a weight is not finite (learning rate {self.learner.learning_rate})"
+            )
         elif self.learner.held_out:
             fitness = self._held_out(lease)
         if cause is None:
@@ -160,36 +173,35 @@ class SGDEvaluator(Evaluator):
     def cancel(self) -> None:
         """Drop what was leased."""
         self.queue.clear()
+        self.free_places = self.learner.places
 
     def _train(self, lease: Lease, index: Tensor, labels: Tensor) -> tuple[float, float]:
         """Train a lease; return the accuracy and mean loss of its minibatches as they came."""
         if self.learner.plain and linear_step.applies(lease):
             inputs = self.flat_inputs[index].view(*labels.shape, -1)
-            probabilities = linear_step.train(
+            logits = linear_step.train(
                 lease, inputs, labels, self.shift, self.scale, self.learner.learning_rate
             )
-            logs = probabilities.log()
         else:
-            logs = self._train_by_autograd(lease, index, labels)
-        right = int((logs.argmax(-1) == labels).sum()) / labels.numel()
-        loss = F.nll_loss(logs.flatten(0, 1).clamp_min(-100.0), labels.flatten())
-        return right, float(loss)
+            logits = self._train_by_autograd(lease, index, labels)
+        right = int((logits.argmax(-1) == labels).sum()) / labels.numel()
+        return right, float(F.cross_entropy(logits.flatten(0, 1), labels.flatten()))
 
     def _train_by_autograd(self, lease: Lease, index: Tensor, labels: Tensor) -> Tensor:
         optimizer = self.learner.make_optimizer(lease.parameters())
-        logs = []
+        outputs = []
         for rows, y in zip(index.view_as(labels), labels, strict=True):
-            log = F.log_softmax(lease.forward(self.task.prepare(self.task.inputs[rows])), 1)
+            logits = lease.forward(self.task.prepare(self.task.inputs[rows]))
             optimizer.zero_grad()
-            F.nll_loss(log, y).backward()  # type: ignore[no-untyped-call]
+            F.cross_entropy(logits, y).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            logs.append(log.detach())
-        return torch.stack(logs)
+            outputs.append(logits.detach())
+        return torch.stack(outputs)
 
     @torch.no_grad()
     def _held_out(self, lease: Lease) -> float:
         right = 0
-        for rows in self.held.split(SCORED_AT_ONCE):
+        for rows in torch.split(self.held, SCORED_AT_ONCE):
             logits = lease.forward(self.task.prepare(self.task.inputs[rows]))
             right += int((logits.argmax(1) == self.task.labels[rows]).sum())
         return right / len(self.held)
@@ -199,6 +211,6 @@ class SGDEvaluator(Evaluator):
 def accuracy(network: PathNetwork, inputs: Tensor, labels: Tensor) -> float:
     """Share of examples whose largest logit is that of their label."""
     right = 0
-    for x, y in zip(inputs.split(SCORED_AT_ONCE), labels.split(SCORED_AT_ONCE), strict=True):
+    for x, y in zip(*(torch.split(part, SCORED_AT_ONCE) for part in (inputs, labels)), strict=True):
         right += int((network(x).argmax(1) == y).sum())
     return right / len(labels)

@@ -8,10 +8,10 @@ A minibatch then needs two or three matrix products a layer and no graph. Tested
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 from pathnet_evo.modules import Linear
 from pathnet_evo.pool import Lease
@@ -23,56 +23,82 @@ def applies(lease: Lease) -> bool:
     return all(type(layer.kind) is Linear for layer in lease.layers)
 
 
-@dataclass
 class Layer:
-    """A layer's leased modules as one matrix.
+    """A layer's leased modules as one matrix, and the buffers and views of a minibatch.
 
     Args:
+        leased: the modules.
+        batch: examples in a minibatch.
+        mean: whether the outputs of the modules are averaged instead of summed.
+
+    Attributes:
         weight: ``(n * units, inputs + 1)``, trainable rows first.
-        n: number of modules.
-        n_trainable: how many of them may change.
-        units: outputs of a module.
         x: ``(batch, inputs + 1)`` its input, the last column ones.
         z: ``(batch, n * units)`` its modules' outputs after the ReLU.
+        d: ``(batch, n * units)`` the gradient of the loss's sum before the ReLU.
     """
 
-    weight: Tensor
-    n: int
-    n_trainable: int
-    units: int
-    x: Tensor
-    z: Tensor
-
-    @classmethod
-    def of(cls, leased: LeasedStack, batch: int) -> Layer:
-        """Gather a lease's modules."""
+    def __init__(self, leased: LeasedStack, batch: int, mean: bool) -> None:
         parts = (leased.leased, leased.frozen_parameters)
         weights = [p["weight"].flatten(2).flatten(0, 1) for p in parts]
-        n_trainable, units = leased.leased["bias"].shape
-        n = n_trainable + len(leased.frozen)
-        inputs = weights[0].shape[1]
-        weight = weights[0].new_empty(n * units, inputs + 1)
-        torch.cat(weights, out=weight[:, :-1])
-        torch.cat([p["bias"].flatten() for p in parts], out=weight[:, -1])
-        return cls(
-            weight,
-            n,
-            n_trainable,
-            units,
-            weight.new_ones(batch, inputs + 1),
-            weight.new_empty(batch, n * units),
+        self.n_trainable, units = leased.leased["bias"].shape
+        self.n = self.n_trainable + len(leased.frozen)
+        rows, inputs = self.n * units, weights[0].shape[1]
+        self.mean = mean
+        self.weight = weights[0].new_empty(rows, inputs + 1)
+        torch.cat(weights, out=self.weight[:, :-1])
+        torch.cat([p["bias"].flatten() for p in parts], out=self.weight[:, -1])
+        self.x = self.weight.new_ones(batch, inputs + 1)
+        self.z = self.weight.new_empty(batch, rows)
+        self.d = torch.empty_like(self.z)
+        # Views are made once: a minibatch of small layers takes less time than making them.
+        self.inputs = self.x[:, :-1]
+        self._transposed = self.weight.t()
+        self._without_bias = self.weight[:, :-1]
+        self._outputs = self.z.view(batch, self.n, units)
+        self._d_outputs = self.d.view(batch, self.n, units)
+        self._trained = self.weight[: self.n_trainable * units]
+        self._d_trained = self.d[:, : self.n_trainable * units].t()
+
+    def affine(self, out: Tensor) -> Tensor:
+        """The modules' outputs before the ReLU, ``(batch, n * units)``."""
+        return torch.mm(self.x, self._transposed, out=out)
+
+    def forward(self, out: Tensor) -> None:
+        """Write the sum or mean of the modules' outputs, ``(batch, units)``."""
+        self.affine(self.z).relu_()
+        if self.mean:
+            torch.mean(self._outputs, 1, out=out)
+        else:
+            torch.sum(self._outputs, 1, out=out)
+
+    def backward(self, gradient: Tensor) -> None:
+        """Take the gradient of what ``forward`` wrote back to before the ReLU."""
+        spread = gradient.unsqueeze(1).expand_as(self._outputs)
+        torch.ops.aten.threshold_backward.grad_input(
+            spread, self._outputs, 0, grad_input=self._d_outputs
         )
+        if self.mean:
+            self.d.div_(self.n)
+
+    def below(self) -> Tensor:
+        """The gradient of the layer's input, ``(batch, inputs)``."""
+        return self.d @ self._without_bias
+
+    def step(self, alpha: float) -> None:
+        """Add alpha times the gradient to the modules that may change."""
+        self._trained.addmm_(self._d_trained, self.x, alpha=alpha)
 
     def write_back(self, leased: LeasedStack) -> None:
         """Hand the trained rows to the lease, as views."""
-        trained = self.weight[: self.n_trainable * self.units].unflatten(
-            0, (self.n_trainable, self.units)
-        )
+        trained = self._trained.view(*leased.leased["bias"].shape, -1)
         leased.parameters = {"weight": trained[..., :-1], "bias": trained[..., -1]}
 
 
 @torch.inference_mode()
-def train(lease: Lease, inputs: Tensor, labels: Tensor, shift: Tensor, scale: Tensor, rate: float) -> Tensor:
+def train(
+    lease: Lease, inputs: Tensor, labels: Tensor, shift: Tensor, scale: Tensor, rate: float
+) -> Tensor:
     """Train a leased path, one plain SGD step on the mean cross-entropy of each minibatch.
 
     Args:
@@ -84,49 +110,30 @@ def train(lease: Lease, inputs: Tensor, labels: Tensor, shift: Tensor, scale: Te
         rate: learning rate.
 
     Returns:
-        ``(T, batch, classes)`` class probabilities, each before its minibatch's update.
+        ``(T, batch, classes)`` logits, each before its minibatch's update.
     """
-    steps, batch = labels.shape
-    layers = [Layer.of(leased, batch) for leased in lease.layers]
-    readout = Layer.of(lease.readout, batch)
-    targets = torch.nn.functional.one_hot(labels, readout.units).to(torch.float32)
-    probabilities = torch.empty_like(targets)
-    following = [*layers[1:], readout]
-    step = -rate / batch
-    for t in range(steps):
-        first = layers[0].x[:, :-1]
-        first.copy_(inputs[t])
-        first.sub_(shift).mul_(scale)
-        for layer, after in zip(layers, following, strict=True):
-            torch.mm(layer.x, layer.weight.t(), out=layer.z)
-            outputs = layer.z.relu_().view(batch, layer.n, layer.units)
-            after.x[:, :-1] = outputs.mean(1) if lease.mean else outputs.sum(1)
-        torch.mm(readout.x, readout.weight.t(), out=readout.z)
-        torch.softmax(readout.z, 1, out=probabilities[t])
-        d = probabilities[t] - targets[t]
-        gradient = d @ readout.weight[:, :-1]
-        readout.weight.addmm_(d.t(), readout.x, alpha=step)
-        for i in range(len(layers) - 1, -1, -1):
-            gradient = _backward(layers[i], gradient, step, lease.mean, first=i == 0)
+    batch = labels.shape[1]
+    layers = [Layer(leased, batch, lease.mean) for leased in lease.layers]
+    readout = Layer(lease.readout, batch, lease.mean)
+    targets = F.one_hot(labels, readout.z.shape[1]).to(torch.float32)
+    logits = torch.empty_like(targets)
+    outs = [layer.inputs for layer in [*layers[1:], readout]]
+    lowest = next((i for i, layer in enumerate(layers) if layer.n_trainable), len(layers))
+    alpha = -rate / batch
+    for x, target, out in zip(inputs, targets, logits, strict=True):
+        torch.sub(x, shift, out=layers[0].inputs).mul_(scale)
+        for layer, after in zip(layers, outs, strict=True):
+            layer.forward(after)
+        readout.d.copy_(torch.softmax(readout.affine(out), 1).sub_(target))
+        above = readout
+        for layer in reversed(layers[lowest:]):
+            layer.backward(above.below())
+            above.step(alpha)
+            above = layer
+        above.step(alpha)
     for layer, leased in zip([*layers, readout], [*lease.layers, lease.readout], strict=True):
         layer.write_back(leased)
-    return probabilities
-
-
-def _backward(layer: Layer, gradient: Tensor, step: float, mean: bool, first: bool) -> Tensor:
-    """Update a layer; return the gradient of its input, ``(batch, inputs)``."""
-    batch = len(gradient)
-    if mean:
-        gradient = gradient / layer.n
-    n = layer.n_trainable if first else layer.n
-    spread = gradient.unsqueeze(1).expand(batch, n, layer.units)
-    z = layer.z.view(batch, layer.n, layer.units)[:, :n]
-    d = torch.ops.aten.threshold_backward(spread, z, 0).reshape(batch, n * layer.units)
-    below = gradient if first else d @ layer.weight[:, :-1]
-    if layer.n_trainable:
-        rows = layer.n_trainable * layer.units
-        layer.weight[:rows].addmm_(d[:, :rows].t(), layer.x, alpha=step)
-    return below
+    return logits
 
 
 def flat(values: Tensor | None, shape: tuple[int, ...], default: float, like: Tensor) -> Tensor:

@@ -1,0 +1,116 @@
+"""What the benchmarks share: interleaved timing, and made-up tasks of the published shapes."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from pathnet_evo.learners import Evaluator, LearningContext
+from pathnet_evo.modules import Linear
+from pathnet_evo.pool import ModulePool
+from pathnet_evo.strategies.base import Strategy
+from pathnet_evo.strategies.binary_tournament import BinaryTournament
+from pathnet_evo.streams import Streams
+from pathnet_evo.tasks import SupervisedTask
+from pathnet_evo_sgd.learner import SGD
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A published experiment's sizes."""
+
+    name: str
+    input_shape: tuple[int, ...]
+    modules: int
+    width: int
+    classes: int
+    layers: int = 3
+    units: int = 20
+
+
+MNIST = Setting("MNIST", (1, 28, 28), modules=10, width=3, classes=2)
+CIFAR = Setting("CIFAR", (3, 32, 32), modules=20, width=5, classes=10)
+
+
+def task(setting: Setting, examples: int = 10_000) -> SupervisedTask:
+    """Random pixels and labels, normalised as they are used: the time is that of real ones."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randint(256, (examples, *setting.input_shape), generator=generator)
+    labels = torch.randint(setting.classes, (examples,), generator=generator)
+    colours = (setting.input_shape[0], 1, 1)
+    pixels = inputs.to(torch.uint8)
+    return SupervisedTask(
+        setting.name,
+        pixels,
+        labels,
+        pixels[:100],
+        labels[:100],
+        setting.classes,
+        shift=torch.full(colours, 127.5),
+        scale=torch.full(colours, 1 / 74),
+    )
+
+
+def pool(setting: Setting, modules: int | None = None) -> ModulePool:
+    """An initialised pool."""
+    kinds = [Linear(units=setting.units)] * setting.layers
+    made = ModulePool(kinds, modules or setting.modules, setting.input_shape)
+    made.initialise(lambda layer: Streams(0).torch("init", layer))
+    return made
+
+
+def context(setting: Setting, shared: ModulePool, learned: SupervisedTask) -> LearningContext:
+    """A stage's context."""
+    readout = shared.readout(setting.classes, Streams(0).torch("readout"))
+    return LearningContext(
+        shared, readout, learned, torch.device("cpu"), Streams(0, 0), always_active=False
+    )
+
+
+def tournament(setting: Setting, shared: ModulePool) -> Strategy:
+    """The paper's strategy."""
+    return BinaryTournament(shared.shape(setting.width), random.Random(0))
+
+
+def evaluator(setting: Setting, shared: ModulePool, learned: SupervisedTask) -> Evaluator:
+    """The SGD learner's evaluator: 50 minibatches of 16."""
+    return SGD(learning_rate=1e-3).evaluator(context(setting, shared, learned))
+
+
+def generation(strategy: Strategy, trains: Evaluator) -> None:
+    """Two evaluations: one tournament."""
+    told = 0
+    while told < 2:
+        for candidate in strategy.ask(trains.free):
+            trains.submit(candidate)
+        for evaluation in trains.advance():
+            assert not evaluation.failed, evaluation.cause
+            strategy.tell(evaluation)
+            told += 1
+
+
+def interleaved(
+    contestants: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 3
+) -> dict[str, float]:
+    """Median seconds of each contestant; they take turns, so that all see the same weather."""
+    torch.set_num_threads(1)
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for i in range(warm_up + rounds):
+        for name, contestant in contestants.items():
+            start = time.perf_counter()
+            contestant()
+            if i >= warm_up:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def report(medians: Mapping[str, float], reference: str, goals: Mapping[str, float]) -> None:
+    """Print each median and its ratio to the reference."""
+    for name, seconds in medians.items():
+        goal = f"   goal <= {goals[name]:g}" if name in goals else ""
+        print(f"  {name:<34} {1e3 * seconds:9.2f} ms {seconds / medians[reference]:7.3f}{goal}")
