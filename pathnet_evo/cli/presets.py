@@ -11,11 +11,11 @@ def presets(
     name: Annotated[str | None, typer.Argument(help="Print this one's TOML.")] = None,
 ) -> None:
     """List presets, or print one as TOML, to start one's own from."""
-    from pathnet_evo.run import runner
+    from pathnet_evo import presets
 
     if name is not None:
-        typer.echo(runner.preset(name), nl=False)
+        typer.echo(presets.read(name), nl=False)
         return
-    for known in runner.presets():
-        first = runner.preset(known).splitlines()[0].lstrip("# ")
+    for known in presets.names():
+        first = presets.read(known).splitlines()[0].lstrip("# ")
         typer.echo(f"{known:14} {first}")

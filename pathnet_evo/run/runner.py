@@ -8,12 +8,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pathnet_evo.config import ConfigError, Problem, nearest, override, parse, validate
+from pathnet_evo import presets
+from pathnet_evo.config import ConfigError, Problem, override, parse, validate
 from pathnet_evo.plan import Plan, resolve
 from pathnet_evo.plugins import Registry
 from pathnet_evo.records import Emit, Record
@@ -97,26 +97,7 @@ def read_source(source: str | Path | dict[str, Any]) -> tuple[dict[str, Any], st
             raise ConfigError([Problem(text, "not UTF-8 text")]) from None
         except OSError as error:
             raise ConfigError([Problem(text, f"cannot be read ({error.strerror})")]) from None
-    return parse(preset(text), text), text
-
-
-def presets() -> list[str]:
-    """The names of the presets."""
-    folder = resources.files("pathnet_evo.presets")
-    return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".toml"))
-
-
-def preset(name: str) -> str:
-    """A preset's TOML.
-
-    Raises:
-        ConfigError: there is none of that name.
-    """
-    if name not in presets():
-        have = ", ".join(presets())
-        text = f'unknown preset "{name}"{nearest(name, presets())}. (have: {have}; or FILE.toml)'
-        raise ConfigError([Problem("", text.replace("?.", "?"))])
-    return (resources.files("pathnet_evo.presets") / f"{name}.toml").read_text()
+    return parse(presets.read(text), text), text
 
 
 def device_of(plan: Plan) -> str:
