@@ -1,0 +1,175 @@
+"""What all image tasks share: the configuration, and the way from decoded images to a task."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from pathnet_evo.modules import Shape
+from pathnet_evo.tasks import SupervisedTask, TaskContext, TaskSettings
+from pathnet_evo_images.classes import Classes, balanced, choose
+from pathnet_evo_images.pixels import Frame, moments, salt_and_pepper
+from pathnet_evo_images.source import Place, Source, decoded
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+
+
+class ImageTask(TaskSettings):
+    """A classification task on images, held whole in memory as uint8.
+
+    Images are brought to their shape first, then classes and examples are chosen, then noise is
+    drawn, and the statistics to normalise with are those of the training images that result.
+    """
+
+    kind: ClassVar[str]
+    """The name that the task is registered under."""
+
+    root: Path = Path("data")
+    """Folder of the data, relative to the working directory; ``~`` is the home folder."""
+    download: bool = False
+    """Download the data where they are not found."""
+    classes: Classes = None
+    """The classes, renumbered from 0 in this order: None for all, a list of names or numbers, or
+    ``{draw = k}`` for k classes drawn by the trial's seed, others at every stage on these data."""
+    size: Count | None = None
+    """Height and width in pixels; None for those of the pool, or of the files where it has none."""
+    channels: Count | None = None
+    """Number of channels: colours become grey by luma, grey is repeated. None for the pool's, or
+    that of the files."""
+    fit: Literal["resize", "pad"] = "resize"
+    """How the size is reached: ``resize`` (bilinear, antialiased) or ``pad`` (zeros around)."""
+    noise: float = Field(0.0, ge=0, le=1)
+    """Share of pixels set to 0 or 255 with equal chance (salt and pepper), in training and test
+    images, drawn once by the seed and stage."""
+    examples: Count | None = None
+    """Number of training images, drawn by the seed and stage, balanced between classes as far as
+    possible; None for all."""
+    normalise: bool = True
+    """Subtract each channel's mean and divide by its standard deviation, both of the training
+    images; false divides by 255 only."""
+
+    @field_validator("classes")
+    @classmethod
+    def _at_least_two(cls, classes: Classes) -> Classes:
+        if isinstance(classes, tuple) and len(classes) < 2:
+            raise ValueError("name at least two classes, or leave it out for all")
+        return classes
+
+    @abstractmethod
+    def find(self, place: Place) -> Source:
+        """The files of the data set, downloaded if need be.
+
+        Raises:
+            TaskError: there are none, or they are not what they should be.
+        """
+
+    @property
+    def data_set(self) -> tuple[str, ...]:
+        """Equal for tasks on the same data, between which drawn classes do not overlap."""
+        return (self.kind,)
+
+    @property
+    def title(self) -> str:
+        """What reports call the data."""
+        return self.kind
+
+    @property
+    def folder(self) -> Path:
+        """``root`` with the home folder filled in."""
+        return self.root.expanduser()
+
+    def make(self, context: TaskContext) -> SupervisedTask:
+        """The task: uint8 images ``(n, C, H, W)`` and labels from 0.
+
+        Where the context gives the shape ``(C, H, W)`` that the pool takes, ``size`` and
+        ``channels`` that are not set follow it.
+
+        Raises:
+            TaskError: data missing or unreadable, classes that do not exist, images that do not
+                fit, more examples than there are.
+        """
+        place = Place(self.kind, context.stage)
+        try:
+            images = decoded(self.find(place), self._frame(context.input_shape))
+        except OSError as error:
+            raise place.error(
+                f"cannot read {error.filename or self.root} ({error.strerror or error}). "
+                f"Put it right, or {place.setting('root=FOLDER')}."
+            ) from error
+        chosen = self._choose(context, images.names)
+        inputs, labels = _select(images.train, images.labels, chosen, len(images.names))
+        test_inputs, test_labels = _select(
+            images.test, images.test_labels, chosen, len(images.names)
+        )
+        if self.examples is not None:
+            if self.examples > len(labels):
+                raise place.error(
+                    f"stages.{context.stage}.task.examples: {self.examples} asked for, there are "
+                    f"{len(labels)} training images. Ask for fewer."
+                )
+            rng = context.numpy("examples")
+            kept = torch.from_numpy(balanced(labels.numpy(), self.examples, rng))
+            inputs, labels = inputs[kept], labels[kept]
+        if self.noise > 0:
+            inputs = salt_and_pepper(inputs, self.noise, context.numpy("noise/train"))
+            test_inputs = salt_and_pepper(test_inputs, self.noise, context.numpy("noise/test"))
+        shift, scale = self._normalisation(inputs)
+        names = tuple(images.names[index] for index in chosen)
+        return SupervisedTask(
+            name=self._name(names, len(images.names)),
+            inputs=inputs,
+            labels=labels,
+            test_inputs=test_inputs,
+            test_labels=test_labels,
+            n_classes=len(names),
+            shift=shift,
+            scale=scale,
+            class_names=names,
+        )
+
+    def _frame(self, input_shape: Shape | None) -> Frame:
+        channels, height, width = self.channels, self.size, self.size
+        if input_shape is not None and len(input_shape) == 3:
+            channels = channels or input_shape[0]
+            height, width = height or input_shape[1], width or input_shape[2]
+        return Frame(channels, height, width, self.fit)
+
+    def _choose(self, context: TaskContext, names: Sequence[str]) -> list[int]:
+        sequence: dict[int, TaskSettings] = dict(enumerate(context.sequence))
+        sequence[context.stage] = self
+        settings = {
+            stage: (Place(self.kind, stage), task.classes)
+            for stage, task in sorted(sequence.items())
+            if isinstance(task, ImageTask) and task.data_set == self.data_set
+        }
+        rng = context.whole_trial(f"classes/{self.kind}")
+        return choose(list(settings.values()), list(settings).index(context.stage), names, rng)
+
+    def _normalisation(self, inputs: Tensor) -> tuple[Tensor | None, Tensor]:
+        if not self.normalise:
+            return None, torch.full((inputs.shape[1], 1, 1), 1 / 255)
+        mean, deviation = moments(inputs)
+        deviation[deviation == 0] = 255.0
+        return mean.float(), (1 / deviation).float()
+
+    def _name(self, names: Sequence[str], available: int) -> str:
+        if len(names) == available:
+            return self.title
+        return f"{self.title} {'-'.join(names) if len(names) <= 4 else f'{len(names)} classes'}"
+
+
+def _select(
+    inputs: Tensor, labels: Tensor, chosen: Sequence[int], available: int
+) -> tuple[Tensor, Tensor]:
+    """The examples of the chosen classes, in order, labelled by position in ``chosen``."""
+    number = torch.full((available,), -1)
+    number[list(chosen)] = torch.arange(len(chosen))
+    renumbered = number[labels]
+    keep = renumbered >= 0
+    return (inputs, renumbered) if bool(keep.all()) else (inputs[keep], renumbered[keep])

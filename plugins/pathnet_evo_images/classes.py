@@ -1,0 +1,137 @@
+"""Which classes a task has: all, some by name or number, or drawn by seed without overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+
+from pathnet_evo_images.source import Place
+
+SHOWN = 20
+"""Classes listed in an error."""
+
+
+class Draw(BaseModel):
+    """Classes drawn by the trial's seed: no two stages on the same data get the same class."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    draw: int = Field(ge=2, strict=True)
+    """Number of classes."""
+
+
+Classes: TypeAlias = tuple[StrictInt | StrictStr, ...] | Draw | None
+
+
+def choose(
+    settings: Sequence[tuple[Place, Classes]],
+    own: int,
+    names: Sequence[str],
+    rng: np.random.Generator,
+) -> list[int]:
+    """The classes of one of the stages that read the same data.
+
+    It depends on nothing but its arguments: named classes of all stages are taken first, then the
+    drawn ones in the order of the stages, so every stage finds the same division.
+
+    Args:
+        settings: ``classes`` of all stages on these data, in order, each with its place.
+        own: index into ``settings`` of the stage that asks.
+        names: all classes of the data.
+        rng: at the same point of the same stream at every stage.
+
+    Returns:
+        Indices into ``names``, in the order that is asked for; drawn ones ascend.
+
+    Raises:
+        TaskError: a class that does not exist, or not enough classes left to draw from.
+    """
+    classes = settings[own][1]
+    if not isinstance(classes, Draw):
+        return find(classes, names, settings[own][0])
+    named = [(at, find(c, names, at)) for at, c in settings if not isinstance(c, Draw)]
+    taken = {index for _, indices in named for index in indices}
+    free = [int(index) for index in rng.permutation(len(names)) if index not in taken]
+    for number, (at, asked) in enumerate(settings):
+        if not isinstance(asked, Draw):
+            continue
+        if asked.draw > len(free):
+            raise at.error(
+                f"stages.{at.stage}.task.classes: {asked.draw} classes are to be drawn, "
+                f"but other stages leave {len(free)} of {len(names)}. Draw fewer, or have fewer "
+                "stages on these data."
+            )
+        drawn, free = free[: asked.draw], free[asked.draw :]
+        if number == own:
+            return sorted(drawn)
+    raise AssertionError("the own stage is one of those that draw")
+
+
+def find(classes: tuple[int | str, ...] | None, names: Sequence[str], place: Place) -> list[int]:
+    """Indices of classes given by name or number; None stands for all.
+
+    A number is the class of that name where there is one (``3`` of ``"3"``), else a position.
+
+    Raises:
+        TaskError: a class that does not exist or is named twice.
+    """
+    if classes is None:
+        return list(range(len(names)))
+    found: list[int] = []
+    for asked in classes:
+        if str(asked) in names:
+            index = names.index(str(asked))
+        elif isinstance(asked, int) and 0 <= asked < len(names):
+            index = asked
+        else:
+            raise place.error(f"stages.{place.stage}.task.classes: {unknown(asked, names)}")
+        if index in found:
+            raise place.error(
+                f'stages.{place.stage}.task.classes: "{names[index]}" is named twice. '
+                "Name each class once."
+            )
+        found.append(index)
+    return found
+
+
+def unknown(asked: int | str, names: Sequence[str]) -> str:
+    """What to say about a class that does not exist."""
+    said = str(asked) if isinstance(asked, int) else f'"{asked}"'
+    nearest = get_close_matches(str(asked), names, 1)
+    hint = f' Did you mean "{nearest[0]}"?' if nearest else ""
+    more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"no class {said}.{hint} (have: {', '.join(names[:SHOWN])}{more})"
+
+
+def balanced(
+    labels: npt.NDArray[np.int64], n: int, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Positions of n examples, as many of each class as of any other, as far as there are.
+
+    Args:
+        labels: ``(examples,)`` integers.
+        n: how many; at most ``len(labels)``.
+        rng: the only source of randomness.
+
+    Returns:
+        ``(n,)`` int64, ascending.
+    """
+    positions = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    quotas = [0] * len(positions)
+    left = n
+    while left:
+        unmet = [c for c, own in enumerate(positions) if quotas[c] < len(own)]
+        share = left // len(unmet)
+        if share == 0:
+            unmet, share = [int(c) for c in rng.permutation(unmet)[:left]], 1
+        for c in unmet:
+            more = min(share, len(positions[c]) - quotas[c])
+            quotas[c] += more
+            left -= more
+    parts = [own[:quota] for own, quota in zip(positions, quotas, strict=True)]
+    return np.sort(np.concatenate(parts))

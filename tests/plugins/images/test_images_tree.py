@@ -1,0 +1,289 @@
+"""Trees of images: what is read, what is kept, and what is said about those that are wrong."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pathnet_evo.tasks import TaskError
+from pathnet_evo_images import decode
+from pathnet_evo_images.folder import Folder
+from pathnet_evo_images.pixels import Frame
+from pathnet_evo_images.source import decoded
+
+
+def test_images_are_read_as_they_are(tmp_path, context, write_tree) -> None:
+    """A user's images would be turned, swapped or given to the wrong class."""
+    pixels = write_tree(tmp_path / "d", ["dog", "cat", "eel"], n=4)
+    task = Folder(root=tmp_path / "d").make(context())
+    assert task.class_names == ("cat", "dog", "eel")
+    assert task.name == "d"
+    for split, images, labels in (
+        ("train", task.inputs, task.labels),
+        ("test", task.test_inputs, task.test_labels),
+    ):
+        got = sorted(
+            (task.class_names[label], image.permute(1, 2, 0).numpy().tobytes())
+            for image, label in zip(images, labels.tolist(), strict=True)
+        )
+        expected = sorted(
+            (path.split("/")[1], image.tobytes())
+            for path, image in pixels.items()
+            if path.startswith(split)
+        )
+        assert got == expected
+
+
+def test_classes_are_mixed(tmp_path, context, write_tree) -> None:
+    """The first images would all be of one class: a stretch of the data would be no sample."""
+    write_tree(tmp_path / "d", ["a", "b"], n=40)
+    labels = Folder(root=tmp_path / "d").make(context()).labels
+    assert 5 < labels[:40].sum() < 35
+
+
+def test_order_does_not_depend_on_where_the_tree_is(tmp_path, context, write_tree) -> None:
+    """A run could not be repeated on another machine."""
+    for name in ("d", "e"):
+        write_tree(tmp_path / name, ["a", "b"], n=5)
+    d, e = (Folder(root=tmp_path / name).make(context()) for name in ("d", "e"))
+    assert torch.equal(d.inputs, e.inputs)
+
+
+def test_grey_images_have_one_channel(tmp_path, context, write_tree) -> None:
+    """Grey images would cost three times the memory and inputs."""
+    pixels = write_tree(tmp_path / "d", ["a", "b"], n=1, mode="L")
+    task = Folder(root=tmp_path / "d", classes=("a", "b")).make(context())
+    assert task.input_shape == (1, 6, 5)
+    image = task.inputs[task.labels == 0][0, 0]
+    np.testing.assert_array_equal(image, pixels["train/a/0.png"])
+
+
+def test_grey_among_colour_becomes_colour(tmp_path, context, write_tree) -> None:
+    """One grey photo would make a tree of colour unreadable."""
+    write_tree(tmp_path / "d", ["a", "b"], n=1)
+    grey = np.random.default_rng(1).integers(0, 256, (6, 5), dtype=np.uint8)
+    Image.fromarray(grey).save(tmp_path / "d/train/a/0.png")
+    task = Folder(root=tmp_path / "d").make(context())
+    assert task.input_shape == (3, 6, 5)
+    image = task.inputs[task.labels == 0][0]
+    np.testing.assert_array_equal(image, np.stack([grey] * 3))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_kinds_of_pixels(mode, tmp_path, context, write_tree) -> None:
+    """Images with palettes, transparency, print colours or 16 bits would be read wrong."""
+    write_tree(tmp_path / "d", ["a", "b"], n=1, size=(8, 8))
+    shade = Image.linear_gradient("L").resize((8, 8))
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(shade).astype(np.uint16) * 257)
+    else:
+        image = shade.convert("RGB").convert(mode) if mode in ("P", "CMYK") else shade.convert(mode)
+    path = tmp_path / "d/train/a/0.png"
+    path.unlink()
+    image.save(path.with_suffix(".tif") if mode == "CMYK" else path)
+    task = Folder(root=tmp_path / "d", channels=1).make(context())
+    got = task.inputs[task.labels == 0][0, 0].numpy().astype(int)
+    # two colours and a palette cannot hold the gradient: what they hold, Pillow says
+    expected = image.convert("RGB").convert("L") if mode in ("1", "P") else shade
+    assert np.abs(got - np.asarray(expected).astype(int)).max() <= 1
+
+
+def test_jpeg_is_decoded_as_pillow_does(tmp_path, context, write_tree) -> None:
+    """Photos would be read in wrong colours."""
+    write_tree(tmp_path / "d", ["a", "b"], n=1, size=(16, 16))
+    written = io.BytesIO()
+    Image.radial_gradient("L").resize((16, 16)).convert("RGB").save(written, "JPEG")
+    (tmp_path / "d/train/a/0.png").unlink()
+    (tmp_path / "d/train/a/PHOTO.JPG").write_bytes(written.getvalue())
+    task = Folder(root=tmp_path / "d").make(context())
+    expected = np.asarray(Image.open(written)).transpose(2, 0, 1)
+    np.testing.assert_array_equal(task.inputs[task.labels == 0][0], expected)
+
+
+def test_folders_in_classes_and_other_files(tmp_path, context, write_tree) -> None:
+    """Nested images would be missed, or a ``Thumbs.db`` would stop everything."""
+    write_tree(tmp_path / "d", ["a", "b"], n=1)
+    (tmp_path / "d/train/a/deep").mkdir()
+    Image.new("RGB", (5, 6)).save(tmp_path / "d/train/a/deep/1.png")
+    (tmp_path / "d/train/a/Thumbs.db").write_text("no image")
+    (tmp_path / "d/train/a/._0.png").write_text("no image")
+    (tmp_path / "d/train/.hidden").mkdir()
+    assert len(Folder(root=tmp_path / "d").make(context()).inputs) == 3
+
+
+def test_images_of_different_sizes(tmp_path, context, write_tree) -> None:
+    """The error would not say which images differ, or what to do."""
+    write_tree(tmp_path / "d", ["a", "b"], n=1)
+    Image.new("RGB", (9, 4)).save(tmp_path / "d/test/b/0.png")
+    message = r"^folder: images differ in size \(.* is 5x6, .*test/b/0\.png 9x4\)\. .*size=32"
+    with pytest.raises(TaskError, match=message):
+        Folder(root=tmp_path / "d").make(context())
+    for fit in ("resize", "pad"):
+        task = Folder(root=tmp_path / "d", size=10, fit=fit).make(context())
+        assert task.input_shape == (3, 10, 10)
+    with pytest.raises(TaskError, match=r'0\.png: fit = "pad" cannot bring 6x5 pixels to 5x5'):
+        Folder(root=tmp_path / "d", size=5, fit="pad").make(context())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda d: os.rename(d / "train", d / "no"), r"no folder .*train\. Put .*stages\.0\.task"),
+        (lambda d: os.rename(d / "test", d / "no"), r"no folder .*test\. Put a part"),
+        (lambda d: os.rename(d / "test/b", d / "b"), r"no images in .*test/b "),
+        (lambda d: (d / "train/b/0.png").unlink(), r"no images in .*train/b "),
+        (lambda d: (d / "test/c").mkdir(), r"test/c is a class that train/ does not have"),
+        (lambda d: (d / "train/b/0.png").write_bytes(b"GIF?"), r"cannot read .*b/0\.png \(not an"),
+        (lambda d: os.truncate(d / "train/b/0.png", 60), r"cannot read .*train/b/0\.png \("),
+        (lambda d: os.symlink("none", d / "test/a/x.png"), r"cannot read .*a/x\.png \(No such"),
+    ],
+    ids=["train", "test", "no class", "empty", "extra", "no image", "truncated", "dead link"],
+)
+def test_trees_that_are_wrong(spoil, message, tmp_path, context, write_tree) -> None:
+    """The error would not name the file or folder to look at."""
+    write_tree(tmp_path / "d", ["a", "b"], n=1)
+    spoil(tmp_path / "d")
+    with pytest.raises(TaskError, match=r"^folder: .*" + message):
+        Folder(root=tmp_path / "d").make(context())
+
+
+def test_one_class_is_no_task(tmp_path, context, write_tree) -> None:
+    """A classifier of one class would be perfect at once."""
+    write_tree(tmp_path / "d", ["a"], n=1)
+    with pytest.raises(TaskError, match="holds 1 classes; a task needs two"):
+        Folder(root=tmp_path / "d").make(context())
+
+
+def test_the_next_process_reads_what_was_kept(
+    tmp_path, monkeypatch, context, write_tree, cache
+) -> None:
+    """Every run would decode all images again."""
+    write_tree(tmp_path / "d", ["a", "b"])
+    first = Folder(root=tmp_path / "d").make(context())
+    assert len(list(cache.glob("*.npz"))) == 1
+    decoded.cache_clear()
+    monkeypatch.setattr(Image, "open", None)
+    assert torch.equal(first.inputs, Folder(root=tmp_path / "d").make(context()).inputs)
+
+
+def damage_by_truncation(data: bytes) -> bytes:
+    """A copy that was interrupted."""
+    return data[: len(data) // 2]
+
+
+def damage_by_a_bit(data: bytes) -> bytes:
+    """A bit that the disk flipped."""
+    at = data.index(b"\x93NUMPY") + 200
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def damage_of_content(data: bytes) -> bytes:
+    """Other pixels under the same digest, in a sound file."""
+    with np.load(io.BytesIO(data)) as kept:
+        pixels, digest = kept["pixels"], kept["digest"]
+    written = io.BytesIO()
+    np.savez(written, pixels=pixels ^ 1, digest=digest)
+    return written.getvalue()
+
+
+def damage_of_type(data: bytes) -> bytes:
+    """What another program could have put there."""
+    written = io.BytesIO()
+    np.savez(written, pixels=np.zeros((12, 3, 6, 5)), digest=np.array("x"))
+    return written.getvalue()
+
+
+def damage_by_a_pickle(data: bytes) -> bytes:
+    """What must never be loaded."""
+    written = io.BytesIO()
+    np.savez(written, pixels=np.array([{}], dtype=object), digest=np.array("x"))
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damage_by_truncation,
+        damage_by_a_bit,
+        damage_of_content,
+        damage_of_type,
+        damage_by_a_pickle,
+        lambda data: b"",
+        lambda data: b"nonsense",
+    ],
+)
+def test_a_damaged_cache_is_rebuilt(damage, tmp_path, context, write_tree, cache) -> None:
+    """A flipped bit or a full disk would change a task, or block it until cleaned up by hand."""
+    write_tree(tmp_path / "d", ["a", "b"], n=6)
+    first = Folder(root=tmp_path / "d").make(context())
+    (kept,) = cache.glob("*.npz")
+    good = kept.read_bytes()
+    kept.write_bytes(damage(good))
+    decoded.cache_clear()
+    assert torch.equal(first.inputs, Folder(root=tmp_path / "d").make(context()).inputs)
+    with np.load(kept) as again, np.load(io.BytesIO(good)) as before:
+        np.testing.assert_array_equal(again["pixels"], before["pixels"])
+
+
+def test_changed_images_are_decoded_again(tmp_path, context, write_tree) -> None:
+    """A user would correct an image, and go on training with the old one."""
+    write_tree(tmp_path / "d", ["a", "b"], n=1)
+    Folder(root=tmp_path / "d").make(context())
+    Image.new("RGB", (5, 6), (1, 2, 3)).save(tmp_path / "d/train/a/0.png")
+    task = Folder(root=tmp_path / "d").make(context())
+    assert task.inputs[task.labels == 0][0, :, 0, 0].tolist() == [1, 2, 3]
+
+
+def test_without_a_place_to_keep_them(tmp_path, monkeypatch, context, write_tree) -> None:
+    """A read-only home would stop the run, or slow every run without a word."""
+    write_tree(tmp_path / "d", ["a", "b"], n=1)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.warns(UserWarning, match="cannot be kept in .* XDG_CACHE_HOME") as caught:
+        task = Folder(root=tmp_path / "d").make(context())
+    assert len(caught) == 1
+    assert len(task.inputs) == 2
+
+
+def test_nothing_half_written_is_left(tmp_path, monkeypatch, context, write_tree, cache) -> None:
+    """A full disk would fill up further with the rests of every attempt."""
+    write_tree(tmp_path / "d", ["a", "b"], n=1)
+
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.warns(UserWarning, match="No space left on device"):
+        Folder(root=tmp_path / "d").make(context())
+    assert [path for path in cache.iterdir() if path.is_file()] == []
+
+
+def test_decoding_in_a_frame_is_framing_what_was_decoded(tmp_path, context, write_tree) -> None:
+    """The same images would differ by whether they were resized before or after the cache."""
+    write_tree(tmp_path / "d", ["a", "b"], n=3, size=(17, 17))
+    folder = Folder(root=tmp_path / "d")
+    native = folder.make(context())
+    small = Folder(root=tmp_path / "d", size=7, channels=1).make(context())
+    assert torch.equal(Frame(1, 7, 7).apply(native.inputs), small.inputs)
+
+
+def test_a_bar_is_shown_on_terminals_only(
+    tmp_path, monkeypatch, context, write_tree, capsys
+) -> None:
+    """A long first decoding would look like a hang, or fill log files with bars."""
+    write_tree(tmp_path / "d", ["a", "b"], n=2)
+    monkeypatch.setattr(decode, "LONG", 1)
+    Folder(root=tmp_path / "d").make(context())
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    Folder(root=tmp_path / "d", size=4).make(context())
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "folder: decoding 8 images" in err
