@@ -1,0 +1,197 @@
+"""Reading a run: what it compared, what came out, and its networks as plain torch modules."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pathnet_evo.config import ConfigError, RunConfig, nearest
+from pathnet_evo.modules import Affine
+from pathnet_evo.network import PathNetwork
+from pathnet_evo.plan import resolve
+from pathnet_evo.plugins import Registry
+from pathnet_evo.run import checkpoint
+from pathnet_evo.run.checkpoint import CheckpointError
+from pathnet_evo.run.lineage import LineageError, open_lineage
+from pathnet_evo.run.summary import RunError, read_config, summarise
+
+__all__ = ["Run", "RunError", "load_run"]
+
+
+def load_run(folder: Path | str, registry: Registry | None = None) -> Run:
+    """Open a run to read, finished or not.
+
+    Args:
+        folder: the run's folder.
+        registry: where module kinds are found; by default all installed plugins.
+
+    Raises:
+        RunError: there is no such run, or it is damaged.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise RunError(f"{folder}: no such run")
+    try:
+        config = read_config(folder)
+        with closing(open_lineage(folder / "lineage.sqlite")) as db:
+            names = dict(
+                db.execute("SELECT stage, task FROM stages ORDER BY trial DESC").fetchall()
+            )
+    except (ConfigError, LineageError) as error:
+        raise RunError(str(error)) from None
+    stages = tuple(
+        names.get(i, stage.name or str(stage.task.get("name", i)))
+        for i, stage in enumerate(config.stages)
+    )
+    return Run(folder, config, stages, registry)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on disk.
+
+    Args:
+        folder: where it lies.
+        config: its configuration.
+        stages: the names of its stages.
+        registry: where module kinds are found; None is all installed plugins.
+    """
+
+    folder: Path
+    config: RunConfig
+    stages: tuple[str, ...]
+    registry: Registry | None = field(default=None, repr=False)
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The names of the arms."""
+        return tuple(arm.name for arm in self.config.arms)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that every arm has."""
+        return tuple(range(self.config.seed, self.config.seed + self.config.seeds))
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What came out, as ``summary.json`` has it, from the lineage as it is now."""
+        try:
+            return summarise(self.folder)
+        except (ConfigError, LineageError) as error:
+            raise RunError(str(error)) from None
+
+    def network(
+        self,
+        stage: int | str,
+        arm: str = "pathnet",
+        seed: int | None = None,
+        after: int | str | None = None,
+    ) -> PathNetwork:
+        """The network of a stage's best path, in eval mode on the CPU.
+
+        Reads the modules of the path and no others.
+
+        Args:
+            stage: name or index of the stage that it learned.
+            arm: which arm.
+            seed: which seed; None is the first.
+            after: name or index of the stage after which to take the weights; None is ``stage``.
+
+        Raises:
+            RunError: there is no such stage, arm or seed, the stage is not finished, or its
+                checkpoint is damaged.
+        """
+        i = self._stage(stage)
+        j = i if after is None else self._stage(after)
+        if j < i:
+            raise RunError(f"stage {self.stages[j]!r} comes before {self.stages[i]!r} is learned")
+        if arm not in self.arms:
+            guess = nearest(arm, self.arms)
+            raise RunError(f"no arm {arm!r}{guess} (have: {', '.join(self.arms)})")
+        seed = self.seeds[0] if seed is None else seed
+        if seed not in self.seeds:
+            raise RunError(f"no seed {seed} (have: {', '.join(map(str, self.seeds))})")
+        (transfer,) = (a.transfer for a in self.config.arms if a.name == arm)
+        if transfer == "scratch" and j > i:
+            raise RunError(
+                f"arm {arm!r} draws all weights anew after each stage: stage {self.stages[i]!r} "
+                "has no network after a later one"
+            )
+        folder = self._checkpoint(arm, seed, j)
+        try:
+            return self._read(folder, i)
+        except CheckpointError as error:
+            raise RunError(str(error)) from None
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise RunError(f"{folder}: not a checkpoint of this run ({error!r})") from None
+
+    def _stage(self, stage: int | str) -> int:
+        have = ", ".join(self.stages)
+        if isinstance(stage, int):
+            if not 0 <= stage < len(self.stages):
+                raise RunError(f"no stage {stage} (have: 0 to {len(self.stages) - 1}: {have})")
+            return stage
+        found = [i for i, name in enumerate(self.stages) if name == stage]
+        if len(found) > 1:
+            raise RunError(f"stages {found} are all called {stage!r}: say which by its index")
+        if not found:
+            raise RunError(f"no stage {stage!r}{nearest(stage, self.stages)} (have: {have})")
+        return found[0]
+
+    def _checkpoint(self, arm: str, seed: int, stage: int) -> Path:
+        """The folder of a stage's checkpoint, every byte checked."""
+        try:
+            with closing(open_lineage(self.folder / "lineage.sqlite")) as db:
+                row = db.execute(
+                    "SELECT s.checkpoint, s.manifest FROM stages s JOIN trials t USING (trial) "
+                    "WHERE t.arm = ? AND t.seed = ? AND s.stage = ?",
+                    (arm, seed, stage),
+                ).fetchone()
+        except LineageError as error:
+            raise RunError(str(error)) from None
+        if row is None or row["checkpoint"] is None or row["manifest"] is None:
+            raise RunError(
+                f"stage {self.stages[stage]!r} of arm {arm!r}, seed {seed}, is not finished: "
+                "it has no checkpoint"
+            )
+        root = self.folder.resolve()
+        folder = (root / row["checkpoint"]).resolve()
+        if root not in folder.parents:
+            raise RunError(f"checkpoint {row['checkpoint']!r} lies outside the run's folder")
+        try:
+            checkpoint.verify(folder, row["manifest"])
+            files = json.loads((folder / checkpoint.MANIFEST).read_text())["files"]
+        except CheckpointError as error:
+            raise RunError(str(error)) from None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"{folder / checkpoint.MANIFEST}: damaged ({error!r})") from None
+        for name in ("state.json", "weights.safetensors"):
+            if name not in files:
+                raise RunError(f"{folder / checkpoint.MANIFEST}: does not name {name}")
+        return folder
+
+    def _read(self, folder: Path, stage: int) -> PathNetwork:
+        try:
+            kinds = resolve(self.config, self.registry or Registry()).kinds
+        except ConfigError as error:
+            raise RunError("; ".join(map(str, error.problems))) from None
+        state = checkpoint.read_state(folder)
+        path = tuple(tuple(int(m) for m in layer) for layer in state["stages"][stage]["path"])
+        if len(path) != len(kinds) or any(min(layer) < 0 for layer in path):
+            raise ValueError(f"path {path} in a pool of {len(kinds)} layers")
+        layers = [checkpoint.read_layer(folder, f"layer-{i}", path[i]) for i in range(len(path))]
+        readout = checkpoint.read_layer(folder, f"readout-{stage}", (0,))
+        shift, scale = checkpoint.read_normalisation(folder, stage)
+        network = PathNetwork(
+            [*kinds, Affine(outputs=readout["bias"].shape[-1])],
+            [*layers, readout],
+            path=path,
+            mean=bool(state["mean"]),
+            shift=shift,
+            scale=scale,
+        )
+        return network.eval()

@@ -1,0 +1,491 @@
+"""What came out of a run: ``summary.json``, computed from its lineage, finished or not."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import accumulate, combinations
+from pathlib import Path
+from typing import Any
+
+from scipy.special import stdtr, stdtrit
+
+from pathnet_evo.config import RunConfig, parse, validate
+from pathnet_evo.errors import UserError
+from pathnet_evo.run.lineage import digest, open_lineage
+
+VERSION = 1
+"""Version of the summary's shape."""
+
+CONTROL = "independent"
+"""The arm that speed-up is measured against."""
+
+
+class RunError(UserError):
+    """A run that cannot be read; the message is one line that says why."""
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """One stage of one trial, as the lineage has it.
+
+    Args:
+        stage: index in the sequence.
+        name: the name of stage or task.
+        budget: evaluations at the most.
+        counts: modules of each layer.
+        fitness_name: what the fitness is.
+        unit: what its evaluations count.
+        finished: whether its best path was found and scored.
+        generations: how many are over.
+        examples: examples or frames used.
+        failed: evaluations without a fitness.
+        fitnesses: each evaluation's fitness in the order told; None where it failed.
+        fitness: the fitness of the best path; None until the stage is over.
+        reused: modules of the best path that an earlier stage froze.
+        scores: for each stage so far, its held-out scores right after this one.
+        seconds: how long it took; None until the stage is over.
+    """
+
+    stage: int
+    name: str
+    budget: int
+    counts: tuple[int, ...]
+    fitness_name: str
+    unit: str
+    finished: bool
+    generations: int
+    examples: int
+    failed: int
+    fitnesses: tuple[float | None, ...]
+    fitness: float | None
+    reused: int | None
+    scores: dict[int, dict[str, float]]
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One arm and one seed, as far as they came."""
+
+    trial: int
+    arm: str
+    seed: int
+    state: str
+    error: str | None
+    stages: dict[int, StageResult]
+
+    def finished(self, stage: int) -> StageResult | None:
+        """A stage that was learned to its end, or None."""
+        result = self.stages.get(stage)
+        return result if result is not None and result.finished else None
+
+
+def summarise(folder: Path) -> dict[str, Any]:
+    """The content of ``summary.json``: plain data that is equal for equal runs.
+
+    Only what lies under ``times`` and ``about`` differs between a run and its repetition.
+
+    Args:
+        folder: a run's folder, with ``run.toml`` and ``lineage.sqlite``.
+
+    Raises:
+        RunError: no such run, or its ``about.json`` is damaged.
+        ConfigError: ``run.toml`` is damaged.
+        LineageError: ``lineage.sqlite`` is damaged.
+    """
+    config = read_config(folder)
+    about = read_about(folder)
+    lineage = folder / "lineage.sqlite"
+    with closing(open_lineage(lineage)) as db:
+        trials = read_trials(db)
+    arms = [arm.name for arm in config.arms]
+    of_arm = {arm: {t.seed: t for t in trials if t.arm == arm} for arm in arms}
+    stages = [_stage(i, config, trials) for i in range(len(config.stages))]
+    return {
+        "version": VERSION,
+        "name": config.name,
+        "state": run_state([t.state for t in trials], len(arms) * config.seeds),
+        "deterministic": about.get("deterministic"),
+        "digest": digest(lineage),
+        "seeds": list(range(config.seed, config.seed + config.seeds)),
+        "stages": stages,
+        "arms": {arm: _arm(of_arm[arm], len(stages)) for arm in arms},
+        "speed_up": _speed_ups(config, of_arm, stages),
+        "comparisons": list(_comparisons(config, of_arm, len(stages))),
+        "times": {arm: _times(of_arm[arm], len(stages)) for arm in arms},
+        "about": about,
+    }
+
+
+def read_config(folder: Path) -> RunConfig:
+    """A run's configuration, as far as it concerns the framework alone.
+
+    Raises:
+        RunError: there is no such run.
+        ConfigError: the configuration is damaged.
+    """
+    path = folder / "run.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{folder}: not a run's folder ({path.name}: {error})") from None
+    return validate(parse(text, str(path)), str(path))
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """What is known of the machine and the command; nothing where nobody wrote it down.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = folder / "about.json"
+    if not path.is_file():
+        return {}
+    try:
+        about = plain_numbers(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise RunError(f"{path}: damaged ({error})") from None
+    if not isinstance(about, dict):
+        raise RunError(f"{path}: damaged (not a table)")
+    return about
+
+
+def read_trials(db: sqlite3.Connection) -> list[TrialResult]:
+    """Every trial that has begun, with every stage that has."""
+    found = []
+    for row in db.execute("SELECT * FROM trials ORDER BY trial").fetchall():
+        stages = db.execute(
+            "SELECT s.*, t.seconds FROM stages s LEFT JOIN stage_times t USING (trial, stage) "
+            "WHERE s.trial = ? ORDER BY s.stage",
+            (row["trial"],),
+        ).fetchall()
+        results = {stage["stage"]: _stage_result(db, stage) for stage in stages}
+        found.append(
+            TrialResult(row["trial"], row["arm"], row["seed"], row["state"], row["error"], results)
+        )
+    return found
+
+
+def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
+    key = (row["trial"], row["stage"])
+    where = "WHERE trial = ? AND stage = ?"
+    (generations,) = db.execute(f"SELECT count(*) FROM generations {where}", key).fetchone()  # noqa: S608
+    evaluations = db.execute(
+        f"SELECT fitness, examples FROM evaluations {where} ORDER BY evaluation",  # noqa: S608
+        key,
+    ).fetchall()
+    fitnesses = tuple(e["fitness"] for e in evaluations)
+    scores = json.loads(row["scores"]) if row["scores"] else {}
+    return StageResult(
+        stage=row["stage"],
+        name=row["task"],
+        budget=row["budget"],
+        counts=tuple(json.loads(row["counts"])),
+        fitness_name=row["fitness_name"],
+        unit=row["unit"],
+        finished=row["path"] is not None,
+        generations=generations,
+        examples=sum(e["examples"] for e in evaluations),
+        failed=fitnesses.count(None),
+        fitnesses=fitnesses,
+        fitness=row["fitness"],
+        reused=sum(map(len, json.loads(row["reused"]))) if row["reused"] else None,
+        scores={int(stage): values for stage, values in scores.items()},
+        seconds=row["seconds"],
+    )
+
+
+def run_state(states: Sequence[str], expected: int) -> str:
+    """What became of a run, from the states of those of its trials that have begun.
+
+    A run that was killed left a trial ``running``, and is said to run.
+    """
+    if "running" in states:
+        return "running"
+    if "failed" in states:
+        return "failed"
+    if "interrupted" in states or len(states) < expected:
+        return "interrupted"
+    return "finished"
+
+
+# What arms did ----------------------------------------------------------------------------
+
+
+def statistic(values: Mapping[int, float | None]) -> dict[str, Any]:
+    """Values by seed with their mean and its 95 % interval (Student's t over seeds).
+
+    Args:
+        values: by seed; what is None or not finite is shown as None and left out.
+
+    Returns:
+        ``seeds``, ``n``, ``mean`` and ``interval``, which is None with fewer than two values.
+    """
+    finite = [v for v in values.values() if v is not None and math.isfinite(v)]
+    mean, interval = mean_interval(finite)
+    seeds = {str(seed): plain_numbers(value) for seed, value in values.items()}
+    return {"seeds": seeds, "n": len(finite), "mean": mean, "interval": interval}
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float | None, list[float] | None]:
+    """The mean and its 95 % interval; None where there are too few values."""
+    n = len(values)
+    if n == 0:
+        return None, None
+    mean = math.fsum(values) / n
+    if n == 1:
+        return mean, None
+    reach = float(stdtrit(n - 1, 0.975)) * _deviation(values, mean) / math.sqrt(n)
+    return mean, [mean - reach, mean + reach]
+
+
+def paired_p(differences: Sequence[float]) -> float | None:
+    """Two-sided p value of the paired t test; None with fewer than two pairs or no variance."""
+    n = len(differences)
+    if n < 2:
+        return None
+    mean = math.fsum(differences) / n
+    deviation = _deviation(differences, mean)
+    if deviation <= 1e-12 * max(abs(mean), 1e-300):
+        return None
+    return float(2 * stdtr(n - 1, -abs(mean) / (deviation / math.sqrt(n))))
+
+
+def _deviation(values: Sequence[float], mean: float) -> float:
+    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
+
+
+def plain_numbers(value: Any) -> Any:
+    """The same data with None for every number that JSON does not have."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: plain_numbers(v) for key, v in value.items()}
+    return [plain_numbers(v) for v in value] if isinstance(value, list) else value
+
+
+def _stage(i: int, config: RunConfig, trials: Sequence[TrialResult]) -> dict[str, Any]:
+    """What is the same of a stage for all trials; partly None where none has begun it."""
+    begun = next((t.stages[i] for t in trials if i in t.stages), None)
+    wanted = config.stages[i]
+    scored = (t.stages[i].scores.get(i) for t in trials if i in t.stages)
+    score = next((next(iter(scores)) for scores in scored if scores), None)
+    return {
+        "stage": i,
+        "name": begun.name if begun else wanted.name or str(wanted.task.get("name", i)),
+        "threshold": wanted.threshold,
+        "fitness_name": begun.fitness_name if begun else None,
+        "unit": begun.unit if begun else None,
+        "budget": begun.budget if begun else None,
+        "counts": list(begun.counts) if begun else None,
+        "score": score,
+    }
+
+
+def _arm(trials: Mapping[int, TrialResult], n_stages: int) -> dict[str, Any]:
+    return {
+        "trials": [
+            {"trial": t.trial, "seed": t.seed, "state": t.state, "error": t.error}
+            for t in trials.values()
+        ],
+        "stages": [_arm_stage(trials, i, n_stages - 1) for i in range(n_stages)],
+    }
+
+
+def _arm_stage(trials: Mapping[int, TrialResult], i: int, last: int) -> dict[str, Any]:
+    done = {seed: s for seed, t in trials.items() if (s := t.finished(i))}
+    after = {
+        j: {
+            seed: s.scores[i]
+            for seed, t in trials.items()
+            if (s := t.finished(j)) and i in s.scores
+        }
+        for j in range(i, last + 1)
+    }
+
+    def over_seeds(value: Callable[[StageResult], float | None]) -> dict[str, Any]:
+        return statistic({seed: value(s) for seed, s in done.items()})
+
+    return {
+        "stage": i,
+        "evaluations": over_seeds(lambda s: len(s.fitnesses)),
+        "generations": over_seeds(lambda s: s.generations),
+        "examples": over_seeds(lambda s: s.examples),
+        "fitness": over_seeds(lambda s: s.fitness),
+        "reused": over_seeds(lambda s: s.reused),
+        "failed": over_seeds(lambda s: s.failed),
+        "scores": _by_name(after[i]),
+        "rescores": {str(j): _by_name(after[j]) for j in range(i + 1, last + 1) if after[j]},
+        "forgetting": _by_name(_minus(after[i], after[last])) if i < last else {},
+        "unfinished": {
+            str(seed): {"evaluations": len(s.fitnesses), "failed": s.failed}
+            for seed, t in trials.items()
+            if (s := t.stages.get(i)) and not s.finished
+        },
+    }
+
+
+def _by_name(scores: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
+    names = dict.fromkeys(name for values in scores.values() for name in values)
+    return {
+        name: statistic({seed: v[name] for seed, v in scores.items() if name in v})
+        for name in names
+    }
+
+
+def _minus(
+    a: Mapping[int, Mapping[str, float]], b: Mapping[int, Mapping[str, float]]
+) -> dict[int, dict[str, float]]:
+    """Scores minus scores, where both are there."""
+    return {
+        seed: {name: a[seed][name] - b[seed][name] for name in a[seed] if name in b[seed]}
+        for seed in a
+        if seed in b
+    }
+
+
+def _times(trials: Mapping[int, TrialResult], n_stages: int) -> list[dict[str, Any]]:
+    done = [
+        {seed: s for seed, t in trials.items() if (s := t.finished(i))} for i in range(n_stages)
+    ]
+    return [
+        {"stage": i, "seconds": statistic({seed: s.seconds for seed, s in stages.items()})}
+        for i, stages in enumerate(done)
+    ]
+
+
+# Arms against controls --------------------------------------------------------------------
+
+
+def _comparisons(
+    config: RunConfig, of_arm: Mapping[str, Mapping[int, TrialResult]], n_stages: int
+) -> Iterator[dict[str, Any]]:
+    """Each arm's held-out scores minus each control's, paired by seed."""
+    controls = {arm.name for arm in config.arms if arm.strategy is not None}
+    order = sorted(of_arm, key=lambda arm: (arm in controls) + (arm == CONTROL))
+    for i in range(n_stages):
+        scores = {
+            arm: {seed: s.scores.get(i, {}) for seed, t in trials.items() if (s := t.finished(i))}
+            for arm, trials in of_arm.items()
+        }
+        for arm, control in combinations(order, 2):
+            if control not in controls:
+                continue
+            for name, found in _by_name(_minus(scores[arm], scores[control])).items():
+                values = [v for v in found["seeds"].values() if v is not None]
+                what = {"stage": i, "score": name, "arm": arm, "control": control}
+                yield {**what, **found, "p": paired_p(values)}
+
+
+def _speed_ups(
+    config: RunConfig,
+    of_arm: Mapping[str, Mapping[int, TrialResult]],
+    stages: Sequence[Mapping[str, Any]],
+) -> dict[str, list[dict[str, Any]]]:
+    """Each arm's speed-up over the independent control, for stages that count examples."""
+    if CONTROL not in of_arm:
+        return {}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for arm in of_arm:
+        if arm == CONTROL:
+            continue
+        found[arm] = []
+        for i, stage in enumerate(stages):
+            if stage["unit"] != "examples":
+                continue
+            threshold = config.stages[i].threshold
+            pairs = {
+                seed: pair
+                for seed, t in of_arm[arm].items()
+                if (ours := t.finished(i))
+                and seed in of_arm[CONTROL]
+                and (theirs := of_arm[CONTROL][seed].finished(i))
+                and (pair := speed_up(ours.fitnesses, theirs.fitnesses, ours.budget, threshold))
+            }
+            measure = "smoothed" if threshold is None else "threshold"
+            found[arm].append({"stage": i, "measure": measure, **_over_pairs(pairs)})
+    return found
+
+
+def speed_up(
+    arm: Sequence[float | None],
+    control: Sequence[float | None],
+    budget: int,
+    threshold: float | None,
+) -> dict[str, Any] | None:
+    """Evaluations that the control needs to the target over those of the arm.
+
+    The target is the threshold, or without one the final value of the control's smoothed curve.
+
+    Args:
+        arm: fitness of each evaluation; None where it failed.
+        control: the same of the control.
+        budget: evaluations that each of them had.
+        threshold: the fitness to reach, or None.
+
+    Returns:
+        ``value``, ``censored`` (who never reached the target: ``arm``, then the value is an upper
+        bound; ``control``, then a lower one; ``both``, then there is none; or None), ``target``,
+        and the evaluations of ``arm`` and ``control``. None where there are too few evaluations
+        for a smoothed curve.
+    """
+    if threshold is None:
+        window = smoothing_window(budget)
+        curves = [smoothed(arm, window), smoothed(control, window)]
+        if not all(curves) or curves[1][-1] is None:
+            return None
+        target, first = curves[1][-1], window
+    else:
+        target, first = threshold, 1
+        curves = [list(arm), list(control)]
+    ours, theirs = (_reached(curve, target, first) for curve in curves)
+    censored = {
+        (False, False): None,
+        (True, False): "arm",
+        (False, True): "control",
+        (True, True): "both",
+    }[ours is None, theirs is None]
+    value = None if censored == "both" else (theirs or len(control)) / (ours or len(arm))
+    return {"value": value, "censored": censored, "target": target, "arm": ours, "control": theirs}
+
+
+def smoothing_window(budget: int) -> int:
+    """Evaluations that a smoothed learning curve averages: a tenth of the budget, at least 20."""
+    return max(20, round(budget / 10))
+
+
+def smoothed(fitnesses: Sequence[float | None], window: int) -> list[float | None]:
+    """Trailing means over ``window`` evaluations, from the first full window on.
+
+    Failed evaluations count as evaluations and are left out of the mean.
+    """
+    sums = [0.0, *accumulate(0.0 if f is None else f for f in fitnesses)]
+    finite = [0, *accumulate(f is not None for f in fitnesses)]
+    return [
+        (sums[end] - sums[end - window]) / n if (n := finite[end] - finite[end - window]) else None
+        for end in range(window, len(fitnesses) + 1)
+    ]
+
+
+def _reached(curve: Sequence[float | None], target: float, first: int) -> int | None:
+    """Evaluations until a curve that begins after ``first`` of them reaches its target."""
+    enough = target - 1e-12 * max(1.0, abs(target))  # sums are rounded
+    return next((i + first for i, v in enumerate(curve) if v is not None and v >= enough), None)
+
+
+def _over_pairs(pairs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    """Geometric mean of the pairs that are not censored, its interval from t on logarithms."""
+    logs = [math.log(p["value"]) for p in pairs.values() if p["censored"] is None]
+    mean, interval = mean_interval(logs)
+    return {
+        "seeds": {str(seed): pair for seed, pair in pairs.items()},
+        "n": len(logs),
+        "censored": len(pairs) - len(logs),
+        "mean": None if mean is None else math.exp(mean),
+        "interval": None if interval is None else [math.exp(end) for end in interval],
+    }

@@ -1,0 +1,315 @@
+"""What a summary says, held against numbers worked out by hand and with scipy.stats."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scipy import stats
+
+from pathnet_evo.learners import Candidate, Evaluation
+from pathnet_evo.records import (
+    Evaluated,
+    GenerationFinished,
+    StageFinished,
+    StageStarted,
+    TrialFinished,
+    TrialStarted,
+)
+from pathnet_evo.run.lineage import Lineage
+from pathnet_evo.run.summary import (
+    RunError,
+    mean_interval,
+    paired_p,
+    smoothed,
+    speed_up,
+    summarise,
+)
+
+TOML = """
+name = "by-hand"
+arms = ["pathnet", "independent"]
+seeds = {seeds}
+[pool]
+modules = 4
+width = 2
+layers = [{{kind = "linear", units = 3, repeat = 2}}]
+[[stages]]
+name = "a"
+task = "none"
+{threshold}
+[[stages]]
+name = "b"
+task = "none"
+{threshold}
+"""
+
+ROWS = ((0, 1), (2, 3))
+
+
+class ByHand:
+    """Writes a run's folder record by record."""
+
+    def __init__(self, folder: Path, seeds: int, threshold: float | None = None) -> None:
+        line = "" if threshold is None else f"threshold = {threshold}"
+        (folder / "run.toml").write_text(TOML.format(seeds=seeds, threshold=line))
+        self.folder = folder
+        self.lineage = Lineage(folder / "lineage.sqlite")
+
+    def start(self, trial: int, arm: str, seed: int) -> None:
+        """Begin a trial."""
+        self.lineage.write(TrialStarted(trial, arm, seed))
+
+    def evaluate(
+        self, trial: int, stage: int, fitnesses: Sequence[float | None], budget: int = 10
+    ) -> None:
+        """Begin a stage and tell these fitnesses."""
+        name = "ab"[stage]
+        self.lineage.write(
+            StageStarted(
+                trial, stage, name, budget, (ROWS,), ((), ()), (4, 4), "accuracy", "examples"
+            )
+        )
+        for number, fitness in enumerate(fitnesses):
+            evaluation = Evaluation(
+                Candidate(number, 0, ROWS, None, number),
+                fitness,
+                None if fitness is not None else "not finite",
+                examples=8,
+                seconds=0.5,
+            )
+            self.lineage.write(Evaluated(trial, stage, number, number // 2, evaluation, ()))
+            if number % 2:
+                self.lineage.write(
+                    GenerationFinished(trial, stage, number // 2, number + 1, fitness, fitness)
+                )
+
+    def finish(self, trial: int, stage: int, fitness: float, scores: dict[int, float]) -> None:
+        """End a stage."""
+        self.lineage.write(
+            StageFinished(
+                trial=trial,
+                stage=stage,
+                evaluations=0,
+                examples=0,
+                seconds=2.5,
+                genotype=ROWS,
+                path=ROWS,
+                fitness=fitness,
+                reused=((0,), ()) if stage else ((), ()),
+                frozen=ROWS,
+                scores={i: {"test_accuracy": score} for i, score in scores.items()},
+                checkpoint=None,
+            )
+        )
+
+    def end(self, trial: int, state: str = "finished", error: str | None = None) -> None:
+        """End a trial."""
+        self.lineage.write(TrialFinished(trial, state, error))
+
+    def summary(self) -> dict[str, Any]:
+        """Close the lineage and summarise it, as strict JSON."""
+        self.lineage.close()
+        found = summarise(self.folder)
+        json.dumps(found, allow_nan=False)
+        return found
+
+
+@pytest.fixture
+def by_hand(tmp_path: Path) -> Callable[..., ByHand]:
+    """A run to be written record by record."""
+    return lambda **options: ByHand(tmp_path, **options)
+
+
+def whole(run: ByHand, seeds: int) -> None:
+    """Both arms through both stages; pathnet scores 0.1 * seed better than independent on b."""
+    for seed in range(seeds):
+        for k, arm in enumerate(("pathnet", "independent")):
+            trial = 2 * seed + k
+            run.start(trial, arm, seed)
+            run.evaluate(trial, 0, [0.1, 0.5, None, 0.9])
+            run.finish(trial, 0, 0.9, {0: 0.8})
+            run.evaluate(trial, 1, [0.2, 0.9] if k == 0 else [0.1, 0.2, 0.3, 0.9])
+            on_b = 0.5 + (0.1 * seed if k == 0 else 0)
+            run.finish(trial, 1, 0.9, {0: 0.8, 1: on_b} if k == 0 else {1: on_b})
+            run.end(trial)
+
+
+def test_interval_is_student_t() -> None:
+    """Intervals in every report would be wrong."""
+    values = [0.31, 0.36, 0.29, 0.40, 0.35]
+    mean, interval = mean_interval(values)
+    wanted = stats.t.interval(0.95, 4, loc=sum(values) / 5, scale=stats.sem(values))
+    assert mean == pytest.approx(sum(values) / 5)
+    assert interval == pytest.approx(wanted)
+    assert mean_interval([0.3]) == (0.3, None)
+    assert mean_interval([]) == (None, None)
+
+
+def test_p_value_is_the_paired_t_test() -> None:
+    """A difference between arms would be called significant, or not, by mistake."""
+    a, b = [0.31, 0.36, 0.29, 0.40], [0.30, 0.31, 0.30, 0.33]
+    wanted = stats.ttest_rel(a, b).pvalue
+    assert paired_p([x - y for x, y in zip(a, b, strict=True)]) == pytest.approx(wanted)
+    assert paired_p([0.1]) is None
+    assert paired_p([0.1, 0.1, 0.1]) is None
+
+
+def test_speed_up_to_a_threshold() -> None:
+    """The paper's chief number would be wrong: 4 evaluations over 2 is 2."""
+    found = speed_up([0.2, 0.9, 0.9], [0.1, 0.2, None, 0.95], budget=4, threshold=0.9)
+    assert found == {"value": 2.0, "censored": None, "target": 0.9, "arm": 2, "control": 4}
+
+
+@pytest.mark.parametrize(
+    ("arm", "control", "censored", "value"),
+    [
+        ([0.1] * 8, [0.1, 0.9], "arm", 2 / 8),
+        ([0.1, 0.9], [0.1] * 8, "control", 8 / 2),
+        ([0.1] * 8, [0.1] * 8, "both", None),
+    ],
+)
+def test_a_threshold_never_reached_is_censored(
+    arm: list[float | None], control: list[float | None], censored: str, value: float | None
+) -> None:
+    """A run out of budget would pass for one that got there."""
+    found = speed_up(arm, control, budget=8, threshold=0.9)
+    assert found is not None
+    assert (found["censored"], found["value"]) == (censored, value)
+
+
+def test_speed_up_without_a_threshold() -> None:
+    """Curves would be compared before they are smooth, or with the wrong target.
+
+    Windows of 20. The control rises by 0.01 an evaluation: its smoothed curve ends, after 100, with
+    the mean of 0.80 ... 0.99 = 0.895. The arm rises twice as fast: the mean of the 20 values up to
+    0.02 n reaches 0.895 where 0.02 (n - 9.5) does, at index 55, the 56th evaluation
+    (54.25 rounded up, plus one as indices begin at 0).
+    """
+    control = [0.01 * i for i in range(100)]
+    arm = [min(0.02 * i, 1.98) for i in range(100)]
+    found = speed_up(arm, control, budget=100, threshold=None)
+    assert found is not None
+    assert found["target"] == pytest.approx(0.895)
+    assert (found["control"], found["arm"]) == (100, 56)
+    assert found["value"] == pytest.approx(100 / 56)
+    assert speed_up(arm[:19], control, budget=100, threshold=None) is None
+
+
+def test_failed_evaluations_are_left_out_of_the_smoothed_curve() -> None:
+    """One failed evaluation would pull a curve down, or end the summary with an error."""
+    assert smoothed([1.0, None, 3.0, None, None], 2) == [1.0, 3.0, 3.0, None]
+
+
+def test_whole_run(by_hand: Callable[..., ByHand]) -> None:
+    """A finished run's numbers would be wrong: all of these are counted by hand."""
+    run = by_hand(seeds=3, threshold=0.9)
+    whole(run, 3)
+    found = run.summary()
+    assert (found["name"], found["state"], found["seeds"]) == ("by-hand", "finished", [0, 1, 2])
+    assert [s["name"] for s in found["stages"]] == ["a", "b"]
+    assert found["stages"][0]["score"] == "test_accuracy"
+    first, second = found["arms"]["pathnet"]["stages"]
+    assert first["evaluations"]["mean"] == 4
+    assert first["failed"]["mean"] == 1
+    assert first["generations"]["mean"] == 2
+    assert first["examples"]["mean"] == 32
+    assert second["reused"]["seeds"] == {"0": 1, "1": 1, "2": 1}
+    assert first["forgetting"]["test_accuracy"]["seeds"] == {"0": 0.0, "1": 0.0, "2": 0.0}
+    assert first["rescores"]["1"]["test_accuracy"]["mean"] == pytest.approx(0.8)
+    assert found["arms"]["independent"]["stages"][0]["forgetting"] == {}
+    assert found["times"]["pathnet"][1]["seconds"]["mean"] == 2.5
+    speed = found["speed_up"]["pathnet"][1]
+    assert (speed["mean"], speed["n"], speed["censored"]) == (pytest.approx(2.0), 3, 0)
+    assert "independent" not in found["speed_up"]
+    (on_b,) = [c for c in found["comparisons"] if c["stage"] == 1]
+    assert (on_b["arm"], on_b["control"]) == ("pathnet", "independent")
+    assert on_b["mean"] == pytest.approx(0.1)
+    wanted = stats.ttest_rel([0.5, 0.6, 0.7], [0.5] * 3)
+    assert on_b["p"] == pytest.approx(wanted.pvalue)
+    assert on_b["interval"] == pytest.approx(list(wanted.confidence_interval(0.95)))
+
+
+def test_speed_ups_are_averaged_on_logarithms(by_hand: Callable[..., ByHand]) -> None:
+    """2x and 1/2x would average to 1.25x, and a censored pair would count as a value."""
+    run = by_hand(seeds=3, threshold=0.9)
+    reached = {0: (2, 4), 1: (4, 2), 2: (None, 2)}
+    for seed, counts in reached.items():
+        for k, (arm, n) in enumerate(zip(("pathnet", "independent"), counts, strict=True)):
+            trial = 2 * seed + k
+            run.start(trial, arm, seed)
+            run.evaluate(trial, 0, [0.1] * (n - 1) + [0.9] if n else [0.1] * 10)
+            run.finish(trial, 0, 0.9, {0: 0.8})
+            run.end(trial)
+    speed = run.summary()["speed_up"]["pathnet"][0]
+    assert speed["mean"] == pytest.approx(1.0)
+    assert (speed["n"], speed["censored"]) == (2, 1)
+    logs = [math.log(2), -math.log(2)]
+    wanted = stats.t.interval(0.95, 1, loc=0, scale=stats.sem(logs))
+    assert speed["interval"] == pytest.approx([math.exp(end) for end in wanted])
+
+
+def test_one_seed_has_no_interval(by_hand: Callable[..., ByHand]) -> None:
+    """One seed would claim a certainty that it cannot have."""
+    run = by_hand(seeds=1)
+    whole(run, 1)
+    found = run.summary()
+    assert found["arms"]["pathnet"]["stages"][0]["scores"]["test_accuracy"]["interval"] is None
+    assert found["comparisons"][0]["p"] is None
+
+
+def test_failed_run(by_hand: Callable[..., ByHand]) -> None:
+    """A run that broke could not be looked at."""
+    run = by_hand(seeds=1)
+    run.start(0, "pathnet", 0)
+    run.evaluate(0, 0, [None, None])
+    run.end(0, "failed", "2 evaluations failed in a row")
+    run.start(1, "independent", 0)
+    run.evaluate(1, 0, [0.5])
+    run.end(1, "interrupted")
+    found = run.summary()
+    assert found["state"] == "failed"
+    assert found["arms"]["pathnet"]["trials"][0]["error"] == "2 evaluations failed in a row"
+    first = found["arms"]["pathnet"]["stages"][0]
+    assert first["unfinished"] == {"0": {"evaluations": 2, "failed": 2}}
+    assert first["fitness"] == {"seeds": {}, "n": 0, "mean": None, "interval": None}
+    assert found["comparisons"] == []
+
+
+def test_run_in_the_middle(by_hand: Callable[..., ByHand]) -> None:
+    """A run could not be watched while it runs, nor after it was killed."""
+    run = by_hand(seeds=2)
+    run.start(0, "pathnet", 0)
+    run.evaluate(0, 0, [0.5])
+    run.lineage.commit()
+    found = summarise(run.folder)
+    assert found["state"] == "running"
+    assert found["stages"][1]["name"] == "b"
+    run.lineage.close()
+
+
+def test_trials_that_never_began_mean_interrupted(by_hand: Callable[..., ByHand]) -> None:
+    """Half a run would pass for a whole one."""
+    run = by_hand(seeds=2)
+    whole(run, 1)
+    assert run.summary()["state"] == "interrupted"
+
+
+def test_scores_that_are_not_finite_become_null(by_hand: Callable[..., ByHand]) -> None:
+    """``summary.json`` would not be JSON."""
+    run = by_hand(seeds=1)
+    run.start(0, "pathnet", 0)
+    run.evaluate(0, 0, [0.5])
+    run.finish(0, 0, 0.5, {0: math.nan})
+    found = run.summary()["arms"]["pathnet"]["stages"][0]["scores"]["test_accuracy"]
+    assert found == {"seeds": {"0": None}, "n": 0, "mean": None, "interval": None}
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    """A mistyped name would end in a traceback."""
+    with pytest.raises(RunError, match="not a run's folder"):
+        summarise(tmp_path)
