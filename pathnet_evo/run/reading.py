@@ -159,7 +159,7 @@ class Run:
                 "it has no checkpoint"
             )
         root = self.folder.resolve()
-        folder = (root / row["checkpoint"]).resolve()
+        folder = Path(root, str(row["checkpoint"])).resolve()
         if root not in folder.parents:
             raise RunError(f"checkpoint {row['checkpoint']!r} lies outside the run's folder")
         try:

@@ -116,6 +116,7 @@ class Nudging(Evaluator):
         loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             for values in lease.parameters():
+                assert values.grad is not None
                 values -= 0.1 * values.grad
         pool.commit(lease)
         fitness = float((logits.argmax(1) == task.labels).float().mean())

@@ -1,0 +1,170 @@
+"""What came out of a run, in plain sentences that claim no more than the seeds allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pathnet_evo.run.summary import CONTROL
+
+NOTHING, TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
+
+
+def shown(value: float | None, name: str = "", sign: bool = False) -> str:
+    """A number as a reader wants it: accuracies in percent, differences (``sign``) in points."""
+    if value is None:
+        return NOTHING
+    plus = "+" if sign else ""
+    if "accuracy" in name:
+        unit = "points" if sign else "%"
+        return f"{100 * value:{plus}.1f} {unit}" if value else f"0 {unit}"
+    return f"{value:{plus}.4g}" if value else "0"
+
+
+def shown_interval(interval: Sequence[float] | None, name: str = "", sign: bool = False) -> str:
+    """``35.1 % to 36.3 %``; nothing where there is none."""
+    if interval is None:
+        return ""
+    low, high = (shown(end, name, sign) for end in interval)
+    return f"{low} to {high}"
+
+
+def times(value: float | None, digits: int = 2) -> str:
+    """A speed-up, such as 1.18 times."""
+    return NOTHING if value is None else f"{value:.{digits}f}{TIMES}"
+
+
+def censored_times(pair: dict[str, Any]) -> str:
+    """One seed's speed-up; with ``<`` or ``>`` where an arm ran out of budget."""
+    if pair["censored"] == "both":
+        return "neither got there"
+    sign = {"arm": "< ", "control": "> ", None: ""}[pair["censored"]]
+    return sign + times(pair["value"])
+
+
+def sentences(summary: dict[str, Any], arm: str) -> list[str]:
+    """What came out for one arm, stage by stage; how it compares, how fast it was, what it forgot.
+
+    Args:
+        summary: what ``summarise`` returned.
+        arm: the arm to speak of, such as ``pathnet``.
+    """
+    found = [s for stage in summary["stages"] for s in _stage(summary, stage, arm)]
+    found += _forgetting(summary)
+    if not found:
+        return ["No stage is finished yet, so there is nothing to compare."]
+    if summary["state"] != "finished":
+        found.insert(0, f"The run is not whole ({summary['state']}): these are the results so far.")
+    return found
+
+
+def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str) -> Iterator[str]:
+    i, score = stage["stage"], stage["score"]
+    ours = _score(summary, arm, i, score)
+    if ours is None:
+        return
+    where = f"Stage {i + 1}, {stage['name']}: "
+    others = [
+        c
+        for c in summary["comparisons"]
+        if (c["stage"], c["score"]) == (i, score) and arm in (c["arm"], c["control"])
+    ]
+    others.sort(key=lambda c: CONTROL not in (c["arm"], c["control"]))
+    reached = f"{arm} reached {_with_interval(ours, score)} {_words(score)}"
+    if not others:
+        yield where + reached + "; there is no control to hold against it."
+    for n, comparison in enumerate(others):
+        start = where + reached if n == 0 else where + arm
+        yield start + _against(summary, comparison, arm)
+    for speed in summary["speed_up"].get(arm, []):
+        if speed["stage"] == i and speed["seeds"]:
+            yield where + _speed(speed, arm)
+
+
+def _against(summary: dict[str, Any], comparison: dict[str, Any], arm: str) -> str:
+    """The rest of a sentence that begins with the arm."""
+    score = comparison["score"]
+    turned = comparison["control"] == arm
+    other = comparison["arm" if turned else "control"]
+    sign = -1 if turned else 1
+    mean = sign * comparison["mean"] if comparison["mean"] is not None else None
+    interval = comparison["interval"] and sorted(sign * end for end in comparison["interval"])
+    theirs = _score(summary, other, comparison["stage"], score) or {"mean": None}
+    text = f" against {other}'s {shown(theirs['mean'], score)}"
+    text += f"; the difference is {shown(mean, score, sign=True)}"
+    if mean is None:
+        return text + ", which cannot be said."
+    if interval is None:
+        return text + ". One seed allows no interval, so this may be chance."
+    p = "" if comparison["p"] is None else f", p = {comparison['p']:.2g}"
+    span = shown_interval(interval, score, sign=True)
+    text += f" (95 % interval {span}, {comparison['n']} seeds{p})"
+    if interval[0] > 0:
+        return text + f": {arm} is better."
+    if interval[1] < 0:
+        return text + f": {other} is better."
+    return text + ": these seeds do not tell the two apart."
+
+
+def _speed(speed: dict[str, Any], arm: str) -> str:
+    goal = "the threshold" if speed["measure"] == "threshold" else f"{CONTROL}'s final level"
+    pairs = list(speed["seeds"].values())
+    lost = _lost(pairs, arm)
+    if speed["mean"] is None:
+        return f"no speed-up of {arm} can be given: {lost}."
+    said = "faster" if speed["mean"] > 1 else "slower"
+    text = f"{arm} came to {goal} at {times(speed['mean'])} the speed of {CONTROL}"
+    if speed["interval"] is None:
+        text += f" ({said}; one pair of seeds allows no interval)"
+    else:
+        low, high = (times(end) for end in speed["interval"])
+        clear = speed["interval"][0] > 1 or speed["interval"][1] < 1
+        verdict = said if clear else "these seeds do not tell the two apart"
+        text += f" (95 % interval {low} to {high}, {speed['n']} pairs of seeds): {verdict}"
+    return text + (f"; left out: {lost}." if lost else ".")
+
+
+def _lost(pairs: Sequence[dict[str, Any]], arm: str) -> str:
+    """Who did not get there in the budget, and how often."""
+    words = {
+        "arm": f"{arm} never got there",
+        "control": f"{CONTROL} never did",
+        "both": "neither did",
+    }
+    counts = {who: sum(p["censored"] == who for p in pairs) for who in words}
+    return ", ".join(f"{words[who]} ({n} of {len(pairs)})" for who, n in counts.items() if n)
+
+
+def _forgetting(summary: dict[str, Any]) -> Iterator[str]:
+    for arm, results in summary["arms"].items():
+        for stage, result in zip(summary["stages"], results["stages"], strict=True):
+            lost = result["forgetting"].get(stage["score"])
+            if lost is None or lost["mean"] is None:
+                continue
+            exact = all(value == 0 for value in lost["seeds"].values())
+            what = f"After the last stage, {arm} "
+            if exact:
+                yield (
+                    what
+                    + f"scores on {stage['name']} exactly what it did before: it forgot nothing."
+                )
+            else:
+                verb = "lost" if lost["mean"] > 0 else "gained"
+                size = shown(abs(lost["mean"]), stage["score"], sign=True).lstrip("+")
+                yield what + f"had {verb} {size} of {_words(stage['score'])} on {stage['name']}."
+
+
+def _score(summary: dict[str, Any], arm: str, stage: int, score: str) -> dict[str, Any] | None:
+    found = summary["arms"][arm]["stages"][stage]["scores"].get(score)
+    return found if found is not None and found["mean"] is not None else None
+
+
+def _with_interval(found: dict[str, Any], score: str) -> str:
+    text = shown(found["mean"], score)
+    if found["interval"] is None:
+        return text
+    return f"{text} (95 % interval {shown_interval(found['interval'], score)})"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
