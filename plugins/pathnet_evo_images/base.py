@@ -50,6 +50,9 @@ class ImageTask(TaskSettings):
     examples: Count | None = None
     """Number of training images, drawn by the seed and stage, balanced between classes as far as
     possible; None for all."""
+    copies: Count = 1
+    """How often each image is there, every copy under noise of its own: a small data set then
+    trains, and is tested, almost as if noise were drawn anew each time that an image is seen."""
     normalise: bool = True
     """Subtract each channel's mean and divide by its standard deviation, both of the training
     images; false divides by 255 only."""
@@ -116,6 +119,9 @@ class ImageTask(TaskSettings):
             rng = context.numpy("examples")
             kept = torch.from_numpy(balanced(labels.numpy(), self.examples, rng))
             inputs, labels = inputs[kept], labels[kept]
+        if self.copies > 1:
+            inputs, labels = _repeated(inputs, labels, self.copies)
+            test_inputs, test_labels = _repeated(test_inputs, test_labels, self.copies)
         if self.noise > 0:
             inputs = salt_and_pepper(inputs, self.noise, context.numpy("noise/train"))
             test_inputs = salt_and_pepper(test_inputs, self.noise, context.numpy("noise/test"))
@@ -173,3 +179,7 @@ def _select(
     renumbered = number[labels]
     keep = renumbered >= 0
     return (inputs, renumbered) if bool(keep.all()) else (inputs[keep], renumbered[keep])
+
+
+def _repeated(inputs: Tensor, labels: Tensor, times: int) -> tuple[Tensor, Tensor]:
+    return inputs.repeat(times, 1, 1, 1), labels.repeat(times)

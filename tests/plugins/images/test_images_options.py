@@ -145,6 +145,16 @@ def test_noise_hits_all_channels_of_a_pixel(context) -> None:
     assert torch.equal(task.inputs[:, 0], task.inputs[:, 1])
 
 
+def test_copies_have_noise_of_their_own(plain, context) -> None:
+    """Copies of a small data set would all carry the same noise, which a network learns by heart."""
+    task = Digits(noise=0.5, copies=3).make(context())
+    n = len(plain.inputs)
+    assert len(task.inputs) == 3 * n
+    assert len(task.test_inputs) == 3 * len(plain.test_inputs)
+    assert torch.equal(task.labels, torch.cat([plain.labels] * 3))
+    assert not torch.equal(task.inputs[:n], task.inputs[n : 2 * n])
+
+
 def test_noise_leaves_other_tasks_alone(plain, context) -> None:
     """Noise would be written into images that tasks share."""
     before = Digits().make(context())

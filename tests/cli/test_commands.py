@@ -1,0 +1,55 @@
+"""The other commands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """``pathnet-evo --help`` would take seconds."""
+    code = (
+        "import sys; sys.argv = ['pathnet-evo', '--help']\n"
+        "from pathnet_evo.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'numpy', 'matplotlib', 'pydantic') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_plugins_lists_names(command: Any) -> None:
+    """A user could not see which tasks, learners and strategies there are."""
+    listed = {p["name"]: p for p in json.loads(command("plugins", "--json").out)}
+    assert "digits" in listed["images"]["names"]["tasks"]
+    assert listed["sgd"]["errors"] == []
+    assert "digits" in command("plugins").out
+
+
+def test_presets_are_listed_and_printed(command: Any) -> None:
+    """A user could not start from a preset."""
+    assert "cifar-svhn" in command("presets").out
+    assert tomllib.loads(command("presets", "cifar-svhn").out)["pool"]["modules"] == 20
+    assert command("presets", "cifarsvhn").status == 2
+
+
+def test_report_again(command: Any, small: list[str]) -> None:
+    """A report that was lost could not be made again, or would differ."""
+    command("run", *small)
+    page = Path("runs/digits/report.html")
+    before = page.read_text()
+    page.unlink()
+    assert command("report", "runs/digits").status == 0
+    assert page.read_text() == before
+
+
+def test_report_of_nothing(command: Any) -> None:
+    """A mistyped folder would end in a traceback."""
+    result = command("report", "runs/none")
+    assert result.status == 2
+    assert "not a run's folder" in result.err
