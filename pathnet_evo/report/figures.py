@@ -127,7 +127,7 @@ def learning_curves(data: ReportData, stages: Sequence[int], legend: bool) -> Fi
                 va="bottom",
                 fontsize=8,
             )
-        axes.set_title(_short(about["name"]))
+        axes.set_title(_title(about["stage"], about["name"]))
         axes.set_xlabel("evaluations")
         axes.set_ylabel(f"{about['fitness_name']}, smoothed")
         axes.grid(axis="y", linewidth=0.7)
@@ -176,7 +176,7 @@ def scores(data: ReportData, stages: Sequence[int]) -> Figure:
         axes.tick_params(axis="x", length=0)
         if len(data.arms) > 4:
             axes.tick_params(axis="x", labelrotation=30)
-        axes.set_title(_short(about["name"]))
+        axes.set_title(_title(about["stage"], about["name"]))
         axes.set_ylabel(about["score"].replace("_", " ") + (", %" if percent else ""))
         axes.grid(axis="y", linewidth=0.7)
         axes.margins(y=0.15)
@@ -207,7 +207,7 @@ def path(view: PathView, legend: bool) -> Figure:
     pitch = max(1.0, 12 / widest)
     gap = 0.115 * widest * pitch + 1.1
     height = 1.15 + (layers - 1) * 0.86 + (0.85 if legend else 0)
-    figure = Figure(figsize=(5.4, height + 0.85), layout="constrained")
+    figure = Figure(figsize=(5, height + 0.85), layout="constrained")
     axes = figure.add_subplot()
     axes.set_axis_off()
     middle = pitch * (widest - 1) / 2
@@ -237,7 +237,7 @@ def path(view: PathView, legend: bool) -> Figure:
     labels = ["input", *["+"] * (layers - 1), "readout"]
     for label, y in zip(labels, ends, strict=True):
         _draw_end(axes, middle, y, label)
-    axes.set_title(_short(f"{view.name}: {view.arm}, seed {view.seed}", 60), loc="left")
+    axes.set_title(f"{_title(view.stage, view.name)}: {_short(view.arm)}, seed {view.seed}")
     axes.set_xlim(-0.9 - 0.13 * widest * pitch, pitch * (widest - 1) + 0.7)
     axes.set_ylim(ends[-1] - 0.5, ends[0] + 0.5)
     if legend:
@@ -291,7 +291,7 @@ def usage(view: Usage) -> Figure:
     axes.set_yticks([0.41 - layer for layer in range(layers)])
     axes.set_yticklabels([f"layer {layer + 1}" for layer in range(layers)])
     axes.tick_params(length=0)
-    axes.set_title(_short(view.name))
+    axes.set_title(_title(view.stage, view.name))
     axes.set_xlabel("module")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     for spine in axes.spines.values():
@@ -306,6 +306,11 @@ def _panels(n: int, legend: bool) -> tuple[Figure, list[Axes]]:
     size = (5.0 * columns, 3.2 * rows + (0.35 if legend else 0))
     figure = Figure(figsize=size, layout="constrained")
     return figure, [figure.add_subplot(rows, columns, i + 1) for i in range(n)]
+
+
+def _title(stage: int, name: str) -> str:
+    """Two stages may have one name, so each has its number."""
+    return _short(f"{stage + 1}. {name}")
 
 
 def _of(choices: Sequence[Any], k: int) -> Any:

@@ -18,6 +18,8 @@ def shown(value: float | None, name: str = "", sign: bool = False) -> str:
     if "accuracy" in name:
         unit = "points" if sign else "%"
         return f"{100 * value:{plus}.1f} {unit}" if value else f"0 {unit}"
+    if value and abs(value) >= 10_000:
+        return f"{value:{plus},.0f}"
     return f"{value:{plus}.4g}" if value else "0"
 
 
@@ -26,6 +28,8 @@ def shown_interval(interval: Sequence[float] | None, name: str = "", sign: bool 
     if interval is None:
         return ""
     low, high = (shown(end, name, sign) for end in interval)
+    if sign:
+        low = low.removesuffix(" points")
     return f"{low} to {high}"
 
 
@@ -63,7 +67,7 @@ def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str) -> Iterator
     ours = _score(summary, arm, i, score)
     if ours is None:
         return
-    where = f"Stage {i + 1}, {stage['name']}: "
+    where = f"Stage {_place(stage)}: "
     others = [
         c
         for c in summary["comparisons"]
@@ -127,7 +131,7 @@ def _speed(speed: dict[str, Any], arm: str) -> str:
 def _lost(pairs: Sequence[dict[str, Any]], arm: str) -> str:
     """Who did not get there in the budget, and how often."""
     words = {
-        "arm": f"{arm} never got there",
+        "arm": f"{arm} never got there in its budget",
         "control": f"{CONTROL} never did",
         "both": "neither did",
     }
@@ -143,15 +147,13 @@ def _forgetting(summary: dict[str, Any]) -> Iterator[str]:
                 continue
             exact = all(value == 0 for value in lost["seeds"].values())
             what = f"After the last stage, {arm} "
+            place = f"stage {_place(stage)}"
             if exact:
-                yield (
-                    what
-                    + f"scores on {stage['name']} exactly what it did before: it forgot nothing."
-                )
+                yield f"{what}scores on {place}, exactly what it did before: it forgot nothing."
             else:
                 verb = "lost" if lost["mean"] > 0 else "gained"
                 size = shown(abs(lost["mean"]), stage["score"], sign=True).lstrip("+")
-                yield what + f"had {verb} {size} of {_words(stage['score'])} on {stage['name']}."
+                yield f"{what}had {verb} {size} of {_words(stage['score'])} on {place}."
 
 
 def _score(summary: dict[str, Any], arm: str, stage: int, score: str) -> dict[str, Any] | None:
@@ -164,6 +166,11 @@ def _with_interval(found: dict[str, Any], score: str) -> str:
     if found["interval"] is None:
         return text
     return f"{text} (95 % interval {shown_interval(found['interval'], score)})"
+
+
+def _place(stage: dict[str, Any]) -> str:
+    """Two stages may have one name, so each has its number."""
+    return f"{stage['stage'] + 1}, {stage['name']}"
 
 
 def _words(name: str) -> str:

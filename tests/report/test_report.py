@@ -23,7 +23,7 @@ from pathnet_evo.records import (
 )
 from pathnet_evo.report import write_report
 from pathnet_evo.report.data import PathView, read_report_data, trailing_means
-from pathnet_evo.report.words import censored_times, sentences
+from pathnet_evo.report.words import censored_times, sentences, shown, shown_interval
 from pathnet_evo.run.lineage import Lineage
 from pathnet_evo.run.summary import RunError, summarise
 
@@ -229,6 +229,15 @@ def test_what_came_out_is_said_honestly(
 def test_censored_speed_ups_are_bounds(pair: dict[str, float | str | None], text: str) -> None:
     """A budget that ran out would be shown as a measured speed-up."""
     assert censored_times(pair).startswith(text)
+
+
+def test_numbers_are_shown_as_a_reader_wants_them() -> None:
+    """Counts would read 8e+05, and a difference of two accuracies as if it were relative."""
+    assert shown(800_000) == "800,000"
+    assert shown(0.3571, "test_accuracy") == "35.7 %"
+    assert shown(-0.012, "test_accuracy", sign=True) == "-1.2 points"
+    assert shown_interval([-0.01, 0.02], "test_accuracy", sign=True) == "-1.0 to +2.0 points"
+    assert shown(0.0) == "0"
 
 
 def test_modules_of_a_path(tmp_path: Path) -> None:
