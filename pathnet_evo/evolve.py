@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from pathnet_evo.learners import Evaluation, Evaluator
 from pathnet_evo.strategies.base import Strategy
@@ -34,7 +36,7 @@ def evolve(
         while not stop():
             for candidate in strategy.ask(evaluator.free):
                 evaluator.submit(candidate)
-            for evaluation in evaluator.advance():
+            for evaluation in map(_finite, evaluator.advance()):
                 strategy.tell(evaluation)
                 heard(evaluation)
                 failures = failures + 1 if evaluation.failed else 0
@@ -44,3 +46,11 @@ def evolve(
                     )
     finally:
         evaluator.cancel()
+
+
+def _finite(evaluation: Evaluation) -> Evaluation:
+    """An evaluation whose fitness is not finite is one that failed."""
+    fitness = evaluation.fitness
+    if fitness is None or math.isfinite(fitness):
+        return evaluation
+    return replace(evaluation, fitness=None, cause=f"the fitness is {fitness}")

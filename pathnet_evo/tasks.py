@@ -79,7 +79,7 @@ class SupervisedTask:
 
     def to(self, device: torch.device | str) -> SupervisedTask:
         """The same task on another device; moved once, before training."""
-        moved = {
+        moved: dict[str, Any] = {
             name: value.to(device)
             for name, value in vars(self).items()
             if isinstance(value, Tensor)

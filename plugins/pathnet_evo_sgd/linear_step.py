@@ -91,7 +91,7 @@ class Layer:
 
     def write_back(self, leased: LeasedStack) -> None:
         """Hand the trained rows to the lease, as views."""
-        trained = self._trained.view(*leased.leased["bias"].shape, -1)
+        trained = self._trained.view(*leased.leased["bias"].shape, self.weight.shape[1])
         leased.parameters = {"weight": trained[..., :-1], "bias": trained[..., -1]}
 
 
