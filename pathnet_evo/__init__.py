@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathnet_evo.modules import ModuleKind, ShapeError
     from pathnet_evo.network import PathNetwork
     from pathnet_evo.pool import Lease, ModulePool
+    from pathnet_evo.run.reading import Run, load_run
+    from pathnet_evo.run.runner import launch
     from pathnet_evo.strategies.base import Strategy, StrategySettings
     from pathnet_evo.streams import Streams
     from pathnet_evo.tasks import (
@@ -29,6 +31,8 @@ _HOMES = {
     "modules": ("ModuleKind", "ShapeError"),
     "network": ("PathNetwork",),
     "pool": ("Lease", "ModulePool"),
+    "run.reading": ("Run", "load_run"),
+    "run.runner": ("launch",),
     "strategies.base": ("Strategy", "StrategySettings"),
     "streams": ("Streams",),
     "tasks": ("EnvironmentTask", "SupervisedTask", "TaskContext", "TaskError", "TaskSettings"),
@@ -50,6 +54,7 @@ __all__ = [
     "PathError",
     "PathNetwork",
     "PathShape",
+    "Run",
     "ShapeError",
     "Strategy",
     "StrategySettings",
@@ -60,6 +65,8 @@ __all__ = [
     "TaskSettings",
     "distinct",
     "hookimpl",
+    "launch",
+    "load_run",
 ]
 
 

@@ -16,11 +16,15 @@ def plugins(
     from pathnet_evo.plugins import Registry
 
     registry = Registry()
+    registry.commands()
     if as_json:
         typer.echo(json.dumps([asdict(plugin) for plugin in registry.plugins], indent=1))
         return
     for plugin in registry.plugins:
-        typer.echo(f"{plugin.name} ({plugin.value}; {plugin.distribution or 'no distribution'})")
+        package = f"{plugin.distribution} {plugin.version}".strip() or "no distribution"
+        typer.echo(f"{plugin.name} ({plugin.value or 'unknown'}; {package})")
+        if plugin.hooks:
+            typer.echo(f"  hooks: {', '.join(plugin.hooks)}")
         for family, names in plugin.names.items():
             typer.echo(f"  {family}: {', '.join(names)}")
         for error in plugin.errors:

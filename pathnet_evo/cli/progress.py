@@ -79,7 +79,7 @@ class Progress:
             self.live = Live(console=self.console, get_renderable=self.table, refresh_per_second=5)
 
     def __enter__(self) -> Progress:
-        self.console.print(f"run {self.folder}", markup=False)
+        self.console.print(f"run {self.folder}", markup=False, soft_wrap=True)
         if self.live:
             self.live.start()
         return self
@@ -125,7 +125,8 @@ class Progress:
             trial.means.append(record.mean)
         if not self.live and time.monotonic() - self.lined > LINE_EVERY:
             self.lined = time.monotonic()
-            self.console.print(f"{self._overall()}  {self._what(trial)}", markup=False)
+            line = f"{self._overall()}  {self._what(trial)}"
+            self.console.print(line, markup=False, soft_wrap=True)
 
     def _stage(self, record: StageFinished) -> None:
         trial = self.running[record.trial]
@@ -140,7 +141,7 @@ class Progress:
         if self.live:
             self.finished.append(text)
         else:
-            self.console.print(text, markup=False)
+            self.console.print(text, markup=False, soft_wrap=True)
 
     def _what(self, trial: Running) -> str:
         best = "" if trial.best is None else f"  best {trial.best:.3f}"

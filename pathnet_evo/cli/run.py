@@ -28,6 +28,10 @@ def run(
     seeds: Annotated[int | None, typer.Option(min=1, help="Repeat with so many seeds.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Trials at the same time.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    plugins: Annotated[
+        list[Path] | None,
+        typer.Option("--plugin", metavar="FILE.py", help="Use a plugin that is not installed."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
     ] = False,
@@ -43,11 +47,11 @@ def run(
     given = {"seeds": seeds, "jobs": jobs, "device": device}
     extra = [f"{key}={value}" for key, value in given.items() if value is not None]
     registry = Registry()
-    plan = runner.prepare(source, [*(settings or []), *extra], registry)
+    plan = runner.prepare(source, [*(settings or []), *extra], registry, plugins or ())
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
     folder = runner.create(plan, registry, runs_dir, name, command)
     with Progress(plan, folder, quiet=as_json) as progress:
-        signal = runner.execute(plan, folder, progress.heard)
+        signal = runner.execute(plan, folder, progress.heard, registry)
     summary = json.loads((folder / "summary.json").read_text())
     if as_json:
         typer.echo(json.dumps(summary))

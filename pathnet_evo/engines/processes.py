@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,16 @@ import torch.multiprocessing as multiprocessing
 from pathnet_evo.config import RunConfig
 from pathnet_evo.engines.inline import run_trial
 from pathnet_evo.plan import Trial, resolve
+from pathnet_evo.plugin_files import PluginFileError
 from pathnet_evo.plugins import Registry
-from pathnet_evo.records import Emit, Evaluated, GenerationFinished, Record, TrialFinished
+from pathnet_evo.records import (
+    Emit,
+    Evaluated,
+    GenerationFinished,
+    Record,
+    TrialFinished,
+    TrialStarted,
+)
 
 SENT_EVERY = 0.1
 """Seconds for which a worker gathers records before it sends them."""
@@ -25,10 +34,19 @@ SENT_EVERY = 0.1
 
 @dataclass
 class _Worker:
+    """A process that runs one trial after another.
+
+    Args:
+        process: the process.
+        orders: the trials to run are sent here.
+        records: queue of lists of records, from the worker.
+        trial: what it is at; None where it is idle.
+    """
+
     process: BaseProcess
-    trial: Trial
+    orders: Connection
     records: Any = field(repr=False)
-    finished: bool = False
+    trial: Trial | None = None
 
 
 def run_trials(
@@ -41,40 +59,43 @@ def run_trials(
 ) -> None:
     """Run trials, ``config.jobs`` at a time.
 
-    A worker that dies costs its own trial, which is told as failed.
+    A worker that dies costs its own trial, which is told as failed; another takes its place.
     """
     context = multiprocessing.get_context("spawn")
     stopping = context.Event()
     waiting = list(trials)
-    working: list[_Worker] = []
+    workers: list[_Worker] = []
     try:
-        while waiting or working:
+        while waiting or any(worker.trial for worker in workers):
             if stop():
                 stopping.set()
                 waiting.clear()
-            while waiting and len(working) < config.jobs:
-                working.append(_start(context, config, waiting.pop(0), folder, device, stopping))
-            for worker in working:
+            while waiting and len(workers) < min(config.jobs, len(trials)):
+                workers.append(_start(context, config, folder, device, stopping))
+            for worker in workers:
+                if worker.trial is None and waiting and worker.process.is_alive():
+                    worker.trial = waiting.pop(0)
+                    worker.orders.send(worker.trial)
                 _hear(worker, emit)
-            working = [worker for worker in working if not _over(worker, emit)]
+            workers = [worker for worker in workers if not _died(worker, emit)]
     finally:
-        for worker in working:
+        for worker in workers:
             worker.process.kill()
             worker.process.join()
+            worker.records.close()
 
 
-def _start(
-    context: Any, config: RunConfig, trial: Trial, folder: Path, device: str, stopping: Any
-) -> _Worker:
+def _start(context: Any, config: RunConfig, folder: Path, device: str, stopping: Any) -> _Worker:
     records = context.Queue()
+    receiver, orders = context.Pipe(duplex=False)
     process = context.Process(
         target=_work,
-        args=(config.model_dump(), trial, folder, device, records, stopping),
-        name=f"{trial.arm}-{trial.seed}",
+        args=(config.model_dump(), folder, device, receiver, records, stopping),
         daemon=True,
     )
     process.start()
-    return _Worker(process, trial, records)
+    receiver.close()
+    return _Worker(process, orders, records)
 
 
 def _hear(worker: _Worker, emit: Emit) -> None:
@@ -83,34 +104,46 @@ def _hear(worker: _Worker, emit: Emit) -> None:
         batch = worker.records.get(timeout=SENT_EVERY / 2)
         while True:
             for record in batch:
-                worker.finished |= isinstance(record, TrialFinished)
+                if isinstance(record, TrialFinished):
+                    worker.trial = None
                 emit(record)
             batch = worker.records.get_nowait()
     except queue.Empty:
         return
 
 
-def _over(worker: _Worker, emit: Emit) -> bool:
-    if worker.process.is_alive() and not worker.finished:
+def _died(worker: _Worker, emit: Emit) -> bool:
+    """Whether a worker is dead; its trial is then told as failed."""
+    if worker.process.is_alive():
         return False
-    if not worker.finished:
-        _hear(worker, emit)
+    _hear(worker, emit)
     worker.process.join()
-    if not worker.finished:
-        code = worker.process.exitcode
-        died = f"killed by signal {-code}" if code and code < 0 else f"ended with status {code}"
-        error = f"the process of trial {worker.trial.arm}, seed {worker.trial.seed}, was {died}"
-        emit(TrialFinished(worker.trial.id, "failed", error))
     worker.records.close()
+    if worker.trial is not None:
+        code = worker.process.exitcode
+        died = f"was killed by signal {-code}" if code and code < 0 else f"ended with status {code}"
+        emit(TrialFinished(worker.trial.id, "failed", f"the process of the trial {died}"))
     return True
 
 
 def _work(
-    config: dict[str, Any], trial: Trial, folder: Path, device: str, records: Any, stopping: Any
+    config: dict[str, Any],
+    folder: Path,
+    device: str,
+    orders: Connection,
+    records: Any,
+    stopping: Any,
 ) -> None:
     """A worker's whole life. Ctrl-C reaches it as well, but it is the parent that says stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    plan = resolve(RunConfig.model_validate(config), Registry())
+    loaded = RunConfig.model_validate(config)
+    try:
+        registry = Registry(files=loaded.plugins)
+    except PluginFileError as error:
+        failed = TrialFinished(trial.id, "failed", str(error))
+        records.put([TrialStarted(trial.id, trial.arm, trial.seed), failed])
+        return
+    plan = resolve(loaded, registry)
     gathered: list[Record] = []
     sent = time.monotonic()
 
@@ -122,4 +155,9 @@ def _work(
             records.put(gathered)
             gathered, sent = [], time.monotonic()
 
-    run_trial(plan, trial, folder, device, emit, stopping.is_set)
+    while True:
+        try:
+            trial = orders.recv()
+        except EOFError:
+            return
+        run_trial(plan, trial, folder, device, emit, stopping.is_set)

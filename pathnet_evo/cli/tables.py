@@ -1,0 +1,52 @@
+"""A run's outcome as a table on standard output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pathnet_evo.report.words import shown, shown_interval, times
+
+
+def results(summary: dict[str, Any]) -> None:
+    """Print each arm's score, speed-up and forgetting for every stage that is over."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("stage", "arm", "score (95 % interval)", "speed-up", "forgotten"):
+        table.add_column(title, no_wrap=True)
+    for stage in summary["stages"]:
+        for name, arm in summary["arms"].items():
+            if stage["stage"] < len(arm["stages"]):
+                table.add_row(*_row(summary, stage, name, arm["stages"][stage["stage"]]))
+        table.add_section()
+    Console(highlight=False).print(table)
+
+
+def _row(summary: dict[str, Any], stage: dict[str, Any], name: str, values: Any) -> list[Text]:
+    score = stage["score"]
+    measured = values["scores"].get(score) or {"mean": None, "interval": None}
+    forgotten = values["forgetting"].get(score)
+    speed_up = summary["speed_up"].get(name, [])
+    fast = next((s for s in speed_up if s["stage"] == stage["stage"]), None)
+    cells = (
+        f"{stage['stage']} {stage['name']}",
+        name,
+        _measured(measured, score),
+        "" if fast is None else _speed_up(fast),
+        "" if forgotten is None else shown(forgotten["mean"], score, sign=True),
+    )
+    return [Text(cell) for cell in cells]
+
+
+def _measured(value: dict[str, Any], score: str) -> str:
+    interval = shown_interval(value["interval"], score).replace(" % to", " to")
+    return shown(value["mean"], score) + (f" ({interval})" if interval else "")
+
+
+def _speed_up(fast: dict[str, Any]) -> str:
+    if fast["n"] == 0:
+        return "not reached" if fast["censored"] else ""
+    censored = f" ({fast['censored']} of {fast['n'] + fast['censored']} not reached)"
+    return times(fast["mean"]) + (censored if fast["censored"] else "")
