@@ -9,8 +9,13 @@ from pathnet_evo.hookspecs import Register, hookimpl
 def register_strategies(register: Register) -> None:
     """The strategies of ``pathnet_evo.strategies``."""
     home = "pathnet_evo.strategies"
+    register("aging", f"{home}.aging:Aging")
+    register("asynchronous-tournament", f"{home}.asynchronous_tournament:AsynchronousTournament")
     register("binary-tournament", f"{home}.binary_tournament:BinaryTournament")
+    register("elitist-tournament", f"{home}.elitist_tournament:ElitistTournament")
     register("fixed-path", f"{home}.fixed_path:FixedPath")
+    register("mu-plus-lambda", f"{home}.mu_plus_lambda:MuPlusLambda")
+    register("nsga2", f"{home}.nsga2:NSGA2")
     register("random-search", f"{home}.random_search:RandomSearch")
 
 

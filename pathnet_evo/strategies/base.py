@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import random
 from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from deap import base
-from pydantic import BaseModel, ConfigDict, Field
+from deap import base, tools
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pathnet_evo.genotype import Genotype, PathShape, mutate_step
+from pathnet_evo.genotype import Genotype, Path, PathError, PathFitness, PathShape, mutate_step
 from pathnet_evo.learners import Candidate, Evaluation
+from pathnet_evo.strategies.operators import Kind, OperatorSettings
+from pathnet_evo.strategies.record import EvolutionRecord
 from pathnet_evo.streams import lend
 
 
 class StrategyError(RuntimeError):
-    """A strategy was used against its contract."""
+    """A strategy was used against its contract, or an operator made what is no path."""
 
 
 class StrategySettings(BaseModel):
@@ -35,11 +40,46 @@ class StrategySettings(BaseModel):
     """Wrap genes around the ends of their range instead of clamping them."""
     same_batches: bool = False
     """Show equal minibatches to all candidates of a generation."""
+    start: Literal["random", "mutants"] = "random"
+    """The first population: random paths, or one full-width path and mutated copies of it."""
+    select: OperatorSettings | None = None
+    """Selection, for strategies that select: ``{name = "selTournament", tournsize = 3}`` or any
+    function of ``deap.tools`` or of a plugin; nothing is the strategy's own."""
+    mutate: OperatorSettings | None = None
+    """Mutation; nothing is the paper's, with the rate and reach above."""
+    mate: OperatorSettings | None = None
+    """Crossover, for strategies that cross over: it exchanges whole layers of two paths."""
+
+    @field_validator("select", "mutate", "mate", mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("select")
+    @classmethod
+    def _selects(cls, value: OperatorSettings | None) -> OperatorSettings | None:
+        return _checked(value, "select")
+
+    @field_validator("mutate")
+    @classmethod
+    def _mutates(cls, value: OperatorSettings | None) -> OperatorSettings | None:
+        return _checked(value, "mutate")
+
+    @field_validator("mate")
+    @classmethod
+    def _mates(cls, value: OperatorSettings | None) -> OperatorSettings | None:
+        return _checked(value, "mate")
 
     @property
     def generation_size(self) -> int:
         """Evaluations in a generation: P, but two for a tournament of two and the controls."""
         return self.population
+
+
+def _checked(value: OperatorSettings | None, kind: Kind) -> OperatorSettings | None:
+    if value is not None:
+        value.resolve(kind)
+    return value
 
 
 @dataclass(frozen=True)
@@ -50,7 +90,8 @@ class Replacement:
         winner: place whose genotype was copied; None where a fresh genotype was drawn.
         loser: place that was overwritten.
         parent: candidate id of the winner's evaluation.
-        changes: ``(layer, gene, before, after)`` of each gene that mutation changed.
+        changes: ``(layer, gene, before, after)`` of each gene in which the new genotype differs
+            from what is at the winner's place: what mutation changed, and crossover.
     """
 
     winner: int | None
@@ -79,26 +120,36 @@ class Strategy(ABC):
 
     The toolbox holds ``genotype`` (a random one), ``clone``, ``mutate`` and what a strategy adds.
     Operators run while the trial's generator is lent to the global ``random`` (``streams.lend``).
+    A fitness that is not finite is a failed evaluation and never reaches DEAP.
 
     Args:
         shape: the space of paths.
         rng: the only source of randomness.
         settings: options; by default made from ``options``.
+        frozen: the modules that earlier stages froze; by default none.
         options: fields of ``Settings``.
+
+    Attributes:
+        logbook: DEAP's, one record a generation: gen, nevals, min, avg and max of its fitnesses.
+        halloffame: DEAP's, the fittest paths ever evaluated.
     """
 
     Settings: ClassVar[type[StrategySettings]] = StrategySettings
+    Fitness: ClassVar[type[base.Fitness]] = PathFitness
 
     def __init__(
         self,
         shape: PathShape,
         rng: random.Random,
         settings: StrategySettings | None = None,
+        *,
+        frozen: Path | None = None,
         **options: Any,
     ) -> None:
         self.shape = shape
         self.rng = rng
         self.settings = self.Settings(**options) if settings is None else settings
+        self.frozen: Path = ((),) * shape.layers if frozen is None else frozen
         self.in_flight: dict[int, Candidate] = {}
         self.told = 0
         self._next_id = 0
@@ -106,8 +157,8 @@ class Strategy(ABC):
         rate = self.settings.mutation_rate
         self.toolbox = base.Toolbox()
         self.toolbox.register("clone", Genotype.copy)
-        self.toolbox.register("genotype", lambda: Genotype(self.shape.random()))
-        self.toolbox.register(
+        self.toolbox.register("genotype", lambda: self._genotype(self.shape.random()))
+        self._provide(
             "mutate",
             mutate_step,
             counts=shape.counts,
@@ -115,8 +166,10 @@ class Strategy(ABC):
             reach=self.settings.mutation_reach,
             wrap=self.settings.wrap,
         )
+        self.record = EvolutionRecord(self.Fitness)
         with lend(rng):
             self.members = [Member(genotype) for genotype in self._first_population()]
+        self._idle = OrderedDict.fromkeys(range(len(self.members)))
 
     # What a strategy is made of ------------------------------------------------------------
 
@@ -143,9 +196,21 @@ class Strategy(ABC):
         """
         candidate = self.in_flight.pop(evaluation.candidate.id, None)
         if candidate is None:
-            raise StrategyError(f"candidate {evaluation.candidate.id} was not asked for, or twice told")
+            raise StrategyError(
+                f"candidate {evaluation.candidate.id} was not asked for, or twice told"
+            )
+        self._idle[candidate.place] = None
+        fitness = evaluation.fitness
+        if fitness is not None and not math.isfinite(fitness):
+            fitness = None
         self.told += 1
-        self._learn(candidate, evaluation.fitness)
+        self.record.heard(
+            candidate.genotype,
+            None if fitness is None else self._values(candidate.genotype, fitness),
+        )
+        if self.told % self.generation_size == 0:
+            self.record.close_generation(self.generation - 1, self.generation_size)
+        self._learn(candidate, fitness)
 
     @property
     def generation(self) -> int:
@@ -163,12 +228,22 @@ class Strategy(ABC):
         A fitness is that of a genotype's latest evaluation, so an old one was measured on weights
         that have been trained since. Of equals, the one evaluated last.
         """
-        known = [member for member in self.members if member.candidate is not None]
+        known = self._evaluated()
         if not known:
             return None
         return max(
             known, key=lambda m: (m.genotype.fitness.wvalues, m.candidate or 0)
         ).genotype.copy()
+
+    @property
+    def logbook(self) -> tools.Logbook:
+        """One record a generation."""
+        return self.record.logbook
+
+    @property
+    def halloffame(self) -> tools.HallOfFame:
+        """The fittest paths ever evaluated, the best first."""
+        return self.record.halloffame
 
     def take_replacements(self) -> list[Replacement]:
         """What was overwritten since the last call."""
@@ -183,45 +258,118 @@ class Strategy(ABC):
             "in_flight": [_candidate_state(candidate) for candidate in self.in_flight.values()],
             "told": self.told,
             "next_id": self._next_id,
+            "idle": list(self._idle),
+            "record": self.record.state(),
             "rng": [version, list(words), gauss],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from ``state``, taken from a strategy with the same shape and settings."""
-        self.members = [member_from(member) for member in state["members"]]
+        self.members = [member_from(member, self.Fitness) for member in state["members"]]
         candidates = [_candidate_from(candidate) for candidate in state["in_flight"]]
         self.in_flight = {candidate.id: candidate for candidate in candidates}
         self.told = state["told"]
         self._next_id = state["next_id"]
+        self._idle = OrderedDict.fromkeys(state["idle"])
+        self.record.restore(state["record"])
         version, words, gauss = state["rng"]
         self.rng.setstate((version, tuple(words), gauss))
 
+    # What strategies are made with ---------------------------------------------------------
+
+    def _genotype(self, rows: Sequence[Sequence[int]]) -> Genotype:
+        return Genotype(rows, self.Fitness())
+
     def _first_population(self) -> list[Genotype]:
-        return [self.toolbox.genotype() for _ in range(self.settings.population)]
+        size = self.settings.population
+        if self.settings.start == "random":
+            return [self.toolbox.genotype() for _ in range(size)]
+        first = self._genotype(self.shape.full_width())
+        return [first, *(self._mutate(first) for _ in range(size - 1))]
+
+    def _values(self, rows: Sequence[Sequence[int]], fitness: float) -> tuple[float, ...]:
+        """What DEAP is to know of an evaluation, in the order of ``Fitness.weights``."""
+        return (float(fitness),)
+
+    def _evaluated(self) -> list[Member]:
+        """Those from which ``best`` is taken: the population's members that have a fitness."""
+        return [member for member in self.members if member.candidate is not None]
 
     def _idle_in_turn(self, n: int) -> list[int]:
-        """At most ``n`` places that are not in flight, going round the population."""
-        busy = {candidate.place for candidate in self.in_flight.values()}
-        size = len(self.members)
-        start = self._next_id % size
-        turn = (place % size for place in range(start, start + size))
-        return list(islice((place for place in turn if place not in busy), n))
+        """At most ``n`` places that are not in flight, the longest idle first."""
+        return list(islice(self._idle, max(n, 0)))
 
-    def _issue(self, place: int) -> Candidate:
-        """Put the genotype of a place in flight."""
-        member = self.members[place]
+    def _provide(self, kind: Kind, own: Callable[..., Any], **arguments: Any) -> None:
+        """Put an operator into the toolbox: what the settings name, else the strategy's own."""
+        named: OperatorSettings | None = getattr(self.settings, kind)
+        if named is None:
+            self.toolbox.register(kind, own, **arguments)
+        else:
+            self.toolbox.register(kind, named.resolve(kind), **named.arguments)
+
+    def _operate(self, kind: Kind, *individuals: Any) -> Any:
+        """Call an operator of the toolbox; what goes wrong in it is said with its name."""
+        try:
+            return getattr(self.toolbox, kind)(*individuals)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise StrategyError(f"{kind} operator {self._name(kind)} failed: {reason}") from error
+
+    def _mutate(self, genotype: Genotype) -> Genotype:
+        """A mutated copy without a fitness; call it while the generator is lent."""
+        return self._children("mutate", genotype)[0]
+
+    def _mate(self, a: Genotype, b: Genotype) -> list[Genotype]:
+        """Two crossed copies without a fitness; call it while the generator is lent."""
+        return self._children("mate", a, b)
+
+    def _children(self, kind: Kind, *parents: Genotype) -> list[Genotype]:
+        made = self._operate(kind, *map(self.toolbox.clone, parents))
+        try:
+            for rows in made:
+                self.shape.check(rows)
+            children = [self._genotype(rows) for rows in made]
+        except (PathError, TypeError) as error:
+            reason = f"made what is no path of this network: {error}"
+            raise StrategyError(f"{kind} operator {self._name(kind)} {reason}") from None
+        if len(children) != len(parents):
+            reason = f"made {len(children)} genotypes, expected a tuple of {len(parents)}"
+            raise StrategyError(f"{kind} operator {self._name(kind)} {reason}")
+        return children
+
+    def _select(self, genotypes: Sequence[Genotype], n: int) -> list[int]:
+        """Indices of the ``n`` genotypes that the toolbox selects; all of them have a fitness."""
+        index = {id(genotype): i for i, genotype in enumerate(genotypes)}
+        with lend(self.rng):
+            chosen = self._operate("select", genotypes, n)
+        if len(chosen) != n or any(id(genotype) not in index for genotype in chosen):
+            wanted = f"was to select {n} of {len(genotypes)} genotypes it was given"
+            raise StrategyError(f"select operator {self._name('select')} {wanted}, got {chosen!r}")
+        return [index[id(genotype)] for genotype in chosen]
+
+    def _name(self, kind: Kind) -> str:
+        return str(getattr(self.toolbox, kind).func.__name__)
+
+    def _issue(self, place: int, newborn: Member | None = None) -> Candidate:
+        """Put the genotype of a place in flight, or one that is yet to get the place."""
+        member = self.members[place] if newborn is None else newborn
         number = self._next_id
-        batches = number // self.generation_size if self.settings.same_batches else number
+        batches = self._generation_of(number) if self.settings.same_batches else number
         rows = tuple(map(tuple, member.genotype))
         candidate = Candidate(number, place, rows, member.parent, batches)
         self.in_flight[number] = candidate
+        del self._idle[place]
         self._next_id += 1
         return candidate
 
-    def _record(self, candidate: Candidate, fitness: float) -> None:
-        """Give a place the fitness of its evaluation."""
-        member = self.members[candidate.place]
-        member.genotype.fitness.values = (fitness,)
+    def _generation_of(self, number: int) -> int:
+        """The generation of a candidate: those of one can share their minibatches."""
+        return number // self.generation_size
+
+    def _record(self, candidate: Candidate, fitness: float, newborn: Member | None = None) -> None:
+        """Give a place, or a newborn, the fitness of its evaluation."""
+        member = self.members[candidate.place] if newborn is None else newborn
+        member.genotype.fitness.values = self._values(candidate.genotype, fitness)
         member.candidate = candidate.id
 
     def _redraw(self, place: int) -> None:
@@ -233,18 +381,24 @@ class Strategy(ABC):
     def _overwrite(self, winner: int, loser: int) -> None:
         """Overwrite the loser with a mutated copy of the winner, not yet evaluated."""
         source = self.members[winner]
-        child = self.toolbox.clone(source.genotype)
         with lend(self.rng):
-            (child,) = self.toolbox.mutate(child)
-        del child.fitness.values
-        changes = tuple(
-            (layer, gene, before, after)
-            for layer, (old, new) in enumerate(zip(source.genotype, child, strict=True))
-            for gene, (before, after) in enumerate(zip(old, new, strict=True))
-            if before != after
-        )
-        self.members[loser] = Member(child, parent=source.candidate)
-        self._replacements.append(Replacement(winner, loser, source.candidate, changes))
+            child = self._mutate(source.genotype)
+        self._settle(Member(child, parent=source.candidate), winner, loser)
+
+    def _settle(self, member: Member, winner: int, loser: int) -> None:
+        """Put a descendant of the winner at the loser's place."""
+        changes = _changes(self.members[winner].genotype, member.genotype)
+        self.members[loser] = member
+        self._replacements.append(Replacement(winner, loser, member.parent, changes))
+
+
+def _changes(old: Genotype, new: Genotype) -> tuple[tuple[int, int, int, int], ...]:
+    return tuple(
+        (layer, gene, before, after)
+        for layer, (olds, news) in enumerate(zip(old, new, strict=True))
+        for gene, (before, after) in enumerate(zip(olds, news, strict=True))
+        if before != after
+    )
 
 
 def _candidate_state(candidate: Candidate) -> dict[str, Any]:
@@ -265,9 +419,9 @@ def member_state(member: Member) -> dict[str, Any]:
     }
 
 
-def member_from(state: dict[str, Any]) -> Member:
+def member_from(state: dict[str, Any], fitness: type[base.Fitness] = PathFitness) -> Member:
     """The member that ``member_state`` was taken of."""
-    genotype = Genotype(state["genotype"])
+    genotype = Genotype(state["genotype"], fitness())
     if state["fitness"]:
         genotype.fitness.values = tuple(state["fitness"])
     return Member(genotype, state["parent"], state["candidate"])

@@ -51,59 +51,80 @@ class BinaryTournament(Strategy):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.toolbox.register("select", tools.selBest, k=1)
-        self.tournaments: list[Tournament] = []
+        self._provide("select", tools.selBest)
+        self.open: dict[int, Tournament] = {}
+        self._half: Tournament | None = None
 
     def ask(self, n: int) -> list[Candidate]:
-        """The contestants of open tournaments, then those of new ones."""
+        """The second contestant of a half issued tournament, then those of new ones."""
         asked: list[Candidate] = []
         while len(asked) < n:
-            tournament = next((t for t in self.tournaments if t.issued < 2), None) or self._draw()
+            tournament = self._half or self._draw()
             if tournament is None:
                 break
             asked.append(self._issue(tournament.places[tournament.issued]))
             tournament.issued += 1
+            self._half = tournament if tournament.issued < 2 else None
         return asked
 
     def _draw(self) -> Tournament | None:
-        busy = {place for t in self.tournaments for place in t.places}
-        idle = [place for place in range(len(self.members)) if place not in busy]
-        if len(idle) < 2:
+        pair = self._pair()
+        if pair is None:
             return None
-        self.tournaments.append(Tournament(self.rng.sample(idle, 2)))
-        return self.tournaments[-1]
+        tournament = Tournament(pair)
+        self.open.update(dict.fromkeys(pair, tournament))
+        return tournament
+
+    def _pair(self) -> list[int] | None:
+        """Two places that are in no tournament, at random and in random order."""
+        return self._idle_sample(2)
+
+    def _idle_sample(self, n: int) -> list[int] | None:
+        size = len(self.members)
+        if size - len(self.open) < n:
+            return None
+        if 2 * len(self.open) > size:
+            return self.rng.sample([place for place in range(size) if place not in self.open], n)
+        while True:
+            places = self.rng.sample(range(size), n)
+            if self.open.keys().isdisjoint(places):
+                return places
 
     def _learn(self, candidate: Candidate, fitness: float | None) -> None:
         if fitness is not None:
             self._record(candidate, fitness)
-        tournament = next(t for t in self.tournaments if candidate.place in t.places)
+        tournament = self.open[candidate.place]
         tournament.told[candidate.place] = fitness
         if len(tournament.told) == 2:
-            self.tournaments.remove(tournament)
+            for place in tournament.places:
+                del self.open[place]
             self._decide(tournament)
 
-    def _decide(self, tournament: Tournament) -> None:
+    def _decide(self, tournament: Tournament) -> int | None:
+        """Overwrite the loser; return the winner's place, None where both failed."""
         finite = [place for place in tournament.places if tournament.told[place] is not None]
         if not finite:
-            return
-        genotypes = [self.members[place].genotype for place in finite]
-        (best,) = self.toolbox.select(genotypes)
-        winner = next(p for p, g in zip(finite, genotypes, strict=True) if g is best)
+            return None
+        (best,) = self._select([self.members[place].genotype for place in finite], 1)
+        winner = finite[best]
         (loser,) = (place for place in tournament.places if place != winner)
         self._overwrite(winner, loser)
+        return winner
 
     def state(self) -> dict[str, Any]:
         """As every strategy's, and the open tournaments."""
-        tournaments = [
-            {"places": t.places, "issued": t.issued, "told": sorted(t.told.items())}
-            for t in self.tournaments
-        ]
-        return {**super().state(), "tournaments": tournaments}
+        tournaments = {id(t): t for t in self.open.values()}.values()
+        return {
+            **super().state(),
+            "tournaments": [[t.places, t.issued, sorted(t.told.items())] for t in tournaments],
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from ``state``."""
         super().restore(state)
-        self.tournaments = [
-            Tournament(list(t["places"]), t["issued"], {place: fit for place, fit in t["told"]})
-            for t in state["tournaments"]
+        tournaments = [
+            Tournament(list(places), issued, dict(told))
+            for places, issued, told in state["tournaments"]
         ]
+        self.open = {place: t for t in tournaments for place in t.places}
+        self._half = next((t for t in tournaments if t.issued < 2), None)

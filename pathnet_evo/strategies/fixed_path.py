@@ -32,7 +32,7 @@ class FixedPath(Strategy):
         return [self._issue(place) for place in self._idle_in_turn(n)]
 
     def _first_population(self) -> list[Genotype]:
-        return [Genotype(self.shape.full_width()) for _ in range(self.settings.population)]
+        return [self._genotype(self.shape.full_width()) for _ in range(self.settings.population)]
 
     def _learn(self, candidate: Candidate, fitness: float | None) -> None:
         if fitness is not None:

@@ -6,7 +6,13 @@ from typing import Any, ClassVar
 
 from pathnet_evo.genotype import Genotype
 from pathnet_evo.learners import Candidate
-from pathnet_evo.strategies.base import Member, Strategy, StrategySettings, member_from, member_state
+from pathnet_evo.strategies.base import (
+    Member,
+    Strategy,
+    StrategySettings,
+    member_from,
+    member_state,
+)
 
 
 class RandomSearchSettings(StrategySettings):
@@ -54,4 +60,4 @@ class RandomSearch(Strategy):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from ``state``."""
         super().restore(state)
-        self._best = member_from(state["best"]) if state["best"] else None
+        self._best = member_from(state["best"], self.Fitness) if state["best"] else None

@@ -1,0 +1,84 @@
+"""Asynchronous tournament: PathNet's parallel evolution (Fernando et al. 2017, section 2.3)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from deap import tools
+from pydantic import Field, model_validator
+
+from pathnet_evo.learners import Candidate
+from pathnet_evo.strategies.base import Strategy, StrategySettings
+from pathnet_evo.strategies.schedule import Schedule, Steps, largest, size_at
+
+
+class AsynchronousTournamentSettings(StrategySettings):
+    """Options of ``asynchronous-tournament``."""
+
+    population: int = Field(64, ge=2)
+    """Number of genotypes, P: in the paper one a worker."""
+    tournament: Schedule = None
+    """How many others a genotype meets, B: a number, or ``[generation, size]`` pairs, each of
+    which holds until the next; nothing is 20, or all others where there are fewer."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> AsynchronousTournamentSettings:
+        others = self.population - 1
+        if self.tournament is not None and largest(self.tournament) > others:
+            raise ValueError(
+                f"a tournament against {largest(self.tournament)} others does not fit into a "
+                f"population of {self.population}, which has {others}"
+            )
+        return self
+
+    @property
+    def rivals(self) -> Steps:
+        """The schedule of B."""
+        return self.tournament or ((0, min(20, self.population - 1)),)
+
+
+class AsynchronousTournament(Strategy):
+    """Every place keeps evaluating its genotype and, each time, meets B others.
+
+    If the best published fitness among them is at least its own, that genotype overwrites its
+    own, is mutated, and has no published fitness until it was evaluated; else the place evaluates
+    the same genotype again. Others in flight take part with the fitness that their genotype has
+    published. A place whose evaluation failed draws a new genotype.
+    """
+
+    Settings: ClassVar[type[StrategySettings]] = AsynchronousTournamentSettings
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._provide("select", tools.selBest)
+
+    def ask(self, n: int) -> list[Candidate]:
+        """The places that are not in flight, the longest idle first."""
+        return [self._issue(place) for place in self._idle_in_turn(n)]
+
+    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
+        place = candidate.place
+        if fitness is None:
+            self._redraw(place)
+            return
+        self._record(candidate, fitness)
+        rival = self._best_of(self._draw_others(place))
+        if rival is not None and self._fitness(rival) >= self._fitness(place):
+            self._overwrite(rival, place)
+
+    def _draw_others(self, place: int) -> list[int]:
+        """B places, none of them ``place``."""
+        assert isinstance(self.settings, AsynchronousTournamentSettings)
+        n_rivals = size_at(self.settings.rivals, (self.told - 1) // self.generation_size)
+        drawn = self.rng.sample(range(len(self.members) - 1), n_rivals)
+        return [other + (other >= place) for other in drawn]
+
+    def _best_of(self, places: list[int]) -> int | None:
+        published = [place for place in places if self._fitness(place).valid]
+        if not published:
+            return None
+        (best,) = self._select([self.members[place].genotype for place in published], 1)
+        return published[best]
+
+    def _fitness(self, place: int) -> Any:
+        return self.members[place].genotype.fitness

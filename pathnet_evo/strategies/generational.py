@@ -1,0 +1,118 @@
+"""Generational strategies: a brood is bred, evaluated, and selected from with its parents."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from deap import tools
+
+from pathnet_evo.learners import Candidate
+from pathnet_evo.strategies.base import Member, Strategy, member_from, member_state
+
+
+@dataclass
+class Child:
+    """One of a brood.
+
+    Args:
+        member: the child; it has a candidate id once it was evaluated.
+        source: the place of its first parent.
+    """
+
+    member: Member
+    source: int
+
+
+class Generational(Strategy):
+    """The population is replaced once a generation, when all of a brood were evaluated.
+
+    A survivor keeps its place; a child takes that of one that did not survive. The first brood is
+    bred once every place has a fitness: a place whose evaluation failed draws a new genotype. A
+    child whose evaluation failed is not put before selection.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._provide("mate", tools.cxUniform, indpb=0.5)
+        self.turn = 0
+        self.brood: list[Child] = []
+        self.waiting = deque(range(len(self.members)))
+        self._child_of: dict[int, Child] = {}
+
+    @abstractmethod
+    def _breed(self) -> list[Child]:
+        """The next brood; all members have a fitness."""
+
+    def ask(self, n: int) -> list[Candidate]:
+        """What of the population, or of the brood, was not asked for yet."""
+        asked: list[Candidate] = []
+        while self.waiting and self._idle and len(asked) < n:
+            i = self.waiting.popleft()
+            if self.turn == 0:
+                asked.append(self._issue(i))
+            else:
+                (place,) = self._idle_in_turn(1)
+                asked.append(self._issue(place, self.brood[i].member))
+                self._child_of[asked[-1].id] = self.brood[i]
+        return asked
+
+    def _generation_of(self, number: int) -> int:
+        return self.turn
+
+    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
+        child = self._child_of.pop(candidate.id, None)
+        if fitness is not None:
+            self._record(candidate, fitness, child.member if child else None)
+        elif child is None:
+            self._redraw(candidate.place)
+            self.waiting.append(candidate.place)
+        if not self.waiting and not self.in_flight:
+            self._survive()
+            self.brood = self._breed()
+            self.waiting = deque(range(len(self.brood)))
+            self.turn += 1
+
+    def _evaluated(self) -> list[Member]:
+        children = (child.member for child in self.brood)
+        return [m for m in (*self.members, *children) if m.candidate is not None]
+
+    def _survive(self) -> None:
+        """Keep the selected of parents and brood, as many as there are places."""
+        young = [child for child in self.brood if child.member.candidate is not None]
+        if not young:
+            return
+        size = len(self.members)
+        every = [*self.members, *(child.member for child in young)]
+        kept: set[int] = set()
+        moving: list[int] = []
+        for i in self._select([member.genotype for member in every], size):
+            if i < size and i not in kept:
+                kept.add(i)
+            else:
+                moving.append(i)
+        free = (place for place in range(size) if place not in kept)
+        for place, i in zip(free, moving, strict=True):
+            member = Member(every[i].genotype.copy(), every[i].parent, every[i].candidate)
+            self._settle(member, i if i < size else young[i - size].source, place)
+
+    def state(self) -> dict[str, Any]:
+        """As every strategy's, and the brood."""
+        number = {id(child): i for i, child in enumerate(self.brood)}
+        return {
+            **super().state(),
+            "turn": self.turn,
+            "brood": [[child.source, member_state(child.member)] for child in self.brood],
+            "waiting": list(self.waiting),
+            "child_of": [[key, number[id(child)]] for key, child in self._child_of.items()],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``."""
+        super().restore(state)
+        self.turn = state["turn"]
+        self.brood = [Child(member_from(m, self.Fitness), source) for source, m in state["brood"]]
+        self.waiting = deque(state["waiting"])
+        self._child_of = {key: self.brood[i] for key, i in state["child_of"]}

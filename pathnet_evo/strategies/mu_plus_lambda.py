@@ -1,0 +1,76 @@
+"""Mu plus lambda: the best of parents and offspring survive (DEAP's ``eaMuPlusLambda``)."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, ClassVar
+
+from deap import tools
+from pydantic import Field, model_validator
+
+from pathnet_evo.strategies.base import Member, StrategySettings
+from pathnet_evo.strategies.generational import Child, Generational
+from pathnet_evo.streams import lend
+
+
+class MuPlusLambdaSettings(StrategySettings):
+    """Options of ``mu-plus-lambda``."""
+
+    population: int = Field(64, ge=2)
+    """Number of genotypes, mu."""
+    offspring: int | None = Field(None, ge=1)
+    """Children a generation, lambda; nothing is as many as the population."""
+    cxpb: float = Field(0.5, ge=0, le=1)
+    """Chance that a child is the crossover of two."""
+    mutpb: float = Field(0.5, ge=0, le=1)
+    """Chance that it is a mutated copy of one; what is left is the chance of a plain copy."""
+
+    @model_validator(mode="after")
+    def _is_a_chance(self) -> MuPlusLambdaSettings:
+        if self.cxpb + self.mutpb > 1:
+            raise ValueError(
+                f"a child is crossed or mutated, so cxpb + mutpb must be at most 1, "
+                f"got {self.cxpb} + {self.mutpb}"
+            )
+        return self
+
+    @property
+    def generation_size(self) -> int:
+        """The offspring."""
+        return self.offspring or self.population
+
+
+class MuPlusLambda(Generational):
+    """Children are crossed, mutated or copied; of them and their parents the best survive.
+
+    A parent's fitness is that of its only evaluation. ``select`` is the survivors' selection, by
+    default the best; parents are drawn uniformly. Crossover exchanges whole layers of two paths.
+    """
+
+    Settings: ClassVar[type[StrategySettings]] = MuPlusLambdaSettings
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._provide("select", tools.selBest)
+
+    def _breed(self) -> list[Child]:
+        with lend(self.rng):
+            return [self._child() for _ in range(self.generation_size)]
+
+    def _child(self) -> Child:
+        """DEAP's ``varOr``, which also tells where a child came from."""
+        settings = self.settings
+        assert isinstance(settings, MuPlusLambdaSettings)
+        places = range(len(self.members))
+        chance = random.random()
+        if chance < settings.cxpb:
+            source, other = random.sample(places, 2)
+            genotype = self._mate(self.members[source].genotype, self.members[other].genotype)[0]
+        else:
+            source = random.choice(places)
+            genotype = self.members[source].genotype
+            if chance < settings.cxpb + settings.mutpb:
+                genotype = self._mutate(genotype)
+            else:
+                genotype = self._genotype(genotype)
+        return Child(Member(genotype, self.members[source].candidate), source)
