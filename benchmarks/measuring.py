@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pathnet_evo.learners import Evaluator, LearningContext
+from pathnet_evo.learners import Candidate, Evaluator, LearningContext
 from pathnet_evo.modules import Linear
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.strategies.base import Strategy
@@ -72,9 +71,20 @@ def context(setting: Setting, shared: ModulePool, learned: SupervisedTask) -> Le
     )
 
 
-def tournament(setting: Setting, shared: ModulePool) -> Strategy:
-    """The paper's strategy."""
-    return BinaryTournament(shared.shape(setting.width), random.Random(0))
+class FullWidth(BinaryTournament):
+    """The paper's tournament, but between random paths of exactly N modules a layer.
+
+    So that all contestants do the same arithmetic; ``first`` is the lowest module they use.
+    """
+
+    first = 0
+
+    def ask(self, n: int) -> list[Candidate]:
+        """The contestants, with genotypes drawn anew."""
+        for member in self.members:
+            counts = [range(self.first, count) for count in self.shape.counts]
+            member.genotype[:] = [self.rng.sample(c, self.shape.width) for c in counts]
+        return super().ask(n)
 
 
 def evaluator(setting: Setting, shared: ModulePool, learned: SupervisedTask) -> Evaluator:

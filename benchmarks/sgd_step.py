@@ -9,11 +9,21 @@ from __future__ import annotations
 import random
 
 import torch
-from measuring import CIFAR, MNIST, Setting, evaluator, generation, interleaved, pool, report, task
+from measuring import (
+    CIFAR,
+    MNIST,
+    FullWidth,
+    Setting,
+    evaluator,
+    generation,
+    interleaved,
+    pool,
+    report,
+    task,
+)
 from torch.nn.functional import cross_entropy, one_hot
 
 from pathnet_evo.pool import ModulePool
-from pathnet_evo.strategies.base import Strategy
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import SupervisedTask
 
@@ -110,21 +120,6 @@ class Eager:
                 optimizer.step()
                 right += int((logits.argmax(1) == self.task.labels[rows]).sum())
             self.pool.commit(lease)
-
-
-class FullWidth(Strategy):
-    """Random paths of exactly N modules a layer, so that both sides do the same arithmetic."""
-
-    def ask(self, n: int) -> list:
-        """The next places."""
-        for member in self.members:
-            member.genotype[:] = [
-                self.rng.sample(range(c), self.shape.width) for c in self.shape.counts
-            ]
-        return [self._issue(place) for place in self._idle_in_turn(n)]
-
-    def _learn(self, candidate, fitness) -> None:
-        pass
 
 
 def main() -> None:

@@ -1,0 +1,85 @@
+"""The share of a run that is not evaluations: strategy, records, lineage, scoring, freezing."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import torch
+from measuring import CIFAR, task
+
+from pathnet_evo import config
+from pathnet_evo.hookspecs import hookimpl
+from pathnet_evo.plan import Trial, resolve
+from pathnet_evo.plugins import Registry
+from pathnet_evo.records import Evaluated, Record, TrialStarted
+from pathnet_evo.run.lineage import Lineage
+from pathnet_evo.tasks import SupervisedTask, TaskContext, TaskSettings
+from pathnet_evo.transfer import learn_sequence
+
+
+class MadeUp(TaskSettings):
+    """Random pixels of CIFAR's shape, made once."""
+
+    def make(self, context: TaskContext) -> SupervisedTask:
+        """The same task each time."""
+        return TASK
+
+
+class Plugin:
+    """The benchmark's own plugin."""
+
+    @hookimpl
+    def register_tasks(self, register: object) -> None:
+        """The task ``made-up``."""
+        register("made-up", MadeUp)
+
+
+TASK = task(CIFAR)
+PLUGIN = Plugin()
+GENERATIONS = 40
+
+
+def share() -> float:
+    """One stage with a lineage attached: 1 - evaluations / all."""
+    homes = {"core": "pathnet_evo.builtin", "sgd": "pathnet_evo_sgd", "here": f"{__name__}:PLUGIN"}
+    registry = Registry([EntryPoint(n, home, "pathnet_evo") for n, home in homes.items()])
+    pool = {
+        "modules": CIFAR.modules,
+        "width": CIFAR.width,
+        "layers": [{"kind": "linear", "units": CIFAR.units, "repeat": CIFAR.layers}],
+    }
+    stage = {"task": "made-up", "generations": GENERATIONS}
+    data = {"arms": ["pathnet"], "pool": pool, "learner": {"name": "sgd"}, "stages": [stage] * 2}
+    plan = resolve(config.validate(data), registry)
+    training = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        lineage = Lineage(Path(folder) / "lineage.sqlite")
+
+        def emit(record: Record) -> None:
+            nonlocal training
+            lineage.write(record)
+            if isinstance(record, Evaluated):
+                training += record.evaluation.seconds
+
+        start = time.perf_counter()
+        emit(TrialStarted(0, "pathnet", 0))
+        learn_sequence(plan, Trial(0, "pathnet", 0), "cpu", emit)
+        lineage.close()
+        whole = time.perf_counter() - start
+    return 1 - training / whole
+
+
+def main() -> None:
+    """Measure a few runs."""
+    torch.set_num_threads(1)
+    shares = sorted(share() for _ in range(5))
+    shown = ", ".join(f"{s:.2%}" for s in shares)
+    print(f"CIFAR: two stages of {GENERATIONS} generations, outside the evaluations: {shown}")
+    print(f"  median {shares[2]:.1%}   goal < 5 %")
+
+
+if __name__ == "__main__":
+    main()
