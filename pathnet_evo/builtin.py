@@ -1,4 +1,4 @@
-"""The framework's own strategies and module kinds, registered like anyone's."""
+"""The framework's own strategies, module kinds and observers, registered like anyone's."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def register_modules(register: Register) -> None:
     """The module kinds of ``pathnet_evo.modules``."""
     register("conv2d", "pathnet_evo.modules:Conv2d")
     register("linear", "pathnet_evo.modules:Linear")
+
+
+@hookimpl
+def register_observers(register: Register) -> None:
+    """The observers of ``pathnet_evo.observers``."""
+    register("tensorboard", "pathnet_evo.observers.tensorboard:TensorBoard")

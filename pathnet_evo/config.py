@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pathnet_evo.errors import UserError
+from pathnet_evo.plugin_files import PluginFile
+from pathnet_evo.plugin_files import named as _file_named
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,11 @@ class RunConfig(_Section):
     """How many trials run at the same time, each in a process of its own."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
-    pool: PoolConfig = PoolConfig()
+    observers: list[NamedSection] = []
+    """What hears of the run besides its lineage, such as ``tensorboard``."""
+    plugins: list[Annotated[PluginFile, BeforeValidator(_file_named)]] = []
+    """Files of plugins that are not installed; a run records their SHA-256."""
+    pool: PoolConfig = Field(default_factory=PoolConfig)
     strategy: NamedSection = {"name": "binary-tournament"}
     learner: NamedSection = {"name": "sgd"}
     transfer: TransferConfig = TransferConfig()

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
+
+if TYPE_CHECKING:
+    import typer
+
+    from pathnet_evo.observers.base import RunInfo
+    from pathnet_evo.records import Evaluated, GenerationFinished, StageFinished, StageStarted
 
 NAME = "pathnet_evo"
 """The entry-point group, and pluggy's project name."""
@@ -14,10 +21,17 @@ hookimpl = pluggy.HookimplMarker(NAME)
 
 
 class Register(Protocol):
-    """Adds a plugin's class under the name that configurations use."""
+    """Adds what a plugin brings, under the name that configurations use."""
 
     def __call__(self, name: str, plugin: type | str) -> None:
         """Register a class, or ``"module:Class"`` to import it only when it is asked for."""
+
+
+class RegisterOperator(Protocol):
+    """Adds an operator, under the name that configurations use."""
+
+    def __call__(self, name: str, plugin: Callable[..., Any] | str) -> None:
+        """Register a function, or ``"module:function"`` to import it when it is asked for."""
 
 
 @hookspec
@@ -38,3 +52,48 @@ def register_strategies(register: Register) -> None:
 @hookspec
 def register_modules(register: Register) -> None:
     """Add module kinds: subclasses of ``pathnet_evo.ModuleKind``."""
+
+
+@hookspec
+def register_operators(register: RegisterOperator) -> None:
+    """Add functions for ``strategy.select``, ``strategy.mutate`` and ``strategy.mate``."""
+
+
+@hookspec
+def register_engines(register: Register) -> None:
+    """Add engines: subclasses of ``pathnet_evo.engines.base.Engine``."""
+
+
+@hookspec
+def register_observers(register: Register) -> None:
+    """Add observers: subclasses of ``pathnet_evo.observers.base.Observer``."""
+
+
+@hookspec
+def register_commands(app: typer.Typer) -> None:
+    """Add commands to ``pathnet-evo``, on an app that is the plugin's own."""
+
+
+@hookspec
+def stage_started(run: RunInfo, record: StageStarted) -> None:
+    """A stage of a trial begins."""
+
+
+@hookspec
+def evaluation_finished(run: RunInfo, record: Evaluated) -> None:
+    """A candidate was evaluated, and the strategy was told."""
+
+
+@hookspec
+def generation_finished(run: RunInfo, record: GenerationFinished) -> None:
+    """A generation of a stage is over."""
+
+
+@hookspec
+def stage_finished(run: RunInfo, record: StageFinished) -> None:
+    """A stage is over, its best path scored and kept."""
+
+
+@hookspec
+def run_finished(run: RunInfo, summary: dict[str, Any]) -> None:
+    """The run is over, or was stopped; ``summary`` is what ``summary.json`` holds."""

@@ -13,7 +13,6 @@ from pathnet_evo.cli import new, plugins, presets, report, run
 from pathnet_evo.errors import UserError
 
 
-
 class Commands(TyperGroup):
     """Our commands and those of plugins, which are loaded only when they are asked for."""
 

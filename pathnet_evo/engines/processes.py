@@ -140,8 +140,7 @@ def _work(
     try:
         registry = Registry(files=loaded.plugins)
     except PluginFileError as error:
-        failed = TrialFinished(trial.id, "failed", str(error))
-        records.put([TrialStarted(trial.id, trial.arm, trial.seed), failed])
+        _refuse(orders, records, str(error))
         return
     plan = resolve(loaded, registry)
     gathered: list[Record] = []
@@ -161,3 +160,14 @@ def _work(
         except EOFError:
             return
         run_trial(plan, trial, folder, device, emit, stopping.is_set)
+
+
+def _refuse(orders: Connection, records: Any, error: str) -> None:
+    """Tell every trial as failed, where none can be run."""
+    while True:
+        try:
+            trial = orders.recv()
+        except EOFError:
+            return
+        failed = TrialFinished(trial.id, "failed", error)
+        records.put([TrialStarted(trial.id, trial.arm, trial.seed), failed])

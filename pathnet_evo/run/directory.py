@@ -114,5 +114,7 @@ def about(registry: Registry, device: str, command: str) -> dict[str, Any]:
         "deterministic": True,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
-        "plugins": {p.name: p.distribution for p in registry.plugins},
+        "plugins": {
+            p.name: f"{p.distribution} {p.version}".strip() or p.value for p in registry.plugins
+        },
     }

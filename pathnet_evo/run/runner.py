@@ -14,7 +14,9 @@ from typing import Any
 
 from pathnet_evo import presets
 from pathnet_evo.config import ConfigError, Problem, override, parse, validate
+from pathnet_evo.observers.base import Observers, RunInfo, resolve_observers
 from pathnet_evo.plan import Plan, resolve
+from pathnet_evo.plugin_files import PluginFile
 from pathnet_evo.plugins import Registry
 from pathnet_evo.records import Emit, Record
 from pathnet_evo.run import directory
@@ -31,6 +33,7 @@ def launch(
     runs_dir: str | Path = "runs",
     heard: Emit = lambda record: None,
     command: str = "",
+    plugins: Sequence[str | Path] = (),
 ) -> Run:
     """Run a preset, a TOML file or a configuration given as a dictionary.
 
@@ -41,6 +44,7 @@ def launch(
         runs_dir: the folder of all runs.
         heard: called with every record, in order.
         command: what repeats the run, for its report.
+        plugins: files of plugins that are not installed.
 
     Returns:
         The run, readable; ``run.summary`` says what came out.
@@ -50,24 +54,43 @@ def launch(
         DirectoryError: the run's folder cannot be made.
     """
     registry = Registry()
-    plan = prepare(source, settings, registry)
+    plan = prepare(source, settings, registry, plugins)
     folder = create(plan, registry, Path(runs_dir), name, command)
-    execute(plan, folder, heard)
+    execute(plan, folder, heard, registry)
     return load_run(folder)
 
 
 def prepare(
-    source: str | Path | dict[str, Any], settings: Sequence[str], registry: Registry
+    source: str | Path | dict[str, Any],
+    settings: Sequence[str],
+    registry: Registry,
+    plugins: Sequence[str | Path] = (),
 ) -> Plan:
     """A configuration, overridden, checked by every plugin, its tasks made once.
 
+    Args:
+        source: a preset's name, the path of a ``.toml`` file, or plain data.
+        settings: ``"a.b=VALUE"`` overrides.
+        registry: the plugins; the files that the configuration names are added to it.
+        plugins: further files of plugins.
+
     Raises:
         ConfigError: everything that is wrong.
+        PluginFileError: a plugin's file that cannot be used.
     """
     data, label = read_source(source)
     override(data, settings)
-    plan = resolve(validate(data, label), registry, label)
+    config = validate(data, label)
+    folder = (
+        Path(source).parent if not isinstance(source, dict) and label.endswith(".toml") else Path()
+    )
+    files = [file.within(folder) for file in config.plugins]
+    files += [PluginFile(path=str(path)) for path in plugins]
+    recorded = dict.fromkeys(registry.load_file(file) for file in files)
+    config = config.model_copy(update={"plugins": list(recorded)})
+    plan = resolve(config, registry, label)
     with _labelled(label):
+        resolve_observers(config, registry)
         device_of(plan)
         plan.rehearse()
     return plan
@@ -114,34 +137,49 @@ def device_of(plan: Plan) -> str:
     return "cuda" if available and plan.config.device != "cpu" else "cpu"
 
 
-def create(
-    plan: Plan, registry: Registry, runs: Path, name: str | None, command: str = ""
-) -> Path:
+def create(plan: Plan, registry: Registry, runs: Path, name: str | None, command: str = "") -> Path:
     """The run's folder; see ``directory.create``."""
     return directory.create(plan, registry, runs, name, device_of(plan), command)
 
 
-def execute(plan: Plan, folder: Path, heard: Emit = lambda record: None) -> int:
+def execute(
+    plan: Plan,
+    folder: Path,
+    heard: Emit = lambda record: None,
+    registry: Registry | None = None,
+) -> int:
     """Run every trial; whatever happens, what is done so far is on disk and readable.
+
+    Args:
+        plan: what to run.
+        folder: the run's folder.
+        heard: called with every record, in order.
+        registry: where observers are found; None loads the plan's plugins again.
 
     Returns:
         The signal that ended it early, or 0.
     """
     from pathnet_evo.report import write_report
 
+    if registry is None:
+        registry = Registry(files=plan.config.plugins)
+    about = RunInfo(folder, plan.config.name, {trial.id: trial for trial in plan.trials})
+    observers = Observers(about, resolve_observers(plan.config, registry), registry)
     lineage = Lineage(folder / "lineage.sqlite")
 
     def emit(record: Record) -> None:
         lineage.write(record)
         heard(record)
+        observers.heard(record)
 
     with _signals() as stopped:
         try:
             _run(plan, folder, emit, lambda: bool(stopped))
         finally:
             lineage.close()
-            text = json.dumps(summarise(folder), indent=1)
-            (folder / "summary.json").write_text(text + "\n")
+            summary = summarise(folder)
+            (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+            observers.finished(summary)
             write_report(folder)
     return stopped[0] if stopped else 0
 

@@ -1,0 +1,1 @@
+"""Observers: what hears of a run's progress besides its lineage."""

@@ -1,0 +1,83 @@
+"""Plugins to start from: small installable packages, each written from a few templates."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import sys
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+from pathnet_evo.errors import UserError
+
+KINDS = ("task", "learner", "strategy", "modules")
+"""What can be written."""
+
+
+def write(kind: str, name: str, into: Path) -> Path:
+    """Write a plugin's package.
+
+    Args:
+        kind: one of ``KINDS``.
+        name: the package's name; dashes stand for underscores.
+        into: the folder that gets the package's folder.
+
+    Returns:
+        The new folder.
+
+    Raises:
+        UserError: no name for a package, one that exists, or a folder that cannot be written.
+    """
+    package = name.replace("-", "_")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", package) or keyword.iskeyword(package):
+        raise UserError(
+            f"{name!r}: not a name for a package (lower-case letters, digits, - and _, "
+            "a letter first, no word of Python's)"
+        )
+    if package in sys.stdlib_module_names or package.startswith("pathnet_evo") or _found(package):
+        raise UserError(f"{name!r}: there is a package of that name; choose another")
+    folder = into / name
+    words = {
+        "name": name.replace("_", "-"),
+        "package": package,
+        "kind": kind,
+        "Class": "".join(part.capitalize() for part in package.split("_")),
+    }
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+        for place, template in _templates(kind).items():
+            path = folder / place.format(**words)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(_filled(template, words), encoding="utf-8")
+    except FileExistsError as error:
+        raise UserError(f"{error.filename}: exists; choose another name or --into") from None
+    except OSError as error:
+        raise UserError(f"{error.filename}: cannot be written ({error.strerror})") from None
+    return folder
+
+
+def _templates(kind: str) -> dict[str, str]:
+    """What a package consists of: templates by where they go."""
+    return {
+        "pyproject.toml": "pyproject.toml",
+        "README.md": f"{kind}/README.md",
+        "{package}/__init__.py": "package.py",
+        "{package}/" + f"{kind}.py": f"{kind}/example.py",
+        "tests/test_{package}.py": f"{kind}/contract.py",
+        "run.toml": f"{kind}/run.toml",
+    }
+
+
+def _filled(template: str, words: dict[str, str]) -> str:
+    text = files(__package__).joinpath("templates", f"{template}.in").read_text(encoding="utf-8")
+    return re.sub(r"@(\w+)@", lambda found: words[found[1]], text)
+
+
+def _found(package: str) -> bool:
+    """Whether a package of that name is installed."""
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):
+        return True
