@@ -51,15 +51,15 @@ NamedSection = Annotated[dict[str, Any], BeforeValidator(_named)]
 class PoolConfig(_Section):
     """The shared network (``[pool]``)."""
 
-    modules: int = Field(10, ge=1)
+    modules: int = Field(default=10, ge=1)
     """Modules a layer, M."""
-    width: int = Field(3, ge=1)
+    width: int = Field(default=3, ge=1)
     """The most active modules of a layer, N."""
     input: tuple[int, ...] | None = None
     """Shape of one example; nothing is that of the first task."""
     aggregate: Literal["sum", "mean"] = "sum"
     """How the outputs of a layer's active modules become the next layer's input."""
-    layers: list[dict[str, Any]] = Field([{"kind": "linear", "repeat": 3}], min_length=1)
+    layers: list[dict[str, Any]] = Field(default=[{"kind": "linear", "repeat": 3}], min_length=1)
     """A module kind for each layer, input side first; ``repeat`` stands for equal layers."""
 
 
@@ -139,7 +139,7 @@ class RunConfig(_Section):
     """What hears of the run besides its lineage, such as ``tensorboard``."""
     plugins: list[Annotated[PluginFile, BeforeValidator(_file_named)]] = []
     """Files of plugins that are not installed; a run records their SHA-256."""
-    pool: PoolConfig = Field(default_factory=PoolConfig)
+    pool: PoolConfig = PoolConfig()
     strategy: NamedSection = {"name": "binary-tournament"}
     learner: NamedSection = {"name": "sgd"}
     transfer: TransferConfig = TransferConfig()

@@ -254,7 +254,7 @@ def _plugin(
         return None
     try:
         model = model_of(registry.get(family, name))
-        return model.model_validate(options)
+        return model.model_validate(options, context={"operators": registry.operators})
     except PluginError as error:
         found.append(Problem(f"{place}.{key}", str(error)))
     except ValidationError as error:
