@@ -27,4 +27,4 @@ def new(
     from pathnet_evo.scaffold import write
 
     folder = write(kind.value, name, into)
-    typer.echo(f"{folder}: a {kind.value} plugin; its README.md says how to go on")
+    typer.echo(f"{folder}: a plugin that works; its README.md says how to go on")

@@ -10,13 +10,14 @@ import typer
 
 
 def plugins(
+    context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List plugins with the names they register, and the errors of those that fail."""
     from pathnet_evo.plugins import Registry
 
     registry = Registry()
-    registry.commands()
+    registry.commands(taken=getattr(context.find_root().command, "commands", ()))
     if as_json:
         typer.echo(json.dumps([asdict(plugin) for plugin in registry.plugins], indent=1))
         return

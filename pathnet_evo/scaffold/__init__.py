@@ -11,15 +11,20 @@ from pathlib import Path
 
 from pathnet_evo.errors import UserError
 
-KINDS = ("task", "learner", "strategy", "modules")
-"""What can be written."""
+FAMILIES = {
+    "task": "tasks",
+    "learner": "learners",
+    "strategy": "strategies",
+    "modules": "modules",
+}
+"""What can be written, and the family that it is registered with."""
 
 
 def write(kind: str, name: str, into: Path) -> Path:
     """Write a plugin's package.
 
     Args:
-        kind: one of ``KINDS``.
+        kind: one of ``FAMILIES``.
         name: the package's name; dashes stand for underscores.
         into: the folder that gets the package's folder.
 
@@ -30,7 +35,7 @@ def write(kind: str, name: str, into: Path) -> Path:
         UserError: no name for a package, one that exists, or a folder that cannot be written.
     """
     package = name.replace("-", "_")
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", package) or keyword.iskeyword(package):
+    if not re.fullmatch(r"[a-z]([a-z0-9_]*[a-z0-9])?", package) or keyword.iskeyword(package):
         raise UserError(
             f"{name!r}: not a name for a package (lower-case letters, digits, - and _, "
             "a letter first, no word of Python's)"
@@ -42,6 +47,8 @@ def write(kind: str, name: str, into: Path) -> Path:
         "name": name.replace("_", "-"),
         "package": package,
         "kind": kind,
+        "A_kind": "A module" if kind == "modules" else f"A {kind}",
+        "family": FAMILIES[kind],
         "Class": "".join(part.capitalize() for part in package.split("_")),
     }
     try:
