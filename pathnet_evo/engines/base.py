@@ -21,3 +21,19 @@ class Engine(BaseModel, ABC):
     @abstractmethod
     def evaluator(self, learner: Learner, context: LearningContext) -> Evaluator:
         """Something that trains candidates on the context's pool, perhaps several at once."""
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether equal seeds give equal results, bit for bit."""
+        return True
+
+    def close(self) -> None:  # noqa: B027
+        """End what is kept from one stage to the next; may be called twice."""
+
+
+class Inline(Engine):
+    """The learner's own evaluator, in the process of the trial."""
+
+    def evaluator(self, learner: Learner, context: LearningContext) -> Evaluator:
+        """The learner's evaluator."""
+        return learner.evaluator(context)

@@ -23,5 +23,7 @@ def read(name: str) -> str:
         from pathnet_evo.config import nearest
 
         guess = nearest(name, names()) or "."
-        raise UserError(f'unknown preset "{name}"{guess} (have: {", ".join(names())}; or FILE.toml)')
+        raise UserError(
+            f'unknown preset "{name}"{guess} (have: {", ".join(names())}; or FILE.toml)'
+        )
     return (resources.files(__name__) / f"{name}.toml").read_text(encoding="utf-8")

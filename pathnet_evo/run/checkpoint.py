@@ -74,7 +74,9 @@ def verify(folder: Path, manifest: str) -> None:
             raise CheckpointError(f"{folder / MANIFEST}: not the manifest that the lineage names")
         for name, wanted in json.loads(text)["files"].items():
             if _sum(folder / name) != wanted:
-                raise CheckpointError(f"{folder / name}: damaged (its SHA-256 is not the manifest's)")
+                raise CheckpointError(
+                    f"{folder / name}: damaged (its SHA-256 is not the manifest's)"
+                )
     except OSError as error:
         raise CheckpointError(f"{error.filename}: {error.strerror}") from None
 

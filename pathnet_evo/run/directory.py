@@ -45,11 +45,15 @@ def create(
     try:
         runs.mkdir(parents=True, exist_ok=True)
         folder = _claim(runs, plan.config.name, name)
-        resolved = f"# Resolved configuration; `pathnet-evo run run.toml` repeats it.\n\n{toml(plan)}"
+        resolved = (
+            f"# Resolved configuration; `pathnet-evo run run.toml` repeats it.\n\n{toml(plan)}"
+        )
         (folder / "run.toml").write_text(resolved)
         (folder / "about.json").write_text(json.dumps(about(registry, device, command), indent=1))
     except OSError as error:
-        raise DirectoryError(f"{error.filename or runs}: cannot be written ({error.strerror})") from None
+        raise DirectoryError(
+            f"{error.filename or runs}: cannot be written ({error.strerror})"
+        ) from None
     return folder
 
 
@@ -67,7 +71,9 @@ def _claim(runs: Path, default: str, name: str | None) -> Path:
             folder.mkdir()
         except FileExistsError:
             if name is not None:
-                raise DirectoryError(f"--name {name}: {folder} exists; choose another name") from None
+                raise DirectoryError(
+                    f"--name {name}: {folder} exists; choose another name"
+                ) from None
             number += 1
             continue
         return folder

@@ -100,7 +100,8 @@ class OperatorSettings(BaseModel):
 
     @model_validator(mode="after")
     def _remember(self, info: ValidationInfo) -> OperatorSettings:
-        self._registered = (info.context or {}).get("operators", {}).get(self.name)
+        known = (info.context or {}).get("operators", {})
+        self._registered = known.get(self.name, self._registered)
         return self
 
     @property

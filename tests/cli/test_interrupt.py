@@ -29,7 +29,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path, jobs: int) -> None:
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert "Traceback" not in err
     summary = json.loads((run / "summary.json").read_text())
     assert summary["state"] == "interrupted"

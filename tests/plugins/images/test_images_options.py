@@ -146,7 +146,7 @@ def test_noise_hits_all_channels_of_a_pixel(context) -> None:
 
 
 def test_copies_have_noise_of_their_own(plain, context) -> None:
-    """Copies of a small data set would all carry the same noise, which a network learns by heart."""
+    """Copies would all carry the same noise, which a network learns by heart."""
     task = Digits(noise=0.5, copies=3).make(context())
     n = len(plain.inputs)
     assert len(task.inputs) == 3 * n

@@ -1,0 +1,31 @@
+"""What the README shows, done."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def test_task_of_the_readme_runs(tmp_path: Path) -> None:
+    """A newcomer would copy the README's task plugin and it would not work."""
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = [block for block in blocks if "register_tasks" in block]
+    (tmp_path / "parity.py").write_text(code)
+    command = [sys.executable, "-c", "from pathnet_evo.cli import main; main()", "run"]
+    options = ["--plugin", "parity.py", "--seeds", "1", "--set", 'arms=["pathnet"]']
+    stages = ["--set", 'stages.*.task={name = "parity"}', "--set", "stages.*.generations=2"]
+    done = subprocess.run(
+        [*command, *options, *stages], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "runs/digits/report.html").is_file()
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    """A reader would follow a link to a file that is not there."""
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
+        assert (Path(__file__).parents[2] / target).is_file(), target
