@@ -34,7 +34,7 @@ class Settings(SphinxDirective):
         model = getattr(import_module(name), kind)
         lines = []
         for field, about in model.model_fields.items():
-            owner = next(c for c in model.__mro__ if field in c.__dict__.get("__annotations__", {}))
+            owner = next(c for c in model.__mro__ if field in c.__dict__.get("__annotations__", {}))  # noqa: RUF063
             docs = ModuleAnalyzer.for_module(owner.__module__).find_attr_docs()
             text = " ".join(docs.get((owner.__name__, field), []))
             lines += [f"`{field}` = `{_default(about)}`", f": {text.strip() or '.'}", ""]

@@ -27,7 +27,7 @@ class Engine(BaseModel, ABC):
         """Whether equal seeds give equal results, bit for bit."""
         return True
 
-    def close(self) -> None:  # noqa: B027
+    def close(self) -> None:
         """End what is kept from one stage to the next; may be called twice."""
 
 

@@ -1,1 +1,35 @@
-"""Contract kits: tests that plugin authors subclass, one kit a family of plugins."""
+"""Contract kits: tests that plugin authors subclass, which say what a contract wants."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathnet_evo.testing.engines import EngineContract
+    from pathnet_evo.testing.learners import LearnerContract
+    from pathnet_evo.testing.modules import ModuleContract
+    from pathnet_evo.testing.tasks import TaskContract
+
+_HOME = {
+    "EngineContract": "engines",
+    "LearnerContract": "learners",
+    "ModuleContract": "modules",
+    "StrategyContract": "strategies",
+    "TaskContract": "tasks",
+}
+
+__all__ = [
+    "EngineContract",
+    "LearnerContract",
+    "ModuleContract",
+    "StrategyContract",
+    "TaskContract",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a kit when it is asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

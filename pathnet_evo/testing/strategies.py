@@ -70,7 +70,8 @@ class Referee:
         if not self.flight:
             broken(
                 f"ask({free}) must yield a candidate when nothing is in flight, or evolution "
-                f"stands still; got none after {len(self.seen)} candidates, {len(self.failed)} of which "
+                f"stands still; got none after {len(self.seen)} candidates, "
+                f"{len(self.failed)} of which "
                 "failed (is a place whose evaluation failed forgotten?)"
             )
         return asked
