@@ -1,4 +1,4 @@
-"""The framework's own strategies, module kinds and observers, registered like anyone's."""
+"""The framework's own strategies, module kinds, engines and observers, registered like anyone's."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ def register_modules(register: Register) -> None:
     """The module kinds of ``pathnet_evo.modules``."""
     register("conv2d", "pathnet_evo.modules:Conv2d")
     register("linear", "pathnet_evo.modules:Linear")
+
+
+@hookimpl
+def register_engines(register: Register) -> None:
+    """The engines of ``pathnet_evo.engines``."""
+    register("inline", "pathnet_evo.engines.base:Inline")
+    register("processes", "pathnet_evo.engines.side_by_side:SideBySide")
 
 
 @hookimpl

@@ -135,6 +135,8 @@ class RunConfig(_Section):
     """How many trials run at the same time, each in a process of its own."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
+    engine: NamedSection = {"name": "inline"}
+    """Where the evaluations of a trial run: ``inline``, or ``processes`` for several at a time."""
     observers: list[NamedSection] = []
     """What hears of the run besides its lineage, such as ``tensorboard``."""
     plugins: list[Annotated[PluginFile, BeforeValidator(_file_named)]] = []

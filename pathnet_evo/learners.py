@@ -109,6 +109,8 @@ class LearningContext:
         device: where to compute.
         streams: the stage's random streams.
         always_active: whether frozen modules are in every path.
+        worker: which of several evaluators side by side this is for; what they draw one after
+            another, such as exploration, must depend on it, and what equal keys stand for not.
     """
 
     pool: ModulePool
@@ -117,6 +119,7 @@ class LearningContext:
     device: torch.device
     streams: Streams
     always_active: bool
+    worker: int = 0
 
 
 class Learner(BaseModel, ABC):

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pathnet_evo.config import ConfigError, Problem, RunConfig, StageConfig, problems
+from pathnet_evo.engines.base import Engine
 from pathnet_evo.genotype import PathError, PathShape
 from pathnet_evo.learners import Learner
 from pathnet_evo.modules import ModuleKind, ShapeError
@@ -69,6 +70,12 @@ class Plan:
     kinds: tuple[ModuleKind, ...]
     arms: dict[str, Arm]
     stages: tuple[Stage, ...]
+    engine: Engine
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether equal seeds give equal results, bit for bit."""
+        return self.engine.deterministic
 
     @property
     def trials(self) -> list[Trial]:
@@ -185,6 +192,7 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
         if settings is not None:
             strategy = registry.get("strategies", str(section["name"]))
             arms[arm.name] = Arm(arm.name, strategy, settings, arm.transfer)
+    engine = _plugin(registry, "engines", config.engine, "engine", found, lambda c: c)
     whole = _plugin(registry, "learners", config.learner, "learner", found, lambda c: c)
     stages = []
     for i, stage in enumerate(config.stages):
@@ -193,7 +201,7 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
             stages.append(made)
     if found or shape is None:
         raise ConfigError(found, source)
-    return Plan(config, tuple(kinds), arms, tuple(stages))
+    return Plan(config, tuple(kinds), arms, tuple(stages), engine)
 
 
 def _stage(

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import torch
 
+from pathnet_evo.engines.base import Engine
 from pathnet_evo.evolve import StageFailed, evolve
 from pathnet_evo.genotype import Genotype, Path
 from pathnet_evo.learners import Evaluation, Learner, LearningContext
@@ -114,7 +115,7 @@ def learn_sequence(
         frozen_before = pool.frozen_path()
         emit(_started(trial, i, stage, task, strategy, frozen_before, pool))
         start = time.perf_counter()
-        _evolve(stage, strategy, context, progress, stop)
+        _evolve(stage, plan.engine, strategy, context, progress, stop)
         if stop():
             return learned
         best = _best(strategy)
@@ -186,6 +187,7 @@ class _StageProgress:
 
 def _evolve(
     stage: Stage,
+    engine: Engine,
     strategy: Strategy,
     context: LearningContext,
     progress: _StageProgress,
@@ -195,7 +197,7 @@ def _evolve(
         reached = stage.threshold is not None and progress.best >= stage.threshold
         return reached or strategy.told >= stage.evaluations or stop()
 
-    evaluator = stage.learner.evaluator(context)
+    evaluator = engine.evaluator(stage.learner, context)
     try:
         evolve(strategy, evaluator, over, progress.heard)
     finally:

@@ -27,10 +27,13 @@ def run_trials(
     stop: Callable[[], bool],
 ) -> None:
     """Run trials one after another, until told to stop."""
-    for trial in trials:
-        if stop():
-            break
-        run_trial(plan, trial, folder, device, emit, stop)
+    try:
+        for trial in trials:
+            if stop():
+                break
+            run_trial(plan, trial, folder, device, emit, stop)
+    finally:
+        plan.engine.close()
 
 
 def run_trial(

@@ -16,6 +16,7 @@ import torch.multiprocessing as multiprocessing
 
 from pathnet_evo.config import RunConfig
 from pathnet_evo.engines.inline import run_trial
+from pathnet_evo.engines.orphans import end_with_parent
 from pathnet_evo.plan import Trial, resolve
 from pathnet_evo.plugin_files import PluginFileError
 from pathnet_evo.plugins import Registry
@@ -91,8 +92,7 @@ def _start(context: Any, config: RunConfig, folder: Path, device: str, stopping:
     process = context.Process(
         target=_work,
         args=(config.model_dump(), folder, device, receiver, records, stopping),
-        daemon=True,
-    )
+    )  # not a daemon, for those must not have children
     process.start()
     receiver.close()
     return _Worker(process, orders, records)
@@ -136,6 +136,7 @@ def _work(
 ) -> None:
     """A worker's whole life. Ctrl-C reaches it as well, but it is the parent that says stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     loaded = RunConfig.model_validate(config)
     try:
         registry = Registry(files=loaded.plugins)
@@ -158,6 +159,7 @@ def _work(
         try:
             trial = orders.recv()
         except EOFError:
+            plan.engine.close()
             return
         run_trial(plan, trial, folder, device, emit, stopping.is_set)
 

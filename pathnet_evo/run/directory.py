@@ -49,7 +49,8 @@ def create(
             f"# Resolved configuration; `pathnet-evo run run.toml` repeats it.\n\n{toml(plan)}"
         )
         (folder / "run.toml").write_text(resolved)
-        (folder / "about.json").write_text(json.dumps(about(registry, device, command), indent=1))
+        known = about(registry, device, command, plan.deterministic)
+        (folder / "about.json").write_text(json.dumps(known, indent=1))
     except OSError as error:
         raise DirectoryError(
             f"{error.filename or runs}: cannot be written ({error.strerror})"
@@ -84,6 +85,7 @@ def toml(plan: Plan) -> str:
     config: RunConfig = plan.config
     data = config.model_dump(mode="json")
     data["strategy"] = {**config.strategy, **_base_settings(plan)}
+    data["engine"] = {"name": config.engine["name"], **plan.engine.model_dump(mode="json")}
     for section, stage in zip(data["stages"], plan.stages, strict=True):
         section["task"] = {"name": section["task"]["name"], **stage.task.model_dump(mode="json")}
         learner = section["learner"] or data["learner"]
@@ -107,7 +109,9 @@ def _without_nothing(value: Any) -> Any:
     return value
 
 
-def about(registry: Registry, device: str, command: str) -> dict[str, Any]:
+def about(
+    registry: Registry, device: str, command: str, deterministic: bool = True
+) -> dict[str, Any]:
     """Versions and machine, for whoever wants to repeat the run."""
     import torch
 
@@ -117,7 +121,7 @@ def about(registry: Registry, device: str, command: str) -> dict[str, Any]:
         "torch": torch.__version__,
         "machine": f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores",
         "device": torch.cuda.get_device_name() if device == "cuda" else device,
-        "deterministic": True,
+        "deterministic": deterministic,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
         "plugins": {

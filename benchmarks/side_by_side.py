@@ -1,0 +1,73 @@
+"""Evaluations a second of two worker processes over one, on the CIFAR shape.
+
+The ratio is bounded by the cores that are free: other work on the machine lowers it, so look at
+the machine's load beside it. ``here`` is the learner's own evaluator, without any worker.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import time
+
+import torch
+from measuring import CIFAR, MNIST, Setting, context, pool, task
+
+from pathnet_evo.engines.base import Engine, Inline
+from pathnet_evo.engines.side_by_side import SideBySide
+from pathnet_evo.learners import Evaluator
+from pathnet_evo.strategies.base import Strategy
+from pathnet_evo.strategies.binary_tournament import BinaryTournament
+from pathnet_evo_sgd.learner import SGD
+
+ROUNDS, SECONDS = 7, 2.0
+
+
+def rate(strategy: Strategy, evaluator: Evaluator, seconds: float) -> float:
+    """Evaluations a second of a strategy that goes on where it was."""
+    told, start = 0, time.perf_counter()
+    while (passed := time.perf_counter() - start) < seconds:
+        for candidate in strategy.ask(evaluator.free):
+            evaluator.submit(candidate)
+        for evaluation in evaluator.advance():
+            assert not evaluation.failed, evaluation.cause
+            strategy.tell(evaluation)
+            told += 1
+    return told / passed
+
+
+def measure(setting: Setting) -> None:
+    """Let the engines take turns, so that all see the same weather."""
+    learned = task(setting)
+    engines: dict[str, Engine] = {
+        "here": Inline(),
+        "1 worker": SideBySide(workers=1),
+        "2 workers": SideBySide(workers=2),
+    }
+    contestants = {}
+    for name, engine in engines.items():
+        shared = pool(setting)
+        trains = engine.evaluator(SGD(learning_rate=1e-3), context(setting, shared, learned))
+        strategy = BinaryTournament(shared.shape(setting.width), random.Random(0))
+        contestants[name] = (strategy, trains)
+        rate(*contestants[name], 0.5)
+    rates: dict[str, list[float]] = {name: [] for name in engines}
+    for _ in range(ROUNDS):
+        for name, (strategy, trains) in contestants.items():
+            rates[name].append(rate(strategy, trains, SECONDS))
+    for name, engine in engines.items():
+        contestants[name][1].close()
+        engine.close()
+    print(f"{setting.name}: evaluations of 50 minibatches of 16, median of {ROUNDS}")
+    for name, found in rates.items():
+        print(f"  {name:<12} {statistics.median(found):8.1f} a second")
+    ratios = [two / one for one, two in zip(rates["1 worker"], rates["2 workers"], strict=True)]
+    print(f"  two workers over one: {statistics.median(ratios):.2f}   goal >= 1.7 on CIFAR")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the start")
+    for shape in (MNIST, CIFAR):
+        measure(shape)

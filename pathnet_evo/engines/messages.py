@@ -1,0 +1,176 @@
+"""What a trial and its worker processes say to each other, and the memory that they share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+
+from pathnet_evo.genotype import Path
+from pathnet_evo.learners import Candidate, Evaluation, Learner
+from pathnet_evo.modules import ModuleKind, Shape
+from pathnet_evo.stack import Stack
+from pathnet_evo.streams import Streams
+
+
+class Modules(NamedTuple):
+    """The modules of one layer that a lease holds."""
+
+    trainable: tuple[int, ...]
+    frozen: tuple[int, ...]
+
+
+Block: TypeAlias = dict[str, Tensor]
+"""Some modules' parameters by name, ``(modules, *parameter_shape)``."""
+
+
+@dataclass(frozen=True)
+class StageBegins:
+    """To a worker: what it needs to make an evaluator. ``round`` is that of the stage's start."""
+
+    round: int
+    learner: Learner
+    task: Any
+    kinds: tuple[ModuleKind, ...]
+    input_shape: Shape
+    mean: bool
+    counts: tuple[int, ...]
+    frozen: Path
+    readout: ModuleKind
+    device: str
+    streams: Streams
+    always_active: bool
+
+
+@dataclass(frozen=True)
+class Submit:
+    """To a worker: candidates to train, submitted together before it advances."""
+
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """To a worker: give up everything; what comes from now on belongs to ``round``."""
+
+    round: int
+
+
+@dataclass(frozen=True)
+class Leased:
+    """To a worker: the weights that it asked for lie in a slot.
+
+    Args:
+        slot: the slot's number.
+        buffer: its memory, with the slot's first lease only.
+        modules: what lies there for each layer, the readout last.
+    """
+
+    slot: int
+    buffer: Tensor | None
+    modules: tuple[Modules, ...]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """To a worker: what it asked for cannot be leased."""
+
+    error: str
+
+
+@dataclass(frozen=True)
+class Ready:
+    """From a worker: the stage that began with ``round`` can be worked on."""
+
+    round: int
+    places: int
+
+
+@dataclass(frozen=True)
+class LeaseWanted:
+    """From a worker: it waits for the weights of a path."""
+
+    round: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Report:
+    """From a worker: an evaluation and what it trained come together, or not at all.
+
+    Args:
+        round: the round that it belongs to.
+        evaluations: those that are over.
+        committed: slots that hold trained weights, to be written to the pool.
+        dropped: slots of leases that are given up.
+        free: the evaluator's free places.
+        taken: how many candidates of this round it has been given; later ones are not in ``free``.
+    """
+
+    round: int
+    evaluations: tuple[Evaluation, ...]
+    committed: tuple[int, ...]
+    dropped: tuple[int, ...]
+    free: int
+    taken: int
+
+
+@dataclass(frozen=True)
+class Unable:
+    """From a worker: it cannot make the stage's evaluator, nor could any other."""
+
+    error: str
+
+
+@dataclass
+class Slot:
+    """Shared memory that carries one lease to a worker and its training back."""
+
+    number: int
+    buffer: Tensor
+    known: bool = False
+    """Whether the worker has the memory already."""
+
+
+def new_slot(number: int, size: int) -> Slot:
+    """A slot for leases of up to ``size`` numbers, and for somewhat larger ones."""
+    capacity = 1 << max(size - 1, 1).bit_length()
+    return Slot(number, share(torch.empty(capacity, dtype=torch.float32)))
+
+
+def share(values: Tensor) -> Tensor:
+    """Move a tensor's numbers to shared memory, which has no name and ends with its users."""
+    values.share_memory_()  # type: ignore[no-untyped-call]
+    return values
+
+
+def size_of(stacks: Sequence[Stack], modules: Sequence[Modules]) -> int:
+    """How many numbers a lease is."""
+    return sum(
+        len(chosen) * math.prod(values.shape[1:])
+        for stack, of_stack in zip(stacks, modules, strict=True)
+        for chosen in of_stack
+        for values in stack.parameters.values()
+    )
+
+
+def cut(
+    buffer: Tensor, stacks: Sequence[Stack], modules: Sequence[Modules]
+) -> list[tuple[Block, Block]]:
+    """Views of a slot's memory: each layer's trainable and frozen modules."""
+    views, at = [], 0
+    for stack, of_stack in zip(stacks, modules, strict=True):
+        blocks: list[Block] = []
+        for chosen in of_stack:
+            block: Block = {}
+            for name, values in stack.parameters.items():
+                shape = (len(chosen), *values.shape[1:])
+                block[name] = buffer[at : at + math.prod(shape)].view(shape)
+                at += math.prod(shape)
+            blocks.append(block)
+        views.append((blocks[0], blocks[1]))
+    return views

@@ -1,0 +1,331 @@
+"""A worker process: a learner's own evaluator over a pool that lies in another process."""
+
+from __future__ import annotations
+
+import signal
+import time
+import weakref
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pathnet_evo.engines.messages import (
+    Block,
+    Cancel,
+    Leased,
+    LeaseWanted,
+    Modules,
+    Ready,
+    Refused,
+    Report,
+    StageBegins,
+    Submit,
+    Unable,
+    cut,
+)
+from pathnet_evo.engines.orphans import end_with_parent
+from pathnet_evo.genotype import Path, PathError
+from pathnet_evo.learners import Candidate, Evaluation, Evaluator, LearningContext
+from pathnet_evo.pool import Lease, ModulePool
+from pathnet_evo.stack import LeasedStack, Stack
+
+
+def work(
+    connection: Connection, number: int, plugin_files: Sequence[str], deterministic: bool
+) -> None:
+    """A worker's whole life: it ends when its parent does, or closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(deterministic)
+    try:
+        try:
+            _load(plugin_files)
+        except Exception as error:
+            connection.send(Unable(str(error)))
+            return
+        Worker(connection, number).serve()
+    except (EOFError, ConnectionError):
+        return
+
+
+def _load(plugin_files: Sequence[str]) -> None:
+    """Have one-file plugins under the names by which what is sent here refers to them."""
+    from pathnet_evo.plugin_files import PluginFile, import_file
+
+    for path in plugin_files:
+        import_file(PluginFile(path=path))
+
+
+class _Cancelled(Exception):  # noqa: N818
+    """What is being worked on is not wanted any more."""
+
+
+class _Line:
+    """The connection to the parent; what comes while a reply is awaited is kept for later."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._kept: deque[Any] = deque()
+        self.send = connection.send
+
+    def next(self, block: bool) -> Any:
+        """The next message; None where there is none and ``block`` is false."""
+        if self._kept:
+            return self._kept.popleft()
+        if block or self._connection.poll():
+            return self._connection.recv()
+        return None
+
+    def ask(self, question: LeaseWanted) -> Leased | Refused:
+        """Send a question and wait for its answer.
+
+        Raises:
+            _Cancelled: the parent gave up what the question is for; there is no answer.
+        """
+        self.send(question)
+        while True:
+            message = self._connection.recv()
+            if isinstance(message, Leased | Refused):
+                return message
+            self._kept.append(message)
+            if not isinstance(message, Submit):
+                raise _Cancelled
+
+
+class Slots:
+    """The shared memory of a worker, and what becomes of the leases that came in it."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[int, Tensor] = {}
+        self._open: dict[int, int] = {}
+        self._leases = 0
+        self._committed: list[int] = []
+        self._dropped: list[int] = []
+
+    def open(self, answer: Leased) -> tuple[int, Tensor]:
+        """Take a lease that came in a slot; its number, and the slot's memory."""
+        if answer.buffer is not None:
+            self._buffers[answer.slot] = answer.buffer
+        self._leases += 1
+        self._open[self._leases] = answer.slot
+        return self._leases, self._buffers[answer.slot]
+
+    def commit(self, lease: int) -> None:
+        """The slot of a lease holds what was trained."""
+        self._committed.append(self._open.pop(lease))
+
+    def drop(self, lease: int) -> None:
+        """A lease is no more; a slot that was not committed is free again."""
+        if lease in self._open:
+            self._dropped.append(self._open.pop(lease))
+
+    def revoke(self) -> None:
+        """Give up what was committed and not yet told."""
+        self._dropped += self._committed
+        self._committed = []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a commit to tell of."""
+        return bool(self._committed)
+
+    def settled(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Slots that were committed, and that were dropped, since the last call."""
+        committed, dropped = tuple(self._committed), tuple(self._dropped)
+        self._committed, self._dropped = [], []
+        return committed, dropped
+
+
+@dataclass(eq=False)
+class SlotLease(Lease):
+    """A lease whose weights came in a slot, and go back in it."""
+
+    number: int
+    views: list[tuple[Block, Block]]
+
+
+class DistantPool(ModulePool):
+    """The pool as a worker sees it: shapes, and what is frozen; weights come and go by lease.
+
+    Its own tensors are on torch's meta device and hold nothing, so a learner that reaches past
+    ``lease`` and ``commit`` fails. What a commit wrote reaches the pool together with the
+    evaluation, so that a worker that dies in between leaves no trace.
+    """
+
+    def __init__(self, stage: StageBegins, line: _Line, slots: Slots) -> None:
+        super().__init__(stage.kinds, 1, stage.input_shape, mean=stage.mean, device="meta")
+        self.layers = [
+            Stack(layer.kind, layer.input_shape, count, "meta")
+            for layer, count in zip(self.layers, stage.counts, strict=True)
+        ]
+        self.device = torch.device(stage.device)
+        self.of_task = Stack(stage.readout, self.feature_shape, 1, "meta")
+        self.round = stage.round
+        self._line = line
+        self._slots = slots
+        for layer, frozen in zip(self.layers, stage.frozen, strict=True):
+            layer.frozen[list(frozen)] = True
+
+    def lease(self, path: Path, readout: Stack) -> Lease:
+        """Ask the process that has the pool for a path's weights."""
+        self._check(path)
+        answer = self._line.ask(LeaseWanted(self.round, path))
+        if isinstance(answer, Refused):
+            raise PathError(answer.error)
+        number, buffer = self._slots.open(answer)
+        stacks = [*self.layers, self.of_task]
+        views = cut(buffer, stacks, answer.modules)
+        leased = [
+            self._leased(stack, modules, *blocks)
+            for stack, modules, blocks in zip(stacks, answer.modules, views, strict=True)
+        ]
+        lease = SlotLease(leased[:-1], leased[-1], readout, self.mean, number, views)
+        weakref.finalize(lease, self._slots.drop, number)
+        return lease
+
+    def _leased(
+        self, stack: Stack, modules: Modules, trainable: Block, frozen: Block
+    ) -> LeasedStack:
+        unknown = torch.zeros(len(modules.trainable), dtype=torch.int64)
+        return LeasedStack(
+            kind=stack.kind,
+            trainable=modules.trainable,
+            frozen=modules.frozen,
+            leased={name: values.to(self.device) for name, values in trainable.items()},
+            frozen_parameters={name: values.to(self.device) for name, values in frozen.items()},
+            versions=unknown,
+            incarnations=unknown,
+        )
+
+    @torch.no_grad()
+    def commit(self, lease: Lease) -> Path:
+        """Put what was trained into the slot; what the pool will refuse is not known here."""
+        assert isinstance(lease, SlotLease)
+        for leased, (trainable, _) in zip([*lease.layers, lease.readout], lease.views, strict=True):
+            for name, trained in leased.parameters.items():
+                trainable[name].copy_(trained.detach())
+        self._slots.commit(lease.number)
+        return ((),) * len(self.layers)
+
+
+class Worker:
+    """Takes orders, trains, reports.
+
+    Args:
+        connection: to the parent.
+        number: which of the workers this is.
+    """
+
+    def __init__(self, connection: Connection, number: int) -> None:
+        self.line = _Line(connection)
+        self.number = number
+        self.slots = Slots()
+        self.stage: StageBegins | None = None
+        self.flying: dict[int, Candidate] = {}
+        self.taken = 0
+        self.since = 0.0
+
+    def serve(self) -> None:
+        """Work until the connection closes."""
+        while True:
+            try:
+                message = self.line.next(block=not self.flying)
+            except (EOFError, OSError):
+                raise
+            except Exception as error:
+                self.line.send(Unable(f"a worker process cannot use what it was sent: {error}"))
+                continue
+            try:
+                self._do(message)
+            except _Cancelled:
+                self._drop()
+            except (EOFError, ConnectionError):
+                raise
+            except Exception as error:
+                self._fail(error)
+
+    def _do(self, message: Any) -> None:
+        match message:
+            case None:
+                self._advance()
+            case StageBegins():
+                self._begin(message)
+            case Submit():
+                self._submit(message.candidates)
+            case Cancel() if self.stage is not None:
+                self._drop()
+                self.pool.round, self.taken = message.round, 0
+                self._report([])
+
+    def _begin(self, stage: StageBegins) -> None:
+        self._drop()
+        self.stage, self.taken = None, 0
+        try:
+            self.pool = DistantPool(stage, self.line, self.slots)
+            self.evaluator = self._evaluator(stage)
+        except Exception as error:
+            self.line.send(Unable(f"{type(error).__name__}: {error}"))
+            return
+        self.stage = stage
+        self.line.send(Ready(stage.round, self.evaluator.free))
+
+    def _evaluator(self, stage: StageBegins) -> Evaluator:
+        device = torch.device(stage.device)
+        task = stage.task
+        if device.type != "cpu" and hasattr(task, "to"):
+            task = task.to(device)
+        return stage.learner.evaluator(
+            LearningContext(
+                self.pool,
+                self.pool.of_task,
+                task,
+                device,
+                stage.streams,
+                stage.always_active,
+                self.number,
+            )
+        )
+
+    def _submit(self, candidates: Sequence[Candidate]) -> None:
+        if not self.flying:
+            self.since = time.perf_counter()
+        self.taken += len(candidates)
+        self.flying |= {candidate.id: candidate for candidate in candidates}
+        for candidate in candidates:
+            self.evaluator.submit(candidate)
+
+    def _advance(self) -> None:
+        free = self.evaluator.free
+        over = self.evaluator.advance()
+        for evaluation in over:
+            self.flying.pop(evaluation.candidate.id, None)
+        if over or self.slots.waiting or self.evaluator.free != free:
+            self._report(over)
+
+    def _report(self, over: Sequence[Evaluation]) -> None:
+        committed, dropped = self.slots.settled()
+        free = self.evaluator.free
+        self.line.send(Report(self.pool.round, tuple(over), committed, dropped, free, self.taken))
+
+    def _drop(self) -> None:
+        """Give up what is in flight; nothing that it trained is told."""
+        self.flying.clear()
+        if self.stage is not None:
+            self.evaluator.cancel()
+            self.slots.revoke()
+
+    def _fail(self, error: Exception) -> None:
+        """Tell all that is in flight as failed, and go on with a new evaluator."""
+        cause = f"{type(error).__name__}: {error}"
+        seconds = time.perf_counter() - self.since
+        over = [Evaluation(c, None, cause, seconds=seconds) for c in self.flying.values()]
+        self._drop()
+        assert self.stage is not None
+        self.evaluator = self._evaluator(self.stage)
+        self._report(over)
