@@ -96,18 +96,19 @@ class Stack:
         modules = torch.tensor(lease.trainable, dtype=torch.int64)
         alive = self.incarnations[modules] == lease.incarnations
         alone = self.versions[modules] == lease.versions
+        exact = bool((alive & alone).all())
+        states = list(zip(lease.trainable, alive.tolist(), alone.tolist(), strict=True))
         for name, trained in lease.parameters.items():
             ours, values = self.parameters[name], trained.detach()
-            if bool((alive & alone).all()):
+            if exact:
                 ours.index_copy_(0, modules.to(self.device), values)
                 continue
-            for put, chosen in (("replace", alive & alone), ("add", alive & ~alone)):
-                rows = chosen.nonzero().flatten().to(self.device)
-                if put == "replace":
-                    ours.index_copy_(0, modules[chosen].to(self.device), values[rows])
-                else:
-                    change = values[rows] - lease.leased[name][rows]
-                    ours.index_add_(0, modules[chosen].to(self.device), change)
+            # One by one: buffers for all modules at once take longer to get than the sums take.
+            for row, (module, is_alive, is_alone) in enumerate(states):
+                if is_alive and is_alone:
+                    ours[module].copy_(values[row])
+                elif is_alive:
+                    ours[module].add_(values[row] - lease.leased[name][row])
         self.versions[modules[alive]] += 1
         return tuple(modules[~alive].tolist())
 

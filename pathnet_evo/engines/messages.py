@@ -47,13 +47,6 @@ class StageBegins:
 
 
 @dataclass(frozen=True)
-class Submit:
-    """To a worker: candidates to train, submitted together before it advances."""
-
-    candidates: tuple[Candidate, ...]
-
-
-@dataclass(frozen=True)
 class Cancel:
     """To a worker: give up everything; what comes from now on belongs to ``round``."""
 
@@ -73,6 +66,20 @@ class Leased:
     slot: int
     buffer: Tensor | None
     modules: tuple[Modules, ...]
+
+
+@dataclass(frozen=True)
+class Submit:
+    """To a worker: candidates to train, submitted together before it advances.
+
+    Args:
+        candidates: what to train.
+        leases: of each the path that its genotype stands for, and its weights, so that a learner
+            that leases just this path need not ask.
+    """
+
+    candidates: tuple[Candidate, ...]
+    leases: tuple[tuple[Path, Leased], ...]
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from pathnet_evo.engines.messages import (
     size_of,
 )
 from pathnet_evo.evolve import StageFailed
-from pathnet_evo.genotype import PathError
+from pathnet_evo.genotype import Path, PathError
 from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
 from pathnet_evo.pool import Lease
 
@@ -152,7 +152,7 @@ class SideBySideEvaluator(Evaluator):
         """
         for hand in self.hands:
             if hand.outbox:
-                hand.send(Submit(tuple(hand.outbox)))
+                hand.send(self._submission(hand))
                 hand.outbox.clear()
         free, end = self.free, time.monotonic() + TICK
         while self._waits() and self.free <= free and time.monotonic() < end:
@@ -221,7 +221,7 @@ class SideBySideEvaluator(Evaluator):
         match message:
             case LeaseWanted():
                 if message.round == self.round:
-                    hand.send(self._lease(hand, message))
+                    hand.send(self._answer(hand, message.path))
             case Report():
                 self._report(hand, message)
             case Ready():
@@ -281,11 +281,20 @@ class SideBySideEvaluator(Evaluator):
 
     # The pool -----------------------------------------------------------------------------
 
-    def _lease(self, hand: Hand, wanted: LeaseWanted) -> Leased | Refused:
+    def _submission(self, hand: Hand) -> Submit:
+        pool, always = self.context.pool, self.context.always_active
+        paths = [pool.active(candidate.genotype, always) for candidate in hand.outbox]
+        leases = [self._lease(hand, path) for path in paths]
+        return Submit(tuple(hand.outbox), tuple(zip(paths, leases, strict=True)))
+
+    def _answer(self, hand: Hand, path: Path) -> Leased | Refused:
         try:
-            lease = self.context.pool.lease(wanted.path, self.context.readout)
+            return self._lease(hand, path)
         except PathError as error:
             return Refused(str(error))
+
+    def _lease(self, hand: Hand, path: Path) -> Leased:
+        lease = self.context.pool.lease(path, self.context.readout)
         stacks = [*self.context.pool.layers, self.context.readout]
         leased = [*lease.layers, lease.readout]
         modules = tuple(Modules(layer.trainable, layer.frozen) for layer in leased)

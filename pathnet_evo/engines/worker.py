@@ -107,14 +107,31 @@ class Slots:
         self._leases = 0
         self._committed: list[int] = []
         self._dropped: list[int] = []
+        self._provided: dict[Path, tuple[int, tuple[Modules, ...], Tensor]] = {}
 
-    def open(self, answer: Leased) -> tuple[int, Tensor]:
-        """Take a lease that came in a slot; its number, and the slot's memory."""
+    def provide(self, leases: Sequence[tuple[Path, Leased]]) -> None:
+        """Take leases that came with candidates; those that nobody wanted so far are dropped."""
+        for number, _, _ in self._provided.values():
+            self.drop(number)
+        self._provided = {}
+        for path, answer in leases:
+            opened = self.open(answer)
+            if path in self._provided:
+                self.drop(opened[0])
+            else:
+                self._provided[path] = opened
+
+    def provided(self, path: Path) -> tuple[int, tuple[Modules, ...], Tensor] | None:
+        """A lease that came with a candidate; it is had once."""
+        return self._provided.pop(path, None)
+
+    def open(self, answer: Leased) -> tuple[int, tuple[Modules, ...], Tensor]:
+        """Take a lease that came in a slot; its number, its modules, and the slot's memory."""
         if answer.buffer is not None:
             self._buffers[answer.slot] = answer.buffer
         self._leases += 1
         self._open[self._leases] = answer.slot
-        return self._leases, self._buffers[answer.slot]
+        return self._leases, answer.modules, self._buffers[answer.slot]
 
     def commit(self, lease: int) -> None:
         """The slot of a lease holds what was trained."""
@@ -126,7 +143,8 @@ class Slots:
             self._dropped.append(self._open.pop(lease))
 
     def revoke(self) -> None:
-        """Give up what was committed and not yet told."""
+        """Give up what was committed and not yet told, and what nobody leased."""
+        self.provide(())
         self._dropped += self._committed
         self._committed = []
 
@@ -173,17 +191,20 @@ class DistantPool(ModulePool):
             layer.frozen[list(frozen)] = True
 
     def lease(self, path: Path, readout: Stack) -> Lease:
-        """Ask the process that has the pool for a path's weights."""
+        """A path's weights, as it came with a candidate or as it is given now."""
         self._check(path)
-        answer = self._line.ask(LeaseWanted(self.round, path))
-        if isinstance(answer, Refused):
-            raise PathError(answer.error)
-        number, buffer = self._slots.open(answer)
+        found = self._slots.provided(path)
+        if found is None:
+            answer = self._line.ask(LeaseWanted(self.round, path))
+            if isinstance(answer, Refused):
+                raise PathError(answer.error)
+            found = self._slots.open(answer)
+        number, modules, buffer = found
         stacks = [*self.layers, self.of_task]
-        views = cut(buffer, stacks, answer.modules)
+        views = cut(buffer, stacks, modules)
         leased = [
-            self._leased(stack, modules, *blocks)
-            for stack, modules, blocks in zip(stacks, answer.modules, views, strict=True)
+            self._leased(stack, of_stack, *blocks)
+            for stack, of_stack, blocks in zip(stacks, modules, views, strict=True)
         ]
         lease = SlotLease(leased[:-1], leased[-1], readout, self.mean, number, views)
         weakref.finalize(lease, self._slots.drop, number)
@@ -257,7 +278,7 @@ class Worker:
             case StageBegins():
                 self._begin(message)
             case Submit():
-                self._submit(message.candidates)
+                self._submit(message)
             case Cancel() if self.stage is not None:
                 self._drop()
                 self.pool.round, self.taken = message.round, 0
@@ -292,7 +313,9 @@ class Worker:
             )
         )
 
-    def _submit(self, candidates: Sequence[Candidate]) -> None:
+    def _submit(self, message: Submit) -> None:
+        candidates = message.candidates
+        self.slots.provide(message.leases)
         if not self.flying:
             self.since = time.perf_counter()
         self.taken += len(candidates)
