@@ -6,33 +6,40 @@ the machine's load beside it. ``here`` is the learner's own evaluator, without a
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import statistics
 import time
+from collections.abc import Iterator
 
 import torch
 from measuring import CIFAR, MNIST, Setting, context, pool, task
 
 from pathnet_evo.engines.base import Engine, Inline
 from pathnet_evo.engines.side_by_side import SideBySide
-from pathnet_evo.learners import Evaluator
-from pathnet_evo.strategies.base import Strategy
-from pathnet_evo.strategies.binary_tournament import BinaryTournament
+from pathnet_evo.learners import Candidate, Evaluator
 from pathnet_evo_sgd.learner import SGD
 
 ROUNDS, SECONDS = 7, 2.0
 
 
-def rate(strategy: Strategy, evaluator: Evaluator, seconds: float) -> float:
-    """Evaluations a second of a strategy that goes on where it was."""
+def candidates(setting: Setting) -> Iterator[Candidate]:
+    """Random paths of exactly N modules a layer, so that every evaluation is as much work."""
+    rng = random.Random(0)
+    for number in itertools.count():
+        rows = [rng.sample(range(setting.modules), setting.width) for _ in range(setting.layers)]
+        yield Candidate(number, number, tuple(map(tuple, rows)), None, number)
+
+
+def rate(waiting: Iterator[Candidate], evaluator: Evaluator, seconds: float) -> float:
+    """Evaluations a second, from where the candidates go on."""
     told, start = 0, time.perf_counter()
     while (passed := time.perf_counter() - start) < seconds:
-        for candidate in strategy.ask(evaluator.free):
+        for candidate in itertools.islice(waiting, evaluator.free):
             evaluator.submit(candidate)
         for evaluation in evaluator.advance():
             assert not evaluation.failed, evaluation.cause
-            strategy.tell(evaluation)
             told += 1
     return told / passed
 
@@ -49,13 +56,12 @@ def measure(setting: Setting) -> None:
     for name, engine in engines.items():
         shared = pool(setting)
         trains = engine.evaluator(SGD(learning_rate=1e-3), context(setting, shared, learned))
-        strategy = BinaryTournament(shared.shape(setting.width), random.Random(0))
-        contestants[name] = (strategy, trains)
+        contestants[name] = (candidates(setting), trains)
         rate(*contestants[name], 0.5)
     rates: dict[str, list[float]] = {name: [] for name in engines}
     for _ in range(ROUNDS):
-        for name, (strategy, trains) in contestants.items():
-            rates[name].append(rate(strategy, trains, SECONDS))
+        for name, (waiting, trains) in contestants.items():
+            rates[name].append(rate(waiting, trains, SECONDS))
     for name, engine in engines.items():
         contestants[name][1].close()
         engine.close()
