@@ -106,7 +106,10 @@ def learn_sequence(
             )
         readout = pool.readout(stage.learner.outputs(task), here.torch("readout"))
         strategy = arm.strategy(
-            pool.shape(plan.config.pool.width), here.python("genotype"), arm.settings
+            pool.shape(plan.config.pool.width),
+            here.python("genotype"),
+            arm.settings,
+            frozen=pool.frozen_path(),
         )
         progress = _StageProgress(trial.id, i, strategy, emit)
         context = LearningContext(

@@ -99,6 +99,15 @@ def test_hopeless_learning_rate(command: Any, small: list[str]) -> None:
     assert Path("runs/digits/report.html").is_file()
 
 
+def test_operator_that_makes_no_path(command: Any, small: list[str]) -> None:
+    """An operator that does not fit genotypes would end in a traceback."""
+    operator = '{name = "mutGaussian", mu = 0.0, sigma = 1.0, indpb = 1.0}'
+    result = command("run", *small, "--set", f"strategy.mutate={operator}")
+    assert result.status == 1
+    assert "mutGaussian" in result.err
+    assert "Traceback" not in result.err
+
+
 MISTAKES = {
     "unknown preset": (["digts"], 'unknown preset "digts". Did you mean "digits"?'),
     "no such file": (["none.toml"], "none.toml: cannot be read"),
