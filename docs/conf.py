@@ -1,9 +1,11 @@
-"""Sphinx's configuration, and two directives that keep the reference true to the code."""
+"""Sphinx's configuration, and directives that keep the pages true to the code."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.metadata import version
+import inspect
+from importlib import import_module, metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from docutils import nodes
@@ -13,8 +15,10 @@ from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 
+from pathnet_evo.scaffold import write
+
 project = "pathnet-evo"
-release = version("pathnet-evo")
+release = metadata.version("pathnet-evo")
 extensions = ["myst_parser"]
 html_theme = "furo"
 html_title = "pathnet-evo"
@@ -34,11 +38,24 @@ class Settings(SphinxDirective):
         model = getattr(import_module(name), kind)
         lines = []
         for field, about in model.model_fields.items():
-            owner = next(c for c in model.__mro__ if field in c.__dict__.get("__annotations__", {}))  # noqa: RUF063
+            owner = next(c for c in model.__mro__ if field in inspect.get_annotations(c))
             docs = ModuleAnalyzer.for_module(owner.__module__).find_attr_docs()
             text = " ".join(docs.get((owner.__name__, field), []))
             lines += [f"`{field}` = `{_default(about)}`", f": {text.strip() or '.'}", ""]
         return self.parse_text_to_nodes(StringList(lines, self.arguments[0]))
+
+
+class Example(SphinxDirective):
+    """The example of a kind of plugin, as ``pathnet-evo new KIND my-lab`` writes it."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The code."""
+        kind = self.arguments[0]
+        with TemporaryDirectory() as folder:
+            code = (write(kind, "my-lab", Path(folder)) / "my_lab" / f"{kind}.py").read_text()
+        return [nodes.literal_block(code, code, language="python")]
 
 
 def _default(about: Any) -> str:
@@ -70,4 +87,5 @@ class CommandLine(SphinxDirective):
 def setup(app: Sphinx) -> None:
     """Make the directives known."""
     app.add_directive("settings", Settings)
+    app.add_directive("example", Example)
     app.add_directive("command-line", CommandLine)
