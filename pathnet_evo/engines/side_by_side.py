@@ -46,6 +46,18 @@ TICK = 0.1
 """Seconds after which ``advance`` returns although nothing happened, so that a run can stop."""
 
 
+@dataclass(eq=False)
+class _Kept:
+    """The workers that wait for a next stage; equal settings are equal whatever they keep."""
+
+    crew: Crew | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Kept)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class SideBySide(Engine):
     """Worker processes that train candidates at the same time.
 
@@ -60,7 +72,7 @@ class SideBySide(Engine):
     restarts: int = Field(10, ge=0)
     """How often, in one stage, a worker that died or hung is replaced by a new one."""
 
-    _crew: Crew | None = PrivateAttr(None)
+    _kept: _Kept = PrivateAttr(default_factory=_Kept)
 
     @property
     def deterministic(self) -> bool:
@@ -69,19 +81,19 @@ class SideBySide(Engine):
 
     def evaluator(self, learner: Learner, context: LearningContext) -> SideBySideEvaluator:
         """An evaluator with as many places as its workers' evaluators have together."""
-        crew, self._crew = self._crew or Crew(self.workers), None
+        crew, self._kept.crew = self._kept.crew or Crew(self.workers), None
         return SideBySideEvaluator(self, crew, learner, context)
 
     def keep(self, crew: Crew) -> None:
         """Take back the workers of an evaluator that is closed, for the next stage."""
-        if self._crew is None and len(crew.hands) == self.workers:
-            self._crew = crew
+        if self._kept.crew is None and len(crew.hands) == self.workers:
+            self._kept.crew = crew
         else:
             crew.close()
 
     def close(self) -> None:
         """End the workers."""
-        crew, self._crew = self._crew, None
+        crew, self._kept.crew = self._kept.crew, None
         if crew is not None:
             crew.close()
 
