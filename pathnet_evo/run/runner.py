@@ -57,7 +57,7 @@ def launch(
     plan = prepare(source, settings, registry, plugins)
     folder = create(plan, registry, Path(runs_dir), name, command)
     execute(plan, folder, heard, registry)
-    return load_run(folder)
+    return load_run(folder, registry)
 
 
 def prepare(

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathnet_evo.testing.engines import EngineContract
     from pathnet_evo.testing.learners import LearnerContract
     from pathnet_evo.testing.modules import ModuleContract
+    from pathnet_evo.testing.strategies import StrategyContract
     from pathnet_evo.testing.tasks import TaskContract
 
 _HOME = {

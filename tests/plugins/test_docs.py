@@ -31,7 +31,7 @@ def test_the_tutorials_task(program, tmp_path):
     [
         ("swap-the-strategy", 'strategy={name="aging", mutate={name="one-layer", modules=10}}'),
         ("write-an-observer", 'observers=["scores"]'),
-        ("write-an-engine", "seeds=1"),
+        ("write-an-engine", "engine=here"),
     ],
 )
 def test_how_to(page, settings, program, tmp_path):

@@ -7,7 +7,8 @@ import tomllib
 
 import pytest
 
-from pathnet_evo import load_run
+from pathnet_evo import launch, load_run
+from pathnet_evo.plugins import Registry
 
 TASK = """
 from pathnet_evo import TaskSettings, SupervisedTask, hookimpl
@@ -110,6 +111,15 @@ def test_readers_import_none(program, small, file, tmp_path):
     run = load_run(tmp_path / "runs" / "run")
     assert run.summary["state"] == "finished"
     assert run.config.plugins[0].path == str(file)
+
+
+def test_networks_of_a_run_with_a_file(small, file, tmp_path):
+    """What was learned with a task of one's own could not be used."""
+    config = tmp_path / small(task='"mine"')
+    run = launch(config, runs_dir=tmp_path / "runs", plugins=[file])
+    registry = Registry(files=load_run(run.folder).config.plugins)
+    again = load_run(run.folder, registry)
+    assert run.network(0).path == again.network(0).path
 
 
 @pytest.mark.parametrize(
