@@ -24,6 +24,7 @@ def register_modules(register: Register) -> None:
     """The module kinds of ``pathnet_evo.modules``."""
     register("conv2d", "pathnet_evo.modules:Conv2d")
     register("linear", "pathnet_evo.modules:Linear")
+    register("residual", "pathnet_evo.modules:Residual")
 
 
 @hookimpl

@@ -70,6 +70,9 @@ class TransferConfig(_Section):
     """Draw every module that is not frozen anew."""
     always_active: bool | None = None
     """Have frozen modules in every path; nothing is the learner's default."""
+    grow: Annotated[bool | Annotated[int, Field(ge=1)], Field(union_mode="left_to_right")] = False
+    """When a stage begins and fewer than ``pool.width`` modules of a layer are not frozen, append
+    as many as are missing; with a number, that many at least."""
 
 
 class StageConfig(_Section):

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import TypeAlias
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -60,6 +60,19 @@ class ModuleKind(BaseModel, ABC):
         Returns:
             ``(batch, n, *output_shape)``, activation applied.
         """
+
+    def skip(self, x: Tensor) -> Tensor | None:
+        """What a layer passes on besides the sum or mean of its modules; by default nothing.
+
+        It is added once, however many modules are active and whether they are frozen.
+
+        Args:
+            x: ``(batch, *input_shape)`` float32.
+
+        Returns:
+            ``(batch, *output_shape)``, or None.
+        """
+        return None
 
 
 class Linear(ModuleKind):
@@ -126,6 +139,57 @@ class Conv2d(ModuleKind):
         n, channels = bias.shape
         out = F.conv2d(x, weight.flatten(0, 1), bias.reshape(-1), self.stride, self.padding)
         return F.relu(out).reshape(len(out), n, channels, *out.shape[2:])
+
+
+class Residual(ModuleKind):
+    """What is added to a layer's input, by a linear layer or a convolution, with a ReLU.
+
+    Vectors go through a linear layer, images through a convolution that keeps their size.
+    The layer passes on its input, once, plus the sum or mean of its modules' outputs.
+    """
+
+    units: int = Field(20, ge=1)
+    """Number of inputs, or of channels of an image, and as many outputs of a module."""
+    kernel: int = Field(3, ge=1)
+    """Height and width of the kernel on images, in pixels; an odd number."""
+
+    @field_validator("kernel")
+    @classmethod
+    def _odd(cls, kernel: int) -> int:
+        if kernel % 2 == 0:
+            raise ValueError("an odd number, so that images keep their size")
+        return kernel
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """That of the input: ``(units,)`` or ``(units, height, width)``."""
+        if len(input_shape) not in (1, 3) or input_shape[0] != self.units:
+            raise ShapeError(
+                f"residual modules of {self.units} units take ({self.units},) or ({self.units}, "
+                f"height, width), got {input_shape}; a layer of another kind can come before them"
+            )
+        return tuple(input_shape)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Weight ``(units, units)``, or ``(units, units, kernel, kernel)``; bias ``(units,)``."""
+        window = (self.kernel, self.kernel) if len(input_shape) == 3 else ()
+        return {"weight": (self.units, self.units, *window), "bias": (self.units,)}
+
+    def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
+        """As torch does by default: uniform within 1 / sqrt(inputs of one unit)."""
+        draw_uniform(parameters, generator)
+
+    def forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+        """What n modules add to the layer's input; ``(batch, n, *input_shape)``."""
+        weight, bias = parameters["weight"].flatten(0, 1), parameters["bias"]
+        if x.dim() == 2:
+            out = F.linear(x, weight, bias.reshape(-1))
+        else:
+            out = F.conv2d(x, weight, bias.reshape(-1), padding=self.kernel // 2)
+        return F.relu(out).reshape(len(x), *bias.shape, *x.shape[2:])
+
+    def skip(self, x: Tensor) -> Tensor:
+        """The layer's input."""
+        return x
 
 
 class Affine(ModuleKind):

@@ -58,5 +58,6 @@ class PathNetwork(nn.Module):
         x = (x.float() - self.shift) * self.scale
         for kind, parameters in zip(self.kinds, self.layers, strict=True):
             out = kind.forward(x, dict(parameters.items()))  # type: ignore[operator]
-            x = out.mean(1) if self.mean else out.sum(1)
+            out, skipped = out.mean(1) if self.mean else out.sum(1), kind.skip(x)
+            x = out if skipped is None else skipped + out
         return x

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from pathnet_evo.genotype import Path, Rows
@@ -48,6 +48,33 @@ class StageStarted:
 
 
 @dataclass(frozen=True)
+class Saturated:
+    """A layer has fewer modules that are not frozen than a path may use, as a stage begins.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        layer: index of the layer.
+        free: its modules that are not frozen.
+        width: the most that a path can use of it, N.
+        added: new modules that it was given; 0 where layers do not grow (``transfer.grow``).
+    """
+
+    trial: int
+    stage: int
+    layer: int
+    free: int
+    width: int
+    added: int
+
+    def __str__(self) -> str:
+        what = f"layer {self.layer} has {self.free} modules that are not frozen"
+        if self.added:
+            return f"{what}, a path may use {self.width}: grown by {self.added}"
+        return f"{what}, a path may use {self.width}: later tasks learn less (see transfer.grow)"
+
+
+@dataclass(frozen=True)
 class Evaluated:
     """An evaluation is over.
 
@@ -79,6 +106,8 @@ class GenerationFinished:
         evaluations: told so far in this stage.
         best: best fitness of this generation; None where all failed.
         mean: mean fitness of this generation; None where all failed.
+        diversity: how alike the paths of the population are (see ``pathnet_evo.diversity``);
+            empty where it was measured less than a quarter of the population's evaluations ago.
     """
 
     trial: int
@@ -87,6 +116,7 @@ class GenerationFinished:
     evaluations: int
     best: float | None
     mean: float | None
+    diversity: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,7 +168,13 @@ class TrialFinished:
 
 
 Record: TypeAlias = (
-    TrialStarted | StageStarted | Evaluated | GenerationFinished | StageFinished | TrialFinished
+    TrialStarted
+    | StageStarted
+    | Saturated
+    | Evaluated
+    | GenerationFinished
+    | StageFinished
+    | TrialFinished
 )
 Emit: TypeAlias = Callable[[Record], None]
 """Takes records, in order."""

@@ -205,11 +205,17 @@ class LeasedStack:
         self._parameters = values
 
     def forward(self, x: Tensor, mean: bool = False) -> Tensor:
-        """Sum (or average) the outputs of the leased modules; ``(batch, *output_shape)``."""
+        """Sum (or average) the outputs of the leased modules, and what the kind lets skip them.
+
+        Returns:
+            ``(batch, *output_shape)``.
+        """
         parts = []
         if self.trainable:
             parts.append(self.kind.forward(x, self.parameters).sum(1))
         if self.frozen:
             parts.append(self.kind.forward(x, self.frozen_parameters).sum(1))
         out = parts[0] if len(parts) == 1 else parts[0] + parts[1]
-        return out / (len(self.trainable) + len(self.frozen)) if mean else out
+        out = out / (len(self.trainable) + len(self.frozen)) if mean else out
+        skipped = self.kind.skip(x)
+        return out if skipped is None else skipped + out

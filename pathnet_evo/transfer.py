@@ -10,9 +10,10 @@ from typing import Protocol
 
 import torch
 
+from pathnet_evo.diversity import diversity
 from pathnet_evo.engines.base import Engine
 from pathnet_evo.evolve import StageFailed, evolve
-from pathnet_evo.genotype import Genotype, Path
+from pathnet_evo.genotype import Genotype, Path, distinct
 from pathnet_evo.learners import Evaluation, Learner, LearningContext
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.plan import Plan, Stage, Trial
@@ -21,6 +22,7 @@ from pathnet_evo.records import (
     Emit,
     Evaluated,
     GenerationFinished,
+    Saturated,
     StageFinished,
     StageStarted,
 )
@@ -92,6 +94,7 @@ def learn_sequence(
     learned: list[Learned] = []
     pool: ModulePool | None = None
     for i, stage in enumerate(plan.stages):
+        saturated: list[Saturated] = []
         task = plan.make_task(i, streams, pool)
         if isinstance(task, SupervisedTask):
             task = task.to(device)
@@ -99,11 +102,14 @@ def learn_sequence(
         if pool is None:
             pool = plan.make_pool(task.input_shape, device)
             pool.initialise(lambda layer, here=here: here.torch("init", layer))  # type: ignore[misc]
-        elif arm.transfer != "keep" and plan.config.transfer.reinitialise:
-            pool.initialise(
-                lambda layer, here=here: here.torch("init", layer),  # type: ignore[misc]
-                keep_frozen=arm.transfer == "freeze",
-            )
+        elif arm.transfer != "keep":
+            if arm.transfer == "freeze":
+                saturated = _make_room(plan, pool, trial, i, here)
+            if plan.config.transfer.reinitialise:
+                pool.initialise(
+                    lambda layer, here=here: here.torch("init", layer),  # type: ignore[misc]
+                    keep_frozen=arm.transfer == "freeze",
+                )
         readout = pool.readout(stage.learner.outputs(task), here.torch("readout"))
         strategy = arm.strategy(
             pool.shape(plan.config.pool.width),
@@ -111,12 +117,14 @@ def learn_sequence(
             arm.settings,
             frozen=pool.frozen_path(),
         )
-        progress = _StageProgress(trial.id, i, strategy, emit)
+        progress = _StageProgress(trial.id, i, strategy, emit, pool.frozen_path())
         context = LearningContext(
             pool, readout, task, torch.device(device), here, stage.always_active
         )
         frozen_before = pool.frozen_path()
         emit(_started(trial, i, stage, task, strategy, frozen_before, pool))
+        for record in saturated:
+            emit(record)
         start = time.perf_counter()
         _evolve(stage, plan.engine, strategy, context, progress, stop)
         if stop():
@@ -158,9 +166,11 @@ class _StageProgress:
     stage: int
     strategy: Strategy
     emit: Emit
+    frozen: Path = ()
     examples: int = 0
     best: float = -math.inf
     fitnesses: list[float] = field(default_factory=list)
+    measured: int | None = None
 
     def heard(self, evaluation: Evaluation) -> None:
         """Pass an evaluation on, after the strategy was told of it."""
@@ -183,9 +193,37 @@ class _StageProgress:
                     self.strategy.told,
                     max(finite, default=None),
                     sum(finite) / len(finite) if finite else None,
+                    self._diversity(),
                 )
             )
             self.fitnesses = []
+
+    def _diversity(self) -> dict[str, float]:
+        """The population's, if a quarter of it may have changed: each time would cost too much."""
+        told, population = self.strategy.told, self.strategy.population
+        if self.measured is not None and 4 * (told - self.measured) < len(population):
+            return {}
+        self.measured = told
+        paths = [distinct(genotype) for genotype in population]
+        frozen = self.frozen or ((),) * self.strategy.shape.layers
+        return diversity(paths, self.strategy.shape.counts, frozen)
+
+
+def _make_room(
+    plan: Plan, pool: ModulePool, trial: Trial, stage: int, streams: Streams
+) -> list[Saturated]:
+    """Let layers grow that have too few modules left, if they are to; tell of all that have."""
+    width, grow = plan.config.pool.width, plan.config.transfer.grow
+    found = []
+    for i, layer in enumerate(pool.layers):
+        free = int((~layer.frozen).sum())
+        if free >= width:
+            continue
+        added = max(width - free, int(grow)) if grow else 0
+        if added:
+            pool.grow(i, added, streams.torch("grow", i))
+        found.append(Saturated(trial.id, stage, i, free, width, added))
+    return found
 
 
 def _evolve(

@@ -19,6 +19,7 @@ from pathnet_evo.records import (
     Evaluated,
     GenerationFinished,
     Record,
+    Saturated,
     StageFinished,
     StageStarted,
     TrialFinished,
@@ -102,6 +103,9 @@ class Progress:
                 trial = self.running[record.trial]
                 fresh = Running(trial.arm, trial.seed, record.task, record.stage, record.budget)
                 self.running[record.trial] = fresh
+            case Saturated():
+                trial = self.running[record.trial]
+                self._line(f"{trial.arm}, seed {trial.seed}: stage {trial.stage}: {record}")
             case Evaluated():
                 self.done += 1
                 self.examples += record.evaluation.examples

@@ -16,6 +16,7 @@ from pathnet_evo.records import (
     Evaluated,
     GenerationFinished,
     Record,
+    Saturated,
     StageFinished,
     StageStarted,
     TrialFinished,
@@ -54,7 +55,7 @@ CREATE TABLE events (
 ) WITHOUT ROWID;
 CREATE TABLE generations (
   trial INTEGER NOT NULL, stage INTEGER NOT NULL, generation INTEGER NOT NULL,
-  evaluations INTEGER NOT NULL, best REAL, mean REAL,
+  evaluations INTEGER NOT NULL, best REAL, mean REAL, diversity TEXT,
   PRIMARY KEY (trial, stage, generation),
   FOREIGN KEY (trial, stage) REFERENCES stages
 ) WITHOUT ROWID;
@@ -115,7 +116,11 @@ class Lineage:
             case Evaluated():
                 self._add_evaluation(record)
             case GenerationFinished():
-                self._insert("generations", *vars(record).values())
+                found = plain(dict(record.diversity)) if record.diversity else None
+                self._insert("generations", *[*vars(record).values()][:-1], found)
+            case Saturated():
+                place = (record.trial, record.stage, -1, record.layer)
+                self._insert("events", *place, "saturation", plain(vars(record)))
             case StageFinished():
                 self._finish_stage(record)
             case TrialFinished():
