@@ -84,6 +84,8 @@ class StageConfig(_Section):
     """What reports call the stage; nothing is the task's own name."""
     generations: int = Field(100, ge=1)
     """Budget, in generations of the configured strategy; every arm gets as many evaluations."""
+    frames: int | None = Field(None, ge=1)
+    """Budget in what evaluations count (examples or frames), instead of ``generations``."""
     threshold: float | None = Field(None, allow_inf_nan=False)
     """A fitness that ends the stage."""
     learner: NamedSection | None = None

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from pathnet_evo.learners import Evaluation, Evaluator
+from pathnet_evo.learners import Episode, Evaluation, Evaluator
 from pathnet_evo.strategies.base import Strategy
 
 
@@ -19,6 +19,7 @@ def evolve(
     evaluator: Evaluator,
     stop: Callable[[], bool],
     heard: Callable[[Evaluation], None] = lambda evaluation: None,
+    played: Callable[[list[Episode]], None] = lambda episodes: None,
 ) -> None:
     """Let a strategy and an evaluator work until told to stop.
 
@@ -27,6 +28,7 @@ def evolve(
         evaluator: trains candidates.
         stop: asked before each round.
         heard: called with every evaluation after the strategy was told.
+        played: called with the episodes that ended, if any, after each round.
 
     Raises:
         StageFailed: as many evaluations failed in a row as the population has places.
@@ -36,7 +38,10 @@ def evolve(
         while not stop():
             for candidate in strategy.ask(evaluator.free):
                 evaluator.submit(candidate)
-            for evaluation in map(_finite, evaluator.advance()):
+            evaluations = evaluator.advance()
+            if episodes := evaluator.take_episodes():
+                played(episodes)
+            for evaluation in map(_finite, evaluations):
                 strategy.tell(evaluation)
                 heard(evaluation)
                 failures = failures + 1 if evaluation.failed else 0

@@ -67,6 +67,25 @@ class Evaluation:
         return "FAILED" if self.failed else "OK"
 
 
+@dataclass(frozen=True)
+class Episode:
+    """An episode that was played while a candidate was trained.
+
+    Args:
+        candidate: the candidate's id.
+        place: its place in the population.
+        score: the sum of its raw rewards.
+        frames: how long it was.
+        at: frames that all candidates of the stage had used by the time it ended.
+    """
+
+    candidate: int
+    place: int
+    score: float
+    frames: int
+    at: int
+
+
 class Evaluator(ABC):
     """Trains candidates on a pool; how many at once is its own business."""
 
@@ -87,8 +106,23 @@ class Evaluator(ABC):
     def cancel(self) -> None:
         """Give up all that was submitted and is not over; the pool is as if it never was."""
 
+    @property
+    def used(self) -> int | None:
+        """Examples or frames used in this stage so far, by what is in flight as well.
+
+        None where they are used all at once, when an evaluation is over.
+        """
+        return None
+
+    def take_episodes(self) -> list[Episode]:
+        """Episodes that ended since the last call, in order; none where there are no episodes."""
+        return []
+
     def state(self) -> dict[str, Any]:
-        """Plain data to go on from, apart from the pool; nothing where nothing is in flight."""
+        """What to go on from, apart from the pool; nothing where nothing is in flight.
+
+        Plain data as JSON has it, and tensors in place of any value.
+        """
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:  # noqa: B027
@@ -146,6 +180,10 @@ class Learner(BaseModel, ABC):
     @abstractmethod
     def evaluator(self, context: LearningContext) -> Evaluator:
         """Something that trains candidates on the context's pool."""
+
+    def chance(self, task: Any, streams: Streams) -> float | None:
+        """The chief score of who has learned nothing, such as that of random actions, or None."""
+        return None
 
     @abstractmethod
     def score(self, network: PathNetwork, task: Any, streams: Streams) -> dict[str, float]:

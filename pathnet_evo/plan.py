@@ -30,7 +30,8 @@ class Stage:
         name: what reports call it; None is the task's own name.
         task: the task's settings.
         learner: who learns it.
-        evaluations: budget; the same for every arm.
+        evaluations: budget; the same for every arm. None where ``frames`` is the budget.
+        frames: budget in examples or frames, or None.
         threshold: a fitness that ends the stage, or None.
         always_active: whether frozen modules are in every path.
     """
@@ -38,7 +39,8 @@ class Stage:
     name: str | None
     task: TaskSettings
     learner: Learner
-    evaluations: int
+    evaluations: int | None
+    frames: int | None
     threshold: float | None
     always_active: bool
 
@@ -225,7 +227,8 @@ def _stage(
         name=stage.name,
         task=task,
         learner=learner,
-        evaluations=stage.generations * strategy.generation_size,
+        evaluations=None if stage.frames else stage.generations * strategy.generation_size,
+        frames=stage.frames,
         threshold=stage.threshold,
         always_active=type(learner).always_active if always is None else always,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from pathnet_evo.genotype import Path, Rows
-from pathnet_evo.learners import Evaluation
+from pathnet_evo.learners import Episode, Evaluation
 from pathnet_evo.strategies.base import Replacement
 
 
@@ -28,7 +28,9 @@ class StageStarted:
         trial: the trial's id.
         stage: index in the sequence.
         task: the name of stage or task.
-        budget: evaluations at the most.
+        budget: evaluations at the most, or frames where ``by_frames``.
+        by_frames: whether the budget counts examples or frames instead of evaluations.
+        chance: the chief score of who has learned nothing, or None.
         population: the first genotype of every place.
         frozen: the modules that earlier stages froze.
         counts: modules of each layer.
@@ -40,6 +42,8 @@ class StageStarted:
     stage: int
     task: str
     budget: int
+    by_frames: bool
+    chance: float | None
     population: tuple[Rows, ...]
     frozen: Path
     counts: tuple[int, ...]
@@ -93,6 +97,25 @@ class Evaluated:
     generation: int
     evaluation: Evaluation
     replacements: tuple[Replacement, ...]
+
+
+@dataclass(frozen=True)
+class EpisodesFinished:
+    """Episodes ended, in a stage whose task has episodes.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        number: how many ended before them in this stage.
+        used: frames that the stage has used, by what is in flight as well.
+        episodes: the episodes, in order.
+    """
+
+    trial: int
+    stage: int
+    number: int
+    used: int
+    episodes: tuple[Episode, ...]
 
 
 @dataclass(frozen=True)
@@ -172,6 +195,7 @@ Record: TypeAlias = (
     | StageStarted
     | Saturated
     | Evaluated
+    | EpisodesFinished
     | GenerationFinished
     | StageFinished
     | TrialFinished

@@ -27,6 +27,8 @@ class Stack:
         versions: ``(M,)`` int64, counts the commits to each module.
         incarnations: ``(M,)`` int64, counts how often a module became another one (frozen,
             re-initialised, overwritten by a duplicate): older commits to it are refused.
+        statistics: what an optimizer that lives in the pool keeps of each module, by name
+            ``(M, *parameter_shape)``; zero for a module that became another one.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Stack:
         self.frozen = torch.zeros(modules, dtype=torch.bool)
         self.versions = torch.zeros(modules, dtype=torch.int64)
         self.incarnations = torch.zeros(modules, dtype=torch.int64)
+        self.statistics: dict[str, Tensor] = {}
 
     def __len__(self) -> int:
         return len(self.versions)
@@ -139,6 +142,7 @@ class Stack:
             if not kept:
                 for name, values in self.parameters.items():
                     values[module] = drawn[name][0]
+                self._forget(module)
         self.incarnations[~keep] += 1
         self.versions[~keep] = 0
 
@@ -154,6 +158,7 @@ class Stack:
             raise PathError(f"module {target} is frozen: nothing can be copied onto it")
         for values in self.parameters.values():
             values[target] = values[source]
+        self._forget(target)
         self.incarnations[target] += 1
         self.versions[target] = 0
 
@@ -164,9 +169,17 @@ class Stack:
         new.initialise(generator)
         for name, values in self.parameters.items():
             self.parameters[name] = torch.cat([values, new.parameters[name]])
+        for name, values in self.statistics.items():
+            self.statistics[name] = torch.cat(
+                [values, values.new_zeros(modules, *values.shape[1:])]
+            )
         self.frozen = torch.cat([self.frozen, new.frozen])
         self.versions = torch.cat([self.versions, new.versions])
         self.incarnations = torch.cat([self.incarnations, new.incarnations])
+
+    def _forget(self, module: int) -> None:
+        for values in self.statistics.values():
+            values[module].zero_()
 
 
 @dataclass

@@ -100,13 +100,23 @@ class EnvironmentTask(ABC):
 
     Args:
         name: what reports call the task.
-        observation_shape: shape of one observation as the network takes it.
+        observation_shape: shape of one observation, as the environment gives it.
         n_actions: number of actions.
+        shift: subtracted from observations as they are used; broadcasts against their shape.
+        scale: the shifted observations are multiplied with it, on the device.
+        frames: what one step counts in budgets and reports, such as 4 emulator frames.
+        max_steps: steps after which an episode is cut off; None where the environment always ends.
+        actions: a name for each action, or nothing.
     """
 
     name: str
     observation_shape: Shape
     n_actions: int
+    shift: Tensor | None = None
+    scale: Tensor | None = None
+    frames: int = 1
+    max_steps: int | None = None
+    actions: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> Shape:
@@ -114,8 +124,20 @@ class EnvironmentTask(ABC):
         return self.observation_shape
 
     @abstractmethod
-    def make(self, lanes: int, seeds: Sequence[int]) -> VectorEnv[Any, Any, Any]:
-        """A vector environment with a number of lanes, each with its own seed."""
+    def make(
+        self, lanes: int, seeds: Sequence[int], *, render: bool = False
+    ) -> VectorEnv[Any, Any, Any]:
+        """A vector environment of so many lanes.
+
+        Observations are ``(lanes, *observation_shape)`` uint8 or float32, rewards raw: their sum
+        over an episode is the score by which a human would be judged.
+
+        Args:
+            lanes: how many environments are stepped together.
+            seeds: one a lane, for its first episode.
+            render: whether ``render()`` is wanted: a tuple with one ``(height, width, 3)`` uint8
+                picture a lane.
+        """
 
 
 Task: TypeAlias = SupervisedTask | EnvironmentTask

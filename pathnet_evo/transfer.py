@@ -14,12 +14,13 @@ from pathnet_evo.diversity import diversity
 from pathnet_evo.engines.base import Engine
 from pathnet_evo.evolve import StageFailed, evolve
 from pathnet_evo.genotype import Genotype, Path, distinct
-from pathnet_evo.learners import Evaluation, Learner, LearningContext
+from pathnet_evo.learners import Episode, Evaluation, Evaluator, Learner, LearningContext
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.plan import Plan, Stage, Trial
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.records import (
     Emit,
+    EpisodesFinished,
     Evaluated,
     GenerationFinished,
     Saturated,
@@ -52,10 +53,7 @@ class Learned:
 
     def network(self, pool: ModulePool) -> PathNetwork:
         """The stage's network with the pool's present weights."""
-        shift, scale = None, None
-        if isinstance(self.task, SupervisedTask):
-            shift, scale = self.task.shift, self.task.scale
-        return pool.network(self.path, self.readout, shift, scale)
+        return pool.network(self.path, self.readout, self.task.shift, self.task.scale)
 
 
 class Keep(Protocol):
@@ -122,7 +120,8 @@ def learn_sequence(
             pool, readout, task, torch.device(device), here, stage.always_active
         )
         frozen_before = pool.frozen_path()
-        emit(_started(trial, i, stage, task, strategy, frozen_before, pool))
+        chance = stage.learner.chance(task, here)
+        emit(_started(trial, i, stage, task, chance, strategy, frozen_before, pool))
         for record in saturated:
             emit(record)
         start = time.perf_counter()
@@ -168,6 +167,7 @@ class _StageProgress:
     emit: Emit
     frozen: Path = ()
     examples: int = 0
+    episodes: int = 0
     best: float = -math.inf
     fitnesses: list[float] = field(default_factory=list)
     measured: int | None = None
@@ -197,6 +197,12 @@ class _StageProgress:
                 )
             )
             self.fitnesses = []
+
+    def played(self, episodes: list[Episode]) -> None:
+        """Pass episodes on."""
+        used = episodes[-1].at
+        self.emit(EpisodesFinished(self.trial, self.stage, self.episodes, used, tuple(episodes)))
+        self.episodes += len(episodes)
 
     def _diversity(self) -> dict[str, float]:
         """The population's, if a quarter of it may have changed: each time would cost too much."""
@@ -234,15 +240,27 @@ def _evolve(
     progress: _StageProgress,
     stop: Callable[[], bool],
 ) -> None:
+    evaluator = engine.evaluator(stage.learner, context)
+
     def over() -> bool:
         reached = stage.threshold is not None and progress.best >= stage.threshold
-        return reached or strategy.told >= stage.evaluations or stop()
+        return reached or _spent(stage, strategy, evaluator, progress) or stop()
 
-    evaluator = engine.evaluator(stage.learner, context)
     try:
-        evolve(strategy, evaluator, over, progress.heard)
+        evolve(strategy, evaluator, over, progress.heard, progress.played)
     finally:
         evaluator.close()
+
+
+def _spent(
+    stage: Stage, strategy: Strategy, evaluator: Evaluator, progress: _StageProgress
+) -> bool:
+    """Whether a stage's budget is used up."""
+    if stage.frames is None:
+        assert stage.evaluations is not None
+        return strategy.told >= stage.evaluations
+    used = evaluator.used
+    return (progress.examples if used is None else used) >= stage.frames
 
 
 def _best(strategy: Strategy) -> Genotype:
@@ -261,6 +279,7 @@ def _started(
     i: int,
     stage: Stage,
     task: Task,
+    chance: float | None,
     strategy: Strategy,
     frozen: Path,
     pool: ModulePool,
@@ -269,7 +288,9 @@ def _started(
         trial=trial.id,
         stage=i,
         task=stage.name or task.name,
-        budget=stage.evaluations,
+        budget=stage.frames or stage.evaluations or 0,
+        by_frames=stage.frames is not None,
+        chance=chance,
         population=tuple(tuple(map(tuple, genotype)) for genotype in strategy.population),
         frozen=frozen,
         counts=tuple(len(layer) for layer in pool.layers),

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from pathnet_evo.plan import Plan
 from pathnet_evo.records import (
+    EpisodesFinished,
     Evaluated,
     GenerationFinished,
     Record,
@@ -41,10 +42,18 @@ class Running:
     task: str = ""
     stage: int = 0
     budget: int = 1
+    by_frames: bool = False
+    episodic: bool = False
+    examples: int = 0
     generation: int = 0
     evaluations: int = 0
     best: float | None = None
     means: deque[float] = field(default_factory=lambda: deque(maxlen=SMOOTHED))
+
+    @property
+    def used(self) -> int:
+        """How much of the budget is used."""
+        return min(self.examples if self.by_frames else self.evaluations, self.budget)
 
     @property
     def mean(self) -> float | None:
@@ -69,8 +78,7 @@ class Progress:
         self.folder = folder
         self.errors: list[str] = []
         self.running: dict[int, Running] = {}
-        self.total = sum(stage.evaluations for stage in plan.stages) * len(plan.trials)
-        self.left_over = 0
+        self.total = len(plan.stages) * len(plan.trials)
         self.done = 0
         self.examples = 0
         self.started = self.lined = time.monotonic()
@@ -101,15 +109,26 @@ class Progress:
                 self.running[record.trial] = Running(record.arm, record.seed)
             case StageStarted():
                 trial = self.running[record.trial]
-                fresh = Running(trial.arm, trial.seed, record.task, record.stage, record.budget)
-                self.running[record.trial] = fresh
+                self.running[record.trial] = Running(
+                    trial.arm,
+                    trial.seed,
+                    record.task,
+                    record.stage,
+                    record.budget,
+                    record.by_frames,
+                )
             case Saturated():
                 trial = self.running[record.trial]
                 self._line(f"{trial.arm}, seed {trial.seed}: stage {trial.stage}: {record}")
             case Evaluated():
-                self.done += 1
-                self.examples += record.evaluation.examples
-                self.running[record.trial].evaluations = record.number + 1
+                trial = self.running[record.trial]
+                trial.evaluations = record.number + 1
+                if not trial.episodic:
+                    self._used(trial, trial.examples + record.evaluation.examples)
+            case EpisodesFinished():
+                trial = self.running[record.trial]
+                trial.episodic = True
+                self._used(trial, record.used)
             case GenerationFinished():
                 self._generation(record)
             case StageFinished():
@@ -120,6 +139,12 @@ class Progress:
                     error = f"{trial.arm}, seed {trial.seed}, stage {trial.stage}: {record.error}"
                     self.errors.append(error)
                     self._line(error)
+
+    def _used(self, trial: Running, examples: int) -> None:
+        """Count examples or frames; where there are episodes, these tell of all that was used."""
+        more = max(examples - trial.examples, 0)
+        self.examples += more
+        trial.examples += more
 
     def _generation(self, record: GenerationFinished) -> None:
         trial = self.running[record.trial]
@@ -134,7 +159,8 @@ class Progress:
 
     def _stage(self, record: StageFinished) -> None:
         trial = self.running[record.trial]
-        self.left_over += trial.budget - record.evaluations
+        self.done += 1
+        trial.budget = 0
         scores = ", ".join(
             f"{name.replace('_', ' ')} {value:.3f}"
             for name, value in record.scores[record.stage].items()
@@ -156,9 +182,10 @@ class Progress:
 
     def _overall(self) -> str:
         seconds = time.monotonic() - self.started
-        total = max(self.total - self.left_over, 1)
-        left = seconds / self.done * (total - self.done) if self.done else None
-        share = f"{100 * self.done / total:3.0f} %"
+        running = [t.used / t.budget for t in self.running.values() if t.budget]
+        done = (self.done + sum(running)) / self.total
+        left = seconds / done * (1 - done) if done else None
+        share = f"{100 * done:3.0f} %"
         rate = f"{self.examples / max(seconds, 1e-9):,.0f} examples/s"
         return f"{share}  {rate}  " + ("" if left is None else f"{_clock(left)} left")
 
@@ -175,7 +202,7 @@ class Progress:
                 str(trial.generation),
                 _number(trial.best),
                 _number(trial.mean),
-                ProgressBar(trial.budget, trial.evaluations, width=16),
+                ProgressBar(max(trial.budget, 1), trial.used, width=16),
             )
         past = [Text(line, style="dim") for line in self.finished]
         return Group(*past, Text(self._overall()), table)

@@ -22,6 +22,7 @@ from pathnet_evo.plugin_files import PluginFileError
 from pathnet_evo.plugins import Registry
 from pathnet_evo.records import (
     Emit,
+    EpisodesFinished,
     Evaluated,
     GenerationFinished,
     Record,
@@ -150,7 +151,7 @@ def _work(
     def emit(record: Record) -> None:
         nonlocal gathered, sent
         gathered.append(record)
-        frequent = isinstance(record, Evaluated | GenerationFinished)
+        frequent = isinstance(record, Evaluated | EpisodesFinished | GenerationFinished)
         if not frequent or time.monotonic() - sent > SENT_EVERY:
             records.put(gathered)
             gathered, sent = [], time.monotonic()

@@ -13,6 +13,7 @@ from typing import Any
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.records import (
+    EpisodesFinished,
     Evaluated,
     GenerationFinished,
     Record,
@@ -33,7 +34,8 @@ CREATE TABLE trials (
 );
 CREATE TABLE stages (
   trial INTEGER NOT NULL REFERENCES trials, stage INTEGER NOT NULL, task TEXT NOT NULL,
-  budget INTEGER NOT NULL, counts TEXT NOT NULL, fitness_name TEXT NOT NULL, unit TEXT NOT NULL,
+  budget INTEGER NOT NULL, by_frames INTEGER NOT NULL, chance REAL,
+  counts TEXT NOT NULL, fitness_name TEXT NOT NULL, unit TEXT NOT NULL,
   population TEXT NOT NULL, frozen_before TEXT NOT NULL,
   evaluations INTEGER, examples INTEGER, genotype TEXT, path TEXT, fitness REAL,
   reused TEXT, frozen TEXT, scores TEXT, checkpoint TEXT, manifest TEXT,
@@ -45,6 +47,13 @@ CREATE TABLE evaluations (
   genotype TEXT NOT NULL, parent INTEGER, batches INTEGER NOT NULL,
   fitness REAL, state TEXT NOT NULL, cause TEXT, examples INTEGER NOT NULL, metrics TEXT NOT NULL,
   PRIMARY KEY (trial, stage, evaluation),
+  FOREIGN KEY (trial, stage) REFERENCES stages
+) WITHOUT ROWID;
+CREATE TABLE episodes (
+  trial INTEGER NOT NULL, stage INTEGER NOT NULL, episode INTEGER NOT NULL,
+  candidate INTEGER NOT NULL, place INTEGER NOT NULL,
+  score REAL NOT NULL, frames INTEGER NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (trial, stage, episode),
   FOREIGN KEY (trial, stage) REFERENCES stages
 ) WITHOUT ROWID;
 CREATE TABLE events (
@@ -74,6 +83,7 @@ REPEATABLE = {
     "trials": "trial",
     "stages": "trial, stage",
     "evaluations": "trial, stage, evaluation",
+    "episodes": "trial, stage, episode",
     "events": "trial, stage, evaluation, number",
     "generations": "trial, stage, generation",
 }
@@ -115,6 +125,10 @@ class Lineage:
                 self._start_stage(record)
             case Evaluated():
                 self._add_evaluation(record)
+            case EpisodesFinished():
+                for number, episode in enumerate(record.episodes, record.number):
+                    values = (record.trial, record.stage, number, *vars(episode).values())
+                    self._insert("episodes", *values)
             case GenerationFinished():
                 found = plain(dict(record.diversity)) if record.diversity else None
                 self._insert("generations", *[*vars(record).values()][:-1], found)
@@ -129,9 +143,8 @@ class Lineage:
                     (record.state, record.error, record.trial),
                 )
         late = time.monotonic() - self._committed > 1
-        if not isinstance(record, Evaluated) and (
-            late or not isinstance(record, GenerationFinished)
-        ):
+        frequent = isinstance(record, Evaluated | EpisodesFinished)
+        if not frequent and (late or not isinstance(record, GenerationFinished)):
             self.commit()
 
     def commit(self) -> None:
@@ -152,13 +165,16 @@ class Lineage:
 
     def _start_stage(self, record: StageStarted) -> None:
         self._db.execute(
-            "INSERT INTO stages (trial, stage, task, budget, counts, fitness_name, unit, "
-            "population, frozen_before) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO stages (trial, stage, task, budget, by_frames, chance, counts, "
+            "fitness_name, unit, population, frozen_before) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record.trial,
                 record.stage,
                 record.task,
                 record.budget,
+                record.by_frames,
+                record.chance,
                 plain(record.counts),
                 record.fitness_name,
                 record.unit,

@@ -1,0 +1,1 @@
+"""Gymnasium environments, as a plugin of pathnet-evo."""

@@ -1,0 +1,1 @@
+"""First-person levels in a labyrinth, as a plugin of pathnet-evo."""
