@@ -1,0 +1,118 @@
+"""From a run's data to HTML; every name from outside is escaped."""
+
+from __future__ import annotations
+
+import shlex
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pathnet_evo.genotype import Path, n_modules
+from pathnet_evo.report import words
+from pathnet_evo.report.data import ReportData
+from pathnet_evo.report.page.assets import integrity, plotly, script, style
+from pathnet_evo.report.page.payload import as_json, payload
+
+
+def render_page(data: ReportData) -> str:
+    """One HTML document that needs no other file and asks for none."""
+    inline = [plotly(), script("report")]
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            **_content(data),
+            style=Markup(style()),  # noqa: S704 - our own file
+            scripts=[Markup(text) for text in inline],  # noqa: S704 - our own files
+            policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+            f"script-src {' '.join(map(integrity, inline))}; base-uri 'none'; form-action 'none'",
+        )
+    )
+
+
+def render_content(data: ReportData) -> str:
+    """What is inside the page's ``main``: all that changes as a run goes on."""
+    return environment().get_template("content.html").render(**_content(data))
+
+
+def render_live(name: str) -> str:
+    """The page of a run that is served: empty until its content is asked for."""
+    return environment().get_template("live.html").render(title=name, run=name)
+
+
+@cache
+def environment() -> Environment:
+    """Where templates are found, and how numbers are written."""
+    found = Environment(
+        loader=PackageLoader("pathnet_evo.report.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {
+        "number": words.shown,
+        "interval": words.shown_interval,
+        "times": words.times,
+        "pair": words.censored_times,
+    }
+    return found
+
+
+def _content(data: ReportData) -> dict[str, Any]:
+    brief = words.sentences(data.summary, data.shown, brief=True)
+    return {
+        "data": data,
+        "summary": data.summary,
+        "title": data.folder.resolve().name,
+        "sentences": brief,
+        "further": [s for s in words.sentences(data.summary, data.shown) if s not in brief],
+        "promises": words.promises(data.summary, data.n_failures),
+        "command": _command(data.summary["about"]),
+        "payload": Markup(as_json(payload(data))),  # noqa: S704 - escaped as JSON
+        "matrix": _matrix(data),
+        "capacity": _capacity(data),
+    }
+
+
+def _matrix(data: ReportData) -> dict[str, Any] | None:
+    """Speed-ups of the shown arm: what was learned before by what was learned then."""
+    stages = data.stages
+    speeds = {s["stage"]: s for s in data.summary["speed_up"].get(data.shown, []) if s["seeds"]}
+    targets = [i for i in range(1, len(stages)) if i in speeds]
+    if all(speeds[i]["mean"] is None for i in targets):
+        return None
+    rows = [", ".join(s["name"] for s in stages[:i]) for i in targets]
+    columns = [stages[i]["name"] for i in targets]
+    values = [
+        [speeds[i]["mean"] if i == j else None for j in targets] for i in targets
+    ]
+    return {"rows": rows, "columns": columns, "cells": values}
+
+
+def _capacity(data: ReportData) -> dict[str, list[dict[str, float] | None]]:
+    """For arms that freeze: of how many modules how many were frozen as each stage began."""
+    found: dict[str, list[dict[str, float] | None]] = {}
+    for arm in (a.name for a in data.config.arms if a.transfer == "freeze"):
+        stages = [data.of(arm, i) for i in range(len(data.stages))]
+        before = [_mean_frozen([(v.counts, v.history.frozen) for v in views]) for views in stages]
+        after = _mean_frozen([(v.counts, v.frozen_after) for v in stages[-1] if v.history.path])
+        if any(before):
+            found[arm] = [*before, after]
+    return found
+
+
+def _mean_frozen(seeds: list[tuple[tuple[int, ...], Path]]) -> dict[str, float] | None:
+    if not seeds:
+        return None
+    frozen = sum(n_modules(path) for _, path in seeds) / len(seeds)
+    return {"frozen": frozen, "modules": sum(sum(counts) for counts, _ in seeds) / len(seeds)}
+
+
+def _command(about: dict[str, Any]) -> str:
+    command = about.get("command")
+    if isinstance(command, list):
+        return shlex.join(map(str, command))
+    return str(command) if command else "pathnet-evo run run.toml"

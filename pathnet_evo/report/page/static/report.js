@@ -1,0 +1,125 @@
+/* The page: what is chosen, and everything drawn again when that, the data or the width changes. */
+
+class Report {
+  constructor() {
+    this.hidden = new Set();
+    this.player = new Player(document.getElementById("player"));
+    this.choices = ["arm", "seed", "stage"].map((name) => document.getElementById(`choose-${name}`));
+    for (const select of this.choices) {
+      select.addEventListener("change", () => this.choose());
+    }
+    let width = window.innerWidth;
+    window.addEventListener("resize", () => {
+      if (window.innerWidth !== width) {
+        width = window.innerWidth;
+        this.redraw();
+      }
+    });
+    startTheme(() => this.redraw());
+    this.read();
+  }
+
+  /* Take in the data that the page holds now. */
+  read() {
+    this.data = JSON.parse(document.getElementById("data").textContent);
+    this.offer();
+    this.legend();
+    drawKey(document.getElementById("roles"));
+    this.choose(true);
+    drawCurves(this.data, this.hidden);
+    drawScores(this.data);
+  }
+
+  /* Fill the lists of arms, seeds and stages, and keep what was chosen. */
+  offer() {
+    const { data } = this;
+    const [arm, seed, stage] = this.choices;
+    const latest = data.trials.filter((t) => t.arm === data.shown).at(-1) || data.trials.at(-1);
+    const fresh = !arm.options.length;
+    options(arm, data.arms.map((name) => [name, name]));
+    options(seed, data.seeds.map((n) => [n, n]));
+    options(stage, data.stages.map((s, i) => [i, `${i + 1}. ${s.name}`]));
+    if (fresh && latest) {
+      const first = data.trials.find((t) => t.arm === latest.arm);
+      const mine = data.trials.filter((t) => t.arm === first.arm && t.seed === first.seed);
+      [arm.value, seed.value, stage.value] = [first.arm, first.seed, mine.at(-1).stage];
+    }
+  }
+
+  get chosen() {
+    const [arm, seed, stage] = this.choices;
+    return { arm: arm.value, seed: Number(seed.value), stage: Number(stage.value) };
+  }
+
+  choose(same = false) {
+    const { arm, seed, stage } = this.chosen;
+    this.trial = this.data.trials.find((t) => t.arm === arm && t.seed === seed && t.stage === stage);
+    this.why();
+    this.player.load(this.trial, same);
+    this.drawChosen();
+  }
+
+  /* Why there is no animation, where there is none. */
+  why() {
+    const note = document.getElementById("player-none");
+    let text = "";
+    if (!this.trial) text = "This stage has not begun.";
+    else if (this.trial.steps === null) text = "Left out to keep this page small: choose an earlier seed.";
+    else if (!this.trial.steps.length) text = "Nothing was replaced in this stage: this arm trains the same path throughout.";
+    note.textContent = text;
+    note.hidden = !text;
+  }
+
+  drawChosen() {
+    drawArchitecture(this.data, this.trial);
+    drawUsage(this.data, this.chosen, this.trial);
+    drawReuse(this.data, this.chosen);
+    drawGenealogy(this.data, this.trial);
+  }
+
+  redraw() {
+    this.player.resize();
+    this.legend();
+    this.drawChosen();
+    drawCurves(this.data, this.hidden);
+    drawScores(this.data);
+  }
+
+  /* A button an arm, which hides its curves. */
+  legend() {
+    const list = document.getElementById("legend");
+    const had = document.activeElement && document.activeElement.dataset.arm;
+    list.replaceChildren(...this.data.arms.map((arm, k) => element("li", {}, this.toggle(arm, k))));
+    if (had) [...list.querySelectorAll("button")].find((b) => b.dataset.arm === had)?.focus();
+  }
+
+  toggle(arm, k) {
+    const dashes = ["", "7 4", "7 3 2 3", "2 3", "12 4", "12 4 2 4"];
+    const sample = shape("svg", { viewBox: "0 0 36 8", width: 36, height: 8, "aria-hidden": "true" },
+      shape("line", {
+        x1: 0, y1: 4, x2: 36, y2: 4, stroke: `var(--arm-${k % ARMS})`, "stroke-width": 3,
+        "stroke-dasharray": dashes[k % dashes.length],
+      }));
+    const button = element("button", {
+      type: "button", class: "arm", "aria-pressed": !this.hidden.has(arm), "data-arm": arm,
+    }, sample, arm);
+    button.addEventListener("click", () => {
+      if (!this.hidden.delete(arm)) this.hidden.add(arm);
+      this.legend();
+      drawCurves(this.data, this.hidden);
+    });
+    return button;
+  }
+}
+
+function options(select, entries) {
+  const before = select.value;
+  select.replaceChildren(...entries.map(([value, text]) => element("option", { value }, text)));
+  if (entries.some(([value]) => String(value) === before)) select.value = before;
+}
+
+let report = document.getElementById("data") ? new Report() : null;
+window.addEventListener("pathnet-content", () => {
+  if (report) report.read();
+  else report = new Report();
+});
