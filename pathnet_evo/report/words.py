@@ -80,9 +80,7 @@ def promises(summary: dict[str, Any], failed: int) -> list[str]:
     return found
 
 
-def _stage(
-    summary: dict[str, Any], stage: dict[str, Any], arm: str, brief: bool
-) -> Iterator[str]:
+def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str, brief: bool) -> Iterator[str]:
     i, score = stage["stage"], stage["score"]
     ours = _score(summary, arm, i, score)
     if ours is None:

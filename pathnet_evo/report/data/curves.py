@@ -9,6 +9,9 @@ from typing import TypeAlias
 
 from pathnet_evo.run.summary import mean_interval
 
+BAND = 3
+"""The fewest seeds whose mean has an interval: that of two is wider than any picture."""
+
 POINTS = 240
 """The most points of a curve: more than a screen shows apart."""
 
@@ -24,7 +27,7 @@ class Curve:
         x: the grid.
         seeds: for each seed its value at each x; None before its first and after its last.
         mean: their mean where all of them have a value.
-        low: lower end of the mean's 95 % interval; None with one seed.
+        low: lower end of the mean's 95 % interval; None with fewer than ``BAND`` seeds.
         high: its upper end.
     """
 
@@ -48,6 +51,8 @@ def curve(lines: Mapping[int, Line]) -> Curve:
     for column in zip(*seeds.values(), strict=True):
         values = [v for v in column if v is not None]
         middle, interval = mean_interval(values) if len(values) == len(column) else (None, None)
+        if len(values) < BAND:
+            interval = None
         mean.append(middle)
         low.append(interval[0] if interval else None)
         high.append(interval[1] if interval else None)
@@ -73,7 +78,7 @@ def trailing_means(values: Sequence[float | None], window: int) -> list[float | 
 def _grid(xs: list[float]) -> list[float]:
     """At most ``POINTS`` of ascending values, the last among them."""
     step = -(-len(xs) // POINTS)
-    return xs if step <= 1 else [*xs[: -1 : step], xs[-1]]
+    return xs if step <= 1 else [*xs[:-1:step], xs[-1]]
 
 
 def _at(line: Line, x: float) -> float | None:

@@ -143,6 +143,4 @@ def _trial(view: StageView) -> dict[str, Any]:
 
 
 def _rounded(values: Sequence[float | None], digits: int = 4) -> list[float | None]:
-    return [
-        None if v is None or not math.isfinite(v) else float(f"{v:.{digits}g}") for v in values
-    ]
+    return [None if v is None or not math.isfinite(v) else float(f"{v:.{digits}g}") for v in values]

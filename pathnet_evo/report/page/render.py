@@ -12,6 +12,7 @@ from markupsafe import Markup
 from pathnet_evo.genotype import Path, n_modules
 from pathnet_evo.report import words
 from pathnet_evo.report.data import ReportData
+from pathnet_evo.report.data.transfer import transfer_matrix
 from pathnet_evo.report.page.assets import integrity, plotly, script, style
 from pathnet_evo.report.page.payload import as_json, payload
 
@@ -72,24 +73,9 @@ def _content(data: ReportData) -> dict[str, Any]:
         "promises": words.promises(data.summary, data.n_failures),
         "command": _command(data.summary["about"]),
         "payload": Markup(as_json(payload(data))),  # noqa: S704 - escaped as JSON
-        "matrix": _matrix(data),
+        "matrix": transfer_matrix(data),
         "capacity": _capacity(data),
     }
-
-
-def _matrix(data: ReportData) -> dict[str, Any] | None:
-    """Speed-ups of the shown arm: what was learned before by what was learned then."""
-    stages = data.stages
-    speeds = {s["stage"]: s for s in data.summary["speed_up"].get(data.shown, []) if s["seeds"]}
-    targets = [i for i in range(1, len(stages)) if i in speeds]
-    if all(speeds[i]["mean"] is None for i in targets):
-        return None
-    rows = [", ".join(s["name"] for s in stages[:i]) for i in targets]
-    columns = [stages[i]["name"] for i in targets]
-    values = [
-        [speeds[i]["mean"] if i == j else None for j in targets] for i in targets
-    ]
-    return {"rows": rows, "columns": columns, "cells": values}
 
 
 def _capacity(data: ReportData) -> dict[str, list[dict[str, float] | None]]:

@@ -121,7 +121,7 @@ class PopulationPicture {
         c.strokeStyle = frozen ? this.ink.ink : n ? this.ink.many : this.ink.line;
         c.lineWidth = frozen ? 2 : 1;
         c.strokeRect(x, y, s, s);
-        if (place.pitch >= 14) this.text(m, x - 4, y + s / 2 + 4, this.ink.soft, "right");
+        if (place.pitch >= 14) this.text(m, x - 4, y + s / 2 + 4, this.ink.soft, "right", false, true);
       });
     });
   }
@@ -184,10 +184,15 @@ class PopulationPicture {
     });
   }
 
-  text(words, x, y, ink, align = "center", bold = false) {
+  text(words, x, y, ink, align = "center", bold = false, clear = false) {
     const c = this.context;
     c.font = `${bold ? "bold " : ""}11px ${this.font}`;
     c.textAlign = align;
+    if (clear) {
+      c.lineWidth = 4;
+      c.strokeStyle = this.ink.paper;
+      c.strokeText(words, x, y);
+    }
     c.fillStyle = ink;
     c.fillText(words, x, y);
   }
