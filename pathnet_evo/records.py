@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from pathnet_evo.genotype import Path, Rows
-from pathnet_evo.learners import Episode, Evaluation
-from pathnet_evo.strategies.base import Replacement
+
+if TYPE_CHECKING:  # reading a run needs no torch
+    from pathnet_evo.learners import Episode, Evaluation
+    from pathnet_evo.strategies.base import Replacement
 
 
 @dataclass(frozen=True)
