@@ -27,7 +27,7 @@ def read_content(folder: Path) -> tuple[str, float]:
 
     began = time.process_time()
     try:
-        return render_content(read_report_data(folder)), time.process_time() - began
+        return render_content(read_report_data(folder, digested=False)), time.process_time() - began
     except (sqlite3.Error, OSError) as error:
         raise UserError(f"{folder.name}: cannot be read now ({error})") from None
 

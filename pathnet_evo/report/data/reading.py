@@ -127,8 +127,12 @@ class ReportData:
         return Usage(arm, stage, views[0].name, shares)
 
 
-def read_report_data(folder: Path) -> ReportData:
+def read_report_data(folder: Path, digested: bool = True) -> ReportData:
     """Read all that a report shows.
+
+    Args:
+        folder: the run's folder.
+        digested: read the lineage's digest as well, which takes most of the time.
 
     Raises:
         RunError: no such run.
@@ -136,7 +140,7 @@ def read_report_data(folder: Path) -> ReportData:
         LineageError: ``lineage.sqlite`` is damaged.
     """
     config = read_config(folder)
-    summary = summarise(folder)
+    summary = summarise(folder, digested)
     with closing(open_lineage(folder / "lineage.sqlite")) as db:
         (n_failures,) = db.execute(
             "SELECT count(*) FROM evaluations WHERE fitness IS NULL"

@@ -24,6 +24,7 @@ def payload(data: ReportData) -> dict[str, Any]:
     return {
         "arms": data.arms,
         "shown": data.shown,
+        "running": data.summary["state"] == "running",
         "seeds": data.summary["seeds"],
         "aggregate": data.config.pool.aggregate,
         "kinds": _kinds(data),

@@ -26,7 +26,8 @@ def render_page(data: ReportData) -> str:
         .render(
             **_content(data),
             style=Markup(style()),  # noqa: S704 - our own file
-            scripts=[Markup(text) for text in inline],  # noqa: S704 - our own files
+            plotly=Markup(inline[0]),  # noqa: S704 - a published script
+            script=Markup(inline[1]),  # noqa: S704 - our own files
             policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
             f"script-src {' '.join(map(integrity, inline))}; base-uri 'none'; form-action 'none'",
         )

@@ -35,7 +35,40 @@ function layout(x, y, more = {}) {
 
 function draw(node, traces, shown) {
   node.closest("figure").hidden = traces.length === 0;
-  if (traces.length) Plotly.react(node, traces, shown, CONFIG);
+  node.classList.add("chart");
+  if (!traces.length) {
+    waiting.delete(node);
+  } else if (window.Plotly) {
+    Plotly.react(node, traces, shown, CONFIG);
+  } else {
+    waiting.set(node, [traces, shown]);
+    fetchPlotly();
+  }
+}
+
+/* Plotly takes a second to start: the page is painted first, and charts follow. */
+const waiting = new Map();
+
+function fetchPlotly() {
+  const source = document.getElementById("plotly");
+  if (source.dataset.asked) return;
+  source.dataset.asked = "yes";
+  const script = element("script");
+  const start = () => {
+    for (const [node, [traces, shown]] of waiting) draw(node, traces, shown);
+    waiting.clear();
+  };
+  requestAnimationFrame(() => setTimeout(() => {
+    if (source.dataset.src) {
+      script.src = source.dataset.src;
+      script.addEventListener("load", start);
+      document.head.append(script);
+    } else {
+      script.textContent = source.textContent;
+      document.head.append(script);
+      start();
+    }
+  }));
 }
 
 /* Seeds thin, their mean thick, a band for its interval. */

@@ -6,7 +6,10 @@ class Report {
     this.player = new Player(document.getElementById("player"));
     this.choices = ["arm", "seed", "stage"].map((name) => document.getElementById(`choose-${name}`));
     for (const select of this.choices) {
-      select.addEventListener("change", () => this.choose());
+      select.addEventListener("change", () => {
+        this.byHand = true;
+        this.choose();
+      });
     }
     let width = window.innerWidth;
     window.addEventListener("resize", () => {
@@ -34,16 +37,19 @@ class Report {
   offer() {
     const { data } = this;
     const [arm, seed, stage] = this.choices;
-    const latest = data.trials.filter((t) => t.arm === data.shown).at(-1) || data.trials.at(-1);
-    const fresh = !arm.options.length;
     options(arm, data.arms.map((name) => [name, name]));
     options(seed, data.seeds.map((n) => [n, n]));
     options(stage, data.stages.map((s, i) => [i, `${i + 1}. ${s.name}`]));
-    if (fresh && latest) {
-      const first = data.trials.find((t) => t.arm === latest.arm);
-      const mine = data.trials.filter((t) => t.arm === first.arm && t.seed === first.seed);
-      [arm.value, seed.value, stage.value] = [first.arm, first.seed, mine.at(-1).stage];
-    }
+    const told = this.byHand ? null : this.latest();
+    if (told) [arm.value, seed.value, stage.value] = [told.arm, told.seed, told.stage];
+  }
+
+  /* Where a running run is; of one that is over, the last stage of the first seed. */
+  latest() {
+    const { trials, shown, running } = this.data;
+    const mine = trials.filter((t) => t.arm === shown);
+    if (running || !mine.length) return (mine.length ? mine : trials).at(-1);
+    return mine.filter((t) => t.seed === mine[0].seed).at(-1);
   }
 
   get chosen() {
