@@ -28,6 +28,8 @@ FLAGS = [
     "--no-first-run",
 ]
 
+CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
@@ -109,12 +111,12 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = tmp_path_factory.mktemp("cifar10")
     rng = np.random.default_rng(0)
     for split, n in (("train", 20), ("test", 5)):
-        for label in range(10):
-            (root / split / f"class-{label}").mkdir(parents=True)
+        for label, name in enumerate(CLASSES):
+            (root / split / name).mkdir(parents=True)
             for i in range(n):
                 pixels = rng.integers(0, 80, (32, 32, 3), dtype=np.uint8) + 17 * label
                 picture = Image.fromarray(pixels.astype(np.uint8))
-                picture.save(root / split / f"class-{label}" / f"{i}.png")
+                picture.save(root / split / name / f"{i}.png")
     task = {"name": "cifar10", "root": str(root)}
     return launch(
         {

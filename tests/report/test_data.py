@@ -69,6 +69,8 @@ def replay(history: History) -> list[list[int]]:
         while i < len(changes):
             winner, loser, n = changes[i : i + 3]
             i += 3
+            if winner == -2:
+                continue
             if winner < 0:
                 places[loser] = changes[i : i + size]
                 i += size

@@ -12,7 +12,8 @@ Step: TypeAlias = tuple[list[float | None], list[int]]
 
 A replacement is ``winner, loser, n`` and n times ``gene, value``: the loser becomes a copy of the
 winner with these genes changed. Where it was drawn anew, winner is -1, n is 0 and all L * N genes
-follow. Genes are numbered layer by layer.
+follow; where these are not known, since it was not evaluated yet, winner is -2. Genes are
+numbered layer by layer.
 """
 
 
@@ -32,6 +33,8 @@ def steps(history: History) -> list[Step]:
                 changes += _copied(replaced, history.width)
             elif (genes := drawn.get((number, index))) is not None:
                 changes += [-1, replaced.loser, 0, *genes]
+            else:
+                changes += [-2, replaced.loser, 0]
     return found
 
 

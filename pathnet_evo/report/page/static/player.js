@@ -71,7 +71,10 @@ class Player {
     const best = told.length ? `, best fitness ${number(Math.max(...told), 4)}` : "";
     const fights = replay.replaced;
     if (!fights.length) return `${where}${best}: nothing was replaced.`;
-    if (fights.length > 1) return `${where}${best}: ${fights.length} places were overwritten.`;
+    if (fights.length > 1) {
+      const fresh = fights.filter((f) => f.winner < 0).length;
+      return `${where}${best}: ${fights.length} places were overwritten, ${fresh} of them drawn anew.`;
+    }
     const [{ winner, loser, mutated }] = fights;
     if (winner < 0) return `${where}${best}: place ${loser} was drawn anew.`;
     const changed = mutated.map(([layer, from, to]) => `layer ${layer + 1}: ${from} → ${to}`);

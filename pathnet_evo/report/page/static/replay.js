@@ -60,10 +60,10 @@ class Replay {
     const old = this.population.slice(to, to + size);
     let i = start + 3;
     const mutated = [];
-    if (winner < 0) {
+    if (winner === -1) {
       this.population.set(changes.slice(i, i + size), to);
       i += size;
-    } else {
+    } else if (winner >= 0) {
       this.population.copyWithin(to, winner * size, (winner + 1) * size);
       for (let k = 0; k < n; k += 1, i += 2) {
         const [gene, after] = [changes[i], changes[i + 1]];
