@@ -211,7 +211,15 @@ def _session(
         arm.settings,
         frozen=pool.frozen_path(),
     )
-    context = LearningContext(pool, readout, task, torch.device(device), here, stage.always_active)
+    context = LearningContext(
+        pool,
+        readout,
+        task,
+        torch.device(device),
+        here,
+        stage.always_active,
+        budget_frames=stage.frames,
+    )
     chance = stage.learner.chance(task, here) if resumed is None else resumed["chance"]
     started = StageStarted(
         trial=trial.id,
