@@ -53,3 +53,19 @@ def test_report_of_nothing(command: Any) -> None:
     result = command("report", "runs/none")
     assert result.status == 2
     assert "not a run's folder" in result.err
+
+
+def test_compare(command: Any, small: list[str]) -> None:
+    """Two strategies could not be held against each other."""
+    command("run", *small, "--name", "a")
+    command("run", *small, "--name", "b", "--set", "strategy.name=aging")
+    found = json.loads(command("compare", "runs/a", "runs/b", "--json").out)
+    assert [e["strategy"] for e in found["entries"] if e["arm"] == "pathnet"] == [
+        "binary-tournament",
+        "aging",
+    ]
+    shown = command("compare", "runs/a", "runs/b").out
+    assert "b: pathnet minus a: pathnet" in shown
+    assert 'strategy.name: "binary-tournament", "aging"' in shown
+    wrong = command("compare", "runs/a", "runs/none")
+    assert (wrong.status, wrong.err) == (2, "runs/none: no such run\n")
