@@ -22,6 +22,7 @@ from pathnet_evo.records import (
     Emit,
     EpisodesFinished,
     Evaluated,
+    FrontFound,
     GenerationFinished,
     Saturated,
     StageFinished,
@@ -138,6 +139,8 @@ def learn_sequence(
             j: learned[j].learner.score(learned[j].network(pool), learned[j].task, streams.at(j))
             for j in visible
         }
+        if front := _front(strategy, best, trial, i):
+            emit(front)
         emit(
             StageFinished(
                 trial=trial.id,
@@ -268,6 +271,17 @@ def _best(strategy: Strategy) -> Genotype:
     if best is None:
         raise StageFailed("no path has a finite fitness, so none can be frozen")
     return best
+
+
+def _front(strategy: Strategy, best: Genotype, trial: Trial, stage: int) -> FrontFound | None:
+    front = strategy.front()
+    if front is None:
+        return None
+    wanted = (distinct(best), best.fitness.values)
+    chosen = next(
+        i for i, (rows, values) in enumerate(front.members) if (distinct(rows), values) == wanted
+    )
+    return FrontFound(trial.id, stage, strategy.told, front, chosen)
 
 
 def _common(a: Path, b: Path) -> Path:
