@@ -50,6 +50,7 @@ class StageResult:
         reused: modules of the best path that an earlier stage froze.
         scores: for each stage so far, its held-out scores right after this one.
         seconds: how long it took; None until the stage is over.
+        frozen: modules that are frozen after it; None until the stage is over.
         front: of a strategy with several objectives, what there was to choose from.
     """
 
@@ -68,6 +69,7 @@ class StageResult:
     reused: int | None
     scores: dict[int, dict[str, float]]
     seconds: float | None
+    frozen: int | None = None
     front: dict[str, Any] | None = None
 
 
@@ -200,6 +202,7 @@ def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
         reused=sum(map(len, json.loads(row["reused"]))) if row["reused"] else None,
         scores={int(stage): values for stage, values in scores.items()},
         seconds=row["seconds"],
+        frozen=sum(map(len, json.loads(row["frozen"]))) if row["frozen"] else None,
         front=_front(db, key),
     )
 
@@ -341,6 +344,8 @@ def _arm_stage(trials: Mapping[int, TrialResult], i: int, last: int) -> dict[str
         "examples": over_seeds(lambda s: s.examples),
         "fitness": over_seeds(lambda s: s.fitness),
         "reused": over_seeds(lambda s: s.reused),
+        "frozen": over_seeds(lambda s: s.frozen),
+        "modules": over_seeds(lambda s: sum(s.counts)),
         "failed": over_seeds(lambda s: s.failed),
         "scores": _by_name(after[i]),
         "rescores": {str(j): _by_name(after[j]) for j in range(i + 1, last + 1) if after[j]},
