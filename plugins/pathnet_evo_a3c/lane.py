@@ -1,0 +1,64 @@
+"""What one lane is busy with."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from pathnet_evo.learners import Candidate
+
+
+@dataclass(eq=False)
+class Lane:
+    """A lane's candidate and how far it has come.
+
+    Args:
+        candidate: whose path is played; None where the lane is idle.
+        scores: raw returns of its episodes that are over.
+        seed: what its episode started from; None before the first.
+        actions: those of its episode so far.
+        score: sum of its episode's raw rewards so far.
+        frames: that the candidate has used.
+        over: whether its evaluation is over, and waits for the end of the rollout.
+        cause: why its evaluation failed.
+        since: when it was submitted.
+    """
+
+    candidate: Candidate | None = None
+    scores: list[float] = field(default_factory=list)
+    seed: int | None = None
+    actions: list[int] = field(default_factory=list)
+    score: float = 0.0
+    frames: int = 0
+    over: bool = False
+    cause: str | None = None
+    since: float = field(default_factory=time.perf_counter)
+
+    def begin_episode(self, seed: int) -> None:
+        """Its next episode starts."""
+        self.seed, self.actions, self.score = seed, [], 0.0
+
+    def stepped(self, action: int, reward: float, frames: int) -> None:
+        """A step of its episode was played."""
+        self.actions.append(action)
+        self.score += reward
+        self.frames += frames
+
+    def fail(self, cause: str) -> None:
+        """Its evaluation is over, and failed."""
+        self.over, self.cause = True, cause
+
+    @property
+    def live(self) -> bool:
+        """Whether its steps count."""
+        return self.busy and not self.over
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has a candidate."""
+        return self.candidate is not None
+
+    @property
+    def started(self) -> bool:
+        """Whether the candidate's first episode has begun."""
+        return self.seed is not None
