@@ -254,6 +254,8 @@ def _evolve(
 
     try:
         evolve(strategy, evaluator, over, progress.heard, progress.played)
+        if evaluator.used is not None:
+            progress.examples = evaluator.used
     finally:
         evaluator.close()
 
