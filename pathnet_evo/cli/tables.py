@@ -46,6 +46,8 @@ def _measured(value: dict[str, Any], score: str) -> str:
 
 
 def _speed_up(fast: dict[str, Any]) -> str:
+    if fast["n"] == 0 and fast["measure"] == "area":
+        return f"{shown(fast['difference']['mean'], sign=True)} (no ratio)" if fast["seeds"] else ""
     if fast["n"] == 0:
         return "not reached" if fast["censored"] else ""
     censored = f" ({fast['censored']} of {fast['n'] + fast['censored']} not reached)"
