@@ -1,4 +1,4 @@
-"""CartPole-v1, learned by evolving paths: the mean of 100 evaluation episodes on each of five seeds.
+"""CartPole-v1, learned by evolving paths: the mean of 100 evaluation episodes of each seed.
 
 Usage: ``python benchmarks/cartpole.py [--steps 500000] [--seeds 5]``. About two minutes a seed.
 """
@@ -71,7 +71,9 @@ def main() -> None:
         start = time.perf_counter()
         score, evaluations = learn(seed, given.steps)
         seconds = time.perf_counter() - start
-        print(f"  seed {seed}: {score:6.1f}   {evaluations} evaluations, {seconds:.0f} s", flush=True)
+        print(
+            f"  seed {seed}: {score:6.1f}   {evaluations} evaluations, {seconds:.0f} s", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ class LinearLanes(LaneLayer):
         self.slots, self.units = weight.shape[1:3]
         self.weight = weight.flatten(1, 2)
         self.rectified = not isinstance(self.kind, Affine)
-        n, rows, inputs = self.weight.shape
+        n, _, inputs = self.weight.shape
         self.inputs = self.weight.new_zeros(n, self.steps, inputs)
         filled = self.filled.repeat_interleave(self.units, 1).unsqueeze(1)
         self.open = filled.repeat(1, self.steps, 1)
