@@ -171,13 +171,13 @@ class A3CEvaluator(Evaluator):
             None if lane.candidate is None else pool.active(lane.candidate.genotype, always)
             for lane in self.lanes
         ]
-        return Lanes(pool, self.context.readout, paths, self.learner.steps)
+        return Lanes(
+            pool, self.context.readout, paths, self.learner.steps, self._shift, self._scale
+        )
 
     def _observed(self, episodes: Episodes) -> Tensor:
         """Observations as the network takes them; bytes go to the device as bytes."""
-        x = torch.from_numpy(episodes.observations).to(self.context.device).float()
-        x = x if self._shift is None else x - self._shift
-        return x if self._scale is None else x * self._scale
+        return torch.from_numpy(episodes.observations).to(self.context.device)
 
     def _value_after(self, lanes: Lanes, step: Step, live: np.ndarray[Any, Any]) -> Tensor | None:
         """The values of the last observations, where a live lane's episode was cut off."""

@@ -87,6 +87,31 @@ def test_lanes_are_plain_networks(kinds, frozen, mean, reference):
                         assert slots[m] >= layer.n_trainable
 
 
+CHANGES = {
+    "nothing": (None, None),
+    "numbers": (torch.tensor(3.0), torch.tensor(1 / 255)),
+    "channels": (torch.tensor([100.0, 20.0]).view(2, 1, 1), torch.rand(2, 1, 1)),
+    "pixels": (100 * torch.rand(2, 20, 24), torch.rand(24)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+def test_bytes_are_shifted_and_scaled(change, stride, reference):
+    """Broken: a game's pixels would reach the network in another order or range."""
+    shift, scale = CHANGES[change]
+    pool = ModulePool([Conv2d(channels=3, kernel=4, stride=stride)], 4, (2, 20, 24))
+    pool.initialise(lambda layer: Streams(0).torch("init", layer))
+    readout = pool.readout(4, Streams(0).torch("readout"))
+    paths = [((0, 2),), ((1, 2, 3),)]
+    x = torch.randint(256, (2, 2, 20, 24), dtype=torch.uint8)
+    outputs = Lanes(pool, readout, paths, 0, shift, scale).forward(x)
+    x = (x.float() - (0 if shift is None else shift)) * (1 if scale is None else scale)
+    for lane, path in enumerate(paths):
+        expected = reference.PlainNetwork(pool, path, readout)(x[lane : lane + 1])[0]
+        torch.testing.assert_close(outputs[lane], expected.detach(), rtol=1e-4, atol=1e-5)
+
+
 class Wave(Linear):
     """A kind that no route knows."""
 
