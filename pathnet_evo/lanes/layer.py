@@ -54,6 +54,18 @@ class LaneLayer:
     def __len__(self) -> int:
         return len(self.modules)
 
+    def normalised(self, x: Tensor, shift: Tensor | None, scale: Tensor | None) -> Tensor:
+        """The network's input, shifted and scaled, in the form in which ``forward`` takes it.
+
+        Args:
+            x: ``(K, *input_shape)`` uint8 or float32.
+            shift: subtracted; broadcasts against ``input_shape``.
+            scale: what the shifted input is multiplied with.
+        """
+        x = x.float()
+        x = x if shift is None else x - shift
+        return x if scale is None else x * scale
+
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
         """Sum or average each lane's modules' outputs.
 

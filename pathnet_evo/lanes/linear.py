@@ -18,9 +18,10 @@ class LinearLanes(LaneLayer):
         self.slots, self.units = weight.shape[1:3]
         self.weight = weight.flatten(1, 2)
         self.rectified = not isinstance(self.kind, Affine)
-        n, rows, inputs = self.weight.shape
+        n, _, inputs = self.weight.shape
         self.inputs = self.weight.new_zeros(n, self.steps, inputs)
-        self.open = torch.zeros(n, self.steps, rows, dtype=torch.bool, device=self.stack.device)
+        filled = self.filled.repeat_interleave(self.units, 1).unsqueeze(1)
+        self.open = filled.repeat(1, self.steps, 1)
 
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
         """``(K, units)``."""
@@ -36,8 +37,7 @@ class LinearLanes(LaneLayer):
     def backward(self, gradient: Tensor, below: bool) -> Tensor | None:
         """Weight gradients ``d^T x`` of each lane over its steps; input gradients ``d W``."""
         d = self._averaged(gradient).unsqueeze(2)
-        d = d.expand(-1, -1, self.slots, -1).flatten(2)
-        d = d * self.open if self.rectified else d
+        d = d.expand(-1, -1, self.slots, -1).flatten(2) * self.open
         trained = d[..., : self.n_trainable * self.units]
         shape = (len(self), self.n_trainable, self.units)
         self.gradients = {

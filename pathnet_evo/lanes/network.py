@@ -8,13 +8,18 @@ import torch
 from torch import Tensor
 
 from pathnet_evo.genotype import Path
+from pathnet_evo.lanes.convolution import ConvolutionLanes
 from pathnet_evo.lanes.layer import LaneLayer
 from pathnet_evo.lanes.linear import LinearLanes
-from pathnet_evo.modules import Affine, Linear
+from pathnet_evo.modules import Affine, Conv2d, Linear
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.stack import Stack
 
-ROUTES: dict[type, type[LaneLayer]] = {Linear: LinearLanes, Affine: LinearLanes}
+ROUTES: dict[type, type[LaneLayer]] = {
+    Affine: LinearLanes,
+    Conv2d: ConvolutionLanes,
+    Linear: LinearLanes,
+}
 """What computes the layers of a kind; all others go through ``ModuleKind.forward``."""
 
 
@@ -28,14 +33,23 @@ class Lanes:
         readout: the task's readout.
         paths: the active modules of each lane; None for a lane that is idle.
         steps: steps that ``forward`` can keep for ``backward``.
+        shift: subtracted from the input; broadcasts against ``input_shape``.
+        scale: the shifted input is multiplied with it.
 
     Attributes:
         layers: the pool's layers, input side first, the readout's last.
     """
 
     def __init__(
-        self, pool: ModulePool, readout: Stack, paths: Sequence[Path | None], steps: int = 0
+        self,
+        pool: ModulePool,
+        readout: Stack,
+        paths: Sequence[Path | None],
+        steps: int = 0,
+        shift: Tensor | None = None,
+        scale: Tensor | None = None,
     ) -> None:
+        self.shift, self.scale = shift, scale
         idle: Path = ((),) * len(pool.layers)
         rows = [idle if path is None else path for path in paths]
         self.layers = [
@@ -50,12 +64,13 @@ class Lanes:
         """One step of every lane.
 
         Args:
-            x: ``(K, *input_shape)`` float32, one example a lane.
+            x: ``(K, *input_shape)`` uint8 or float32, one example a lane.
             step: which step this is, to be kept for ``backward``; None keeps nothing.
 
         Returns:
             ``(K, outputs)`` float32.
         """
+        x = self.layers[0].normalised(x, self.shift, self.scale)
         for layer in self.layers:
             x = layer.forward(x, step)
         return x

@@ -119,6 +119,23 @@ class Episodes:
                 seen[lane] = infos["final_obs"][lane]
         return seen, np.asarray(rewards, dtype=np.float64), terminated, truncated
 
+    def replay(self, seeds: Sequence[int], actions: Sequence[Sequence[int]]) -> None:
+        """Bring every lane to where its episode was.
+
+        Lanes begin one after another, so that all have played their last action at the same step.
+
+        Args:
+            seeds: ``(K,)``, what each lane's episode began from.
+            actions: for each lane those of its episode, perhaps none.
+        """
+        lengths = np.array([len(played) for played in actions])
+        for left in range(int(lengths.max()), -1, -1):
+            self.reset(lengths == left, seeds)
+            if left:
+                now = [played[-left] if left <= len(played) else 0 for played in actions]
+                ended = self.step(np.array(now, dtype=np.int64)).ended
+                self.reset(ended, seeds)
+
     def close(self) -> None:
         """End the environments."""
         for env in self.envs:

@@ -15,7 +15,7 @@ from pathnet_evo.learners import Candidate, Episode, Evaluation, Evaluator, Lear
 from pathnet_evo.tasks import EnvironmentTask
 from pathnet_evo_a3c import rmsprop
 from pathnet_evo_a3c.episodes import Episodes, Step
-from pathnet_evo_a3c.lane import Lane
+from pathnet_evo_a3c.lane import Lane, digest
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_a3c.objective import losses, returns
 from pathnet_evo_a3c.playing import episode_seed, sample
@@ -41,6 +41,7 @@ class A3CEvaluator(Evaluator):
         self.exploration = context.streams.torch("exploration", context.worker)
         self.frames = 0
         self.failures = 0
+        self._last_failure = "the environment raised"
         self.episodes: Episodes | None = None
         self._ended: list[Episode] = []
         self._shift, self._scale = (
@@ -67,6 +68,9 @@ class A3CEvaluator(Evaluator):
         """Play a rollout of all lanes and update the pool."""
         if self.free == len(self.lanes):
             return []
+        if self.failures > self.learner.restarts:
+            self._fail_all(f"{self._last_failure} (the {self.failures}th time: given up)")
+            return self._hand_back()
         try:
             self._start_candidates()
             rollout = self._play()
@@ -91,12 +95,49 @@ class A3CEvaluator(Evaluator):
             self.episodes.close()
             self.episodes = None
 
+    def state(self) -> dict[str, Any]:
+        """Each lane's candidate and how to bring its episode back; the exploration's generator."""
+        seen = [None] * len(self.lanes) if self.episodes is None else self.episodes.observations
+        return {
+            "exploration": self.exploration.get_state(),
+            "frames": self.frames,
+            "failures": self.failures,
+            "lanes": [lane.state(x) for lane, x in zip(self.lanes, seen, strict=True)],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``: lanes play their actions again in a new environment.
+
+        A lane that does not come to the observation that it had has failed.
+        """
+        self.close()
+        self.exploration.set_state(state["exploration"])
+        self.frames, self.failures = state["frames"], state["failures"]
+        self.lanes = [Lane.restored(kept) for kept in state["lanes"]]
+        if not any(lane.started for lane in self.lanes):
+            return
+        try:
+            self.episodes = Episodes(self.task, len(self.lanes))
+            seeds = [lane.seed or 0 for lane in self.lanes]
+            self.episodes.replay(seeds, [lane.actions for lane in self.lanes])
+        except Exception as error:  # whatever an environment raises
+            self._environment_failed(error)
+            return
+        for lane, kept, x in zip(
+            self.lanes, state["lanes"], self.episodes.observations, strict=True
+        ):
+            if lane.started and digest(x) != kept["observation"]:
+                lane.fail(
+                    "its episode could not be brought back: the same seed and actions led to "
+                    "another observation"
+                )
+
     # A rollout -----------------------------------------------------------------------------
 
     def _start_candidates(self) -> None:
         if self.episodes is None:
             self.episodes = Episodes(self.task, len(self.lanes))
-        new = np.array([lane.busy and not lane.started for lane in self.lanes])
+        new = np.array([lane.live and not lane.started for lane in self.lanes])
         self._begin_episodes(self.episodes, new)
 
     def _begin_episodes(self, episodes: Episodes, lanes: np.ndarray[Any, Any]) -> None:
@@ -130,13 +171,13 @@ class A3CEvaluator(Evaluator):
             None if lane.candidate is None else pool.active(lane.candidate.genotype, always)
             for lane in self.lanes
         ]
-        return Lanes(pool, self.context.readout, paths, self.learner.steps)
+        return Lanes(
+            pool, self.context.readout, paths, self.learner.steps, self._shift, self._scale
+        )
 
     def _observed(self, episodes: Episodes) -> Tensor:
         """Observations as the network takes them; bytes go to the device as bytes."""
-        x = torch.from_numpy(episodes.observations).to(self.context.device).float()
-        x = x if self._shift is None else x - self._shift
-        return x if self._scale is None else x * self._scale
+        return torch.from_numpy(episodes.observations).to(self.context.device)
 
     def _value_after(self, lanes: Lanes, step: Step, live: np.ndarray[Any, Any]) -> Tensor | None:
         """The values of the last observations, where a live lane's episode was cut off."""
@@ -183,9 +224,13 @@ class A3CEvaluator(Evaluator):
         """All lanes fail, as which of them raised is not known; the next rollout begins anew."""
         self.close()
         self.failures += 1
+        self._last_failure = f"the environment raised {type(error).__name__}: {error}"
+        self._fail_all(self._last_failure)
+
+    def _fail_all(self, cause: str) -> None:
         for lane in self.lanes:
-            if lane.busy:
-                lane.fail(f"the environment raised {type(error).__name__}: {error}")
+            if lane.live:
+                lane.fail(cause)
 
     # The update ----------------------------------------------------------------------------
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from pathnet_evo.learners import Candidate
 
@@ -62,3 +68,42 @@ class Lane:
     def started(self) -> bool:
         """Whether the candidate's first episode has begun."""
         return self.seed is not None
+
+    def state(self, observation: NDArray[Any]) -> dict[str, Any] | None:
+        """What to bring the lane back from; nothing where it is idle.
+
+        Args:
+            observation: ``(*observation_shape)``, what its next action is for.
+        """
+        if self.candidate is None:
+            return None
+        return {
+            "candidate": list(astuple(self.candidate)),
+            "scores": list(self.scores),
+            "seed": self.seed,
+            "actions": torch.tensor(self.actions, dtype=torch.int16),
+            "score": self.score,
+            "frames": self.frames,
+            "observation": digest(observation) if self.started else None,
+        }
+
+    @classmethod
+    def restored(cls, state: dict[str, Any] | None) -> Lane:
+        """A lane from its ``state``; its environment has yet to be brought to where it was."""
+        if state is None:
+            return cls()
+        number, place, genotype, parent, batches = state["candidate"]
+        rows = tuple(tuple(int(gene) for gene in row) for row in genotype)
+        return cls(
+            Candidate(number, place, rows, parent, batches),
+            scores=list(state["scores"]),
+            seed=state["seed"],
+            actions=state["actions"].tolist(),
+            score=state["score"],
+            frames=state["frames"],
+        )
+
+
+def digest(observation: NDArray[Any]) -> str:
+    """The SHA-256 of an observation's bytes."""
+    return hashlib.sha256(np.ascontiguousarray(observation).tobytes()).hexdigest()
