@@ -68,9 +68,10 @@ def test_videos(runs, tmp_path, suffix):
     code, out, error = called(runs["pole"].folder, "--stage", "pole", "--video", film)
     assert (code, error) == (0, "")
     steps = float(out.splitlines()[0].rsplit(maxsplit=1)[1])
-    pictures = np.array([np.asarray(p)[..., :3] for p in imageio.get_reader(film)])
+    with imageio.get_reader(film) as reader:
+        pictures = np.array([np.asarray(picture)[..., :3] for picture in reader])
     assert pictures.shape[1:] == (400, 600, 3)
-    assert len(pictures) == pytest.approx(steps, abs=1)
+    assert steps / 2 <= len(pictures) <= steps + 1, "equal pictures in a row may be one"
     assert np.abs(pictures[0].astype(int) - pictures[-1]).max() > 50
 
 
