@@ -168,6 +168,8 @@ class Session:
             if self._in_flight is not None:
                 self._evaluator.restore(self._in_flight)
             evolve(self.strategy, self._evaluator, over, self.progress.heard, self.progress.played)
+            if self._evaluator.used is not None:
+                self.progress.examples = self._evaluator.used
         finally:
             self._evaluator.close()
             self._evaluator = None

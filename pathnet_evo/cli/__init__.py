@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from pathnet_evo.cli import compare, new, plugins, presets, report, run
+from pathnet_evo.cli import compare, new, play, plugins, presets, report, run
 from pathnet_evo.errors import UserError
 
 
@@ -43,6 +43,7 @@ for command in (
     run.run,
     report.report,
     compare.compare,
+    play.play,
     new.new,
     plugins.plugins,
     presets.presets,

@@ -25,6 +25,18 @@ def results(summary: dict[str, Any]) -> None:
     Console(highlight=False).print(table)
 
 
+def transfers(matrix: dict[str, Any]) -> None:
+    """Print each arm's speed-up on every target after every source."""
+    for arm, found in matrix["arms"].items():
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column(f"{arm}: after", no_wrap=True)
+        for target in matrix["targets"]:
+            table.add_column(target, justify="right", no_wrap=True)
+        for source, row in zip(matrix["sources"], found["speed_up"], strict=True):
+            table.add_row(source, *[Text("" if c is None else _speed_up(c)) for c in row])
+        Console(highlight=False).print(table, f"mean {times(found['mean'])}", "")
+
+
 def _row(summary: dict[str, Any], stage: dict[str, Any], name: str, values: Any) -> list[Text]:
     score = stage["score"]
     measured = values["scores"].get(score) or NONE
@@ -47,6 +59,8 @@ def _measured(value: dict[str, Any], score: str) -> str:
 
 
 def _speed_up(fast: dict[str, Any]) -> str:
+    if fast["n"] == 0 and fast["measure"] == "area":
+        return f"{shown(fast['difference']['mean'], sign=True)} (no ratio)" if fast["seeds"] else ""
     if fast["n"] == 0:
         return "not reached" if fast["censored"] else ""
     censored = f" ({fast['censored']} of {fast['n'] + fast['censored']} not reached)"
