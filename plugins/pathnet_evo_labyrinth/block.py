@@ -19,8 +19,8 @@ class Block:
 
     Args:
         folder: where the files lie.
-        spec: what the worker is to do; its ``lanes``, ``variables``, ``observation``, ``screen`` and
-            ``pictures`` give the shapes. Written beside the block when there is none yet.
+        spec: what the worker is to do; its ``lanes``, ``variables``, ``observation``, ``screen``
+            and ``pictures`` give the shapes. Written beside the block when there is none yet.
 
     Attributes:
         commands: ``(lanes,)`` int32, an action, ``IDLE`` or ``BEGIN``.
@@ -53,8 +53,12 @@ class Block:
             ("pictures", np.uint8, (lanes if spec["pictures"] else 0, 3, *spec["screen"])),
         ]
         sizes = [int(np.prod(shape)) * np.dtype(kind).itemsize for _, kind, shape in fields]
-        path, mode = folder / "block", "w+" if create else "r+"
-        memory = np.memmap(path, np.uint8, mode, shape=(sum(sizes),))
+        path, shape = folder / "block", sum(sizes)
+        memory: np.memmap[Any, np.dtype[np.uint8]] = (
+            np.memmap(path, np.uint8, "w+", shape=shape)
+            if create
+            else np.memmap(path, np.uint8, "r+", shape=shape)
+        )
         offset = 0
         for (name, kind, shape), size in zip(fields, sizes, strict=True):
             part = np.asarray(memory[offset : offset + size])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ SIZE = 64
 """Pixels on a side of a texture."""
 
 
+@cache
 def textures() -> dict[str, Picture]:
     """By name ``(64, 64, 4)``, each tiling seamlessly: walls, grounds and the ceiling."""
     rng = np.random.Generator(np.random.PCG64(7))
@@ -34,6 +36,7 @@ def textures() -> dict[str, Picture]:
     }
 
 
+@cache
 def sprites() -> dict[str, tuple[Picture, tuple[int, int]]]:
     """By name a picture and its origin, the middle of its lower edge."""
     pictures = {
@@ -81,7 +84,9 @@ def _disc(size: int, colour: Colour, light: Colour) -> Picture:
 
 
 def _apple() -> Picture:
-    picture = np.concatenate([np.zeros((6, 28, 4), np.uint8), _disc(28, (40, 170, 40), (140, 240, 120))])
+    picture = np.concatenate(
+        [np.zeros((6, 28, 4), np.uint8), _disc(28, (40, 170, 40), (140, 240, 120))]
+    )
     picture[:8, 13:16] = (90, 60, 30, 255)
     return picture
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import os
 import selectors
@@ -66,7 +67,7 @@ class Engines:
         self.game, self.lanes = game, lanes
         n = min(lanes, workers or os.cpu_count() or 1)
         edges = [lanes * i // n for i in range(n + 1)]
-        self.parts = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+        self.parts = [slice(a, b) for a, b in itertools.pairwise(edges)]
         self.workers: list[Worker | None] = [None] * n
         self.causes: dict[int, str] = {}
         self.status = np.zeros(lanes, np.uint8)
@@ -110,7 +111,7 @@ class Engines:
         self._count(commands)
 
     def observations(self) -> NDArray[np.uint8]:
-        """A copy of what all lanes see, ``(lanes, 3, height, width)``; black where there is none."""
+        """A copy of what all lanes see, ``(lanes, 3, height, width)``; black without an engine."""
         return self._gather("observations", (3, *self.game.observation), np.uint8)
 
     def pictures(self) -> NDArray[np.uint8]:
@@ -183,7 +184,7 @@ class Worker:
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path]),
         }
         command = [sys.executable, "-m", "pathnet_evo_labyrinth.worker"]
-        self.guard = subprocess.Popen(
+        self.guard = subprocess.Popen(  # noqa: S603 (our own guard)
             [sys.executable, "-I", guard.__file__, str(os.getpid()), str(folder), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -12,7 +12,7 @@ from pathnet_evo.tasks import TaskError
 from pathnet_evo_labyrinth.actions import ACTIONS, BUTTONS, REPEAT
 from pathnet_evo_labyrinth.actors import SLOTS, TICS
 from pathnet_evo_labyrinth.build import built, map_name
-from pathnet_evo_labyrinth.level import Level, Over
+from pathnet_evo_labyrinth.level import Layout, Level, Over
 
 SCREENS = ((120, 160), (240, 320), (480, 640), (600, 800), (768, 1024), (960, 1280), (1200, 1600))
 """Pictures that the engine can give, height and width; their pixels are square."""
@@ -37,6 +37,8 @@ class Game:
         start: the engine's steps that are skipped as an episode begins.
         living: what each of the engine's steps gives.
         death: what dying costs.
+        pictures: whether whole pictures are wanted besides observations.
+        layouts: of each map, where the level is one of ours.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Game:
     living: float = 0.0
     death: float = 0.0
     pictures: bool = False
+    layouts: tuple[Layout, ...] = ()
 
     @property
     def observation(self) -> tuple[int, int]:
@@ -125,6 +128,7 @@ def of_level(
         level.rewards,
         level.over,
         pictures=pictures,
+        layouts=level.layouts,
     )
 
 
@@ -163,7 +167,8 @@ def of_scenario(
     screen(size)
     own = SCENARIOS[name]
     found = importlib.util.find_spec("vizdoom")
-    assert found is not None and found.origin is not None
+    assert found is not None
+    assert found.origin is not None
     tics = own.tics if seconds is None else seconds * TICS
     return Game(
         name,

@@ -48,16 +48,24 @@ def _lines(layout: Layout) -> Iterator[tuple[tuple[Point, Point], tuple[Cell, Ce
     for y in range(rows + 1):
         edges = [(cell(x, y - 1), cell(x, y)) for x in range(columns)]
         for first, last, right, left in _runs(edges):
-            yield (((first, y), (last, y)), (right, left)) if not right.wall else (
-                ((last, y), (first, y)),
-                (left, right),
+            yield (
+                (((first, y), (last, y)), (right, left))
+                if not right.wall
+                else (
+                    ((last, y), (first, y)),
+                    (left, right),
+                )
             )
     for x in range(columns + 1):
         edges = [(cell(x, y), cell(x - 1, y)) for y in range(rows)]
         for first, last, right, left in _runs(edges):
-            yield (((x, first), (x, last)), (right, left)) if not right.wall else (
-                ((x, last), (x, first)),
-                (left, right),
+            yield (
+                (((x, first), (x, last)), (right, left))
+                if not right.wall
+                else (
+                    ((x, last), (x, first)),
+                    (left, right),
+                )
             )
 
 
@@ -80,7 +88,7 @@ class _Built:
     ceiling: int
     text: list[str] = field(default_factory=list)
     vertices: dict[Point, int] = field(default_factory=dict)
-    sectors: dict[tuple[int, str, bool], int] = field(default_factory=dict)
+    sectors: dict[tuple[int, str | None, bool], int] = field(default_factory=dict)
     sides: int = 0
 
     def line(self, a: Point, b: Point, front: Cell, back: Cell) -> None:

@@ -34,7 +34,9 @@ def main(parent: int, folder: Path, command: list[str]) -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGHUP, end)
-    worker = subprocess.Popen(command, cwd=folder, process_group=0)
+    worker = subprocess.Popen(  # noqa: S603 (our own worker)
+        command, cwd=folder, process_group=0
+    )
     try:
         while not stop and os.getppid() == parent:
             with suppress(subprocess.TimeoutExpired):
@@ -96,7 +98,7 @@ def segments(processes: list[int]) -> set[str]:
 
 def unlink(name: str) -> None:
     """Remove a shared-memory segment."""
-    import _posixshmem
+    import _posixshmem  # type: ignore[import-not-found,unused-ignore]
 
     with suppress(OSError):
         _posixshmem.shm_unlink(f"/{name}")

@@ -19,9 +19,7 @@ LARGEST = 64
 """Cells on a side of the largest map."""
 
 Kind = Literal["apple", "lemon", "melon", "goal", "health", "armour", "opponent"]
-Texture = Literal[
-    "BRICK", "STONE", "PANEL", "GRASS", "TILES", "STEPS", "BRIDGE", "ABYSS", "ROOF"
-]
+Texture = Literal["BRICK", "STONE", "PANEL", "GRASS", "TILES", "STEPS", "BRIDGE", "ABYSS", "ROOF"]
 EDIBLE = ("apple", "lemon", "melon")
 """Things that are gone once somebody took them."""
 
@@ -37,7 +35,7 @@ class Cell(BaseModel):
 
     wall: bool = False
     """A wall, from the ground to the ceiling."""
-    floor: int = Field(0, ge=-512, le=512)
+    floor: int = Field(default=0, ge=-512, le=512)
     """Height of the floor; a step of 24 can be climbed, a jump adds 32."""
     ground: Texture | None = None
     """What the floor is covered with; nothing is the level's."""
@@ -45,7 +43,7 @@ class Cell(BaseModel):
     """What a wall, or the side of a step, is covered with; nothing is the level's."""
     thing: Kind | None = None
     """What lies or stands in the middle of the cell."""
-    start: int | None = Field(None, ge=0, lt=360)
+    start: int | None = Field(default=None, ge=0, lt=360)
     """A place to start, looking in this direction: 0 is right (east), 90 up (north)."""
     chasm: bool = False
     """Who reaches this floor starts again."""
@@ -95,6 +93,15 @@ class Layout:
     things: tuple[Thing, ...]
     starts: tuple[Thing, ...]
     start: int = 0
+
+    def floor(self) -> list[tuple[float, float]]:
+        """The middle of every cell that can be stood on."""
+        return [
+            position(len(self.cells), r, c)
+            for r, row in enumerate(self.cells)
+            for c, cell in enumerate(row)
+            if cell is not None and not (cell.wall or cell.chasm)
+        ]
 
     def at(self, x: float, y: float) -> Cell | None:
         """The cell at a position, None outside."""
@@ -210,7 +217,8 @@ def read(text: str, name: str) -> Level:
     layout = arrange(rows, legend, name)
     placed = tuple(_place(layout, i, p, name) for i, p in enumerate(description.things))
     layout = replace(layout, things=layout.things + placed)
-    over = description.over and Over(tuple(description.over.things), description.over.count)
+    ends = description.over
+    over = Over(tuple(ends.things), ends.count) if ends else None
     level = Level(
         name,
         description.about,
@@ -298,14 +306,8 @@ def drawn(level: Level, layouts: int, rng: np.random.Generator) -> Level:
         layout = level.layouts[i % len(level.layouts)]
         eaten = [t for t in layout.things if t.kind in EDIBLE]
         kept = tuple(t for t in layout.things if t.kind not in EDIBLE)
-        free = [
-            position(len(layout.cells), r, c)
-            for r, row in enumerate(layout.cells)
-            for c, cell in enumerate(row)
-            if cell and not (cell.wall or cell.chasm or cell.start is not None)
-        ]
-        taken = {(t.x, t.y) for t in kept}
-        free = [place for place in free if place not in taken]
+        taken = {(t.x, t.y) for t in (*kept, *layout.starts)}
+        free = [place for place in layout.floor() if place not in taken]
         chosen = rng.choice(len(free), len(eaten), replace=False)
         moved = tuple(
             Thing(t.kind, *free[int(place)]) for t, place in zip(eaten, chosen, strict=True)

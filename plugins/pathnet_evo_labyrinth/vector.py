@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 
 from pathnet_evo_labyrinth.actions import ACTIONS
 from pathnet_evo_labyrinth.block import BEGIN, DIED, FINISHED, IDLE
+from pathnet_evo_labyrinth.catalogue import game as find
+from pathnet_evo_labyrinth.chart import chart
 from pathnet_evo_labyrinth.engine import Engines
 from pathnet_evo_labyrinth.game import PLACE, Game
 
 Mask = NDArray[np.bool_]
+HEIGHT = 480
+"""Pixels of a rendered picture, at the least a whole multiple of the engine's."""
 
 
 class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
@@ -56,15 +60,21 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         self._worth = np.array([rewards.get(kind, 0.0) for kind in game.counted])
         over = game.over.things if game.over else ()
         self._ends = np.array([kind in over for kind in game.counted], bool)
-        self._rngs = [np.random.default_rng(seed) for seed in seeds or [None] * lanes]
+        given: Sequence[int | None] = seeds or [None] * lanes
+        self._rngs = [np.random.default_rng(seed) for seed in given]
         self._steps = np.zeros(lanes, np.int64)
         self._score = np.zeros(lanes)
         self._over = np.ones(lanes, bool)
         self._counts = np.zeros((lanes, len(game.counted)))
+        self._maps = np.zeros(lanes, np.int32)
+        self._ways: list[list[tuple[float, float]]] = [[] for _ in range(lanes)]
         self._engines = Engines(game, lanes, workers)
 
     def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """Begin episodes.
 
@@ -103,7 +113,9 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         rewards = np.where(begun, 0.0, self._engines.rewards() + gained)
         self._steps += ~begun
         died = self._engines.status == DIED
-        ended = self._counts[:, self._ends].sum(1) >= (self.game.over.count if self.game.over else np.inf)
+        ended = self._counts[:, self._ends].sum(1) >= (
+            self.game.over.count if self.game.over else np.inf
+        )
         terminated = ~begun & ~died & (ended | (self._engines.status == FINISHED))
         truncated = ~terminated & ((~begun & (self._steps >= self.game.steps)) | died)
         rewards[died] = np.nan
@@ -111,10 +123,22 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         return self._engines.observations(), rewards, terminated, truncated, self._infos()
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
-        """What each engine drew last, ``(height, width, 3)``."""
+        """What each engine drew last, with the level from above beside it, ``(h, w, 3)``."""
         if not self.game.pictures:
             return None
-        return tuple(np.ascontiguousarray(p.transpose(1, 2, 0)) for p in self._engines.pictures())
+        seen = self._engines.pictures().transpose(0, 2, 3, 1)
+        return tuple(self._beside(picture, lane) for lane, picture in enumerate(seen))
+
+    def _beside(self, picture: NDArray[np.uint8], lane: int) -> NDArray[np.uint8]:
+        times = max(1, HEIGHT // picture.shape[0])
+        large = picture.repeat(times, 0).repeat(times, 1)
+        if not self.game.layouts:
+            return large
+        layout = self.game.layouts[self._maps[lane]]
+        above = chart(layout, self._ways[lane], large.shape[0] // len(layout.cells))
+        black = np.zeros((large.shape[0], above.shape[1], 3), np.uint8)
+        black[: len(above)] = above
+        return np.concatenate([large, black], 1)
 
     def close_extras(self, **kwargs: Any) -> None:
         """End all engines."""
@@ -122,20 +146,24 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _obey(self, commands: NDArray[np.int32], begin: Mask) -> None:
         """Act, or begin an episode; and read what is counted."""
-        lanes = range(self.num_envs)
-        seeds, maps = np.zeros(self.num_envs, np.int64), np.zeros(self.num_envs, np.int32)
-        for lane in lanes:
-            if begin[lane]:
-                maps[lane] = self._rngs[lane].integers(len(self.game.maps))
-                seeds[lane] = self._rngs[lane].integers(2**31)
-        self._engines.obey(np.where(begin, BEGIN, commands).astype(np.int32), seeds, maps)
-        self._counts = self._engines.variables()[:, : len(self.game.counted)]
+        seeds = np.zeros(self.num_envs, np.int64)
+        for lane in np.flatnonzero(begin):
+            self._maps[lane] = self._rngs[lane].integers(len(self.game.maps))
+            seeds[lane] = self._rngs[lane].integers(2**31)
+            self._ways[lane] = []
+        self._engines.obey(np.where(begin, BEGIN, commands).astype(np.int32), seeds, self._maps)
+        self._variables = self._engines.variables()
+        self._counts = self._variables[:, : len(self.game.counted)]
         self._steps[begin] = 0
         self._over = self._over & ~begin
+        if self.game.pictures:
+            x, y = (self._variables[:, len(self.game.counted) + i].tolist() for i in (0, 1))
+            for way, place in zip(self._ways, zip(x, y, strict=True), strict=True):
+                way.append(place)
 
     def _infos(self) -> dict[str, Any]:
         """The player's position and health, what was counted, and what went wrong."""
-        variables = self._engines.variables()
+        variables = self._variables
         place = {
             name.lower(): variables[:, len(self.game.counted) + i] for i, name in enumerate(PLACE)
         }
@@ -146,3 +174,10 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
             infos["died"] = died
             infos["cause"] = [self._engines.causes.get(lane, "") for lane in range(self.num_envs)]
         return infos
+
+
+def make_lanes(
+    level: str, num_envs: int = 1, render_mode: str | None = None, **options: Any
+) -> LabyrinthVectorEnv:
+    """What ``gymnasium.make_vec`` calls; options are those of ``catalogue.game``."""
+    return LabyrinthVectorEnv(find(level, pictures=render_mode == "rgb_array", **options), num_envs)

@@ -22,9 +22,7 @@ def wad(lumps: Sequence[tuple[str, bytes]]) -> bytes:
         directory.write(struct.pack("<ii8s", offset, len(data), name.encode("ascii")))
         body.write(data)
         offset += len(data)
-    return (
-        b"PWAD" + struct.pack("<ii", len(lumps), offset) + body.getvalue() + directory.getvalue()
-    )
+    return b"PWAD" + struct.pack("<ii", len(lumps), offset) + body.getvalue() + directory.getvalue()
 
 
 def png(pixels: NDArray[np.uint8], origin: tuple[int, int] | None = None) -> bytes:
@@ -41,9 +39,6 @@ def png(pixels: NDArray[np.uint8], origin: tuple[int, int] | None = None) -> byt
         chunks.append((b"grAb", struct.pack(">ii", *origin)))
     chunks += [(b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data))
-        + kind
-        + data
-        + struct.pack(">I", zlib.crc32(kind + data))
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     )
