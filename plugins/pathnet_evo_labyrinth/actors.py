@@ -21,6 +21,8 @@ NUMBERS = {
 """Numbers of things on a map; below 20000 they are the engine's own."""
 START_AGAIN = 7
 """Number of the places to start, for teleports."""
+PLAYER = 8
+"""Number of the player, who is brought away from a goal once the step that reached it is over."""
 SLOTS = (2, 3, 4, 5, 6, 7, 8, 9)
 """Weapon slots whose ammunition counts what was taken: the engine reports each slot's."""
 EDIBLES = {"apple": "APPL", "lemon": "LEMN", "melon": "MELN"}
@@ -95,9 +97,31 @@ actor Labgoal : CustomInventory {number}
     GOAL A -1 Bright
     stop
   Pickup:
+    TNT1 A 0 A_JumpIfInventory("LabLeaving", 1, "Again")
+    TNT1 A 0 A_GiveInventory("LabLeaving", 1)
     TNT1 A 0 A_GiveInventory("Countsgoal", 1)
-    TNT1 A 0 Teleport_NoFog({again})
+    TNT1 A 0 Thing_ChangeTID(0, {player})
+    TNT1 A 0 A_SpawnItemEx("LabSender", 0, 0, 0, 0, 0, 0, 0, SXF_SETTARGET)
     fail
+  Again:
+    TNT1 A 0
+    fail
+  }}
+}}
+actor LabLeaving : Inventory
+{{
+  Inventory.MaxAmount 1
+}}
+actor LabSender
+{{
+  +NOINTERACTION
+  States
+  {{
+  Spawn:
+    TNT1 A 1
+    TNT1 A 0 A_TakeFromTarget("LabLeaving", 1)
+    TNT1 A 0 TeleportOther({player}, {again}, 0)
+    stop
   }}
 }}
 """
@@ -156,10 +180,11 @@ actor LabBolt
 actor LabLaser : Weapon
 {
   Weapon.SlotNumber 1
-  +WEAPON.NOALERT
   States
   {
   Ready:
+    TNT1 A 0 A_AlertMonsters
+  Aim:
     TNT1 A 1 A_WeaponReady
     loop
   Select:
@@ -243,7 +268,7 @@ actor LabOpponent {number}
   States
   {{
   Spawn:
-    BOTS A 5 A_LookEx(LOF_NOSIGHTCHECK | LOF_NOSOUNDCHECK, 0, 0, 0, 360, "See")
+    BOTS A 5 A_Look
     loop
   See:
     BOTS A 2 A_Chase
@@ -276,7 +301,7 @@ def decorate(level: Level) -> str:
         f'Player.WeaponSlot {slot}, "Slot{kind}"' for slot, kind in zip(SLOTS, kinds, strict=False)
     ]
     if "goal" in kinds:
-        text.append(_GOAL.format(number=NUMBERS["goal"], again=START_AGAIN))
+        text.append(_GOAL.format(number=NUMBERS["goal"], again=START_AGAIN, player=PLAYER))
     if level.armed:
         items += ['Player.StartItem "LabLaser"', 'Player.WeaponSlot 1, "LabLaser"']
         text.append(_LASER)
@@ -317,7 +342,7 @@ def check_states(text: str) -> None:
             inside, depth = True, 0
         if inside and "{" in line + "}" and line.strip() not in ("States", "{", "}"):
             sprite = r"[A-Z0-9]{4} [A-Z]+ -?\d+( Bright)?( [A-Za-z_]+(\(.*\))?)?"
-            flow = r"[A-Za-z]+:|stop|loop|wait|fail|goto \w+"
+            flow = r"(?!(?i:stop|loop|wait|fail|goto):)[A-Za-z]+:|stop|loop|wait|fail|goto \w+"
             if not re.fullmatch(rf"\s*({sprite}|{flow})\s*", line):
                 raise ValueError(f"DECORATE, line {number}: not one state: {line.strip()!r}")
         depth += line.count("{") - line.count("}")

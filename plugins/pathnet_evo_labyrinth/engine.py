@@ -143,8 +143,8 @@ class Engines:
             self.causes |= {part.start + int(lane): cause for lane, cause in answer.items()}
             return
         self.workers[i] = None
-        cause = worker.last_words()
         worker.end()
+        cause = worker.last_words()
         worker.wait()
         self.status[part] = DIED
         self.causes |= dict.fromkeys(range(part.start, part.stop), cause)
@@ -179,6 +179,7 @@ class Worker:
     def __init__(self, spec: dict[str, Any]) -> None:
         folder = Path(tempfile.mkdtemp(prefix="pathnet-evo-labyrinth-"))
         self.block = Block(folder, spec)
+        self._log = (folder / "log").open("w+", errors="replace")  # outlives its name
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path]),
@@ -222,11 +223,9 @@ class Worker:
 
     def last_words(self) -> str:
         """The last line that the worker or its engines wrote, if there is one."""
-        with suppress(OSError):
-            lines = (self.block.folder / "log").read_text(errors="replace").split("\n")
-            words = [line.strip() for line in lines if line.strip()]
-            if words:
-                return f"the worker of this lane is gone; its last words: {words[-1][:200]}"
+        lines = [line.strip() for line in self._log if line.strip()]
+        if lines:
+            return f"the worker of this lane is gone; its last words: {' '.join(lines)[-300:]}"
         return "the worker of this lane is gone, or did not answer in time"
 
     def end(self) -> None:
@@ -240,6 +239,7 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.guard.kill()
             self.guard.wait()
+        self._log.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
