@@ -117,7 +117,13 @@ def learn_sequence(
         )
         progress = _StageProgress(trial.id, i, strategy, emit, pool.frozen_path())
         context = LearningContext(
-            pool, readout, task, torch.device(device), here, stage.always_active
+            pool,
+            readout,
+            task,
+            torch.device(device),
+            here,
+            stage.always_active,
+            budget_frames=stage.frames,
         )
         frozen_before = pool.frozen_path()
         chance = stage.learner.chance(task, here)

@@ -16,6 +16,7 @@ from pathnet_evo.pool import ModulePool
 from pathnet_evo.records import Emit, TrialFinished, TrialStarted
 from pathnet_evo.run import checkpoint
 from pathnet_evo.strategies.base import StrategyError
+from pathnet_evo.tasks import TaskError
 from pathnet_evo.transfer import Learned, learn_sequence
 
 
@@ -57,7 +58,7 @@ def run_trial(
     with one_thread(device):
         try:
             learned = learn_sequence(plan, trial, device, emit, stop, keep)
-        except (StageFailed, StrategyError, ConfigError) as error:
+        except (StageFailed, StrategyError, ConfigError, TaskError) as error:
             emit(TrialFinished(trial.id, "failed", str(error)))
             return
     whole = len(learned) == len(plan.stages)
