@@ -52,6 +52,26 @@ class StageStarted:
 
 
 @dataclass(frozen=True)
+class StageResumed:
+    """A stage that was begun in an earlier sitting goes on.
+
+    Args:
+        started: how it began.
+        evaluations: told so far.
+        examples: training examples or frames used by them.
+    """
+
+    started: StageStarted
+    evaluations: int
+    examples: int
+
+    @property
+    def trial(self) -> int:
+        """The trial's id."""
+        return self.started.trial
+
+
+@dataclass(frozen=True)
 class Saturated:
     """A layer has fewer modules that are not frozen than a path may use, as a stage begins.
 
@@ -193,6 +213,7 @@ class TrialFinished:
 Record: TypeAlias = (
     TrialStarted
     | StageStarted
+    | StageResumed
     | Saturated
     | Evaluated
     | EpisodesFinished

@@ -73,6 +73,8 @@ class Strategy(ABC):
         options: fields of ``Settings``.
 
     Attributes:
+        told: how many evaluations it was told.
+        failures: how many of the last of them failed in a row.
         logbook: DEAP's, one record a generation: gen, nevals, min, avg and max of its fitnesses.
         halloffame: DEAP's, the fittest paths ever evaluated.
     """
@@ -95,6 +97,7 @@ class Strategy(ABC):
         self.frozen: Path = ((),) * shape.layers if frozen is None else frozen
         self.in_flight: dict[int, Candidate] = {}
         self.told = 0
+        self.failures = 0
         self._next_id = 0
         self._replacements: list[Replacement] = []
         rate = self.settings.mutation_rate
@@ -147,6 +150,7 @@ class Strategy(ABC):
         if fitness is not None and not math.isfinite(fitness):
             fitness = None
         self.told += 1
+        self.failures = self.failures + 1 if fitness is None else 0
         self.record.heard(
             candidate.genotype,
             None if fitness is None else self._values(candidate.genotype, fitness),
@@ -198,8 +202,9 @@ class Strategy(ABC):
         version, words, gauss = self.rng.getstate()
         return {
             "members": [member_state(member) for member in self.members],
-            "in_flight": [_candidate_state(candidate) for candidate in self.in_flight.values()],
+            "in_flight": [candidate.state() for candidate in self.in_flight.values()],
             "told": self.told,
+            "failures": self.failures,
             "next_id": self._next_id,
             "idle": list(self._idle),
             "record": self.record.state(),
@@ -209,9 +214,10 @@ class Strategy(ABC):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from ``state``, taken from a strategy with the same shape and settings."""
         self.members = [member_from(member, self.Fitness) for member in state["members"]]
-        candidates = [_candidate_from(candidate) for candidate in state["in_flight"]]
+        candidates = [Candidate.of(candidate) for candidate in state["in_flight"]]
         self.in_flight = {candidate.id: candidate for candidate in candidates}
         self.told = state["told"]
+        self.failures = state["failures"]
         self._next_id = state["next_id"]
         self._idle = OrderedDict.fromkeys(state["idle"])
         self.record.restore(state["record"])
@@ -342,14 +348,6 @@ def _changes(old: Genotype, new: Genotype) -> tuple[tuple[int, int, int, int], .
         for gene, (before, after) in enumerate(zip(olds, news, strict=True))
         if before != after
     )
-
-
-def _candidate_state(candidate: Candidate) -> dict[str, Any]:
-    return {**vars(candidate), "genotype": [list(row) for row in candidate.genotype]}
-
-
-def _candidate_from(state: dict[str, Any]) -> Candidate:
-    return Candidate(**{**state, "genotype": tuple(map(tuple, state["genotype"]))})
 
 
 def member_state(member: Member) -> dict[str, Any]:

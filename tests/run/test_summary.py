@@ -71,7 +71,17 @@ class ByHand:
         name = "ab"[stage]
         self.lineage.write(
             StageStarted(
-                trial, stage, name, budget, (ROWS,), ((), ()), (4, 4), "accuracy", "examples"
+                trial,
+                stage,
+                name,
+                budget,
+                False,
+                None,
+                (ROWS,),
+                ((), ()),
+                (4, 4),
+                "accuracy",
+                "examples",
             )
         )
         for number, fitness in enumerate(fitnesses):
