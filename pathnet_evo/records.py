@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from pathnet_evo.duplication import Copied
 from pathnet_evo.genotype import Path, Rows
 from pathnet_evo.learners import Episode, Evaluation
 from pathnet_evo.strategies.base import Front, Replacement
@@ -109,6 +110,7 @@ class Evaluated:
         generation: the generation it belongs to.
         evaluation: the evaluation itself.
         replacements: what the strategy overwrote when it was told.
+        copied: modules that were duplicated as the generation ended with it.
     """
 
     trial: int
@@ -117,6 +119,7 @@ class Evaluated:
     generation: int
     evaluation: Evaluation
     replacements: tuple[Replacement, ...]
+    copied: tuple[Copied, ...] = ()
 
 
 @dataclass(frozen=True)

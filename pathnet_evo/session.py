@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pathnet_evo.diversity import diversity
+from pathnet_evo.duplication import Copied, Duplication
 from pathnet_evo.engines.base import Engine
 from pathnet_evo.evolve import evolve
 from pathnet_evo.genotype import Path, distinct
@@ -34,6 +35,7 @@ class StageProgress:
     strategy: Strategy
     emit: Emit
     frozen: Path = ()
+    duplication: Duplication | None = None
     examples: int = 0
     episodes: int = 0
     best: float = -math.inf
@@ -48,10 +50,14 @@ class StageProgress:
             self.fitnesses.append(evaluation.fitness)
             self.best = max(evaluation.fitness, self.best)
         replacements = tuple(self.strategy.take_replacements())
-        self.emit(
-            Evaluated(self.trial, self.stage, number, number // size, evaluation, replacements)
-        )
-        if self.strategy.told % size == 0:
+        over = self.strategy.told % size == 0
+        copied: tuple[Copied, ...] = ()
+        if self.duplication is not None:
+            self.duplication.heard(evaluation)
+            copied = self.duplication.generation() if over else ()
+        place = (self.trial, self.stage, number, number // size)
+        self.emit(Evaluated(*place, evaluation, replacements, copied))
+        if over:
             finite = self.fitnesses
             self.emit(
                 GenerationFinished(
@@ -80,6 +86,7 @@ class StageProgress:
             "best": None if self.best == -math.inf else self.best,
             "fitnesses": list(self.fitnesses),
             "measured": self.measured,
+            "duplication": self.duplication and self.duplication.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -87,6 +94,8 @@ class StageProgress:
         self.examples, self.episodes = state["examples"], state["episodes"]
         self.best = -math.inf if state["best"] is None else state["best"]
         self.fitnesses, self.measured = list(state["fitnesses"]), state["measured"]
+        if self.duplication is not None and state.get("duplication") is not None:
+            self.duplication.restore(state["duplication"])
 
     def _diversity(self) -> dict[str, float]:
         """The population's, if a quarter of it may have changed: each time would cost too much."""
@@ -109,6 +118,7 @@ class Session:
         context: what the learner works on.
         started: what the lineage knows of the stage's beginning.
         emit: hears of everything that happens.
+        duplication: copies useful modules, or None.
 
     Attributes:
         progress: what came of it so far.
@@ -123,11 +133,17 @@ class Session:
         context: LearningContext,
         started: StageStarted,
         emit: Emit,
+        duplication: Duplication | None = None,
     ) -> None:
         self.stage, self.engine, self.strategy, self.context = stage, engine, strategy, context
         self.started, self.emit = started, emit
         self.progress = StageProgress(
-            started.trial, started.stage, strategy, emit, context.pool.frozen_path()
+            started.trial,
+            started.stage,
+            strategy,
+            emit,
+            context.pool.frozen_path(),
+            duplication,
         )
         self.rounds = 0
         self._evaluator: Evaluator | None = None

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from pathnet_evo.duplication import Duplication
 from pathnet_evo.evolve import StageFailed
 from pathnet_evo.genotype import Genotype, Path, distinct
 from pathnet_evo.learners import Learner, LearningContext
@@ -236,7 +237,9 @@ def _session(
         fitness_name=type(stage.learner).fitness_name,
         unit=type(stage.learner).unit,
     )
-    return Session(stage, plan.engine, strategy, context, started, emit)
+    rate = plan.config.transfer.duplication
+    duplication = Duplication(pool, rate, here.python("duplication")) if rate else None
+    return Session(stage, plan.engine, strategy, context, started, emit, duplication)
 
 
 def _finish(

@@ -210,6 +210,8 @@ class Lineage:
         self._insert("times", *key, done.seconds)
         for number, replacement in enumerate(record.replacements):
             self._insert("events", *key, number, "replacement", plain(vars(replacement)))
+        for number, copied in enumerate(record.copied, len(record.replacements)):
+            self._insert("events", *key, number, "duplication", plain(vars(copied)))
 
     def _finish_stage(self, record: StageFinished) -> None:
         checkpoint, manifest = record.checkpoint or (None, None)
