@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
+from torch import Tensor
 
 from pathnet_evo.genotype import Rows
 from pathnet_evo.network import PathNetwork
@@ -34,6 +35,15 @@ class Candidate:
     genotype: Rows
     parent: int | None
     batches: int
+
+    def state(self) -> dict[str, Any]:
+        """Plain data."""
+        return {**vars(self), "genotype": [list(row) for row in self.genotype]}
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Candidate:
+        """The candidate that ``state`` was taken of."""
+        return cls(**{**state, "genotype": tuple(map(tuple, state["genotype"]))})
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,10 @@ class Evaluator(ABC):
 
     @abstractmethod
     def cancel(self) -> None:
-        """Give up all that was submitted and is not over; the pool is as if it never was."""
+        """Give up all that was submitted and is not over.
+
+        The pool is as if it never was; where a learner trains it in place, what was trained stays.
+        """
 
     @property
     def used(self) -> int | None:
@@ -145,6 +158,8 @@ class LearningContext:
         always_active: whether frozen modules are in every path.
         worker: which of several evaluators side by side this is for; what they draw one after
             another, such as exploration, must depend on it, and what equal keys stand for not.
+        budget_frames: examples or frames that the stage has in all; None where its budget counts
+            evaluations.
     """
 
     pool: ModulePool
@@ -154,6 +169,7 @@ class LearningContext:
     streams: Streams
     always_active: bool
     worker: int = 0
+    budget_frames: int | None = None
 
 
 class Learner(BaseModel, ABC):
@@ -164,6 +180,7 @@ class Learner(BaseModel, ABC):
         always_active: whether frozen modules are in every path unless the configuration says.
         unit: what its evaluations count, for reports: ``examples`` or ``frames``.
         fitness_name: what its fitness is, for reports.
+        in_place: whether it trains the pool itself instead of leasing from it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -172,6 +189,7 @@ class Learner(BaseModel, ABC):
     always_active: ClassVar[bool] = False
     unit: ClassVar[str] = "examples"
     fitness_name: ClassVar[str] = "fitness"
+    in_place: ClassVar[bool] = False
 
     @abstractmethod
     def outputs(self, task: Any) -> int:
@@ -181,6 +199,11 @@ class Learner(BaseModel, ABC):
     def evaluator(self, context: LearningContext) -> Evaluator:
         """Something that trains candidates on the context's pool."""
 
+    @property
+    def deterministic(self) -> bool:
+        """Whether equal seeds give equal results, bit for bit."""
+        return True
+
     def chance(self, task: Any, streams: Streams) -> float | None:
         """The chief score of who has learned nothing, such as that of random actions, or None."""
         return None
@@ -188,3 +211,21 @@ class Learner(BaseModel, ABC):
     @abstractmethod
     def score(self, network: PathNetwork, task: Any, streams: Streams) -> dict[str, float]:
         """Held-out scores of a network, by name, the chief one first; changes nothing."""
+
+    def actions(
+        self, network: PathNetwork, observations: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """What a network that this learner trained does, for learners whose tasks are acted in.
+
+        Args:
+            network: path and readout.
+            observations: ``(n, *observation_shape)`` as the environment gives them, on any device.
+            generator: a CPU generator, where actions are drawn.
+
+        Returns:
+            ``(n,)`` int64, on the CPU.
+
+        Raises:
+            TypeError: it trains no network that acts.
+        """
+        raise TypeError(f"{type(self).__name__} trains networks that do not act")

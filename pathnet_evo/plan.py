@@ -77,7 +77,8 @@ class Plan:
     @property
     def deterministic(self) -> bool:
         """Whether equal seeds give equal results, bit for bit."""
-        return self.engine.deterministic
+        learners = all(stage.learner.deterministic for stage in self.stages)
+        return self.engine.deterministic and learners
 
     @property
     def trials(self) -> list[Trial]:
@@ -201,6 +202,15 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
         made = _stage(i, stage, whole, base, config, registry, found)
         if made is not None:
             stages.append(made)
+            if made.learner.in_place and engine is not None and not engine.shares_pool:
+                found.append(
+                    Problem(
+                        f"stages.{i}.learner",
+                        f"{type(made.learner).__name__} trains the pool in place, which engine "
+                        f'"{config.engine["name"]}" cannot do: leave engine out, and use '
+                        "learner.workers",
+                    )
+                )
     if found or shape is None:
         raise ConfigError(found, source)
     return Plan(config, tuple(kinds), arms, tuple(stages), engine)

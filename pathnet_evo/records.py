@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from pathnet_evo.genotype import Path, Rows
 
 if TYPE_CHECKING:  # reading a run needs no torch
+    from pathnet_evo.duplication import Copied
     from pathnet_evo.learners import Episode, Evaluation
-    from pathnet_evo.strategies.base import Replacement
+    from pathnet_evo.strategies.base import Front, Replacement
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,26 @@ class StageStarted:
 
 
 @dataclass(frozen=True)
+class StageResumed:
+    """A stage that was begun in an earlier sitting goes on.
+
+    Args:
+        started: how it began.
+        evaluations: told so far.
+        examples: training examples or frames used by them.
+    """
+
+    started: StageStarted
+    evaluations: int
+    examples: int
+
+    @property
+    def trial(self) -> int:
+        """The trial's id."""
+        return self.started.trial
+
+
+@dataclass(frozen=True)
 class Saturated:
     """A layer has fewer modules that are not frozen than a path may use, as a stage begins.
 
@@ -91,6 +112,7 @@ class Evaluated:
         generation: the generation it belongs to.
         evaluation: the evaluation itself.
         replacements: what the strategy overwrote when it was told.
+        copied: modules that were duplicated as the generation ended with it.
     """
 
     trial: int
@@ -99,6 +121,7 @@ class Evaluated:
     generation: int
     evaluation: Evaluation
     replacements: tuple[Replacement, ...]
+    copied: tuple[Copied, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +165,25 @@ class GenerationFinished:
     best: float | None
     mean: float | None
     diversity: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FrontFound:
+    """A stage is over whose strategy has several objectives: what was to choose from.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        evaluations: how many the stage took.
+        front: paths none of which is better than another in all objectives.
+        chosen: index of the one that is the stage's best path.
+    """
+
+    trial: int
+    stage: int
+    evaluations: int
+    front: Front
+    chosen: int
 
 
 @dataclass(frozen=True)
@@ -195,10 +237,12 @@ class TrialFinished:
 Record: TypeAlias = (
     TrialStarted
     | StageStarted
+    | StageResumed
     | Saturated
     | Evaluated
     | EpisodesFinished
     | GenerationFinished
+    | FrontFound
     | StageFinished
     | TrialFinished
 )

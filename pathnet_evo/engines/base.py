@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,9 +15,15 @@ class Engine(BaseModel, ABC):
 
     An engine is an evaluator made of evaluators. Strategies cannot tell it from a learner's own:
     what is submitted comes back once, in any order, and what is cancelled leaves no trace.
+
+    Attributes:
+        shares_pool: whether evaluators have the pool itself, so that learners may train it in
+            place; else they have leases of it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shares_pool: ClassVar[bool] = False
 
     @abstractmethod
     def evaluator(self, learner: Learner, context: LearningContext) -> Evaluator:
@@ -33,6 +40,8 @@ class Engine(BaseModel, ABC):
 
 class Inline(Engine):
     """The learner's own evaluator, in the process of the trial."""
+
+    shares_pool: ClassVar[bool] = True
 
     def evaluator(self, learner: Learner, context: LearningContext) -> Evaluator:
         """The learner's evaluator."""

@@ -1,1 +1,11 @@
 """Advantage actor-critic on many paths at once, as a plugin of pathnet-evo."""
+
+from __future__ import annotations
+
+from pathnet_evo.hookspecs import Register, hookimpl
+
+
+@hookimpl
+def register_learners(register: Register) -> None:
+    """The learner ``a3c``."""
+    register("a3c", "pathnet_evo_a3c.learner:A3C")

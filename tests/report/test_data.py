@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -162,3 +163,18 @@ def test_module_usage_counts_evaluations(tmp_path: Path, made_up: SimpleNamespac
     made_up.two_arms(tmp_path, [0.1])
     (first, *_) = read_report_data(tmp_path).usage
     assert first.shares == ((1.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 1.0))
+
+
+def test_layers_that_grew_differently_are_all_counted(
+    tmp_path: Path, made_up: SimpleNamespace
+) -> None:
+    """A run whose layers grow would end in a traceback instead of a report."""
+    made_up.toml(tmp_path, 2, ["pathnet"])
+    records = []
+    for seed, counts in enumerate([(9, 4), (4, 10)]):
+        started, *others = made_up.stage(seed, 0, [0.5], {0: 0.5})
+        began = replace(made_up.started(seed), seed=seed)
+        records += [began, replace(started, counts=counts), *others]
+    made_up.lineage(tmp_path, records)
+    (usage,) = read_report_data(tmp_path).usage
+    assert [len(layer) for layer in usage.shares] == [9, 10]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -76,6 +77,7 @@ def _content(data: ReportData) -> dict[str, Any]:
         "payload": Markup(as_json(payload(data))),  # noqa: S704 - escaped as JSON
         "matrix": transfer_matrix(data),
         "capacity": _capacity(data),
+        "fronts": list(_fronts(data)),
     }
 
 
@@ -96,6 +98,14 @@ def _mean_frozen(seeds: list[tuple[tuple[int, ...], Path]]) -> dict[str, float] 
         return None
     frozen = sum(n_modules(path) for _, path in seeds) / len(seeds)
     return {"frozen": frozen, "modules": sum(sum(counts) for counts, _ in seeds) / len(seeds)}
+
+
+def _fronts(data: ReportData) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Arm, stage and front, of the first seed that has one."""
+    for arm, result in data.summary["arms"].items():
+        for stage, found in zip(data.stages, result["stages"], strict=True):
+            for front in [*found["fronts"].values()][:1]:
+                yield arm, stage, front
 
 
 def _command(about: dict[str, Any]) -> str:

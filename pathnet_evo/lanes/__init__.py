@@ -1,0 +1,8 @@
+"""Many paths through one pool at once: a forward pass and gradients for each of them."""
+
+from __future__ import annotations
+
+from pathnet_evo.lanes.layer import LaneLayer
+from pathnet_evo.lanes.network import Lanes
+
+__all__ = ["LaneLayer", "Lanes"]

@@ -1,0 +1,182 @@
+"""One layer of many paths: the modules of each lane, their outputs and their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pathnet_evo.stack import Stack
+
+
+class LaneLayer:
+    """The modules of one layer that each of K lanes uses, of any kind.
+
+    A lane's modules have slots: first those that may be trained, then the frozen ones. Lanes with
+    fewer modules than others have slots that are empty. This class goes through
+    ``ModuleKind.forward`` alone, grouped by module; subclasses know one kind better.
+
+    Args:
+        stack: the layer.
+        lanes: for each lane its active modules; none where the lane is idle.
+        mean: average the outputs of a lane's modules instead of summing them.
+        steps: steps that ``forward`` can keep for ``backward``.
+
+    Attributes:
+        modules: ``(K, slots)`` int64, what is in each slot.
+        filled: ``(K, slots)`` bool, whether anything is.
+        n_trainable: number of slots, from the first, that hold modules that may be trained.
+        gradients: by name ``(K, n_trainable, *parameter_shape)``, what ``backward`` found, zero in
+            empty slots.
+    """
+
+    def __init__(
+        self, stack: Stack, lanes: Sequence[Sequence[int]], mean: bool, steps: int
+    ) -> None:
+        self.stack, self.kind, self.steps = stack, stack.kind, steps
+        frozen = set(stack.frozen_modules())
+        trainable = [[m for m in modules if m not in frozen] for modules in lanes]
+        fixed = [[m for m in modules if m in frozen] for modules in lanes]
+        self.n_trainable = max(map(len, trainable))
+        width, device = self.n_trainable + max(map(len, fixed)), stack.device
+        slots = torch.full((len(lanes), width), -1)
+        for row, free, kept in zip(slots, trainable, fixed, strict=True):
+            row[: len(free)] = torch.tensor(free, dtype=torch.int64)
+            row[width - len(kept) :] = torch.tensor(kept, dtype=torch.int64)
+        self.filled = (slots >= 0).to(device)
+        self.modules = slots.clamp(min=0).to(device)
+        counts = self.filled.sum(1).clamp(min=1)
+        self.share: Tensor | None = 1 / counts if mean else None
+        self.gradients: dict[str, Tensor] = {}
+        self._prepare()
+
+    def __len__(self) -> int:
+        return len(self.modules)
+
+    def normalised(self, x: Tensor, shift: Tensor | None, scale: Tensor | None) -> Tensor:
+        """The network's input, shifted and scaled, in the form in which ``forward`` takes it.
+
+        Args:
+            x: ``(K, *input_shape)`` uint8 or float32.
+            shift: subtracted; broadcasts against ``input_shape``.
+            scale: what the shifted input is multiplied with.
+        """
+        x = x.float()
+        x = x if shift is None else x - shift
+        return x if scale is None else x * scale
+
+    def forward(self, x: Tensor, step: int | None = None) -> Tensor:
+        """Sum or average each lane's modules' outputs.
+
+        Args:
+            x: ``(K, *input_shape)``, one example a lane.
+            step: which step this is, to be kept for ``backward``; None keeps nothing.
+
+        Returns:
+            ``(K, *output_shape)``.
+        """
+        out = x.new_zeros(len(x), *self.stack.output_shape)
+        for module in torch.unique(self.modules[self.filled]).tolist():
+            lanes, _ = torch.where(self.filled & (self.modules == module))
+            parameters = {n: p[module : module + 1] for n, p in self.stack.parameters.items()}
+            out.index_add_(0, lanes, self.kind.forward(x[lanes], parameters)[:, 0])
+        if step is not None:
+            self.inputs[:, step] = x
+        out = self._averaged(out)
+        skipped = self.kind.skip(x)
+        return out if skipped is None else skipped + out
+
+    def backward(self, gradient: Tensor, below: bool) -> Tensor | None:
+        """Take the gradient of what ``forward`` kept to the modules and to the input.
+
+        Args:
+            gradient: ``(K, steps, *output_shape)``.
+            below: whether the gradient of the input is wanted.
+
+        Returns:
+            ``(K, steps, *input_shape)`` if wanted.
+        """
+        self.gradients = {
+            name: values.new_zeros(len(self), self.n_trainable, *values.shape[1:])
+            for name, values in self.stack.parameters.items()
+        }
+        d_inputs = torch.zeros_like(self.inputs) if below else None
+        for lane, filled in enumerate(self.filled.tolist()):
+            if any(filled):
+                d = self._backward_lane(lane, gradient[lane], below)
+                if d_inputs is not None and d is not None:
+                    d_inputs[lane] = d
+        return d_inputs
+
+    def _backward_lane(self, lane: int, gradient: Tensor, below: bool) -> Tensor | None:
+        slots = self.filled[lane].nonzero().flatten()
+        n_trained = int((slots < self.n_trainable).sum())
+        parameters = {
+            name: values[self.modules[lane, slots]].requires_grad_(n_trained > 0)
+            for name, values in self.stack.parameters.items()
+        }
+        x = self.inputs[lane].detach().requires_grad_(below)
+        wanted = [*(parameters.values() if n_trained else ()), *([x] if below else ())]
+        if not wanted:
+            return None
+        with torch.enable_grad():
+            out = self.kind.forward(x, parameters).sum(1)
+            out = out / len(slots) if self.share is not None else out
+            skipped = self.kind.skip(x)
+            out = out if skipped is None else skipped + out
+        found = torch.autograd.grad(out, wanted, gradient, materialize_grads=True)
+        if n_trained:
+            for name, values in zip(parameters, found, strict=False):
+                self.gradients[name][lane, :n_trained] = values[:n_trained]
+        return found[-1] if below else None
+
+    def _prepare(self) -> None:
+        """Make room for what is kept, and gather what ``forward`` needs."""
+        shape = (len(self), self.steps, *self.stack.input_shape)
+        self.inputs = torch.zeros(shape, device=self.stack.device)
+
+    def _averaged(self, out: Tensor) -> Tensor:
+        if self.share is None:
+            return out
+        return out * self.share.view(-1, *[1] * (out.dim() - 1))
+
+    def squares(self) -> Tensor:
+        """``(K,)`` sums of each lane's squared gradients."""
+        total = torch.zeros(len(self), device=self.stack.device)
+        for values in self.gradients.values():
+            total += values.flatten(1).square().sum(1)
+        return total
+
+    def total(self, weights: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Sum the lanes' gradients module by module.
+
+        Args:
+            weights: ``(K,)``, what each lane's gradient is multiplied with; lanes of weight 0 are
+                left out altogether, whatever their gradients are.
+
+        Returns:
+            The modules that the other lanes use and may train, ``(n,)`` ascending; how many lanes
+            use each, ``(n,)``; and the gradients, by name ``(n, *parameter_shape)``.
+        """
+        wanted = self.filled[:, : self.n_trainable] & (weights != 0).unsqueeze(1)
+        lanes, slots = torch.where(wanted)
+        modules, place, counts = torch.unique(
+            self.modules[lanes, slots], return_inverse=True, return_counts=True
+        )
+        totals = {}
+        for name, values in self.gradients.items():
+            weighted = values[lanes, slots] * weights[lanes].view(-1, *[1] * (values.dim() - 2))
+            total = values.new_zeros(len(modules), *values.shape[2:])
+            totals[name] = total.index_add_(0, place, weighted)
+        return modules, counts, totals
+
+
+def gathered(layer: LaneLayer, name: str) -> Tensor:
+    """Each slot's parameter, ``(K, slots, *parameter_shape)``; zero where the slot is empty."""
+    values = layer.stack.parameters[name]
+    chosen = values.index_select(0, layer.modules.flatten())
+    chosen = chosen.view(*layer.modules.shape, *values.shape[1:])
+    if not bool(layer.filled.all()):
+        chosen[~layer.filled] = 0
+    return chosen

@@ -1,0 +1,100 @@
+"""K paths through one pool, one forward pass for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pathnet_evo.genotype import Path
+from pathnet_evo.lanes.convolution import ConvolutionLanes
+from pathnet_evo.lanes.layer import LaneLayer
+from pathnet_evo.lanes.linear import LinearLanes
+from pathnet_evo.modules import Affine, Conv2d, Linear
+from pathnet_evo.pool import ModulePool
+from pathnet_evo.stack import Stack
+
+ROUTES: dict[type, type[LaneLayer]] = {
+    Affine: LinearLanes,
+    Conv2d: ConvolutionLanes,
+    Linear: LinearLanes,
+}
+"""What computes the layers of a kind; all others go through ``ModuleKind.forward``."""
+
+
+class Lanes:
+    """The networks of K lanes, each with its own path, and a readout that they share.
+
+    Holds copies of the paths' weights as they are now: make new lanes when the pool has changed.
+
+    Args:
+        pool: the shared modules.
+        readout: the task's readout.
+        paths: the active modules of each lane; None for a lane that is idle.
+        steps: steps that ``forward`` can keep for ``backward``.
+        shift: subtracted from the input; broadcasts against ``input_shape``.
+        scale: the shifted input is multiplied with it.
+
+    Attributes:
+        layers: the pool's layers, input side first, the readout's last.
+    """
+
+    def __init__(
+        self,
+        pool: ModulePool,
+        readout: Stack,
+        paths: Sequence[Path | None],
+        steps: int = 0,
+        shift: Tensor | None = None,
+        scale: Tensor | None = None,
+    ) -> None:
+        self.shift, self.scale = shift, scale
+        idle: Path = ((),) * len(pool.layers)
+        rows = [idle if path is None else path for path in paths]
+        self.layers = [
+            lane_layer(stack, [row[i] for row in rows], pool.mean, steps)
+            for i, stack in enumerate(pool.layers)
+        ]
+        users = [() if path is None else (0,) for path in paths]
+        self.layers.append(lane_layer(readout, users, False, steps))
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, step: int | None = None) -> Tensor:
+        """One step of every lane.
+
+        Args:
+            x: ``(K, *input_shape)`` uint8 or float32, one example a lane.
+            step: which step this is, to be kept for ``backward``; None keeps nothing.
+
+        Returns:
+            ``(K, outputs)`` float32.
+        """
+        x = self.layers[0].normalised(x, self.shift, self.scale)
+        for layer in self.layers:
+            x = layer.forward(x, step)
+        return x
+
+    @torch.no_grad()
+    def backward(self, gradient: Tensor) -> None:
+        """Find every layer's ``gradients`` from those of the outputs, lane by lane.
+
+        Args:
+            gradient: ``(K, steps, outputs)``, of all steps that were kept.
+        """
+        lowest = next((i for i, layer in enumerate(self.layers) if layer.n_trainable), None)
+        if lowest is None:
+            return
+        for i in range(len(self.layers) - 1, lowest - 1, -1):
+            d = self.layers[i].backward(gradient, below=i > lowest)
+            if d is not None:
+                gradient = d
+
+    def norms(self) -> Tensor:
+        """``(K,)`` the Euclidean norm of each lane's whole gradient."""
+        return torch.stack([layer.squares() for layer in self.layers]).sum(0).sqrt()
+
+
+def lane_layer(stack: Stack, lanes: Sequence[Sequence[int]], mean: bool, steps: int) -> LaneLayer:
+    """The layer's modules as the lanes use them, by the fastest route there is for their kind."""
+    return ROUTES.get(type(stack.kind), LaneLayer)(stack, lanes, mean, steps)

@@ -1,0 +1,109 @@
+"""What one lane is busy with."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import astuple, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pathnet_evo.learners import Candidate
+
+
+@dataclass(eq=False)
+class Lane:
+    """A lane's candidate and how far it has come.
+
+    Args:
+        candidate: whose path is played; None where the lane is idle.
+        scores: raw returns of its episodes that are over.
+        seed: what its episode started from; None before the first.
+        actions: those of its episode so far.
+        score: sum of its episode's raw rewards so far.
+        frames: that the candidate has used.
+        over: whether its evaluation is over, and waits for the end of the rollout.
+        cause: why its evaluation failed.
+        since: when it was submitted.
+    """
+
+    candidate: Candidate | None = None
+    scores: list[float] = field(default_factory=list)
+    seed: int | None = None
+    actions: list[int] = field(default_factory=list)
+    score: float = 0.0
+    frames: int = 0
+    over: bool = False
+    cause: str | None = None
+    since: float = field(default_factory=time.perf_counter)
+
+    def begin_episode(self, seed: int) -> None:
+        """Its next episode starts."""
+        self.seed, self.actions, self.score = seed, [], 0.0
+
+    def stepped(self, action: int, reward: float, frames: int) -> None:
+        """A step of its episode was played."""
+        self.actions.append(action)
+        self.score += reward
+        self.frames += frames
+
+    def fail(self, cause: str) -> None:
+        """Its evaluation is over, and failed."""
+        self.over, self.cause = True, cause
+
+    @property
+    def live(self) -> bool:
+        """Whether its steps count."""
+        return self.busy and not self.over
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has a candidate."""
+        return self.candidate is not None
+
+    @property
+    def started(self) -> bool:
+        """Whether the candidate's first episode has begun."""
+        return self.seed is not None
+
+    def state(self, observation: NDArray[Any]) -> dict[str, Any] | None:
+        """What to bring the lane back from; nothing where it is idle.
+
+        Args:
+            observation: ``(*observation_shape)``, what its next action is for.
+        """
+        if self.candidate is None:
+            return None
+        return {
+            "candidate": list(astuple(self.candidate)),
+            "scores": list(self.scores),
+            "seed": self.seed,
+            "actions": torch.tensor(self.actions, dtype=torch.int16),
+            "score": self.score,
+            "frames": self.frames,
+            "observation": digest(observation) if self.started else None,
+        }
+
+    @classmethod
+    def restored(cls, state: dict[str, Any] | None) -> Lane:
+        """A lane from its ``state``; its environment has yet to be brought to where it was."""
+        if state is None:
+            return cls()
+        number, place, genotype, parent, batches = state["candidate"]
+        rows = tuple(tuple(int(gene) for gene in row) for row in genotype)
+        return cls(
+            Candidate(number, place, rows, parent, batches),
+            scores=list(state["scores"]),
+            seed=state["seed"],
+            actions=state["actions"].tolist(),
+            score=state["score"],
+            frames=state["frames"],
+        )
+
+
+def digest(observation: NDArray[Any]) -> str:
+    """The SHA-256 of an observation's bytes."""
+    return hashlib.sha256(np.ascontiguousarray(observation).tobytes()).hexdigest()

@@ -1,0 +1,101 @@
+"""The A3C learner: actor-critics on evolving paths (Fernando et al. 2017, section 2.3)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from pathnet_evo.learners import Evaluator, Learner, LearningContext
+from pathnet_evo.network import PathNetwork
+from pathnet_evo.streams import Streams
+from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo_a3c.playing import mean_return, sample, uniform
+
+
+class A3C(Learner):
+    """Advantage actor-critic on K lanes, each with a path of its own; fitness is the mean return.
+
+    A lane plays T episodes with its candidate's path. Every ``steps`` steps of all lanes, each
+    path's modules and the readout are updated in the pool (Mnih et al. 2016).
+    """
+
+    takes: ClassVar[type] = EnvironmentTask
+    always_active: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
+    unit: ClassVar[str] = "frames"
+    fitness_name: ClassVar[str] = "return"
+
+    lanes: int = Field(64, ge=1)
+    """Paths that are played together, K, a worker."""
+    steps: int = Field(20, ge=1)
+    """Steps of each lane between updates, t_max."""
+    episodes: int = Field(10, ge=1)
+    """Episodes an evaluation, T."""
+    discount: float = Field(0.99, ge=0, le=1)
+    """By which a reward's worth falls with every step that it is away."""
+    entropy_cost: float = Field(0.01, ge=0, allow_inf_nan=False)
+    """What the entropy of the policy is worth."""
+    value_cost: float = Field(0.5, ge=0, allow_inf_nan=False)
+    """What a squared error of the value costs."""
+    learning_rate: float = Field(7e-4, gt=0, allow_inf_nan=False)
+    """Step size."""
+    annealing: bool = True
+    """Let the step size fall to nothing over the stage, where its budget is in frames."""
+    decay: float = Field(0.99, ge=0, lt=1)
+    """Of the mean squares of RMSProp, which stay with each module in the pool."""
+    epsilon: float = Field(1e-5, gt=0, allow_inf_nan=False)
+    """What RMSProp adds to their roots."""
+    max_gradient_norm: float = Field(0.5, gt=0)
+    """Length to which each lane's gradient is cut before they are summed; ``inf`` for none."""
+    divide: Literal["lanes", "users"] = "lanes"
+    """Whether a module's summed gradient is divided by K, or by the lanes that use it."""
+    clip_rewards: bool = True
+    """Cut rewards to -1 ... 1 for the gradient; fitness counts them as they are."""
+    score_episodes: int = Field(30, ge=1)
+    """Episodes that score a network, and as many of random actions."""
+    greedy: bool = False
+    """Score the most probable actions instead of drawing them."""
+    restarts: int = Field(10, ge=0)
+    """How often, in one stage, an environment that raised is made anew."""
+
+    def outputs(self, task: EnvironmentTask) -> int:
+        """One logit an action, and the value."""
+        return task.n_actions + 1
+
+    def evaluator(self, context: LearningContext) -> Evaluator:
+        """An evaluator with a place for every lane."""
+        from pathnet_evo_a3c.evaluator import A3CEvaluator
+
+        return A3CEvaluator(self, context)
+
+    def chance(self, task: EnvironmentTask, streams: Streams) -> float:
+        """Mean return of uniformly random actions."""
+        generator = streams.torch("chance")
+
+        def act(observations: Tensor) -> Tensor:
+            return uniform(len(observations), task.n_actions, generator)
+
+        return mean_return(task, self.score_episodes, self.lanes, act, streams)
+
+    def score(
+        self, network: PathNetwork, task: EnvironmentTask, streams: Streams
+    ) -> dict[str, float]:
+        """Mean return of the network's own actions, on episodes apart from training."""
+        generator = streams.torch("score")
+
+        def act(observations: Tensor) -> Tensor:
+            return self.actions(network, observations, generator)
+
+        return {"mean_return": mean_return(task, self.score_episodes, self.lanes, act, streams)}
+
+    @torch.inference_mode()
+    def actions(
+        self, network: PathNetwork, observations: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """Drawn from the policy, or the most probable ones."""
+        device = next(network.parameters()).device
+        logits = network(observations.to(device))[:, :-1]
+        return logits.argmax(1).cpu() if self.greedy else sample(logits, generator)

@@ -1,0 +1,78 @@
+"""Choosing actions, and playing episodes that nothing is learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pathnet_evo.streams import Streams
+from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo_a3c.episodes import Episodes
+
+MOST_LANES = 64
+"""Episodes that are played together at the most."""
+
+
+def sample(logits: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw an action for each row of logits.
+
+    Args:
+        logits: ``(n, A)``, on any device.
+        generator: a CPU generator, from which n numbers are drawn.
+
+    Returns:
+        ``(n,)`` int64, on the CPU.
+    """
+    drawn = torch.rand(len(logits), 1, generator=generator)
+    below = logits.softmax(1).cumsum(1)[:, :-1].cpu() <= drawn
+    return below.sum(1)
+
+
+def uniform(n: int, n_actions: int, generator: torch.Generator) -> Tensor:
+    """``(n,)`` random actions."""
+    return torch.randint(n_actions, (n,), generator=generator)
+
+
+def mean_return(
+    task: EnvironmentTask,
+    episodes: int,
+    lanes: int,
+    act: Callable[[Tensor], Tensor],
+    streams: Streams,
+) -> float:
+    """The mean of the raw returns of some episodes, which start from seeds of their own.
+
+    Args:
+        task: what is played.
+        episodes: how many.
+        lanes: how many are played together at the most.
+        act: gives ``(K,)`` actions for ``(K, *observation_shape)`` observations.
+        streams: the stage's random streams.
+    """
+    seeds = [episode_seed(streams, "score", i) for i in range(episodes)]
+    waiting = list(range(episodes))
+    lanes = min(lanes, episodes, MOST_LANES)
+    playing = [waiting.pop(0) for _ in range(lanes)]
+    scores = np.zeros(episodes)
+    played = Episodes(task, lanes)
+    try:
+        played.reset(np.ones(lanes, dtype=np.bool_), [seeds[i] for i in playing])
+        while any(i >= 0 for i in playing):
+            step = played.step(act(torch.from_numpy(played.observations)).numpy())
+            for lane, i in enumerate(playing):
+                if i >= 0:
+                    scores[i] += step.rewards[lane]
+                if step.ended[lane]:
+                    playing[lane] = waiting.pop(0) if waiting else -1
+            played.reset(step.ended, [seeds[i] for i in playing])
+    finally:
+        played.close()
+    return float(scores.mean())
+
+
+def episode_seed(streams: Streams, name: str, *key: int) -> int:
+    """A seed for an environment, which takes 31 bits."""
+    return int(streams.sequence(name, *key).generate_state(1)[0] >> 1)

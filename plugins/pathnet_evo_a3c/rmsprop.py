@@ -1,0 +1,42 @@
+"""RMSProp in place, on the modules that lanes used, with statistics that live in the pool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from pathnet_evo.stack import Stack
+
+
+@torch.no_grad()
+def step(
+    stack: Stack,
+    modules: Tensor,
+    gradients: Mapping[str, Tensor],
+    *,
+    learning_rate: float,
+    decay: float,
+    epsilon: float,
+) -> None:
+    """Update some modules; all others keep their weights and their statistics.
+
+    As ``torch.optim.RMSprop`` does: the mean square decays, and the gradient is divided by its
+    root plus epsilon.
+
+    Args:
+        stack: the layer.
+        modules: ``(n,)`` which, each once.
+        gradients: by name ``(n, *parameter_shape)``.
+        learning_rate: step size.
+        decay: of the mean square.
+        epsilon: added to the root.
+    """
+    for name, gradient in gradients.items():
+        values = stack.parameters[name]
+        squares = stack.statistics.setdefault(name, torch.zeros_like(values))
+        mean = squares[modules].mul_(decay).addcmul_(gradient, gradient, value=1 - decay)
+        squares.index_copy_(0, modules, mean)
+        values.index_add_(0, modules, gradient / mean.sqrt_().add_(epsilon), alpha=-learning_rate)
+    stack.versions[modules.cpu()] += 1

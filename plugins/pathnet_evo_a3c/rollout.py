@@ -1,0 +1,65 @@
+"""What is kept of a rollout until the update."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pathnet_evo.lanes import Lanes
+from pathnet_evo_a3c.episodes import Mask, Step
+
+
+class Rollout:
+    """T steps of K lanes.
+
+    Args:
+        n_lanes: K.
+        steps: T.
+        lanes: the networks that were played; they hold their own activations.
+
+    Attributes:
+        outputs: ``(K, T, A + 1)`` of the networks.
+        actions: ``(K, T)`` int64.
+        rewards: ``(K, T)`` float32, raw.
+        live: ``(K, T)`` bool, whether the step was a candidate's.
+        ended: ``(K, T)`` bool, whether an episode ended with the step.
+        after: ``(K, T)`` value of what would have followed, where an episode was cut off; else 0.
+        last: ``(K,)`` value of what follows the rollout.
+    """
+
+    def __init__(self, n_lanes: int, steps: int, lanes: Lanes) -> None:
+        self.lanes = lanes
+        device = lanes.layers[-1].stack.device
+        n_outputs = len(lanes.layers[-1].stack.parameters["bias"][0])
+        shape = (n_lanes, steps)
+        self.outputs = torch.zeros(*shape, n_outputs, device=device)
+        self.actions = torch.zeros(shape, dtype=torch.int64, device=device)
+        self.rewards = torch.zeros(shape, device=device)
+        self.live = torch.zeros(shape, dtype=torch.bool, device=device)
+        self.ended = torch.zeros_like(self.live)
+        self.after = torch.zeros_like(self.rewards)
+        self.last = torch.zeros(n_lanes, device=device)
+
+    def keep(
+        self, t: int, outputs: Tensor, actions: Tensor, step: Step, live: Mask, after: Tensor | None
+    ) -> None:
+        """Keep one step.
+
+        Args:
+            t: which, in ``[0, T)``.
+            outputs: ``(K, A + 1)``.
+            actions: ``(K,)``.
+            step: what became of them.
+            live: ``(K,)`` whose steps count.
+            after: ``(K,)`` values of what the lanes would have come to; None where nothing was
+                cut off.
+        """
+        self.outputs[:, t] = outputs
+        self.actions[:, t] = actions
+        self.rewards[:, t] = torch.from_numpy(step.rewards.astype(np.float32))
+        self.live[:, t] = torch.from_numpy(live)
+        self.ended[:, t] = torch.from_numpy(step.ended)
+        if after is not None:
+            cut = torch.from_numpy(step.truncated).to(after.device)
+            self.after[:, t] = torch.where(cut, after, 0)

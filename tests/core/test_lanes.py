@@ -1,0 +1,172 @@
+"""Many paths at once against one plain network after another."""
+
+import pytest
+import torch
+
+from pathnet_evo.lanes import Lanes
+from pathnet_evo.modules import Conv2d, Linear, Residual
+from pathnet_evo.pool import ModulePool
+from pathnet_evo.streams import Streams
+
+STEPS = 3
+KINDS = {
+    "linear": ([Linear(units=5), Linear(units=4)], (2, 3)),
+    "convolutions": (
+        [
+            Conv2d(channels=3, kernel=8, stride=4),
+            Conv2d(channels=2, kernel=4, stride=2),
+            Conv2d(channels=2, kernel=3, stride=1),
+            Linear(units=6),
+        ],
+        (2, 36, 44),
+    ),
+    "odd convolutions": (
+        [
+            Conv2d(channels=3, kernel=5, stride=2, padding=2),
+            Conv2d(channels=2, kernel=2, stride=3, padding=1),
+            Conv2d(channels=2, kernel=1, stride=1),
+        ],
+        (3, 13, 10),
+    ),
+}
+PATHS = [((0, 2), (1,)), ((1,), (0, 1, 4)), ((0, 1, 2), (2, 3)), ((3,), (4,)), None]
+FROZEN = {
+    "nothing": ((), ()),
+    "some": ((2,), (1, 4)),
+    "a first layer": ((0, 1, 2, 3), ()),
+    "all": ((0, 1, 2, 3), (0, 1, 2, 3, 4)),
+}
+
+
+def paths_of(layers):
+    """``PATHS``, for pools of so many layers."""
+    return [path and tuple(path[i % 2] for i in range(layers)) for path in PATHS]
+
+
+@pytest.mark.parametrize("mean", [False, True], ids=["sum", "mean"])
+@pytest.mark.parametrize("frozen", FROZEN)
+@pytest.mark.parametrize("kinds", KINDS)
+def test_lanes_are_plain_networks(kinds, frozen, mean, reference):
+    """Broken: a lane would act, or learn, as another network than that of its path."""
+    layers, shape = KINDS[kinds]
+    pool = ModulePool(layers, 6, shape, mean=mean)
+    pool.initialise(lambda layer: Streams(0).torch("init", layer))
+    for i, layer in enumerate(pool.layers):
+        layer.freeze(FROZEN[frozen][i % 2])
+    readout = pool.readout(4, Streams(0).torch("readout"))
+    paths = paths_of(len(layers))
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(len(paths), STEPS, *shape, generator=generator)
+    d = torch.randn(len(paths), STEPS, 4, generator=generator)
+    lanes = Lanes(pool, readout, paths, STEPS)
+    outputs = torch.stack([lanes.forward(x[:, t], t) for t in range(STEPS)], 1)
+    lanes.forward(x[:, 0])
+    lanes.backward(d)
+    norms = lanes.norms()
+    for lane, path in enumerate(paths):
+        if path is None:
+            assert norms[lane] == 0
+            continue
+        plain = reference.PlainNetwork(pool, path, readout)
+        expected = plain(x[lane])
+        torch.testing.assert_close(outputs[lane], expected)
+        expected.backward(d[lane])
+        squares = sum(float(p.grad.square().sum()) for p in plain.trainable())
+        assert float(norms[lane]) == pytest.approx(squares**0.5, rel=1e-4)
+        for layer, modules, plains in zip(
+            lanes.layers, [*path, (0,)], [*plain.layers, [plain.readout]], strict=True
+        ):
+            slots = {int(m): s for s, m in enumerate(layer.modules[lane]) if layer.filled[lane, s]}
+            assert set(slots) == set(modules)
+            for m, module in zip(modules, plains, strict=True):
+                for name, parameter in module.named_parameters():
+                    if parameter.requires_grad:
+                        found = layer.gradients[name][lane, slots[m]]
+                        torch.testing.assert_close(found, parameter.grad, rtol=1e-4, atol=1e-5)
+                    else:
+                        assert slots[m] >= layer.n_trainable
+
+
+CHANGES = {
+    "nothing": (None, None),
+    "numbers": (torch.tensor(3.0), torch.tensor(1 / 255)),
+    "channels": (torch.tensor([100.0, 20.0]).view(2, 1, 1), torch.rand(2, 1, 1)),
+    "pixels": (100 * torch.rand(2, 20, 24), torch.rand(24)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+def test_bytes_are_shifted_and_scaled(change, stride, reference):
+    """Broken: a game's pixels would reach the network in another order or range."""
+    shift, scale = CHANGES[change]
+    pool = ModulePool([Conv2d(channels=3, kernel=4, stride=stride)], 4, (2, 20, 24))
+    pool.initialise(lambda layer: Streams(0).torch("init", layer))
+    readout = pool.readout(4, Streams(0).torch("readout"))
+    paths = [((0, 2),), ((1, 2, 3),)]
+    x = torch.randint(256, (2, 2, 20, 24), dtype=torch.uint8)
+    outputs = Lanes(pool, readout, paths, 0, shift, scale).forward(x)
+    x = (x.float() - (0 if shift is None else shift)) * (1 if scale is None else scale)
+    for lane, path in enumerate(paths):
+        expected = reference.PlainNetwork(pool, path, readout)(x[lane : lane + 1])[0]
+        torch.testing.assert_close(outputs[lane], expected.detach(), rtol=1e-4, atol=1e-5)
+
+
+class Wave(Linear):
+    """A kind that no route knows."""
+
+    def forward(self, x, parameters):
+        """The sine instead of a ReLU."""
+        weight, bias = parameters["weight"], parameters["bias"]
+        return torch.sin(torch.einsum("bi,noi->bno", x.flatten(1), weight) + bias)
+
+
+@pytest.mark.parametrize("mean", [False, True], ids=["sum", "mean"])
+def test_lanes_of_any_kind_are_leases(mean):
+    """Broken: lanes would compute what the same path does not when it is leased."""
+    pool = ModulePool([Wave(units=5), Residual(units=5), Wave(units=4)], 5, (3,), mean=mean)
+    pool.initialise(lambda layer: Streams(0).torch("init", layer))
+    pool.layers[1].freeze((2, 4))
+    readout = pool.readout(4, Streams(0).torch("readout"))
+    paths = paths_of(3)
+    x, d = torch.randn(len(paths), STEPS, 3), torch.randn(len(paths), STEPS, 4)
+    lanes = Lanes(pool, readout, paths, STEPS)
+    outputs = torch.stack([lanes.forward(x[:, t], t) for t in range(STEPS)], 1)
+    lanes.backward(d)
+    for lane, path in enumerate(paths[:-1]):
+        lease = pool.lease(path, readout)
+        expected = lease.forward(x[lane])
+        torch.testing.assert_close(outputs[lane], expected)
+        expected.backward(d[lane])
+        for layer, leased in zip(lanes.layers, [*lease.layers, lease.readout], strict=True):
+            for name, parameter in leased.parameters.items():
+                found = layer.gradients[name][lane, : len(leased.trainable)]
+                if len(leased.trainable):
+                    torch.testing.assert_close(found, parameter.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_are_summed_by_module(reference):
+    """Broken: a module that several lanes use would learn from one of them, or from idle lanes."""
+    pool = ModulePool([Linear(units=4)] * 2, 5, (3,))
+    pool.initialise(lambda layer: Streams(0).torch("init", layer))
+    readout = pool.readout(2, Streams(0).torch("readout"))
+    paths = [((0, 1), (2,)), ((1, 3), (2, 4)), ((1,), (0,)), None]
+    weights = torch.tensor([0.5, 2.0, 0.0, 1.0])
+    x, d = torch.randn(4, STEPS, 3), torch.randn(4, STEPS, 2)
+    d[2] = torch.nan
+    lanes = Lanes(pool, readout, paths, STEPS)
+    for t in range(STEPS):
+        lanes.forward(x[:, t], t)
+    lanes.backward(d)
+    first, _, last = lanes.layers
+    modules, counts, totals = first.total(weights)
+    assert modules.tolist() == [0, 1, 3]
+    assert counts.tolist() == [1, 2, 1]
+    expected = torch.zeros(5, 4, 3)
+    for lane in (0, 1):
+        plain = reference.PlainNetwork(pool, paths[lane], readout)
+        (plain(x[lane]) * d[lane] * weights[lane]).sum().backward()
+        for m, module in zip(paths[lane][0], plain.layers[0], strict=True):
+            expected[m] += module.weight.grad
+    torch.testing.assert_close(totals["weight"], expected[modules])
+    assert last.total(weights)[1].tolist() == [2]

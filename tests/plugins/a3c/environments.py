@@ -1,0 +1,57 @@
+"""Small environments for the tests of the A3C learner."""
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from pathnet_evo.tasks import EnvironmentTask
+
+
+class Walk(gym.Env):
+    """A walk on a line from 0: actions go left or right; past ``goal`` it ends with a reward.
+
+    The observation is made of the place, of a number drawn by each reset, and of noise.
+    """
+
+    def __init__(self, goal=4, cut=None, reward=1.0, raises_after=None):
+        self.goal, self.cut, self.reward, self.raises_after = goal, cut, reward, raises_after
+        self.observation_space = Box(-np.inf, np.inf, (3,), np.float32)
+        self.action_space = Discrete(2)
+
+    def _seen(self):
+        noise = self.np_random.standard_normal()
+        return np.array([self.place / self.goal, self.drawn, noise], dtype=np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.place, self.steps, self.drawn = 0, 0, self.np_random.random()
+        return self._seen(), {}
+
+    def step(self, action):
+        self.steps += 1
+        if self.raises_after is not None and self.steps > self.raises_after:
+            raise RuntimeError("the floor gave way")
+        self.place += 1 if action else -1
+        over = abs(self.place) >= self.goal
+        reward = self.reward * (2.5 if self.place >= self.goal else -0.1)
+        return self._seen(), reward, over, self.cut is not None and self.steps >= self.cut, {}
+
+
+class WalkTask(EnvironmentTask):
+    """Walks on lanes.
+
+    Args:
+        mode: when its environment resets by itself.
+        options: those of ``Walk``.
+        fields: those of ``EnvironmentTask``.
+    """
+
+    def __init__(self, mode=AutoresetMode.NEXT_STEP, fields=None, **options):
+        super().__init__("walk", (3,), 2, **(fields or {}))
+        object.__setattr__(self, "mode", mode)
+        object.__setattr__(self, "options", options)
+
+    def make(self, lanes, seeds, *, render=False):
+        walks = [lambda: Walk(**self.options)] * lanes
+        return SyncVectorEnv(walks, autoreset_mode=self.mode)
