@@ -68,7 +68,7 @@ def test_tensorboard(tmp_path, small):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run = launch(
-        tmp_path / small('observers = [{ name = "tensorboard", every = 2 }]'),
+        tmp_path / small('observers = [{ name = "tensorboard", every = 2, pictures = 4 }]'),
         ["stages.0.generations=4", "seed=5"],
         runs_dir=tmp_path / "runs",
     )
@@ -81,6 +81,9 @@ def test_tensorboard(tmp_path, small):
         "stage-0/fitness/mean",
         "stage-0/score/test_accuracy",
     ]
+    (picture,) = events.Images("stage-0/path")
+    assert picture.step == 8
+    assert picture.encoded_image_string.startswith(b"\x89PNG")
     assert [e.step for e in events.Scalars("stage-0/fitness/best")] == [4, 8]
     (score,) = events.Scalars("stage-0/score/test_accuracy")
     assert score.step == 1
