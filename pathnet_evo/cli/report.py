@@ -28,8 +28,12 @@ def report(
     from pathnet_evo.run.summary import summarise
 
     if (run / matrix.FILE).is_file():
-        matrix.write_matrix(run)
+        from pathnet_evo.report.side_by_side import matrix_page
+
+        page = run / "matrix.html"
+        page.write_text(matrix_page(matrix.write_matrix(run)), encoding="utf-8")
         typer.echo(run / "matrix.json")
+        typer.echo(page)
         return
     if not (run / "lineage.sqlite").is_file():
         raise UserError(f"{run}: not a run's folder (it has no lineage.sqlite)")

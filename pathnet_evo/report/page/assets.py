@@ -14,6 +14,7 @@ SCRIPTS = {
         "theme.js",
         "grid.js",
         "charts.js",
+        "legend.js",
         "genealogy.js",
         "architecture.js",
         "usage.js",
@@ -22,6 +23,8 @@ SCRIPTS = {
         "player.js",
         "report.js",
     ),
+    "compare": ("dom.js", "theme.js", "charts.js", "legend.js", "compare.js"),
+    "plain": ("theme.js", "plain.js"),
     "live": ("live.js",),
 }
 """The files of each script, in the order in which one uses another."""

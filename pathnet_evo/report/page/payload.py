@@ -28,8 +28,8 @@ def payload(data: ReportData) -> dict[str, Any]:
         "seeds": data.summary["seeds"],
         "aggregate": data.config.pool.aggregate,
         "kinds": _kinds(data),
-        "stages": [_stage(data, i) for i in stages],
-        "curves": [{a: _curve(data.curve(a, i)) for a in data.arms} for i in stages],
+        "stages": [stage_payload(data, i) for i in stages],
+        "curves": [{a: curve_payload(data.curve(a, i)) for a in data.arms} for i in stages],
         "scores": [_scores(data, i) for i in stages],
         "reuse": [_reuse(data, i) for i in stages],
         "usage": [
@@ -56,7 +56,8 @@ def _repeat(layer: dict[str, Any]) -> int:
     return repeat if isinstance(repeat, int) else 1
 
 
-def _stage(data: ReportData, i: int) -> dict[str, Any]:
+def stage_payload(data: ReportData, i: int) -> dict[str, Any]:
+    """What charts need of a stage."""
     about = data.stages[i]
     views = [view for view in data.views if view.stage == i]
     chance = next((v.history.chance for v in views if v.history.chance is not None), None)
@@ -70,7 +71,8 @@ def _stage(data: ReportData, i: int) -> dict[str, Any]:
     }
 
 
-def _curve(curve: Curve) -> dict[str, Any] | None:
+def curve_payload(curve: Curve) -> dict[str, Any] | None:
+    """A curve with as many digits as a chart shows; None where there is none."""
     if not curve.x:
         return None
     return {
@@ -99,7 +101,7 @@ def _reuse(data: ReportData, i: int) -> dict[str, Any]:
         if curve.x:
             chances = [v.overlap_chance for v in data.of(arm, i) if v.overlap_chance]
             chance = sum(chances) / len(chances)
-            found[arm] = {**(_curve(curve) or {}), "chance": rounded(chance)}
+            found[arm] = {**(curve_payload(curve) or {}), "chance": rounded(chance)}
     return found
 
 

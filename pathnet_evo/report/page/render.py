@@ -20,17 +20,32 @@ from pathnet_evo.report.page.payload import as_json, payload
 
 def render_page(data: ReportData) -> str:
     """One HTML document that needs no other file and asks for none."""
-    inline = [plotly(), script("report")]
+    return render_alone("page.html", "report", **_content(data))
+
+
+def render_alone(template: str, name: str, charts: bool = True, **values: Any) -> str:
+    """A template with everything that it needs inside, and a policy that lets nothing else in.
+
+    Args:
+        template: its file, which extends ``page.html``.
+        name: of the script that belongs to it.
+        charts: whether it needs plotly.
+        values: what the template shows.
+    """
+    inline = [script(name), *([plotly()] if charts else [])]
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src {' '.join(map(integrity, inline))}; base-uri 'none'; form-action 'none'"
+    )
     return (
         environment()
-        .get_template("page.html")
+        .get_template(template)
         .render(
-            **_content(data),
+            **values,
             style=Markup(style()),  # noqa: S704 - our own file
-            plotly=Markup(inline[0]),  # noqa: S704 - a published script
-            script=Markup(inline[1]),  # noqa: S704 - our own files
-            policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-            f"script-src {' '.join(map(integrity, inline))}; base-uri 'none'; form-action 'none'",
+            script=Markup(inline[0]),  # noqa: S704 - our own files
+            plotly=Markup("".join(inline[1:])),  # noqa: S704 - a published script
+            policy=policy,
         )
     )
 

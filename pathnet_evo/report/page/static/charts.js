@@ -4,6 +4,11 @@ const DASHES = ["solid", "dash", "dashdot", "dot", "longdash", "longdashdot"];
 const MARKERS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross"];
 const CONFIG = { displayModeBar: false, responsive: true, showTips: false };
 
+/* After as many arms as there are colours, each colour has another line. */
+function lineOf(arm) {
+  return (arm + Math.floor(arm / ARMS)) % DASHES.length;
+}
+
 /* Plotly reads a little markup in texts: names must not be read as that. */
 function plain(text) {
   return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
@@ -95,7 +100,7 @@ function curveTraces(curve, arm, name) {
   }
   traces.push({
     x: curve.x, y: curve.mean, mode: "lines",
-    line: { color: shade, width: 2.4, dash: DASHES[arm % DASHES.length] },
+    line: { color: shade, width: 2.4, dash: DASHES[lineOf(arm)] },
     hovertemplate: `${plain(name)}, mean<br>%{x:,}: %{y:.4~g}<extra></extra>`,
   });
   return traces;

@@ -26,7 +26,7 @@ class Report {
   read() {
     this.data = JSON.parse(document.getElementById("data").textContent);
     this.offer();
-    this.legend();
+    legend(this.data, this.hidden);
     drawKey(document.getElementById("roles"));
     this.choose(true);
     drawCurves(this.data, this.hidden);
@@ -85,36 +85,10 @@ class Report {
 
   redraw() {
     this.player.resize();
-    this.legend();
+    legend(this.data, this.hidden);
     this.drawChosen();
     drawCurves(this.data, this.hidden);
     drawScores(this.data);
-  }
-
-  /* A button an arm, which hides its curves. */
-  legend() {
-    const list = document.getElementById("legend");
-    const had = document.activeElement && document.activeElement.dataset.arm;
-    list.replaceChildren(...this.data.arms.map((arm, k) => element("li", {}, this.toggle(arm, k))));
-    if (had) [...list.querySelectorAll("button")].find((b) => b.dataset.arm === had)?.focus();
-  }
-
-  toggle(arm, k) {
-    const dashes = ["", "7 4", "7 3 2 3", "2 3", "12 4", "12 4 2 4"];
-    const sample = shape("svg", { viewBox: "0 0 36 8", width: 36, height: 8, "aria-hidden": "true" },
-      shape("line", {
-        x1: 0, y1: 4, x2: 36, y2: 4, stroke: `var(--arm-${k % ARMS})`, "stroke-width": 3,
-        "stroke-dasharray": dashes[k % dashes.length],
-      }));
-    const button = element("button", {
-      type: "button", class: "arm", "aria-pressed": !this.hidden.has(arm), "data-arm": arm,
-    }, sample, arm);
-    button.addEventListener("click", () => {
-      if (!this.hidden.delete(arm)) this.hidden.add(arm);
-      this.legend();
-      drawCurves(this.data, this.hidden);
-    });
-    return button;
   }
 }
 
