@@ -50,8 +50,7 @@ def learn(options: argparse.Namespace, runs: Path) -> Path:
 def take(folder: Path, images: Path, chromium: str | None) -> None:
     """The population's development as a figure; and its part of the page, light and dark."""
     save_figures(folder, ["png"])
-    for name in ("population-1", "path-1"):
-        shutil.copy(folder / "figures" / f"{name}.png", images / f"{name}.png")
+    shutil.copy(folder / "figures" / "population-1.png", images / "population-figure.png")
     if chromium is None:
         print("no Chromium: the page's pictures stay as they are")
         return
@@ -64,6 +63,7 @@ def take(folder: Path, images: Path, chromium: str | None) -> None:
             page.goto((folder / "report.html").resolve().as_uri())
             last = int(page.locator("[data-player=slider]").get_attribute("max"))
             page.locator("[data-player=slider]").fill(str(last // 3))
+            page.locator("[data-player=slider]").blur()
             page.locator(".player").screenshot(path=images / f"population-page-{scheme}.png")
             page.close()
         browser.close()
