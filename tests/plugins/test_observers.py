@@ -7,6 +7,16 @@ import pytest
 from pathnet_evo import launch
 from pathnet_evo.plugins import Registry
 
+POPULATION = (
+    "distinct_paths",
+    "frozen_overlap",
+    "frozen_overlap_chance",
+    "mean_path_distance",
+    "usage_entropy",
+    "usage_entropy_normalised",
+)
+"""What TensorBoard is told of a population."""
+
 BROKEN = """
 from pathnet_evo import hookimpl
 from pathnet_evo.observers.base import Observer
@@ -79,6 +89,8 @@ def test_tensorboard(tmp_path, small):
         "pool/frozen",
         "stage-0/fitness/best",
         "stage-0/fitness/mean",
+        "stage-0/loss",
+        *(f"stage-0/population/{name}" for name in POPULATION),
         "stage-0/score/test_accuracy",
     ]
     (picture,) = events.Images("stage-0/path")
