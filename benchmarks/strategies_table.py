@@ -2,8 +2,9 @@
 
     python benchmarks/strategies_table.py digits.jsonl mnist.jsonl > tables.md
 
-The file's name is the table's title. A seed counts once all cells have it. Means have 95 % intervals over seeds; differences are paired
-by seed, and no p value is corrected for the number of tests.
+The file's name is the table's title. A seed counts once all cells have it. Means have 95 %
+intervals over seeds; differences are paired by seed, and no p value is corrected for the number of
+tests.
 """
 
 from __future__ import annotations
