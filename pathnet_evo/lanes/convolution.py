@@ -45,7 +45,7 @@ class ConvolutionLanes(LaneLayer):
         self.length = n_places - (q - 1)
         self.joined = len(self.offsets) > 1 and inputs < SMALL
         self.blocks = self._room("blocks", n, self.steps + 1, n_blocks, inputs)
-        self.z = self._room("z", n, self.steps + 1, n_places, outputs)
+        self.z = self._room("z", n, self.steps + 1, n_blocks, outputs)
 
     def _parts(self, weight: Tensor) -> Tensor:
         """Kernels cut into blocks: ``(K, q * q, inputs of a block, slots * channels)``."""
@@ -97,8 +97,8 @@ class ConvolutionLanes(LaneLayer):
             blocks.view(cut.shape).copy_(cut)
         self._multiply(blocks, z[:, : self.length])
         z.relu_()
-        places = z.view(len(x), self.height, self.columns, self.slots, self.channels)
-        out = places[:, :, : self.width].sum(3)
+        places = z.view(len(x), self.rows, self.columns, self.slots, self.channels)
+        out = places[:, : self.height, : self.width].sum(3)
         return self._averaged(out.permute(0, 3, 1, 2))
 
     def _multiply(self, blocks: Tensor, out: Tensor) -> None:
@@ -150,13 +150,13 @@ class ConvolutionLanes(LaneLayer):
 
     def _before_relu(self, gradient: Tensor, lanes: slice) -> Tensor:
         """``(lanes, steps * blocks, slots * channels)``, zero where nothing has a meaning."""
-        n, outputs = len(gradient), (self.slots, self.channels)
-        d = gradient.new_zeros(n, self.steps, self.rows, self.columns, *outputs)
-        z = self.z[lanes, : self.steps].view(n, self.steps, self.height, self.columns, *outputs)
-        z, inner = z[:, :, :, : self.width], d[:, :, : self.height, : self.width]
-        spread = gradient.unsqueeze(4).expand_as(z)
-        torch.ops.aten.threshold_backward.grad_input(spread, z, 0, grad_input=inner)
-        return d.view(n, self.steps * self.rows * self.columns, self.slots * self.channels)
+        n, shape = len(gradient), (self.rows, self.columns, self.slots, self.channels)
+        d = self._room(f"d {n}", n, self.steps, *shape)
+        inner = d[:, :, : self.height, : self.width]
+        inner.copy_(gradient.unsqueeze(4).expand_as(inner))
+        d, z = d.view(n, -1, shape[2] * shape[3]), self.z[lanes, : self.steps].flatten(1, 2)
+        torch.ops.aten.threshold_backward.grad_input(d, z, 0, grad_input=d)
+        return d
 
     def _below(self, d: Tensor, lanes: slice) -> Tensor:
         """The input's gradient, ``(lanes, steps, *input_shape)``."""
