@@ -9,7 +9,6 @@ import pathnet_evo
 from pathnet_evo.cli import app
 from pathnet_evo.errors import UserError
 from pathnet_evo.run.playing import player
-from pathnet_evo.run.reading import RunError
 
 CONFIG = {
     "name": "mixed",
