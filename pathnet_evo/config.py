@@ -73,6 +73,10 @@ class TransferConfig(_Section):
     grow: Annotated[bool | Annotated[int, Field(ge=1)], Field(union_mode="left_to_right")] = False
     """When a stage begins and fewer than ``pool.width`` modules of a layer are not frozen, append
     as many as are missing; with a number, that many at least."""
+    duplication: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Modules that are overwritten, as a generation ends, with a copy of a more useful one of their
+    layer: 0.5 is one every other generation. A module is as useful as the last 10 paths that held
+    it were fit."""
 
 
 class StageConfig(_Section):

@@ -33,7 +33,6 @@ def evolve(
     Raises:
         StageFailed: as many evaluations failed in a row as the population has places.
     """
-    failures = 0
     try:
         while not stop():
             for candidate in strategy.ask(evaluator.free):
@@ -44,10 +43,10 @@ def evolve(
             for evaluation in map(_finite, evaluations):
                 strategy.tell(evaluation)
                 heard(evaluation)
-                failures = failures + 1 if evaluation.failed else 0
-                if failures >= len(strategy.members):
+                if strategy.failures >= len(strategy.members):
                     raise StageFailed(
-                        f"{failures} evaluations failed in a row, the last with: {evaluation.cause}"
+                        f"{strategy.failures} evaluations failed in a row, the last with: "
+                        f"{evaluation.cause}"
                     )
     finally:
         evaluator.cancel()

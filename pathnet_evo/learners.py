@@ -36,6 +36,15 @@ class Candidate:
     parent: int | None
     batches: int
 
+    def state(self) -> dict[str, Any]:
+        """Plain data."""
+        return {**vars(self), "genotype": [list(row) for row in self.genotype]}
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Candidate:
+        """The candidate that ``state`` was taken of."""
+        return cls(**{**state, "genotype": tuple(map(tuple, state["genotype"]))})
+
 
 @dataclass(frozen=True)
 class Evaluation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -178,6 +178,18 @@ class Lease:
         return [
             values for stack in stacks if stack.trainable for values in stack.parameters.values()
         ]
+
+    def state(self) -> dict[str, Any]:
+        """Copies on the CPU of what was leased, of a lease that is not trained yet."""
+        return {
+            "path": [sorted(layer.trainable + layer.frozen) for layer in self.layers],
+            "stacks": [stack.state() for stack in [*self.layers, self.readout]],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Hold what ``state`` holds; the lease is of the same path."""
+        for stack, held in zip([*self.layers, self.readout], state["stacks"], strict=True):
+            stack.restore(held)
 
     def finite(self) -> bool:
         """Whether every trained value is finite."""

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from pathnet_evo.duplication import Copied
 from pathnet_evo.genotype import Path, Rows
 from pathnet_evo.learners import Episode, Evaluation
-from pathnet_evo.strategies.base import Replacement
+from pathnet_evo.strategies.base import Front, Replacement
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,26 @@ class StageStarted:
 
 
 @dataclass(frozen=True)
+class StageResumed:
+    """A stage that was begun in an earlier sitting goes on.
+
+    Args:
+        started: how it began.
+        evaluations: told so far.
+        examples: training examples or frames used by them.
+    """
+
+    started: StageStarted
+    evaluations: int
+    examples: int
+
+    @property
+    def trial(self) -> int:
+        """The trial's id."""
+        return self.started.trial
+
+
+@dataclass(frozen=True)
 class Saturated:
     """A layer has fewer modules that are not frozen than a path may use, as a stage begins.
 
@@ -89,6 +110,7 @@ class Evaluated:
         generation: the generation it belongs to.
         evaluation: the evaluation itself.
         replacements: what the strategy overwrote when it was told.
+        copied: modules that were duplicated as the generation ended with it.
     """
 
     trial: int
@@ -97,6 +119,7 @@ class Evaluated:
     generation: int
     evaluation: Evaluation
     replacements: tuple[Replacement, ...]
+    copied: tuple[Copied, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,6 +163,25 @@ class GenerationFinished:
     best: float | None
     mean: float | None
     diversity: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FrontFound:
+    """A stage is over whose strategy has several objectives: what was to choose from.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        evaluations: how many the stage took.
+        front: paths none of which is better than another in all objectives.
+        chosen: index of the one that is the stage's best path.
+    """
+
+    trial: int
+    stage: int
+    evaluations: int
+    front: Front
+    chosen: int
 
 
 @dataclass(frozen=True)
@@ -193,10 +235,12 @@ class TrialFinished:
 Record: TypeAlias = (
     TrialStarted
     | StageStarted
+    | StageResumed
     | Saturated
     | Evaluated
     | EpisodesFinished
     | GenerationFinished
+    | FrontFound
     | StageFinished
     | TrialFinished
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -177,6 +178,40 @@ class Stack:
         self.versions = torch.cat([self.versions, new.versions])
         self.incarnations = torch.cat([self.incarnations, new.incarnations])
 
+    def state(self) -> dict[str, Any]:
+        """Copies on the CPU of all that the modules are, from which ``restore`` makes them again.
+
+        ``parameters`` and ``statistics`` by name ``(M, *parameter_shape)``, ``frozen``,
+        ``versions`` and ``incarnations`` ``(M,)``.
+        """
+        return {
+            "parameters": {n: v.detach().to("cpu", copy=True) for n, v in self.parameters.items()},
+            "statistics": {n: v.detach().to("cpu", copy=True) for n, v in self.statistics.items()},
+            "frozen": self.frozen.clone(),
+            "versions": self.versions.clone(),
+            "incarnations": self.incarnations.clone(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Become what ``state`` was taken of; the number of modules may be another.
+
+        Raises:
+            PathError: a stack of other modules.
+        """
+        modules = len(state["frozen"])
+        shapes = self.kind.parameter_shapes(self.input_shape)
+        found = {name: tuple(values.shape) for name, values in state["parameters"].items()}
+        if found != {name: (modules, *shape) for name, shape in shapes.items()}:
+            raise PathError(f"not the parameters of {modules} modules {self.kind!r}: {found}")
+        for part in ("parameters", "statistics"):
+            moved = {
+                name: values.to(self.device, copy=True) for name, values in state[part].items()
+            }
+            setattr(self, part, moved)
+        self.frozen = state["frozen"].clone()
+        self.versions = state["versions"].clone()
+        self.incarnations = state["incarnations"].clone()
+
     def _forget(self, module: int) -> None:
         for values in self.statistics.values():
             values[module].zero_()
@@ -232,3 +267,21 @@ class LeasedStack:
         out = out / (len(self.trainable) + len(self.frozen)) if mean else out
         skipped = self.kind.skip(x)
         return out if skipped is None else skipped + out
+
+    def state(self) -> dict[str, Any]:
+        """Copies on the CPU of what was leased; what is frozen does not change and stays out."""
+        return {
+            "leased": {name: v.detach().to("cpu", copy=True) for name, v in self.leased.items()},
+            "versions": self.versions.clone(),
+            "incarnations": self.incarnations.clone(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Hold what ``state`` holds; a lease of the same modules."""
+        self.leased = {
+            name: state["leased"][name].to(values.device, copy=True)
+            for name, values in self.leased.items()
+        }
+        self.versions = state["versions"].clone()
+        self.incarnations = state["incarnations"].clone()
+        self._parameters = None

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import torch
 
-from pathnet_evo.diversity import diversity
-from pathnet_evo.engines.base import Engine
-from pathnet_evo.evolve import StageFailed, evolve
+from pathnet_evo.duplication import Duplication
+from pathnet_evo.evolve import StageFailed
 from pathnet_evo.genotype import Genotype, Path, distinct
-from pathnet_evo.learners import Episode, Evaluation, Evaluator, Learner, LearningContext
+from pathnet_evo.learners import Learner, LearningContext
 from pathnet_evo.network import PathNetwork
-from pathnet_evo.plan import Plan, Stage, Trial
+from pathnet_evo.plan import Plan, Trial
 from pathnet_evo.pool import ModulePool
-from pathnet_evo.records import (
-    Emit,
-    EpisodesFinished,
-    Evaluated,
-    GenerationFinished,
-    Saturated,
-    StageFinished,
-    StageStarted,
-)
+from pathnet_evo.records import Emit, FrontFound, Saturated, StageFinished, StageStarted
+from pathnet_evo.session import Session
 from pathnet_evo.stack import Stack
 from pathnet_evo.strategies.base import Strategy
 from pathnet_evo.streams import Streams
@@ -56,11 +47,30 @@ class Learned:
         return pool.network(self.path, self.readout, self.task.shift, self.task.scale)
 
 
-class Keep(Protocol):
-    """Writes a checkpoint at the end of a stage."""
+class Keep:
+    """Hears when a trial's state can be taken; this one keeps nothing."""
 
-    def __call__(self, stage: int, pool: ModulePool, learned: list[Learned]) -> tuple[str, str]:
-        """Return the checkpoint's folder and the SHA-256 of its manifest."""
+    def between(
+        self, pool: ModulePool, learned: list[Learned], session: Session, stopping: bool
+    ) -> None:
+        """Between two rounds of evolution.
+
+        Args:
+            pool: all modules.
+            learned: the stages before.
+            session: the stage at work.
+            stopping: whether the trial will end here.
+        """
+
+    def finished(
+        self, pool: ModulePool, learned: list[Learned], record: StageFinished
+    ) -> tuple[str, str] | None:
+        """At the end of a stage, which ``learned`` ends with.
+
+        Returns:
+            The checkpoint's folder and the SHA-256 of its manifest, or None.
+        """
+        return None
 
 
 def learn_sequence(
@@ -70,6 +80,7 @@ def learn_sequence(
     emit: Emit,
     stop: Callable[[], bool] = lambda: False,
     keep: Keep | None = None,
+    start: dict[str, Any] | None = None,
 ) -> list[Learned]:
     """Learn every stage in turn and transfer between them as the arm says.
 
@@ -79,7 +90,8 @@ def learn_sequence(
         device: where to compute.
         emit: hears of everything that happens, in order.
         stop: asked before each round of evolution; true ends the trial where it is.
-        keep: writes a checkpoint at the end of each stage.
+        keep: hears when a checkpoint can be taken.
+        start: what to go on from, as ``state`` gave it; None begins the trial.
 
     Returns:
         The stages that were learned to their end.
@@ -87,138 +99,186 @@ def learn_sequence(
     Raises:
         StageFailed: evaluations failed one after another; nothing of that stage is frozen.
     """
-    arm = plan.arms[trial.arm]
+    keep = Keep() if keep is None else keep
     streams = Streams(trial.seed)
-    learned: list[Learned] = []
-    pool: ModulePool | None = None
-    for i, stage in enumerate(plan.stages):
+    learned, pool = ([], None) if start is None else _learned(plan, streams, device, start)
+    session_state = None if start is None else start["session"]
+    for i in range(len(learned), len(plan.stages)):
+        task = _task(plan, i, streams, device, pool)
         saturated: list[Saturated] = []
-        task = plan.make_task(i, streams, pool)
-        if isinstance(task, SupervisedTask):
-            task = task.to(device)
-        here = streams.at(i)
-        if pool is None:
-            pool = plan.make_pool(task.input_shape, device)
-            pool.initialise(lambda layer, here=here: here.torch("init", layer))  # type: ignore[misc]
-        elif arm.transfer != "keep":
-            if arm.transfer == "freeze":
-                saturated = _make_room(plan, pool, trial, i, here)
-            if plan.config.transfer.reinitialise:
-                pool.initialise(
-                    lambda layer, here=here: here.torch("init", layer),  # type: ignore[misc]
-                    keep_frozen=arm.transfer == "freeze",
-                )
-        readout = pool.readout(stage.learner.outputs(task), here.torch("readout"))
-        strategy = arm.strategy(
-            pool.shape(plan.config.pool.width),
-            here.python("genotype"),
-            arm.settings,
-            frozen=pool.frozen_path(),
-        )
-        progress = _StageProgress(trial.id, i, strategy, emit, pool.frozen_path())
-        context = LearningContext(
-            pool,
-            readout,
-            task,
-            torch.device(device),
-            here,
-            stage.always_active,
-            budget_frames=stage.frames,
-        )
-        frozen_before = pool.frozen_path()
-        chance = stage.learner.chance(task, here)
-        emit(_started(trial, i, stage, task, chance, strategy, frozen_before, pool))
-        for record in saturated:
-            emit(record)
-        start = time.perf_counter()
-        _evolve(stage, plan.engine, strategy, context, progress, stop)
-        if stop():
+        if pool is None or session_state is None:
+            pool, saturated = _prepare(plan, trial, i, streams.at(i), task, device, pool)
+        session = _session(plan, trial, i, streams.at(i), task, device, pool, emit, session_state)
+        if session_state is None:
+            emit(session.started)
+            for record in saturated:
+                emit(record)
+        else:
+            session.restore(session_state, start["seconds"] if start else 0.0)
+            session_state = None
+        if not session.run(stop, partial(keep.between, pool, learned, session)):
             return learned
-        best = _best(strategy)
-        path = pool.active(best, stage.always_active)
-        learned.append(Learned(stage.name or task.name, task, stage.learner, path, readout))
-        if arm.transfer == "freeze":
-            pool.freeze(path)
-        visible = range(i, i + 1) if arm.transfer == "scratch" else range(i + 1)
-        scores = {
-            j: learned[j].learner.score(learned[j].network(pool), learned[j].task, streams.at(j))
-            for j in visible
-        }
-        emit(
-            StageFinished(
-                trial=trial.id,
-                stage=i,
-                evaluations=strategy.told,
-                examples=progress.examples,
-                seconds=time.perf_counter() - start,
-                genotype=tuple(map(tuple, best)),
-                path=path,
-                fitness=float(best.fitness.values[0]),
-                reused=_common(path, frozen_before),
-                frozen=pool.frozen_path(),
-                scores=scores,
-                checkpoint=keep(i, pool, learned) if keep else None,
-            )
-        )
+        finished = _finish(plan, trial, streams, pool, learned, session)
+        if front := _front(session):
+            emit(front)
+        emit(replace(finished, checkpoint=keep.finished(pool, learned, finished)))
     return learned
 
 
-@dataclass
-class _StageProgress:
-    """Turns a stage's evaluations into records, generation by generation."""
+def state(
+    pool: ModulePool, learned: list[Learned], session: Session | None = None
+) -> dict[str, Any]:
+    """What a trial goes on from; plain data as JSON has it, and tensors in place of any value.
 
-    trial: int
-    stage: int
-    strategy: Strategy
-    emit: Emit
-    frozen: Path = ()
-    examples: int = 0
-    episodes: int = 0
-    best: float = -math.inf
-    fitnesses: list[float] = field(default_factory=list)
-    measured: int | None = None
+    Args:
+        pool: all modules.
+        learned: the stages that are over.
+        session: the stage at work; None where the next one has not begun.
+    """
+    return {
+        "input_shape": list(pool.input_shape),
+        "layers": [layer.state() for layer in pool.layers],
+        "learned": [
+            {"name": stage.name, "path": stage.path, "readout": stage.readout.state()}
+            for stage in learned
+        ],
+        "session": None if session is None else session.state(),
+        "seconds": 0.0 if session is None else session.seconds,
+    }
 
-    def heard(self, evaluation: Evaluation) -> None:
-        """Pass an evaluation on, after the strategy was told of it."""
-        number, size = self.strategy.told - 1, self.strategy.generation_size
-        self.examples += evaluation.examples
-        if evaluation.fitness is not None:
-            self.fitnesses.append(evaluation.fitness)
-            self.best = max(evaluation.fitness, self.best)
-        replacements = tuple(self.strategy.take_replacements())
-        self.emit(
-            Evaluated(self.trial, self.stage, number, number // size, evaluation, replacements)
-        )
-        if self.strategy.told % size == 0:
-            finite = self.fitnesses
-            self.emit(
-                GenerationFinished(
-                    self.trial,
-                    self.stage,
-                    number // size,
-                    self.strategy.told,
-                    max(finite, default=None),
-                    sum(finite) / len(finite) if finite else None,
-                    self._diversity(),
-                )
-            )
-            self.fitnesses = []
 
-    def played(self, episodes: list[Episode]) -> None:
-        """Pass episodes on."""
-        used = episodes[-1].at
-        self.emit(EpisodesFinished(self.trial, self.stage, self.episodes, used, tuple(episodes)))
-        self.episodes += len(episodes)
+def _learned(
+    plan: Plan, streams: Streams, device: str, start: dict[str, Any]
+) -> tuple[list[Learned], ModulePool]:
+    """The stages that were learned before, and the pool as it was then."""
+    pool = plan.make_pool(tuple(start["input_shape"]), device)
+    for layer, layer_state in zip(pool.layers, start["layers"], strict=True):
+        layer.restore(layer_state)
+    learned = []
+    for i, kept in enumerate(start["learned"]):
+        task, learner = _task(plan, i, streams, device, pool), plan.stages[i].learner
+        readout = pool.readout(learner.outputs(task), streams.at(i).torch("readout"))
+        readout.restore(kept["readout"])
+        path = tuple(tuple(modules) for modules in kept["path"])
+        learned.append(Learned(kept["name"], task, learner, path, readout))
+    return learned, pool
 
-    def _diversity(self) -> dict[str, float]:
-        """The population's, if a quarter of it may have changed: each time would cost too much."""
-        told, population = self.strategy.told, self.strategy.population
-        if self.measured is not None and 4 * (told - self.measured) < len(population):
-            return {}
-        self.measured = told
-        paths = [distinct(genotype) for genotype in population]
-        frozen = self.frozen or ((),) * self.strategy.shape.layers
-        return diversity(paths, self.strategy.shape.counts, frozen)
+
+def _task(plan: Plan, i: int, streams: Streams, device: str, pool: ModulePool | None) -> Task:
+    # The first task decides what the pool takes, whenever it is made.
+    task = plan.make_task(i, streams, pool if i else None)
+    return task.to(device) if isinstance(task, SupervisedTask) else task
+
+
+def _prepare(
+    plan: Plan,
+    trial: Trial,
+    i: int,
+    here: Streams,
+    task: Task,
+    device: str,
+    pool: ModulePool | None,
+) -> tuple[ModulePool, list[Saturated]]:
+    """The pool as a stage begins with it, and the layers that have too few modules left."""
+
+    def generators(layer: int) -> torch.Generator:
+        return here.torch("init", layer)
+
+    if pool is None:
+        pool = plan.make_pool(task.input_shape, device)
+        pool.initialise(generators)
+        return pool, []
+    transfer = plan.arms[trial.arm].transfer
+    saturated = _make_room(plan, pool, trial, i, here) if transfer == "freeze" else []
+    if transfer != "keep" and plan.config.transfer.reinitialise:
+        pool.initialise(generators, keep_frozen=transfer == "freeze")
+    return pool, saturated
+
+
+def _session(
+    plan: Plan,
+    trial: Trial,
+    i: int,
+    here: Streams,
+    task: Task,
+    device: str,
+    pool: ModulePool,
+    emit: Emit,
+    resumed: dict[str, Any] | None,
+) -> Session:
+    stage, arm = plan.stages[i], plan.arms[trial.arm]
+    readout = pool.readout(stage.learner.outputs(task), here.torch("readout"))
+    strategy = arm.strategy(
+        pool.shape(plan.config.pool.width),
+        here.python("genotype"),
+        arm.settings,
+        frozen=pool.frozen_path(),
+    )
+    context = LearningContext(
+        pool,
+        readout,
+        task,
+        torch.device(device),
+        here,
+        stage.always_active,
+        budget_frames=stage.frames,
+    )
+    chance = stage.learner.chance(task, here) if resumed is None else resumed["chance"]
+    started = StageStarted(
+        trial=trial.id,
+        stage=i,
+        task=stage.name or task.name,
+        budget=stage.frames or stage.evaluations or 0,
+        by_frames=stage.frames is not None,
+        chance=chance,
+        population=tuple(tuple(map(tuple, genotype)) for genotype in strategy.population),
+        frozen=pool.frozen_path(),
+        counts=tuple(len(layer) for layer in pool.layers),
+        fitness_name=type(stage.learner).fitness_name,
+        unit=type(stage.learner).unit,
+    )
+    rate = plan.config.transfer.duplication
+    duplication = Duplication(pool, rate, here.python("duplication")) if rate else None
+    return Session(stage, plan.engine, strategy, context, started, emit, duplication)
+
+
+def _finish(
+    plan: Plan,
+    trial: Trial,
+    streams: Streams,
+    pool: ModulePool,
+    learned: list[Learned],
+    session: Session,
+) -> StageFinished:
+    """Freeze a stage's best path, if the arm does, and score all that can still be used."""
+    stage, context, strategy = session.stage, session.context, session.strategy
+    i, transfer = session.started.stage, plan.arms[trial.arm].transfer
+    best = _best(strategy)
+    path = pool.active(best, stage.always_active)
+    learned.append(
+        Learned(session.started.task, context.task, stage.learner, path, context.readout)
+    )
+    if transfer == "freeze":
+        pool.freeze(path)
+    visible = range(i, i + 1) if transfer == "scratch" else range(i + 1)
+    scores = {
+        j: learned[j].learner.score(learned[j].network(pool), learned[j].task, streams.at(j))
+        for j in visible
+    }
+    return StageFinished(
+        trial=trial.id,
+        stage=i,
+        evaluations=strategy.told,
+        examples=session.progress.examples,
+        seconds=session.seconds,
+        genotype=tuple(map(tuple, best)),
+        path=path,
+        fitness=float(best.fitness.values[0]),
+        reused=_common(path, session.started.frozen),
+        frozen=pool.frozen_path(),
+        scores=scores,
+        checkpoint=None,
+    )
 
 
 def _make_room(
@@ -238,39 +298,6 @@ def _make_room(
     return found
 
 
-def _evolve(
-    stage: Stage,
-    engine: Engine,
-    strategy: Strategy,
-    context: LearningContext,
-    progress: _StageProgress,
-    stop: Callable[[], bool],
-) -> None:
-    evaluator = engine.evaluator(stage.learner, context)
-
-    def over() -> bool:
-        reached = stage.threshold is not None and progress.best >= stage.threshold
-        return reached or _spent(stage, strategy, evaluator, progress) or stop()
-
-    try:
-        evolve(strategy, evaluator, over, progress.heard, progress.played)
-        if evaluator.used is not None:
-            progress.examples = evaluator.used
-    finally:
-        evaluator.close()
-
-
-def _spent(
-    stage: Stage, strategy: Strategy, evaluator: Evaluator, progress: _StageProgress
-) -> bool:
-    """Whether a stage's budget is used up."""
-    if stage.frames is None:
-        assert stage.evaluations is not None
-        return strategy.told >= stage.evaluations
-    used = evaluator.used
-    return (progress.examples if used is None else used) >= stage.frames
-
-
 def _best(strategy: Strategy) -> Genotype:
     best = strategy.best()
     if best is None:
@@ -278,30 +305,16 @@ def _best(strategy: Strategy) -> Genotype:
     return best
 
 
+def _front(session: Session) -> FrontFound | None:
+    strategy, front, best = session.strategy, session.strategy.front(), _best(session.strategy)
+    if front is None:
+        return None
+    wanted = (distinct(best), best.fitness.values)
+    chosen = next(
+        i for i, (rows, values) in enumerate(front.members) if (distinct(rows), values) == wanted
+    )
+    return FrontFound(session.started.trial, session.started.stage, strategy.told, front, chosen)
+
+
 def _common(a: Path, b: Path) -> Path:
     return tuple(tuple(sorted(set(x) & set(y))) for x, y in zip(a, b, strict=True))
-
-
-def _started(
-    trial: Trial,
-    i: int,
-    stage: Stage,
-    task: Task,
-    chance: float | None,
-    strategy: Strategy,
-    frozen: Path,
-    pool: ModulePool,
-) -> StageStarted:
-    return StageStarted(
-        trial=trial.id,
-        stage=i,
-        task=stage.name or task.name,
-        budget=stage.frames or stage.evaluations or 0,
-        by_frames=stage.frames is not None,
-        chance=chance,
-        population=tuple(tuple(map(tuple, genotype)) for genotype in strategy.population),
-        frozen=frozen,
-        counts=tuple(len(layer) for layer in pool.layers),
-        fitness_name=type(stage.learner).fitness_name,
-        unit=type(stage.learner).unit,
-    )

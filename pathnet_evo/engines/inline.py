@@ -13,11 +13,11 @@ from pathnet_evo.config import ConfigError
 from pathnet_evo.evolve import StageFailed
 from pathnet_evo.plan import Plan, Trial
 from pathnet_evo.pool import ModulePool
-from pathnet_evo.records import Emit, TrialFinished, TrialStarted
+from pathnet_evo.records import Emit, StageFinished, TrialFinished, TrialStarted
 from pathnet_evo.run import checkpoint
 from pathnet_evo.strategies.base import StrategyError
 from pathnet_evo.tasks import TaskError
-from pathnet_evo.transfer import Learned, learn_sequence
+from pathnet_evo.transfer import Keep, Learned, learn_sequence
 
 
 def run_trials(
@@ -48,13 +48,7 @@ def run_trial(
 ) -> None:
     """Run one trial to its end; a stage that fails ends it, and is told, not raised."""
     emit(TrialStarted(trial.id, trial.arm, trial.seed))
-    where = f"{trial.arm}-{trial.seed}"
-
-    def keep(stage: int, pool: ModulePool, learned: list[Learned]) -> tuple[str, str]:
-        relative = f"checkpoints/{where}/stage-{stage}"
-        about = {"run": folder.name, "arm": trial.arm, "seed": trial.seed, "stage": stage}
-        return relative, checkpoint.save(folder / relative, about, pool, learned)
-
+    keep = _KeepStages(trial, folder)
     with one_thread(device):
         try:
             learned = learn_sequence(plan, trial, device, emit, stop, keep)
@@ -63,6 +57,21 @@ def run_trial(
             return
     whole = len(learned) == len(plan.stages)
     emit(TrialFinished(trial.id, "finished" if whole else "interrupted"))
+
+
+class _KeepStages(Keep):
+    """A checkpoint at the end of each stage."""
+
+    def __init__(self, trial: Trial, folder: Path) -> None:
+        self.trial, self.folder = trial, folder
+
+    def finished(
+        self, pool: ModulePool, learned: list[Learned], record: StageFinished
+    ) -> tuple[str, str]:
+        arm, seed, stage = self.trial.arm, self.trial.seed, record.stage
+        relative = f"checkpoints/{arm}-{seed}/stage-{stage}"
+        about = {"run": self.folder.name, "arm": arm, "seed": seed, "stage": stage}
+        return relative, checkpoint.save(self.folder / relative, about, pool, learned)
 
 
 @contextmanager

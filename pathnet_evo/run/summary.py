@@ -16,6 +16,7 @@ from scipy.special import stdtr, stdtrit
 
 from pathnet_evo.config import RunConfig, parse, validate
 from pathnet_evo.errors import UserError
+from pathnet_evo.genotype import distinct, n_modules
 from pathnet_evo.run.curves import area_speed_up, learning_curve
 from pathnet_evo.run.lineage import digest, open_lineage
 
@@ -53,6 +54,8 @@ class StageResult:
         reused: modules of the best path that an earlier stage froze.
         scores: for each stage so far, its held-out scores right after this one.
         seconds: how long it took; None until the stage is over.
+        frozen: modules that are frozen after it; None until the stage is over.
+        front: of a strategy with several objectives, what there was to choose from.
     """
 
     stage: int
@@ -73,6 +76,8 @@ class StageResult:
     reused: int | None
     scores: dict[int, dict[str, float]]
     seconds: float | None
+    frozen: int | None = None
+    front: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -209,7 +214,28 @@ def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
         reused=sum(map(len, json.loads(row["reused"]))) if row["reused"] else None,
         scores={int(stage): values for stage, values in scores.items()},
         seconds=row["seconds"],
+        frozen=sum(map(len, json.loads(row["frozen"]))) if row["frozen"] else None,
+        front=_front(db, key),
     )
+
+
+def _front(db: sqlite3.Connection, key: tuple[int, int]) -> dict[str, Any] | None:
+    row = db.execute(
+        "SELECT data FROM events WHERE trial = ? AND stage = ? AND kind = 'front'", key
+    ).fetchone()
+    if row is None:
+        return None
+    found = json.loads(row["data"])
+    members = [
+        {
+            "objectives": values,
+            "path": distinct(rows),
+            "modules": n_modules(distinct(rows)),
+            "chosen": i == found["chosen"],
+        }
+        for i, (rows, values) in enumerate(found["members"])
+    ]
+    return {"objectives": found["objectives"], "rule": found["rule"], "members": members}
 
 
 def run_state(states: Sequence[str], expected: int) -> str:
@@ -338,10 +364,13 @@ def _arm_stage(trials: Mapping[int, TrialResult], i: int, last: int) -> dict[str
         "examples": over_seeds(lambda s: s.examples),
         "fitness": over_seeds(lambda s: s.fitness),
         "reused": over_seeds(lambda s: s.reused),
+        "frozen": over_seeds(lambda s: s.frozen),
+        "modules": over_seeds(lambda s: sum(s.counts)),
         "failed": over_seeds(lambda s: s.failed),
         "scores": _by_name(after[i]),
         "rescores": {str(j): _by_name(after[j]) for j in range(i + 1, last + 1) if after[j]},
         "forgetting": _by_name(_minus(after[i], after[last])) if i < last else {},
+        "fronts": {str(seed): s.front for seed, s in done.items() if s.front},
         "curves": {str(seed): curve for seed, s in done.items() if (curve := _curve(s))},
         "unfinished": {
             str(seed): {"evaluations": len(s.fitnesses), "failed": s.failed}

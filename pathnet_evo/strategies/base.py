@@ -13,7 +13,15 @@ from typing import Any, ClassVar
 
 from deap import base, tools
 
-from pathnet_evo.genotype import Genotype, Path, PathError, PathFitness, PathShape, mutate_step
+from pathnet_evo.genotype import (
+    Genotype,
+    Path,
+    PathError,
+    PathFitness,
+    PathShape,
+    Rows,
+    mutate_step,
+)
 from pathnet_evo.learners import Candidate, Evaluation
 from pathnet_evo.strategies.operators import Kind, OperatorSettings
 from pathnet_evo.strategies.record import EvolutionRecord
@@ -41,6 +49,21 @@ class Replacement:
     loser: int
     parent: int | None
     changes: tuple[tuple[int, int, int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Front:
+    """Paths none of which is better than another in all of several objectives.
+
+    Args:
+        objectives: what each objective is.
+        rule: how the one to freeze is chosen of them.
+        members: genotype and value of each objective, the fittest first.
+    """
+
+    objectives: tuple[str, ...]
+    rule: str
+    members: tuple[tuple[Rows, tuple[float, ...]], ...]
 
 
 @dataclass
@@ -73,6 +96,8 @@ class Strategy(ABC):
         options: fields of ``Settings``.
 
     Attributes:
+        told: how many evaluations it was told.
+        failures: how many of the last of them failed in a row.
         logbook: DEAP's, one record a generation: gen, nevals, min, avg and max of its fitnesses.
         halloffame: DEAP's, the fittest paths ever evaluated.
     """
@@ -95,6 +120,7 @@ class Strategy(ABC):
         self.frozen: Path = ((),) * shape.layers if frozen is None else frozen
         self.in_flight: dict[int, Candidate] = {}
         self.told = 0
+        self.failures = 0
         self._next_id = 0
         self._replacements: list[Replacement] = []
         rate = self.settings.mutation_rate
@@ -147,6 +173,7 @@ class Strategy(ABC):
         if fitness is not None and not math.isfinite(fitness):
             fitness = None
         self.told += 1
+        self.failures = self.failures + 1 if fitness is None else 0
         self.record.heard(
             candidate.genotype,
             None if fitness is None else self._values(candidate.genotype, fitness),
@@ -178,6 +205,10 @@ class Strategy(ABC):
             known, key=lambda m: (m.genotype.fitness.wvalues, m.candidate or 0)
         ).genotype.copy()
 
+    def front(self) -> Front | None:
+        """The compromises that ``best`` was chosen of; None where there is but one objective."""
+        return None
+
     @property
     def logbook(self) -> tools.Logbook:
         """One record a generation."""
@@ -198,8 +229,9 @@ class Strategy(ABC):
         version, words, gauss = self.rng.getstate()
         return {
             "members": [member_state(member) for member in self.members],
-            "in_flight": [_candidate_state(candidate) for candidate in self.in_flight.values()],
+            "in_flight": [candidate.state() for candidate in self.in_flight.values()],
             "told": self.told,
+            "failures": self.failures,
             "next_id": self._next_id,
             "idle": list(self._idle),
             "record": self.record.state(),
@@ -209,9 +241,10 @@ class Strategy(ABC):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from ``state``, taken from a strategy with the same shape and settings."""
         self.members = [member_from(member, self.Fitness) for member in state["members"]]
-        candidates = [_candidate_from(candidate) for candidate in state["in_flight"]]
+        candidates = [Candidate.of(candidate) for candidate in state["in_flight"]]
         self.in_flight = {candidate.id: candidate for candidate in candidates}
         self.told = state["told"]
+        self.failures = state["failures"]
         self._next_id = state["next_id"]
         self._idle = OrderedDict.fromkeys(state["idle"])
         self.record.restore(state["record"])
@@ -342,14 +375,6 @@ def _changes(old: Genotype, new: Genotype) -> tuple[tuple[int, int, int, int], .
         for gene, (before, after) in enumerate(zip(olds, news, strict=True))
         if before != after
     )
-
-
-def _candidate_state(candidate: Candidate) -> dict[str, Any]:
-    return {**vars(candidate), "genotype": [list(row) for row in candidate.genotype]}
-
-
-def _candidate_from(state: dict[str, Any]) -> Candidate:
-    return Candidate(**{**state, "genotype": tuple(map(tuple, state["genotype"]))})
 
 
 def member_state(member: Member) -> dict[str, Any]:

@@ -175,6 +175,23 @@ class SGDEvaluator(Evaluator):
         self.queue.clear()
         self.free_places = self.learner.places
 
+    def state(self) -> dict[str, Any]:
+        """What was leased with a candidate that is over by now, and waits to be trained."""
+        if not self.queue:
+            return {}
+        waiting = [
+            {"candidate": candidate.state(), "lease": lease.state()}
+            for candidate, lease in self.queue
+        ]
+        return {"waiting": waiting, "free": self.free_places}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Lease the same paths again, with the weights that they were leased with."""
+        for waiting in state.get("waiting", []):
+            self.submit(Candidate.of(waiting["candidate"]))
+            self.queue[-1][1].restore(waiting["lease"])
+        self.free_places = state.get("free", self.free_places)
+
     def _train(self, lease: Lease, index: Tensor, labels: Tensor) -> tuple[float, float]:
         """Train a lease; return the accuracy and mean loss of its minibatches as they came."""
         if self.learner.plain and linear_step.applies(lease):

@@ -9,8 +9,9 @@ from pathnet_evo.learners import Evaluation
 from pathnet_evo.plan import Plan, Trial
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.records import Evaluated, GenerationFinished, StageFinished, StageStarted
+from pathnet_evo.session import StageProgress
 from pathnet_evo.strategies.fixed_path import FixedPath
-from pathnet_evo.transfer import _StageProgress, learn_sequence
+from pathnet_evo.transfer import Keep, learn_sequence
 from pathnet_evo_sgd.batches import Batches
 
 ARMS = ["pathnet", "independent", "fine-tuning", "random"]
@@ -100,11 +101,12 @@ def test_the_first_task_is_kept_bit_for_bit(make_plan, learn):
     plan = make_plan(learner={"momentum": 0.9, "weight_decay": 0.1, "learning_rate": 0.2})
     answers = []
 
-    def keep(stage, pool, learned):
-        answers.append([stage.network(pool)(stage.task.test_inputs) for stage in learned])
-        return "folder", "sum"
+    class Answers(Keep):
+        def finished(self, pool, learned, record):
+            answers.append([stage.network(pool)(stage.task.test_inputs) for stage in learned])
+            return "folder", "sum"
 
-    learned, records, pool, _, _ = learn(plan, keep=keep)
+    learned, records, pool, _, _ = learn(plan, keep=Answers())
     assert torch.equal(answers[0][0], answers[1][0])
     finished = [r for r in records if isinstance(r, StageFinished)]
     assert finished[0].scores[0] == finished[1].scores[0]
@@ -185,7 +187,7 @@ def test_the_best_fitness_so_far_may_be_zero(make_plan):
     """Broken: learners whose fitness is a return around 0 would miss their threshold."""
     plan = make_plan()
     strategy = FixedPath(plan.make_pool((1, 4, 4), "cpu").shape(2), random.Random(0))
-    progress = _StageProgress(0, 0, strategy, lambda record: None)
+    progress = StageProgress(0, 0, strategy, lambda record: None)
     for number, fitness in enumerate((0.0, -1.0)):
         (candidate,) = strategy.ask(1)
         evaluation = Evaluation(candidate, fitness)

@@ -49,7 +49,9 @@ def stage(
     """A stage's records; without scores it is not finished."""
     before = FIRST if i else NOTHING
     records: list[Record] = [
-        StageStarted(trial, i, NAMES[i], 40, (FIRST,), before, (4, 4), "accuracy", "examples")
+        StageStarted(
+            trial, i, NAMES[i], 40, False, None, (FIRST,), before, (4, 4), "accuracy", "examples"
+        )
     ]
     for n, fitness in enumerate(fitnesses):
         cause = "the <loss> is not finite" if fitness is None else None

@@ -28,12 +28,12 @@ from pathnet_evo.network import PathNetwork
 from pathnet_evo.plan import resolve
 from pathnet_evo.plugins import Registry
 from pathnet_evo.pool import ModulePool
-from pathnet_evo.records import TrialFinished, TrialStarted
+from pathnet_evo.records import StageFinished, TrialFinished, TrialStarted
 from pathnet_evo.run import checkpoint
 from pathnet_evo.run.lineage import Lineage
 from pathnet_evo.run.reading import Run, RunError, load_run
 from pathnet_evo.streams import Streams
-from pathnet_evo.transfer import Learned, learn_sequence
+from pathnet_evo.transfer import Keep, Learned, learn_sequence
 
 TOML = """
 name = "tiny"
@@ -155,6 +155,22 @@ def make_registry() -> Registry:
     return Registry([core, Entry("blobs", "nowhere", "pathnet_evo")])
 
 
+class Stages(Keep):
+    """Keeps the end of each stage."""
+
+    def __init__(self, folder: Path, trial: int) -> None:
+        self.folder, self.trial = folder, trial
+
+    def finished(
+        self, pool: ModulePool, learned: list[Learned], record: StageFinished
+    ) -> tuple[str, str]:
+        """A checkpoint."""
+        place = f"checkpoints/trial-{self.trial}/stage-{record.stage}"
+        (self.folder / place).parent.mkdir(parents=True, exist_ok=True)
+        about = {"trial": self.trial}
+        return place, checkpoint.save(self.folder / place, about, pool, learned)
+
+
 def learn(folder: Path, text: str = TOML) -> None:
     """What the runner does, in short."""
     (folder / "run.toml").write_text(text)
@@ -163,16 +179,8 @@ def learn(folder: Path, text: str = TOML) -> None:
     plan = resolve(validate(tomllib.loads(text)), make_registry())
     lineage = Lineage(folder / "lineage.sqlite")
     for trial in plan.trials:
-
-        def keep(
-            stage: int, pool: ModulePool, learned: list[Learned], trial: int = trial.id
-        ) -> tuple[str, str]:
-            place = f"checkpoints/trial-{trial}/stage-{stage}"
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            return place, checkpoint.save(folder / place, {"trial": trial}, pool, learned)
-
         lineage.write(TrialStarted(trial.id, trial.arm, trial.seed))
-        learn_sequence(plan, trial, "cpu", lineage.write, keep=keep)
+        learn_sequence(plan, trial, "cpu", lineage.write, keep=Stages(folder, trial.id))
         lineage.write(TrialFinished(trial.id, "finished"))
     lineage.close()
 

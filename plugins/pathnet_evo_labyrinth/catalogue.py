@@ -1,0 +1,102 @@
+"""The levels that there are, by name, and how they become what an engine plays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pathnet_evo_labyrinth.game import SCENARIOS, Game, of_level, of_scenario
+from pathnet_evo_labyrinth.level import Level, LevelError, drawn, load, read
+from pathnet_evo_labyrinth.mazes import nav_maze
+
+DESCRIBED = ("lt_chasm", "seekavoid_arena", "stairway_to_melon")
+"""Levels of ours that a file in ``levels/`` describes."""
+LEVELS = (*DESCRIBED, "nav_maze", *SCENARIOS)
+"""All levels that have a name."""
+ARRANGEMENTS = 64
+"""Layouts of a level whose things are drawn."""
+
+
+def known(name: str) -> None:
+    """Whether there is such a level; a file of a user's own ends in ``.toml``.
+
+    Raises:
+        LevelError: there is none.
+    """
+    if name in LEVELS or name.endswith(".toml"):
+        return
+    near = get_close_matches(name, LEVELS, 1)
+    guess = f'. Did you mean "{near[0]}"?' if near else ""
+    raise LevelError(
+        f"unknown level {name!r}{guess} (have: {', '.join(sorted(LEVELS))}, or a file that ends "
+        "in .toml)"
+    )
+
+
+def level(
+    name: str,
+    *,
+    placement: Literal["fixed", "drawn"] = "fixed",
+    skill: int = 3,
+    seed: int = 0,
+) -> Level:
+    """A level of ours, or of a user's file.
+
+    Args:
+        name: its name, or a file that ends in ``.toml``.
+        placement: where what can be eaten lies: as described, or drawn, anew for every episode.
+        skill: of opponents, 1 to 5.
+        seed: of what is drawn.
+
+    Raises:
+        LevelError: there is none, or its description is wrong.
+    """
+    known(name)
+    if name == "nav_maze":
+        return nav_maze(seed=seed)
+    if name.endswith(".toml"):
+        found = load(Path(name))
+    else:
+        text = files("pathnet_evo_labyrinth").joinpath("levels", f"{name}.toml").read_text("utf-8")
+        found = read(text, name)
+    found = replace(found, skill=skill)
+    if placement == "drawn":
+        found = drawn(found, ARRANGEMENTS, np.random.default_rng(seed))
+    return found
+
+
+def game(
+    name: str,
+    *,
+    size: tuple[int, int] = (84, 84),
+    seconds: float | None = None,
+    placement: Literal["fixed", "drawn"] = "fixed",
+    skill: int = 3,
+    seed: int = 0,
+    pictures: bool = False,
+) -> Game:
+    """Any level, ready to be played.
+
+    Args:
+        name: its name, or a file that ends in ``.toml``.
+        size: height and width of observations.
+        seconds: how long an episode may be; nothing for the level's own length.
+        placement: see ``level``.
+        skill: see ``level``.
+        seed: see ``level``.
+        pictures: whether whole pictures are wanted besides observations.
+
+    Raises:
+        LevelError: there is none, its description is wrong, or it cannot be kept in the cache.
+        TaskError: vizdoom is not installed, or the engine has no such pictures.
+    """
+    known(name)
+    if name in SCENARIOS:
+        return of_scenario(name, size, seconds, pictures)
+    found = level(name, placement=placement, skill=skill, seed=seed)
+    return of_level(found, size, seconds, pictures)

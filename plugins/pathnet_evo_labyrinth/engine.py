@@ -1,0 +1,254 @@
+"""Engines in worker processes, each under a guard, and what becomes of a lane whose engine dies."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+import weakref
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pathnet_evo.tasks import TaskError
+from pathnet_evo_labyrinth import guard
+from pathnet_evo_labyrinth.block import BEGIN, DIED, IDLE, Block
+from pathnet_evo_labyrinth.game import Game
+
+PATIENCE = 60.0
+"""Seconds in which a worker must answer; one that does not is ended."""
+STARTS = 3
+"""How often in a row a lane's engine may die before it has begun an episode."""
+
+
+class EngineError(RuntimeError):
+    """Engines that cannot be started."""
+
+
+def require() -> None:
+    """Whether there can be engines here.
+
+    Raises:
+        TaskError: vizdoom is not installed, or the system is another than Linux and macOS.
+    """
+    if importlib.util.find_spec("vizdoom") is None:
+        raise TaskError(
+            "labyrinth needs vizdoom, which is not installed: pip install 'pathnet-evo[labyrinth]'"
+        )
+    if os.name != "posix":
+        raise TaskError("labyrinth runs on Linux and macOS: its engines are guarded by POSIX means")
+
+
+class Engines:
+    """The engines of all lanes, spread over as many workers as there are cores.
+
+    Args:
+        game: what is played.
+        lanes: how many.
+        workers: how many processes drive the engines; nothing for one a core.
+
+    Attributes:
+        status: ``(lanes,)``, as after the last ``obey``.
+        causes: of lanes that died in the last ``obey``.
+    """
+
+    def __init__(self, game: Game, lanes: int, workers: int | None = None) -> None:
+        require()
+        self.game, self.lanes = game, lanes
+        n = min(lanes, workers or os.cpu_count() or 1)
+        edges = [lanes * i // n for i in range(n + 1)]
+        self.parts = [slice(a, b) for a, b in itertools.pairwise(edges)]
+        self.workers: list[Worker | None] = [None] * n
+        self.causes: dict[int, str] = {}
+        self.status = np.zeros(lanes, np.uint8)
+        self._deaths = np.zeros(lanes, np.int64)
+
+    def obey(
+        self,
+        commands: NDArray[np.int32],
+        seeds: NDArray[np.int64] | None = None,
+        maps: NDArray[np.int32] | None = None,
+    ) -> None:
+        """Let every lane act, begin an episode or idle; all workers at once.
+
+        Args:
+            commands: ``(lanes,)``.
+            seeds: ``(lanes,)``, of lanes that begin an episode.
+            maps: ``(lanes,)``, likewise.
+
+        Raises:
+            EngineError: the engine of a lane died again and again as it was started.
+        """
+        self.causes = {}
+        asked = []
+        for i, part in enumerate(self.parts):
+            if (commands[part] == IDLE).all():
+                continue
+            worker = self.workers[i]
+            if worker is None:
+                worker = self.workers[i] = Worker(self.game.spec(part.stop - part.start))
+                fresh = commands[part] == BEGIN
+                commands = commands.copy()
+                commands[part] = np.where(fresh, BEGIN, IDLE)
+            worker.block.commands[:] = commands[part]
+            if seeds is not None and maps is not None:
+                worker.block.seeds[:] = seeds[part]
+                worker.block.maps[:] = maps[part]
+            asked.append((i, worker, worker.ask()))
+        deadline = time.monotonic() + PATIENCE
+        for i, worker, reached in asked:
+            self._hear(i, worker, reached, deadline)
+        self._count(commands)
+
+    def observations(self) -> NDArray[np.uint8]:
+        """A copy of what all lanes see, ``(lanes, 3, height, width)``; black without an engine."""
+        return self._gather("observations", (3, *self.game.observation), np.uint8)
+
+    def pictures(self) -> NDArray[np.uint8]:
+        """The engines' whole pictures, ``(lanes, 3, *screen)``."""
+        return self._gather("pictures", (3, *self.game.screen), np.uint8)
+
+    def variables(self) -> NDArray[np.float64]:
+        """What the engines count, ``(lanes, variables)``."""
+        return self._gather("variables", (len(self.game.variables),), np.float64)
+
+    def rewards(self) -> NDArray[np.float64]:
+        """The engines' own rewards, ``(lanes,)``."""
+        return self._gather("rewards", (), np.float64)
+
+    def close(self) -> None:
+        """End all workers and their engines; may be called twice."""
+        ended = [worker for worker in self.workers if worker is not None]
+        self.workers = [None] * len(self.workers)
+        for worker in ended:
+            worker.end()
+        for worker in ended:
+            worker.wait()
+
+    def _hear(self, i: int, worker: Worker, reached: bool, deadline: float) -> None:
+        part = self.parts[i]
+        answer = worker.answer(deadline) if reached else None
+        if answer is not None:
+            self.status[part] = worker.block.status
+            self.causes |= {part.start + int(lane): cause for lane, cause in answer.items()}
+            return
+        self.workers[i] = None
+        worker.end()
+        cause = worker.last_words()
+        worker.wait()
+        self.status[part] = DIED
+        self.causes |= dict.fromkeys(range(part.start, part.stop), cause)
+
+    def _count(self, commands: NDArray[np.int32]) -> None:
+        """A lane whose engine never comes up must not be started forever."""
+        died = self.status == DIED
+        begun = commands == BEGIN
+        self._deaths[begun & died] += 1
+        self._deaths[begun & ~died] = 0
+        if (self._deaths >= STARTS).any():
+            lane = int(np.argmax(self._deaths))
+            raise EngineError(
+                f"{self.game.name}: the engine of lane {lane} died {STARTS} times as it was started"
+                f": {self.causes.get(lane, 'no cause known')}"
+            )
+
+    def _gather(self, name: str, shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
+        out = np.empty((self.lanes, *shape), kind)
+        for part, worker in zip(self.parts, self.workers, strict=True):
+            out[part] = 0 if worker is None else getattr(worker.block, name)
+        return out
+
+
+class Worker:
+    """A worker and its guard.
+
+    Args:
+        spec: what it is to do, see ``Block``.
+    """
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="pathnet-evo-labyrinth-"))
+        self.block = Block(folder, spec)
+        self._log = (folder / "log").open("w+", errors="replace")  # outlives its name
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path]),
+        }
+        command = [sys.executable, "-m", "pathnet_evo_labyrinth.worker"]
+        self.guard = subprocess.Popen(  # noqa: S603 (our own guard)
+            [sys.executable, "-I", guard.__file__, str(os.getpid()), str(folder), *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            env=environment,
+        )
+        self._text = b""
+        self._end = weakref.finalize(self, _end, self.guard)
+
+    def ask(self) -> bool:
+        """Have the commands in the block obeyed; whether the worker is there to do it."""
+        assert self.guard.stdin is not None
+        try:
+            self.guard.stdin.write(b"g")
+        except OSError:
+            return False
+        return True
+
+    def answer(self, deadline: float) -> dict[str, str] | None:
+        """Causes of death by lane, once the commands are done; None when the worker is gone."""
+        assert self.guard.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.guard.stdout, selectors.EVENT_READ)
+            while b"\n" not in self._text:
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    return None
+                more = self.guard.stdout.read(65536)
+                if not more:
+                    return None
+                self._text += more
+        line, self._text = self._text.split(b"\n", 1)
+        answer: dict[str, str] = json.loads(line)
+        return answer
+
+    def last_words(self) -> str:
+        """The last line that the worker or its engines wrote, if there is one."""
+        lines = [line.strip() for line in self._log if line.strip()]
+        if lines:
+            return f"the worker of this lane is gone; its last words: {' '.join(lines)[-300:]}"
+        return "the worker of this lane is gone, or did not answer in time"
+
+    def end(self) -> None:
+        """Have the guard end everything."""
+        self._end()
+
+    def wait(self) -> None:
+        """Until the guard is gone."""
+        try:
+            self.guard.wait(2 * guard.PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.guard.kill()
+            self.guard.wait()
+        self._log.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(OSError):
+        process.terminate()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
+
+
+__all__: Sequence[str] = ["EngineError", "Engines", "require"]

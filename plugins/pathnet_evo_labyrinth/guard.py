@@ -1,0 +1,108 @@
+"""A process that ends a worker and its engines with the program that wants them, and sweeps up.
+
+Run as ``python guard.py PARENT FOLDER COMMAND ...``: starts the worker and waits until it ends or
+PARENT is gone. Then every process of the worker's group is killed, the engines' shared-memory
+segments are unlinked and FOLDER is deleted. There is no other way to end, so this one is always
+taken. Needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+POLL = 0.2
+"""Seconds between two looks at the parent."""
+PATIENCE = 10.0
+"""Seconds in which killed processes must be gone."""
+
+
+def main(parent: int, folder: Path, command: list[str]) -> None:
+    """Guard a worker to its end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = False
+
+    def end(*_: object) -> None:
+        nonlocal stop
+        stop = True
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGHUP, end)
+    worker = subprocess.Popen(  # noqa: S603 (our own worker)
+        command, cwd=folder, process_group=0
+    )
+    try:
+        while not stop and os.getppid() == parent:
+            with suppress(subprocess.TimeoutExpired):
+                worker.wait(POLL)
+                break
+    finally:
+        sweep(worker, folder)
+
+
+def sweep(worker: subprocess.Popen[bytes], folder: Path) -> None:
+    """Kill the group, unlink its segments, delete the folder."""
+    deadline = time.monotonic() + PATIENCE
+    names = recorded(folder)
+    while time.monotonic() < deadline:
+        alive = members(worker.pid)
+        names |= segments(alive)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(worker.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            worker.wait(0)
+        if not alive:
+            break
+        time.sleep(0.01)
+    for name in names | recorded(folder):
+        unlink(name)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def recorded(folder: Path) -> set[str]:
+    """Segments of the engines that the worker noted down."""
+    with suppress(OSError):
+        ids = (folder / "engines").read_text().split()
+        return {f"ViZDoom{part}{i}" for i in ids for part in ("SM", "MQCtr", "MQDoom")}
+    return set()
+
+
+def members(group: int) -> list[int]:
+    """Living processes of a group, where the system tells (Linux)."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, IndexError, ValueError):
+            state, _, pgrp = entry.read_text().rpartition(")")[2].split()[:3]
+            if int(pgrp) == group and state != "Z":
+                found.append(int(entry.parent.name))
+    return found
+
+
+def segments(processes: list[int]) -> set[str]:
+    """The engines' segments that processes have mapped, where the system tells (Linux)."""
+    found = set()
+    for process in processes:
+        with suppress(OSError):
+            for line in Path(f"/proc/{process}/maps").read_text().splitlines():
+                name = line.partition("/dev/shm/")[2]  # noqa: S108
+                if name.startswith("ViZDoom"):
+                    found.add(name.partition(" ")[0])
+    return found
+
+
+def unlink(name: str) -> None:
+    """Remove a shared-memory segment."""
+    import _posixshmem  # type: ignore[import-not-found,unused-ignore]
+
+    with suppress(OSError):
+        _posixshmem.shm_unlink(f"/{name}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

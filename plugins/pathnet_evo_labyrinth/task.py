@@ -1,0 +1,110 @@
+"""Labyrinths as a task: the paper's third family (Fernando et al. 2017, section 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from gymnasium.vector import VectorEnv
+from pydantic import Field, model_validator
+
+from pathnet_evo.tasks import EnvironmentTask, TaskContext, TaskError, TaskSettings
+from pathnet_evo_labyrinth import dmlab
+from pathnet_evo_labyrinth.actions import NAMES, REPEAT
+from pathnet_evo_labyrinth.catalogue import game, known
+from pathnet_evo_labyrinth.engine import require
+
+
+class LabyrinthSettings(TaskSettings):
+    """A first-person level: RGB pictures, ten actions that all levels share."""
+
+    level: str = "seekavoid_arena"
+    """``seekavoid_arena``, ``stairway_to_melon``, ``lt_chasm``, ``nav_maze``, ViZDoom's
+    ``my_way_home``, ``health_gathering_supreme`` and ``deadly_corridor``, or a file of your own
+    that ends in ``.toml``."""
+    engine: Literal["vizdoom", "dmlab"] = "vizdoom"
+    """``dmlab`` plays DeepMind Lab's own levels, where the module ``deepmind_lab`` is installed."""
+    size: int | None = Field(None, strict=True)
+    """Height and width in pixels; nothing for those of the pool, or 84 where it has none."""
+    seconds: float | None = Field(None, gt=0, le=3600)
+    """How long an episode may be; nothing for the level's own length."""
+    placement: Literal["fixed", "drawn"] = "fixed"
+    """Where what can be eaten lies: always the same, or drawn anew for every episode."""
+    skill: int = Field(3, ge=1, le=5, strict=True)
+    """Of opponents: how fast they are, and how well they aim."""
+    arrangement: int = Field(0, ge=0, strict=True)
+    """Seed of drawn placements and mazes."""
+    workers: int = Field(0, ge=0, strict=True)
+    """Processes that drive the engines; 0 for one a core. Results do not depend on it."""
+
+    @model_validator(mode="after")
+    def _known(self) -> LabyrinthSettings:
+        if self.engine == "vizdoom":
+            known(self.level)
+        return self
+
+    def make(self, context: TaskContext) -> LabyrinthTask:
+        """The level; observations are ``(3, height, width)`` uint8.
+
+        Raises:
+            TaskError: the level is wrong, the engine is missing, or the pool takes no pictures.
+        """
+        shape = context.input_shape
+        if shape is not None and (len(shape) != 3 or shape[0] != 3):
+            raise TaskError(
+                f"a level gives pictures (3, height, width), but the pool takes {shape}. "
+                "Set pool.input=[3, 84, 84]"
+            )
+        _, height, width = shape or (3, 84, 84)
+        size = (self.size or height, self.size or width)
+        if self.engine == "dmlab":
+            dmlab.require()
+            steps = None
+        else:
+            require()
+            steps = self.game(size).steps
+        return LabyrinthTask(
+            name=self.level.replace("_", " "),
+            observation_shape=(3, *size),
+            n_actions=len(NAMES),
+            scale=torch.tensor(1 / 255),
+            frames=REPEAT,
+            max_steps=steps,
+            actions=NAMES,
+            settings=self,
+        )
+
+    def game(self, size: tuple[int, int], pictures: bool = False) -> Any:
+        """What the engine plays."""
+        return game(
+            self.level,
+            size=size,
+            seconds=self.seconds,
+            placement=self.placement,
+            skill=self.skill,
+            seed=self.arrangement,
+            pictures=pictures,
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LabyrinthTask(EnvironmentTask):
+    """One level."""
+
+    settings: LabyrinthSettings
+
+    def make(
+        self, lanes: int, seeds: Sequence[int], *, render: bool = False
+    ) -> VectorEnv[Any, Any, Any]:
+        """So many players, each in a level of its own."""
+        settings = self.settings
+        size = self.observation_shape[1:]
+        assert len(size) == 2
+        if settings.engine == "dmlab":
+            return dmlab.lanes(settings.level, lanes, seeds, size, settings.seconds)
+        from pathnet_evo_labyrinth.vector import LabyrinthVectorEnv
+
+        played = settings.game(size, pictures=render)
+        return LabyrinthVectorEnv(played, lanes, seeds, settings.workers or None)

@@ -1,0 +1,146 @@
+"""A process that drives the engines of some lanes; the environment talks to it by a pipe.
+
+A byte on standard input: obey the commands in the block. A line on standard output: done, with the
+causes of death of lanes, by lane, as JSON. The end of input is the end of the process; its guard
+cleans up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pathnet_evo_labyrinth.block import BEGIN, DIED, FINE, FINISHED, IDLE, Block
+
+
+class Engines:
+    """The engines of a worker's lanes, each started when its first episode begins."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.games: list[Any] = [None] * block.spec["lanes"]
+        self.maps: list[str] = block.spec["maps"]
+        self.actions = [list(map(float, action)) for action in block.spec["actions"]]
+        rows, columns = (
+            ((np.arange(wanted) + 0.5) * given / wanted).astype(np.int64)
+            for wanted, given in zip(block.spec["observation"], block.spec["screen"], strict=True)
+        )
+        width = block.spec["screen"][1]
+        self.pixels = (rows[:, None] * width + columns[None, :]).ravel()
+
+    def obey(self) -> dict[int, str]:
+        """Do what the block says, lane by lane.
+
+        Returns:
+            The causes of those lanes whose engine died.
+        """
+        causes = {}
+        for lane, command in enumerate(self.block.commands.tolist()):
+            if command == IDLE:
+                continue
+            try:
+                if command == BEGIN:
+                    self._begin(lane)
+                else:
+                    self._act(lane, command)
+            except Exception as error:  # whatever the engine's end looks like
+                causes[lane] = f"{type(error).__name__}: {error}"
+                self.block.status[lane] = DIED
+                self._drop(lane)
+        return causes
+
+    def _begin(self, lane: int) -> None:
+        block = self.block
+        game = self.games[lane]
+        if game is None:
+            game = self.games[lane] = _game(block.spec)
+            game.set_doom_map(self.maps[int(block.maps[lane])])
+            game.set_seed(int(block.seeds[lane]))
+            game.init()
+            with Path("engines").open("a") as file:
+                file.write(f"{game.get_instance_id()}\n")
+        game.set_doom_map(self.maps[int(block.maps[lane])])
+        game.set_seed(int(block.seeds[lane]))
+        game.new_episode()
+        block.rewards[lane] = 0.0
+        self._look(lane, game)
+
+    def _act(self, lane: int, action: int) -> None:
+        game = self.games[lane]
+        self.block.rewards[lane] = game.make_action(self.actions[action], self.block.spec["tics"])
+        self._look(lane, game)
+
+    def _look(self, lane: int, game: Any) -> None:
+        """Put what is seen into the block; of a finished episode there is no picture any more."""
+        state = game.get_state()
+        self.block.status[lane] = FINE if state is not None else FINISHED
+        if state is None:
+            return
+        seen = state.screen_buffer
+        if len(self.block.pictures):
+            self.block.pictures[lane] = seen
+        target = self.block.observations[lane].reshape(3, -1)
+        np.take(seen.reshape(3, -1), self.pixels, axis=1, out=target, mode="clip")
+        self.block.variables[lane] = state.game_variables
+
+    def _drop(self, lane: int) -> None:
+        game, self.games[lane] = self.games[lane], None
+        try:
+            if game is not None:
+                game.close()
+        except Exception as error:  # its end has been told already
+            print(f"lane {lane}: {error}", file=sys.stderr)  # noqa: T201
+
+
+def _game(spec: dict[str, Any]) -> Any:
+    """An engine as the environment wants it, not yet started."""
+    import vizdoom
+
+    game = vizdoom.DoomGame()
+    package = Path(vizdoom.__file__).parent
+    game.set_doom_game_path(str(package / "freedoom2.wad"))
+    game.set_doom_scenario_path(spec["wad"])
+    game.set_doom_config_path("_vizdoom.ini")
+    height, width = spec["screen"]
+    game.set_screen_resolution(getattr(vizdoom.ScreenResolution, f"RES_{width}X{height}"))
+    game.set_screen_format(vizdoom.ScreenFormat.CRCGCB)
+    for switch in ("hud", "crosshair", "weapon", "messages", "screen_flashes"):
+        getattr(game, f"set_render_{switch}")(switch in spec["render"])
+    game.set_window_visible(False)
+    game.set_sound_enabled(False)
+    game.set_mode(vizdoom.Mode.PLAYER)
+    game.set_doom_skill(spec["skill"])
+    game.set_episode_timeout(0)
+    game.set_episode_start_time(spec["start"])
+    game.set_living_reward(spec["living"])
+    game.set_death_penalty(spec["death"])
+    game.set_available_buttons([getattr(vizdoom.Button, name) for name in spec["buttons"]])
+    variables = [getattr(vizdoom.GameVariable, name) for name in spec["variables"]]
+    game.set_available_game_variables(variables)
+    return game
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.environ["HOME"] = os.getcwd()
+    questions = os.fdopen(os.dup(0), "rb", buffering=0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    engines = Engines(Block(Path.cwd()))
+    while questions.read(1):
+        answers.write(json.dumps(engines.obey()).encode() + b"\n")
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
