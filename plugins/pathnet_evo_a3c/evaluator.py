@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,19 @@ class A3CEvaluator(Evaluator):
     Args:
         learner: the settings.
         context: the pool, the task, and where to draw from.
+        elsewhere: frames that other workers have used in this stage.
 
     Attributes:
         lanes: what each lane is busy with.
     """
 
-    def __init__(self, learner: A3C, context: LearningContext) -> None:
-        self.learner, self.context = learner, context
+    def __init__(
+        self,
+        learner: A3C,
+        context: LearningContext,
+        elsewhere: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.learner, self.context, self.elsewhere = learner, context, elsewhere
         task: EnvironmentTask = context.task
         self.task = task
         self.lanes = [Lane() for _ in range(learner.lanes)]
@@ -110,6 +117,8 @@ class A3CEvaluator(Evaluator):
 
         A lane that does not come to the observation that it had has failed.
         """
+        if not state:
+            return
         self.close()
         self.exploration.set_state(state["exploration"])
         self.frames, self.failures = state["frames"], state["failures"]
@@ -284,4 +293,4 @@ class A3CEvaluator(Evaluator):
         budget = self.context.budget_frames
         if budget is None or not self.learner.annealing:
             return self.learner.learning_rate
-        return self.learner.learning_rate * max(1 - self.frames / budget, 0)
+        return self.learner.learning_rate * max(1 - (self.frames + self.elsewhere()) / budget, 0)
