@@ -15,7 +15,7 @@ from pathnet_evo.lanes import Lanes
 from pathnet_evo.learners import Candidate, Episode, Evaluation, Evaluator, LearningContext
 from pathnet_evo.tasks import EnvironmentTask
 from pathnet_evo_a3c import rmsprop
-from pathnet_evo_a3c.episodes import Episodes, Step
+from pathnet_evo_a3c.episodes import EnvironmentFailed, Episodes, Step
 from pathnet_evo_a3c.lane import Lane, digest
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_a3c.objective import losses, returns
@@ -81,7 +81,7 @@ class A3CEvaluator(Evaluator):
         try:
             self._start_candidates()
             rollout = self._play()
-        except Exception as error:  # whatever an environment raises
+        except EnvironmentFailed as error:
             self._environment_failed(error)
         else:
             self._learn(rollout)
@@ -129,7 +129,7 @@ class A3CEvaluator(Evaluator):
             self.episodes = Episodes(self.task, len(self.lanes))
             seeds = [lane.seed or 0 for lane in self.lanes]
             self.episodes.replay(seeds, [lane.actions for lane in self.lanes])
-        except Exception as error:  # whatever an environment raises
+        except EnvironmentFailed as error:
             self._environment_failed(error)
             return
         for lane, kept, x in zip(
@@ -229,11 +229,11 @@ class A3CEvaluator(Evaluator):
                 self.lanes[i] = Lane()
         return handed
 
-    def _environment_failed(self, error: Exception) -> None:
+    def _environment_failed(self, error: EnvironmentFailed) -> None:
         """All lanes fail, as which of them raised is not known; the next rollout begins anew."""
         self.close()
         self.failures += 1
-        self._last_failure = f"the environment raised {type(error).__name__}: {error}"
+        self._last_failure = str(error)
         self._fail_all(self._last_failure)
 
     def _fail_all(self, cause: str) -> None:
@@ -260,7 +260,10 @@ class A3CEvaluator(Evaluator):
         (gradient,) = torch.autograd.grad(loss.sum(), outputs)
         rollout.lanes.backward(gradient)
         norms = rollout.lanes.norms()
-        good = torch.isfinite(loss.detach() + norms) & rollout.live.any(1)
+        failed = torch.tensor([lane.cause is not None for lane in self.lanes])
+        good = (
+            torch.isfinite(loss.detach() + norms) & rollout.live.any(1) & ~failed.to(norms.device)
+        )
         self._fail_others(good, loss.detach())
         weights = torch.where(good, (learner.max_gradient_norm / (norms + 1e-6)).clamp(max=1), 0)
         for layer in rollout.lanes.layers:
