@@ -96,3 +96,13 @@ def test_what_does_not_fit_is_told_before_the_run(task, pool, said):
     with pytest.raises(pathnet_evo.config.ConfigError, match=said) as raised:
         runner.prepare(config([{"task": task, "frames": 100}], **pool), [], Registry())
     assert str(raised.value).count("\n") == 0
+
+
+def test_more_workers_than_memory_allows():
+    """The machine would swap until somebody stops it, or the run be killed."""
+    settings = ["stages.0.learner={name='a3c', workers=4000, lanes=4}"]
+    with pytest.raises(pathnet_evo.config.ConfigError) as raised:
+        runner.prepare(config([GAME], input=[4, 24, 24]), settings, Registry())
+    said = str(raised.value)
+    assert "stages.0.learner: 4000 workers of 4 lanes need about" in said
+    assert "would fit" in said
