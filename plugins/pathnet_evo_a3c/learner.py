@@ -12,6 +12,7 @@ from pathnet_evo.learners import Evaluator, Learner, LearningContext
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo_a3c import room
 from pathnet_evo_a3c.playing import mean_return, sample, uniform
 
 
@@ -75,6 +76,10 @@ class A3C(Learner):
     def outputs(self, task: EnvironmentTask) -> int:
         """One logit an action, and the value."""
         return task.n_actions + 1
+
+    def check(self, task: EnvironmentTask) -> None:
+        """Refuse more workers than there is memory for."""
+        room.check(task, self.workers, self.lanes, self.steps)
 
     def evaluator(self, context: LearningContext) -> Evaluator:
         """An evaluator with a place for every lane of every worker."""
