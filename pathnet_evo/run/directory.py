@@ -43,7 +43,6 @@ def create(
         DirectoryError: a bad name, a name that exists, or a folder that cannot be written.
     """
     try:
-        runs.mkdir(parents=True, exist_ok=True)
         folder = claim(runs, plan.config.name, name)
         resolved = (
             f"# Resolved configuration; `pathnet-evo run run.toml` repeats it.\n\n{toml(plan)}"
@@ -70,6 +69,7 @@ def claim(runs: Path, default: str, name: str | None) -> Path:
             f"--name {wanted!r}: not a folder's name (no slashes, no leading dot, "
             f"{LONGEST_NAME} characters at most)"
         )
+    runs.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
         folder = runs / (wanted if number == 1 else f"{wanted}-{number}")

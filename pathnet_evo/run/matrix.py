@@ -13,7 +13,7 @@ import tomli_w
 
 from pathnet_evo.config import ConfigError, Problem, RunConfig, StageConfig, parse, validate
 from pathnet_evo.errors import UserError
-from pathnet_evo.run.directory import claim, without_nothing
+from pathnet_evo.run.directory import DirectoryError, claim, without_nothing
 from pathnet_evo.run.summary import CONTROL, summarise
 
 VERSION = 1
@@ -70,11 +70,14 @@ def create(config: RunConfig, runs: Path, name: str | None) -> Path:
     Raises:
         DirectoryError: a bad name, a name that exists, or a folder that cannot be written.
     """
-    folder = claim(runs, config.name, name)
     text = tomli_w.dumps(without_nothing(config.model_dump(mode="json")))
-    (folder / FILE).write_text(
-        f"# `pathnet-evo run {FILE}` repeats all runs of this matrix.\n\n{text}"
-    )
+    try:
+        folder = claim(runs, config.name, name)
+        (folder / FILE).write_text(
+            f"# `pathnet-evo run {FILE}` repeats all runs of this matrix.\n\n{text}"
+        )
+    except OSError as error:
+        raise DirectoryError(f"{runs}: cannot be written ({error.strerror})") from None
     return folder
 
 
