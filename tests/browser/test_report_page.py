@@ -8,11 +8,13 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from importlib.resources import files
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pathnet_evo.report import write_report
 from pathnet_evo.report.words import shown
 
 
@@ -185,3 +187,21 @@ def test_one_arm_one_stage_one_seed(
     assert page.locator('[data-player="words"]').text_content().startswith("Generation 10 of 10")
     assert "Nothing was frozen before" in page.locator("#evolution").text_content()
     assert "nothing was transferred" in page.locator("#transfer").text_content()
+
+
+def test_an_unfinished_game(
+    tmp_path: Path,
+    made_up: SimpleNamespace,
+    visit: Callable[..., Any],
+    keep: Callable[..., None],
+) -> None:
+    """A game's curve would not be there before its first evaluation is over, or count the wrong."""
+    made_up.toml(tmp_path, 1, ["pathnet"], stages=1)
+    made_up.lineage(tmp_path, made_up.episodes(0))
+    page = loaded(visit(write_report(tmp_path).as_uri()))
+    keep(page, "game-1400-light")
+    text = page.locator('[data-figure="curve-0"]').text_content()
+    assert "frames" in text
+    assert "mean return, smoothed" in text
+    assert "chance" in text
+    assert not page.locator("#player").is_visible()
