@@ -11,12 +11,17 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pathnet_evo_labyrinth.block import BEGIN, DIED, FINE, FINISHED, IDLE, Block
+from pathnet_evo_labyrinth.guard import POLL
+
+STARTING = Path("starting")
+"""There while engines are started, so that the guard looks closely."""
 
 
 class Engines:
@@ -53,6 +58,7 @@ class Engines:
                 causes[lane] = f"{type(error).__name__}: {error}"
                 self.block.status[lane] = DIED
                 self._drop(lane)
+        STARTING.unlink(missing_ok=True)
         return causes
 
     def _begin(self, lane: int) -> None:
@@ -62,6 +68,9 @@ class Engines:
             game = self.games[lane] = _game(block.spec)
             game.set_doom_map(self.maps[int(block.maps[lane])])
             game.set_seed(int(block.seeds[lane]))
+            if not STARTING.exists():
+                STARTING.touch()
+                time.sleep(2 * POLL)
             game.init()
             with Path("engines").open("a") as file:
                 file.write(f"{game.get_instance_id()}\n")

@@ -66,7 +66,8 @@ class Player:
         east, north = x - ahead[0], y - ahead[1]
         if max(abs(east), abs(north)) < 4:
             return "fire"
-        if abs(north) > abs(east):
+        stuck = np.hypot(*np.subtract(self.place, self.last)) < 0.5 and self.rewards
+        if (abs(north) > abs(east)) != (bool(stuck) and min(abs(east), abs(north)) > 4):
             return "forward" if north > 0 else "backward"
         return "strafe right" if east > 0 else "strafe left"
 

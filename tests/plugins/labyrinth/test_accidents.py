@@ -126,6 +126,7 @@ def test_an_engine_that_never_starts_is_an_error(lanes, tmp_path):
 
     broken = tmp_path / "broken.wad"
     broken.write_bytes(wad([("DECORATE", b"actor Bad : NobodyKnowsIt\n{\n}\n")]))
+    before = stale()
     env = LabyrinthVectorEnv(replace(lanes().game, wad=broken, name="broken"), 1)
     try:
         with pytest.raises(EngineError, match="broken: the engine of lane 0 died"):
@@ -133,6 +134,13 @@ def test_an_engine_that_never_starts_is_an_error(lanes, tmp_path):
                 env.reset(seed=0)
     finally:
         env.close()
+    assert until(lambda: stale() <= before), "no segment is left by engines that failed"
+
+
+def stale():
+    """Segments of engines that no process has mapped."""
+    mapped = segments([int(p.name) for p in Path("/proc").glob("[0-9]*")])
+    return {p.name for p in Path("/dev/shm").glob("ViZDoom*")} - mapped
 
 
 @pytest.mark.parametrize("how", ["close", "crash", "SIGKILL", "SIGINT", "SIGTERM"])
