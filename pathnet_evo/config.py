@@ -154,6 +154,9 @@ class RunConfig(_Section):
     strategy: NamedSection = {"name": "binary-tournament"}
     learner: NamedSection = {"name": "sgd"}
     transfer: TransferConfig = TransferConfig()
+    sources: int | None = Field(None, ge=1)
+    """How many of the stages, the first ones, are sources: then there is a run for each source and
+    each of the other stages, of these two; together they make a matrix of transfer."""
     stages: list[StageConfig] = Field(min_length=1)
 
 

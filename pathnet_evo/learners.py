@@ -195,6 +195,13 @@ class Learner(BaseModel, ABC):
     def outputs(self, task: Any) -> int:
         """How many outputs the task's readout has."""
 
+    def check(self, task: Any) -> None:
+        """Say before a run begins what would keep this learner from learning the task here.
+
+        Raises:
+            TaskError: something does, such as want of memory; the message says the way out.
+        """
+
     @abstractmethod
     def evaluator(self, context: LearningContext) -> Evaluator:
         """Something that trains candidates on the context's pool."""

@@ -151,6 +151,9 @@ class Plan:
                 if pool is None:
                     pool = self.make_pool(task.input_shape, "meta")
                 stage.learner.outputs(task)
+                stage.learner.check(task)
+            except TaskError as error:
+                found.append(Problem(f"stages.{i}.learner", str(error)))
             except ConfigError as error:
                 found += error.problems
         if found:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from pathnet_evo.duplication import Copied
 from pathnet_evo.genotype import Path, Rows
 from pathnet_evo.learners import Episode, Evaluation
-from pathnet_evo.strategies.base import Replacement
+from pathnet_evo.strategies.base import Front, Replacement
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,25 @@ class GenerationFinished:
 
 
 @dataclass(frozen=True)
+class FrontFound:
+    """A stage is over whose strategy has several objectives: what was to choose from.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        evaluations: how many the stage took.
+        front: paths none of which is better than another in all objectives.
+        chosen: index of the one that is the stage's best path.
+    """
+
+    trial: int
+    stage: int
+    evaluations: int
+    front: Front
+    chosen: int
+
+
+@dataclass(frozen=True)
 class StageFinished:
     """A stage is over, its best path known and scored.
 
@@ -221,6 +240,7 @@ Record: TypeAlias = (
     | Evaluated
     | EpisodesFinished
     | GenerationFinished
+    | FrontFound
     | StageFinished
     | TrialFinished
 )

@@ -99,11 +99,11 @@ class StageProgress:
 
     def _diversity(self) -> dict[str, float]:
         """The population's, if a quarter of it may have changed: each time would cost too much."""
-        told, population = self.strategy.told, self.strategy.population
-        if self.measured is not None and 4 * (told - self.measured) < len(population):
+        told, places = self.strategy.told, len(self.strategy.members)
+        if self.measured is not None and 4 * (told - self.measured) < places:
             return {}
         self.measured = told
-        paths = [distinct(genotype) for genotype in population]
+        paths = [distinct(genotype) for genotype in self.strategy.population]
         frozen = self.frozen or ((),) * self.strategy.shape.layers
         return diversity(paths, self.strategy.shape.counts, frozen)
 
@@ -184,6 +184,8 @@ class Session:
             if self._in_flight is not None:
                 self._evaluator.restore(self._in_flight)
             evolve(self.strategy, self._evaluator, over, self.progress.heard, self.progress.played)
+            if self._evaluator.used is not None:
+                self.progress.examples = self._evaluator.used
         finally:
             self._evaluator.close()
             self._evaluator = None

@@ -11,12 +11,12 @@ import torch
 
 from pathnet_evo.duplication import Duplication
 from pathnet_evo.evolve import StageFailed
-from pathnet_evo.genotype import Genotype, Path
+from pathnet_evo.genotype import Genotype, Path, distinct
 from pathnet_evo.learners import Learner, LearningContext
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.plan import Plan, Trial
 from pathnet_evo.pool import ModulePool
-from pathnet_evo.records import Emit, Saturated, StageFinished, StageStarted
+from pathnet_evo.records import Emit, FrontFound, Saturated, StageFinished, StageStarted
 from pathnet_evo.session import Session
 from pathnet_evo.stack import Stack
 from pathnet_evo.strategies.base import Strategy
@@ -119,6 +119,8 @@ def learn_sequence(
         if not session.run(stop, partial(keep.between, pool, learned, session)):
             return learned
         finished = _finish(plan, trial, streams, pool, learned, session)
+        if front := _front(session):
+            emit(front)
         emit(replace(finished, checkpoint=keep.finished(pool, learned, finished)))
     return learned
 
@@ -301,6 +303,17 @@ def _best(strategy: Strategy) -> Genotype:
     if best is None:
         raise StageFailed("no path has a finite fitness, so none can be frozen")
     return best
+
+
+def _front(session: Session) -> FrontFound | None:
+    strategy, front, best = session.strategy, session.strategy.front(), _best(session.strategy)
+    if front is None:
+        return None
+    wanted = (distinct(best), best.fitness.values)
+    chosen = next(
+        i for i, (rows, values) in enumerate(front.members) if (distinct(rows), values) == wanted
+    )
+    return FrontFound(session.started.trial, session.started.stage, strategy.told, front, chosen)
 
 
 def _common(a: Path, b: Path) -> Path:

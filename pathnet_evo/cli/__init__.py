@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from pathnet_evo.cli import new, plugins, presets, report, run
+from pathnet_evo.cli import compare, new, play, plugins, presets, report, run
 from pathnet_evo.errors import UserError
 
 
@@ -39,7 +39,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run.run, report.report, new.new, plugins.plugins, presets.presets):
+for command in (
+    run.run,
+    report.report,
+    compare.compare,
+    play.play,
+    new.new,
+    plugins.plugins,
+    presets.presets,
+):
     app.command()(command)
 
 

@@ -18,4 +18,4 @@ def presets(
         return
     for known in presets.names():
         first = presets.read(known).splitlines()[0].lstrip("# ")
-        typer.echo(f"{known:14} {first}")
+        typer.echo(f"{known:17} {first}")

@@ -81,6 +81,7 @@ class Progress:
         self.total = len(plan.stages) * len(plan.trials)
         self.done = 0
         self.examples = 0
+        self.unit = "examples"
         self.started = self.lined = time.monotonic()
         self.finished: deque[str] = deque(maxlen=6)
         self.live: Live | None = None
@@ -108,7 +109,7 @@ class Progress:
             case TrialStarted():
                 self.running[record.trial] = Running(record.arm, record.seed)
             case StageStarted():
-                trial = self.running[record.trial]
+                trial, self.unit = self.running[record.trial], record.unit
                 self.running[record.trial] = Running(
                     trial.arm,
                     trial.seed,
@@ -129,6 +130,7 @@ class Progress:
                 trial = self.running[record.trial]
                 trial.episodic = True
                 self._used(trial, record.used)
+                self._now_and_then(trial)
             case GenerationFinished():
                 self._generation(record)
             case StageFinished():
@@ -152,6 +154,10 @@ class Progress:
         trial.best = record.best if trial.best is None else max(trial.best, record.best or 0)
         if record.mean is not None:
             trial.means.append(record.mean)
+        self._now_and_then(trial)
+
+    def _now_and_then(self, trial: Running) -> None:
+        """Say how far a trial is, where there is no table to show it."""
         if not self.live and time.monotonic() - self.lined > LINE_EVERY:
             self.lined = time.monotonic()
             line = f"{self._overall()}  {self._what(trial)}"
@@ -186,7 +192,7 @@ class Progress:
         done = (self.done + sum(running)) / self.total
         left = seconds / done * (1 - done) if done else None
         share = f"{100 * done:3.0f} %"
-        rate = f"{self.examples / max(seconds, 1e-9):,.0f} examples/s"
+        rate = f"{self.examples / max(seconds, 1e-9):,.0f} {self.unit}/s"
         return f"{share}  {rate}  " + ("" if left is None else f"{_clock(left)} left")
 
     def table(self) -> Group:

@@ -14,8 +14,13 @@ def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's fold
 
     from pathnet_evo.errors import UserError
     from pathnet_evo.report import write_report
+    from pathnet_evo.run import matrix
     from pathnet_evo.run.summary import summarise
 
+    if (run / matrix.FILE).is_file():
+        matrix.write_matrix(run)
+        typer.echo(run / "matrix.json")
+        return
     if not (run / "lineage.sqlite").is_file():
         raise UserError(f"{run}: not a run's folder (it has no lineage.sqlite)")
     try:

@@ -6,9 +6,17 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
+
+if TYPE_CHECKING:
+    from pathnet_evo.config import RunConfig
+    from pathnet_evo.plan import Plan
+    from pathnet_evo.plugins import Registry
+
+Failed: TypeAlias = "tuple[int, list[str]]"
+"""The signal that ended a run, or 0, and the errors of its trials."""
 
 
 def run(
@@ -40,28 +48,76 @@ def run(
 
     Ctrl-C ends it with what is done so far on disk; a second one stops at once.
     """
-    from pathnet_evo.cli.progress import Progress
     from pathnet_evo.plugins import Registry
     from pathnet_evo.run import runner
 
     given = {"seeds": seeds, "jobs": jobs, "device": device}
     extra = [f"{key}={value}" for key, value in given.items() if value is not None]
     registry = Registry()
-    plan = runner.prepare(source, [*(settings or []), *extra], registry, plugins or ())
-    command = shlex.join(["pathnet-evo", *sys.argv[1:]])
-    folder = runner.create(plan, registry, runs_dir, name, command)
-    with Progress(plan, folder, quiet=as_json) as progress:
-        signal = runner.execute(plan, folder, progress.heard, registry)
+    config, label = runner.configure(source, [*(settings or []), *extra], registry, plugins or ())
+    if config.sources is not None:
+        _matrix(config, label, registry, runs_dir, name, as_json)
+        return
+    folder, failed = _one(runner.ready(config, registry, label), registry, runs_dir, name, as_json)
     summary = json.loads((folder / "summary.json").read_text())
     if as_json:
         typer.echo(json.dumps(summary))
     else:
         _show(summary, folder)
-    for error in progress.errors:
+    _end(failed)
+
+
+def _one(
+    plan: Plan, registry: Registry, runs_dir: Path, name: str | None, quiet: bool
+) -> tuple[Path, Failed]:
+    """Run one sequence; its folder, and what went wrong."""
+    from pathnet_evo.cli.progress import Progress
+    from pathnet_evo.run import runner
+
+    command = shlex.join(["pathnet-evo", *sys.argv[1:]])
+    folder = runner.create(plan, registry, runs_dir, name, command)
+    with Progress(plan, folder, quiet=quiet) as progress:
+        signal = runner.execute(plan, folder, progress.heard, registry)
+    return folder, (signal, progress.errors)
+
+
+def _matrix(
+    config: RunConfig,
+    label: str,
+    registry: Registry,
+    runs_dir: Path,
+    name: str | None,
+    as_json: bool,
+) -> None:
+    """Run every pair of a matrix, one after another."""
+    from pathnet_evo.cli.tables import transfers
+    from pathnet_evo.run import matrix, runner
+
+    plans = [runner.ready(run, registry, label) for run in matrix.pairs(config).values()]
+    folder = matrix.create(config, runs_dir, name)
+    signal, errors = 0, []
+    for plan in plans:
+        _, (signal, failed) = _one(plan, registry, folder, plan.config.name, as_json)
+        errors += [f"{plan.config.name}: {error}" for error in failed]
+        found = matrix.write_matrix(folder)
+        if signal:
+            break
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        transfers(found)
+        typer.echo(f"matrix: {folder / 'matrix.json'}")
+    _end((signal, errors))
+
+
+def _end(failed: Failed) -> None:
+    """Tell of what went wrong, and end accordingly."""
+    signal, errors = failed
+    for error in errors:
         typer.echo(error, err=True)
     if signal:
         raise typer.Exit(128 + signal)
-    if progress.errors:
+    if errors:
         raise typer.Exit(1)
 
 

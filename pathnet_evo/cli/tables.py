@@ -1,4 +1,4 @@
-"""A run's outcome as a table on standard output."""
+"""Outcomes of runs as tables on standard output."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from rich.text import Text
 
 from pathnet_evo.report.words import shown, shown_interval, times
 
+NONE: dict[str, Any] = {"mean": None, "interval": None}
+"""What was not measured."""
+
 
 def results(summary: dict[str, Any]) -> None:
     """Print each arm's score, speed-up and forgetting for every stage that is over."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("stage", "arm", "score (95 % interval)", "speed-up", "forgotten"):
-        table.add_column(title, no_wrap=True)
+    table = _plain(["stage", "arm", "score (95 % interval)", "speed-up", "forgotten"])
     for stage in summary["stages"]:
         for name, arm in summary["arms"].items():
             if stage["stage"] < len(arm["stages"]):
@@ -24,9 +25,21 @@ def results(summary: dict[str, Any]) -> None:
     Console(highlight=False).print(table)
 
 
+def transfers(matrix: dict[str, Any]) -> None:
+    """Print each arm's speed-up on every target after every source."""
+    for arm, found in matrix["arms"].items():
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column(f"{arm}: after", no_wrap=True)
+        for target in matrix["targets"]:
+            table.add_column(target, justify="right", no_wrap=True)
+        for source, row in zip(matrix["sources"], found["speed_up"], strict=True):
+            table.add_row(source, *[Text("" if c is None else _speed_up(c)) for c in row])
+        Console(highlight=False).print(table, f"mean {times(found['mean'])}", "")
+
+
 def _row(summary: dict[str, Any], stage: dict[str, Any], name: str, values: Any) -> list[Text]:
     score = stage["score"]
-    measured = values["scores"].get(score) or {"mean": None, "interval": None}
+    measured = values["scores"].get(score) or NONE
     forgotten = values["forgetting"].get(score)
     speed_up = summary["speed_up"].get(name, [])
     fast = next((s for s in speed_up if s["stage"] == stage["stage"]), None)
@@ -46,7 +59,53 @@ def _measured(value: dict[str, Any], score: str) -> str:
 
 
 def _speed_up(fast: dict[str, Any]) -> str:
+    if fast["n"] == 0 and fast["measure"] == "area":
+        return f"{shown(fast['difference']['mean'], sign=True)} (no ratio)" if fast["seeds"] else ""
     if fast["n"] == 0:
         return "not reached" if fast["censored"] else ""
     censored = f" ({fast['censored']} of {fast['n'] + fast['censored']} not reached)"
     return times(fast["mean"]) + (censored if fast["censored"] else "")
+
+
+def costs(stage: dict[str, Any]) -> Table:
+    """A compared stage: what each entry scored, and what it used."""
+    scores = dict.fromkeys(name for r in stage["results"].values() for name in r["scores"])
+    titles = ["", *(name.replace("_", " ") for name in scores), "seeds", "evaluations"]
+    table = _plain([*titles, stage["unit"] or "examples", "seconds"])
+    for entry, result in stage["results"].items():
+        cells = [_measured(result["scores"].get(name) or NONE, name) for name in scores]
+        used = [shown(result[what]["mean"]) for what in ("evaluations", "examples", "seconds")]
+        table.add_row(*map(Text, [entry, *cells, str(result["evaluations"]["n"]), *used]))
+    return table
+
+
+def differences(stage: dict[str, Any], against: dict[str, str]) -> Table:
+    """A compared stage: each entry minus the one that it is held against."""
+    table = _plain(["difference", "score", "mean (95 % interval)", "p", "test"])
+    for test in stage["tests"]:
+        a, b, sign = test["a"], test["b"], 1
+        if against[a] != b or a == against[b]:
+            a, b, sign = b, a, -1
+        if against[a] != b or test["mean"] is None:
+            continue
+        ends = test["interval"] and sorted(sign * end for end in test["interval"])
+        score = test["score"]
+        mean = shown(sign * test["mean"], score, sign=True)
+        interval = f" ({shown_interval(ends, score, sign=True)})" if ends else ""
+        p = "" if test["p"] is None else f"{test['p']:.2g}"
+        cells = [f"{a} minus {b}", score.replace("_", " "), mean + interval, p, _kind(test)]
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _kind(test: dict[str, Any]) -> str:
+    if test["paired"]:
+        return f"paired, {test['n']} seeds"
+    return "unpaired, {} and {} seeds".format(*test["n"])
+
+
+def _plain(titles: list[str]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, no_wrap=True)
+    return table

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import signal
-import sys
 import weakref
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -14,6 +12,7 @@ from typing import Any
 import torch
 import torch.multiprocessing as multiprocessing
 
+from pathnet_evo.children import plugin_files
 from pathnet_evo.engines.messages import Slot, new_slot
 from pathnet_evo.engines.worker import work
 from pathnet_evo.learners import Candidate
@@ -132,9 +131,3 @@ def _end_all(hands: list[Hand]) -> None:
     for hand in hands:
         hand.end()
     hands.clear()
-
-
-def plugin_files() -> Iterable[str]:
-    """The one-file plugins in use here; a worker knows them only if it loads them, too."""
-    found = [m for name, m in sys.modules.items() if name.startswith("pathnet_evo_file_")]
-    return tuple(str(module.__file__) for module in found)

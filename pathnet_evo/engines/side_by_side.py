@@ -69,6 +69,8 @@ class SideBySide(Engine):
     """Number of worker processes."""
     limit: float = Field(600, gt=0, allow_inf_nan=False)
     """Seconds that an evaluation may take; after them its worker is taken to hang."""
+    start_limit: float = Field(600, gt=0, allow_inf_nan=False)
+    """Seconds that a worker may take to start, import what it needs, and take up a stage."""
     restarts: int = Field(10, ge=0)
     """How often, in one stage, a worker that died or hung is replaced by a new one."""
 
@@ -214,10 +216,13 @@ class SideBySideEvaluator(Evaluator):
         for hand in dict.fromkeys(sources[source] for source in heard):
             self._listen(hand)
         for hand in list(self.hands):
-            if hand.flying or hand.places is None:
+            starts = hand.places is None
+            if hand.flying or starts:
                 hand.waited += waited
-            if hand.waited > self.engine.limit:
-                self._lose(hand, f"took longer than {self.engine.limit:g} s")
+            limit = self.engine.start_limit if starts else self.engine.limit
+            if hand.waited > limit:
+                what = "a worker's start" if starts else "an evaluation"
+                self._lose(hand, f"{what} took longer than {limit:g} s")
 
     def _listen(self, hand: Hand) -> None:
         dead = not hand.process.is_alive()
@@ -262,7 +267,7 @@ class SideBySideEvaluator(Evaluator):
         """A worker is dead, or is to be: its evaluations failed, and another takes its place."""
         assert self.crew is not None
         ended = self.crew.lose(hand)
-        cause = f"an evaluation {hung}; its process was killed" if hung else f"its process {ended}"
+        cause = f"{hung}; its process was killed" if hung else f"its process {ended}"
         for candidate in hand.flying.values():
             self._over.append(_Over(Evaluation(candidate, None, cause, seconds=hand.waited)))
         self._last = cause

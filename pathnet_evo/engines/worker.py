@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pathnet_evo.children import load_plugin_files
 from pathnet_evo.engines.messages import (
     Block,
     Cancel,
@@ -45,21 +46,13 @@ def work(
     torch.use_deterministic_algorithms(deterministic)
     try:
         try:
-            _load(plugin_files)
+            load_plugin_files(plugin_files)
         except Exception as error:
             connection.send(Unable(str(error)))
             return
         Worker(connection, number).serve()
     except (EOFError, ConnectionError):
         return
-
-
-def _load(plugin_files: Sequence[str]) -> None:
-    """Have one-file plugins under the names by which what is sent here refers to them."""
-    from pathnet_evo.plugin_files import PluginFile, import_file
-
-    for path in plugin_files:
-        import_file(PluginFile(path=path))
 
 
 class _Cancelled(Exception):  # noqa: N818

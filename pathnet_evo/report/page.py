@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def render(data: ReportData) -> str:
         command=_command(data.summary["about"]),
         markers=[_marker(k) for k in range(len(data.arms))],
         colours=len(figures.ARM_COLOURS),
+        fronts=list(_fronts(data)),
         **_drawings(data),
     )
 
@@ -124,6 +126,14 @@ def _begun(data: ReportData) -> list[int]:
 def _scored(data: ReportData) -> list[int]:
     """Stages with a held-out score."""
     return [stage["stage"] for stage in data.stages if stage["score"] is not None]
+
+
+def _fronts(data: ReportData) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Arm, stage and front, of the first seed that has one."""
+    for arm, result in data.summary["arms"].items():
+        for stage, found in zip(data.stages, result["stages"], strict=True):
+            for front in [*found["fronts"].values()][:1]:
+                yield arm, stage, front
 
 
 def _command(about: dict[str, Any]) -> str:

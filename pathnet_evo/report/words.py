@@ -110,7 +110,33 @@ def _against(summary: dict[str, Any], comparison: dict[str, Any], arm: str) -> s
     return text + ": these seeds do not tell the two apart."
 
 
+def _area(speed: dict[str, Any], arm: str) -> str:
+    """How the areas under two learning curves compare, above chance."""
+    what = f"the area under the learning curve of {arm}, above that of random actions"
+    if speed["mean"] is None:
+        more, n = speed["difference"], len(speed["seeds"])
+        text = (
+            f"{what}, has no ratio to {CONTROL}'s, as not all are positive; the difference is "
+            f"{shown(more['mean'], sign=True)} on average over the stage"
+        )
+        return (
+            f"{text} (95 % interval {shown_interval(more['interval'])}, {n} seeds)."
+            if (more["interval"])
+            else f"{text} (one seed allows no interval)."
+        )
+    text = f"{what}, is {times(speed['mean'])} that of {CONTROL}"
+    if speed["interval"] is None:
+        return f"{text} (one pair of seeds allows no interval)."
+    low, high = (times(end) for end in speed["interval"])
+    text += f" (95 % interval {low} to {high}, {speed['n']} pairs of seeds)"
+    if speed["interval"][0] <= 1 <= speed["interval"][1]:
+        return f"{text}: these seeds do not tell the two apart."
+    return f"{text}: {'faster' if speed['mean'] > 1 else 'slower'}."
+
+
 def _speed(speed: dict[str, Any], arm: str) -> str:
+    if speed["measure"] == "area":
+        return _area(speed, arm)
     goal = "the threshold" if speed["measure"] == "threshold" else f"{CONTROL}'s final level"
     pairs = list(speed["seeds"].values())
     lost = _lost(pairs, arm)

@@ -43,8 +43,7 @@ def create(
         DirectoryError: a bad name, a name that exists, or a folder that cannot be written.
     """
     try:
-        runs.mkdir(parents=True, exist_ok=True)
-        folder = _claim(runs, plan.config.name, name)
+        folder = claim(runs, plan.config.name, name)
         resolved = (
             f"# Resolved configuration; `pathnet-evo run run.toml` repeats it.\n\n{toml(plan)}"
         )
@@ -58,13 +57,19 @@ def create(
     return folder
 
 
-def _claim(runs: Path, default: str, name: str | None) -> Path:
+def claim(runs: Path, default: str, name: str | None) -> Path:
+    """Make a folder that nobody else has: of this name, or of the default one, numbered.
+
+    Raises:
+        DirectoryError: a bad name, or one that exists.
+    """
     wanted = name or default
     if not re.fullmatch(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*", wanted) or len(wanted) > LONGEST_NAME:
         raise DirectoryError(
             f"--name {wanted!r}: not a folder's name (no slashes, no leading dot, "
             f"{LONGEST_NAME} characters at most)"
         )
+    runs.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
         folder = runs / (wanted if number == 1 else f"{wanted}-{number}")
@@ -90,7 +95,7 @@ def toml(plan: Plan) -> str:
         section["task"] = {"name": section["task"]["name"], **stage.task.model_dump(mode="json")}
         learner = section["learner"] or data["learner"]
         section["learner"] = {"name": learner["name"], **stage.learner.model_dump(mode="json")}
-    return tomli_w.dumps(_without_nothing(data))
+    return tomli_w.dumps(without_nothing(data))
 
 
 def _base_settings(plan: Plan) -> dict[str, Any]:
@@ -100,12 +105,12 @@ def _base_settings(plan: Plan) -> dict[str, Any]:
     return {}
 
 
-def _without_nothing(value: Any) -> Any:
+def without_nothing(value: Any) -> Any:
     """TOML has no null: a key that is not there stands for it."""
     if isinstance(value, dict):
-        return {k: _without_nothing(v) for k, v in value.items() if v is not None}
+        return {k: without_nothing(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):
-        return [_without_nothing(v) for v in value]
+        return [without_nothing(v) for v in value]
     return value
 
 

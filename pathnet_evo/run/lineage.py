@@ -15,6 +15,7 @@ from pathnet_evo.errors import UserError
 from pathnet_evo.records import (
     EpisodesFinished,
     Evaluated,
+    FrontFound,
     GenerationFinished,
     Record,
     Saturated,
@@ -135,6 +136,10 @@ class Lineage:
             case Saturated():
                 place = (record.trial, record.stage, -1, record.layer)
                 self._insert("events", *place, "saturation", plain(vars(record)))
+            case FrontFound():
+                place = (record.trial, record.stage, record.evaluations, 0)
+                found = plain({**vars(record.front), "chosen": record.chosen})
+                self._insert("events", *place, "front", found)
             case StageFinished():
                 self._finish_stage(record)
             case TrialFinished():

@@ -105,8 +105,8 @@ class Run:
             RunError: there is no such stage, arm or seed, the stage is not finished, or its
                 checkpoint is damaged.
         """
-        i = self._stage(stage)
-        j = i if after is None else self._stage(after)
+        i = self.index(stage)
+        j = i if after is None else self.index(after)
         if j < i:
             raise RunError(f"stage {self.stages[j]!r} comes before {self.stages[i]!r} is learned")
         if arm not in self.arms:
@@ -129,7 +129,12 @@ class Run:
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise RunError(f"{folder}: not a checkpoint of this run ({error!r})") from None
 
-    def _stage(self, stage: int | str) -> int:
+    def index(self, stage: int | str) -> int:
+        """The index of a stage that is given by its index or its name.
+
+        Raises:
+            RunError: there is no such stage, or several are called so.
+        """
         have = ", ".join(self.stages)
         if isinstance(stage, int):
             if not 0 <= stage < len(self.stages):

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from pathnet_evo import presets
-from pathnet_evo.config import ConfigError, Problem, override, parse, validate
+from pathnet_evo.config import ConfigError, Problem, RunConfig, override, parse, validate
 from pathnet_evo.observers.base import Observers, RunInfo, resolve_observers
 from pathnet_evo.plan import Plan, resolve
 from pathnet_evo.plugin_files import PluginFile
@@ -75,7 +75,26 @@ def prepare(
         plugins: further files of plugins.
 
     Raises:
-        ConfigError: everything that is wrong.
+        ConfigError: everything that is wrong, or a matrix of runs.
+        PluginFileError: a plugin's file that cannot be used.
+    """
+    config, label = configure(source, settings, registry, plugins)
+    if config.sources is not None:
+        problem = Problem("sources", "a matrix of runs; `pathnet-evo run` runs them all")
+        raise ConfigError([problem], label)
+    return ready(config, registry, label)
+
+
+def configure(
+    source: str | Path | dict[str, Any],
+    settings: Sequence[str],
+    registry: Registry,
+    plugins: Sequence[str | Path] = (),
+) -> tuple[RunConfig, str]:
+    """A configuration, overridden, with the plugins' files that it needs; and what errors call it.
+
+    Raises:
+        ConfigError: everything that is wrong with the framework's own part.
         PluginFileError: a plugin's file that cannot be used.
     """
     data, label = read_source(source)
@@ -87,7 +106,15 @@ def prepare(
     files = [file.within(folder) for file in config.plugins]
     files += [PluginFile(path=str(path)) for path in plugins]
     recorded = dict.fromkeys(registry.load_file(file) for file in files)
-    config = config.model_copy(update={"plugins": list(recorded)})
+    return config.model_copy(update={"plugins": list(recorded)}), label
+
+
+def ready(config: RunConfig, registry: Registry, label: str = "") -> Plan:
+    """A configuration of one sequence, checked by every plugin, its tasks made once.
+
+    Raises:
+        ConfigError: everything that is wrong.
+    """
     plan = resolve(config, registry, label)
     with _labelled(label):
         resolve_observers(config, registry)

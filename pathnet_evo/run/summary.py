@@ -16,6 +16,8 @@ from scipy.special import stdtr, stdtrit
 
 from pathnet_evo.config import RunConfig, parse, validate
 from pathnet_evo.errors import UserError
+from pathnet_evo.genotype import distinct, n_modules
+from pathnet_evo.run.curves import area_speed_up, learning_curve
 from pathnet_evo.run.lineage import digest, open_lineage
 
 VERSION = 1
@@ -36,36 +38,46 @@ class StageResult:
     Args:
         stage: index in the sequence.
         name: the name of stage or task.
-        budget: evaluations at the most.
+        budget: evaluations at the most, or frames where ``by_frames``.
+        by_frames: whether the budget counts examples or frames.
+        chance: the chief score of who has learned nothing, or None.
         counts: modules of each layer.
         fitness_name: what the fitness is.
         unit: what its evaluations count.
         finished: whether its best path was found and scored.
         generations: how many are over.
         examples: examples or frames used.
+        episodes: the frames used when each ended, and its score.
         failed: evaluations without a fitness.
         fitnesses: each evaluation's fitness in the order told; None where it failed.
         fitness: the fitness of the best path; None until the stage is over.
         reused: modules of the best path that an earlier stage froze.
         scores: for each stage so far, its held-out scores right after this one.
         seconds: how long it took; None until the stage is over.
+        frozen: modules that are frozen after it; None until the stage is over.
+        front: of a strategy with several objectives, what there was to choose from.
     """
 
     stage: int
     name: str
     budget: int
+    by_frames: bool
+    chance: float | None
     counts: tuple[int, ...]
     fitness_name: str
     unit: str
     finished: bool
     generations: int
     examples: int
+    episodes: tuple[tuple[int, float], ...]
     failed: int
     fitnesses: tuple[float | None, ...]
     fitness: float | None
     reused: int | None
     scores: dict[int, dict[str, float]]
     seconds: float | None
+    frozen: int | None = None
+    front: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -179,25 +191,51 @@ def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
         f"SELECT fitness, examples FROM evaluations {where} ORDER BY evaluation",  # noqa: S608
         key,
     ).fetchall()
+    episodes = db.execute(f"SELECT at, score FROM episodes {where} ORDER BY episode", key)  # noqa: S608
     fitnesses = tuple(e["fitness"] for e in evaluations)
+    used = row["examples"]
     scores = json.loads(row["scores"]) if row["scores"] else {}
     return StageResult(
         stage=row["stage"],
         name=row["task"],
         budget=row["budget"],
+        by_frames=bool(row["by_frames"]),
+        chance=row["chance"],
         counts=tuple(json.loads(row["counts"])),
         fitness_name=row["fitness_name"],
         unit=row["unit"],
         finished=row["path"] is not None,
         generations=generations,
-        examples=sum(e["examples"] for e in evaluations),
+        examples=sum(e["examples"] for e in evaluations) if used is None else used,
+        episodes=tuple((at, score) for at, score in episodes),
         failed=fitnesses.count(None),
         fitnesses=fitnesses,
         fitness=row["fitness"],
         reused=sum(map(len, json.loads(row["reused"]))) if row["reused"] else None,
         scores={int(stage): values for stage, values in scores.items()},
         seconds=row["seconds"],
+        frozen=sum(map(len, json.loads(row["frozen"]))) if row["frozen"] else None,
+        front=_front(db, key),
     )
+
+
+def _front(db: sqlite3.Connection, key: tuple[int, int]) -> dict[str, Any] | None:
+    row = db.execute(
+        "SELECT data FROM events WHERE trial = ? AND stage = ? AND kind = 'front'", key
+    ).fetchone()
+    if row is None:
+        return None
+    found = json.loads(row["data"])
+    members = [
+        {
+            "objectives": values,
+            "path": distinct(rows),
+            "modules": n_modules(distinct(rows)),
+            "chosen": i == found["chosen"],
+        }
+        for i, (rows, values) in enumerate(found["members"])
+    ]
+    return {"objectives": found["objectives"], "rule": found["rule"], "members": members}
 
 
 def run_state(states: Sequence[str], expected: int) -> str:
@@ -282,9 +320,17 @@ def _stage(i: int, config: RunConfig, trials: Sequence[TrialResult]) -> dict[str
         "fitness_name": begun.fitness_name if begun else None,
         "unit": begun.unit if begun else None,
         "budget": begun.budget if begun else None,
+        "by_frames": begun.by_frames if begun else None,
+        "chance": _chance(i, trials),
         "counts": list(begun.counts) if begun else None,
         "score": score,
     }
+
+
+def _chance(i: int, trials: Sequence[TrialResult]) -> dict[str, Any] | None:
+    """The chief score of who has learned nothing, by seed; None where learners do not tell it."""
+    begun = {t.seed: t.stages[i].chance for t in trials if i in t.stages}
+    return None if all(value is None for value in begun.values()) else statistic(begun)
 
 
 def _arm(trials: Mapping[int, TrialResult], n_stages: int) -> dict[str, Any]:
@@ -318,16 +364,36 @@ def _arm_stage(trials: Mapping[int, TrialResult], i: int, last: int) -> dict[str
         "examples": over_seeds(lambda s: s.examples),
         "fitness": over_seeds(lambda s: s.fitness),
         "reused": over_seeds(lambda s: s.reused),
+        "frozen": over_seeds(lambda s: s.frozen),
+        "modules": over_seeds(lambda s: sum(s.counts)),
         "failed": over_seeds(lambda s: s.failed),
         "scores": _by_name(after[i]),
         "rescores": {str(j): _by_name(after[j]) for j in range(i + 1, last + 1) if after[j]},
         "forgetting": _by_name(_minus(after[i], after[last])) if i < last else {},
+        "fronts": {str(seed): s.front for seed, s in done.items() if s.front},
+        "curves": {str(seed): curve for seed, s in done.items() if (curve := _curve(s))},
         "unfinished": {
             str(seed): {"evaluations": len(s.fitnesses), "failed": s.failed}
             for seed, t in trials.items()
             if (s := t.stages.get(i)) and not s.finished
         },
     }
+
+
+def _curve(stage: StageResult) -> dict[str, Any] | None:
+    """A stage's learning curve against frames: its points, and the frames that all of them cover.
+
+    None where there are no episodes, or no score of chance to begin with.
+    """
+    if not stage.episodes or stage.chance is None:
+        return None
+    frames = _frames(stage)
+    return {"frames": frames, "scores": learning_curve(stage.episodes, stage.chance, frames)}
+
+
+def _frames(*stages: StageResult) -> int:
+    """The frames that the learning curves of all of these cover."""
+    return min(stage.budget if stage.by_frames else stage.examples for stage in stages)
 
 
 def _by_name(scores: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
@@ -387,7 +453,11 @@ def _speed_ups(
     of_arm: Mapping[str, Mapping[int, TrialResult]],
     stages: Sequence[Mapping[str, Any]],
 ) -> dict[str, list[dict[str, Any]]]:
-    """Each arm's speed-up over the independent control, for stages that count examples."""
+    """Each arm's speed-up over the independent control.
+
+    Stages that count examples are measured by when the arms got somewhere, those that count frames
+    by the areas under their learning curves.
+    """
     if CONTROL not in of_arm:
         return {}
     found: dict[str, list[dict[str, Any]]] = {}
@@ -396,20 +466,38 @@ def _speed_ups(
             continue
         found[arm] = []
         for i, stage in enumerate(stages):
-            if stage["unit"] != "examples":
-                continue
-            threshold = config.stages[i].threshold
-            pairs = {
-                seed: pair
+            both = {
+                seed: (ours, theirs)
                 for seed, t in of_arm[arm].items()
                 if (ours := t.finished(i))
                 and seed in of_arm[CONTROL]
                 and (theirs := of_arm[CONTROL][seed].finished(i))
-                and (pair := speed_up(ours.fitnesses, theirs.fitnesses, ours.budget, threshold))
             }
-            measure = "smoothed" if threshold is None else "threshold"
-            found[arm].append({"stage": i, "measure": measure, **_over_pairs(pairs)})
+            if stage["unit"] == "examples":
+                threshold = config.stages[i].threshold
+                measure = "smoothed" if threshold is None else "threshold"
+                pairs = {seed: _by_target(*pair, threshold) for seed, pair in both.items()}
+            elif stage["unit"] == "frames":
+                measure = "area"
+                pairs = {seed: _by_area(*pair) for seed, pair in both.items()}
+            else:
+                continue
+            known = {seed: pair for seed, pair in pairs.items() if pair is not None}
+            found[arm].append({"stage": i, "measure": measure, **_over_pairs(known)})
     return found
+
+
+def _by_target(
+    arm: StageResult, control: StageResult, threshold: float | None
+) -> dict[str, Any] | None:
+    return speed_up(arm.fitnesses, control.fitnesses, arm.budget, threshold)
+
+
+def _by_area(arm: StageResult, control: StageResult) -> dict[str, Any] | None:
+    """None where no episode ended, or nobody knows the score of chance."""
+    if control.chance is None or not (arm.episodes or control.episodes):
+        return None
+    return area_speed_up(arm.episodes, control.episodes, control.chance, _frames(arm, control))
 
 
 def speed_up(
@@ -479,13 +567,20 @@ def _reached(curve: Sequence[float | None], target: float, first: int) -> int | 
 
 
 def _over_pairs(pairs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
-    """Geometric mean of the pairs that are not censored, its interval from t on logarithms."""
-    logs = [math.log(p["value"]) for p in pairs.values() if p["censored"] is None]
+    """Geometric mean of the pairs that are not censored, its interval from t on logarithms.
+
+    There is none where one of the values is not positive, or cannot be said; areas have the mean
+    of their differences besides.
+    """
+    told = [p["value"] for p in pairs.values() if p["censored"] is None]
+    logs = [math.log(v) for v in told] if all(v is not None and v > 0 for v in told) else []
     mean, interval = mean_interval(logs)
+    differences = {seed: p["difference"] for seed, p in pairs.items() if "difference" in p}
     return {
         "seeds": {str(seed): pair for seed, pair in pairs.items()},
         "n": len(logs),
-        "censored": len(pairs) - len(logs),
+        "censored": len(pairs) - len(told),
         "mean": None if mean is None else math.exp(mean),
         "interval": None if interval is None else [math.exp(end) for end in interval],
+        **({"difference": statistic(differences)} if differences else {}),
     }

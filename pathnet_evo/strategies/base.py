@@ -13,7 +13,15 @@ from typing import Any, ClassVar
 
 from deap import base, tools
 
-from pathnet_evo.genotype import Genotype, Path, PathError, PathFitness, PathShape, mutate_step
+from pathnet_evo.genotype import (
+    Genotype,
+    Path,
+    PathError,
+    PathFitness,
+    PathShape,
+    Rows,
+    mutate_step,
+)
 from pathnet_evo.learners import Candidate, Evaluation
 from pathnet_evo.strategies.operators import Kind, OperatorSettings
 from pathnet_evo.strategies.record import EvolutionRecord
@@ -41,6 +49,21 @@ class Replacement:
     loser: int
     parent: int | None
     changes: tuple[tuple[int, int, int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Front:
+    """Paths none of which is better than another in all of several objectives.
+
+    Args:
+        objectives: what each objective is.
+        rule: how the one to freeze is chosen of them.
+        members: genotype and value of each objective, the fittest first.
+    """
+
+    objectives: tuple[str, ...]
+    rule: str
+    members: tuple[tuple[Rows, tuple[float, ...]], ...]
 
 
 @dataclass
@@ -181,6 +204,10 @@ class Strategy(ABC):
         return max(
             known, key=lambda m: (m.genotype.fitness.wvalues, m.candidate or 0)
         ).genotype.copy()
+
+    def front(self) -> Front | None:
+        """The compromises that ``best`` was chosen of; None where there is but one objective."""
+        return None
 
     @property
     def logbook(self) -> tools.Logbook:

@@ -10,7 +10,7 @@ from deap import base, tools
 from pydantic import Field, field_validator
 
 from pathnet_evo.genotype import Genotype, distinct, n_modules, overlap
-from pathnet_evo.strategies.base import Member, StrategySettings
+from pathnet_evo.strategies.base import Front, Member, StrategySettings
 from pathnet_evo.strategies.generational import Child, Generational
 from pathnet_evo.streams import lend
 
@@ -58,9 +58,18 @@ class NSGA2(Generational):
         super().__init__(*args, **options)
         self._provide("select", tools.selNSGA2, nd="log")
 
-    def front(self) -> list[Genotype]:
-        """The non-dominated of all that have a fitness, the fittest first."""
-        return [member.genotype.copy() for member in self._front()]
+    def front(self) -> Front:
+        """The non-dominated of all that have a fitness, each path and its objectives once."""
+        assert isinstance(self.settings, NSGA2Settings)
+        found = {
+            (distinct(member.genotype), member.genotype.fitness.values): (
+                tuple(map(tuple, member.genotype)),
+                member.genotype.fitness.values,
+            )
+            for member in self._front()
+        }
+        objectives = ("fitness", f"{self.settings.modules} modules")
+        return Front(objectives, self.settings.freeze, tuple(found.values()))
 
     def best(self) -> Genotype | None:
         """The path to freeze, by the rule ``freeze``; of equals, the one evaluated last."""

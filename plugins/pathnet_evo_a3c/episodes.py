@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,19 @@ from numpy.typing import NDArray
 from pathnet_evo.tasks import EnvironmentTask, TaskError
 
 Mask = NDArray[np.bool_]
+
+
+class EnvironmentFailed(TaskError):  # noqa: N818
+    """An environment raised something."""
+
+
+@contextmanager
+def _blamed() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # it may be anybody's code
+        what = f"the environment raised {type(error).__name__}: {error}"
+        raise EnvironmentFailed(what) from error
 
 
 @dataclass(frozen=True)
@@ -49,7 +63,8 @@ class Episodes:
         lanes: number of lanes, K.
 
     Raises:
-        TaskError: the environment resets in no way that is known.
+        TaskError: the environment does not say when it resets.
+        EnvironmentFailed: it raised something, here or later.
 
     Attributes:
         observations: ``(K, *observation_shape)``, what the next action is for.
@@ -58,10 +73,11 @@ class Episodes:
     def __init__(self, task: EnvironmentTask, lanes: int) -> None:
         self.task = task
         self.steps = np.zeros(lanes, dtype=np.int64)
-        self.envs = [task.make(lanes, [0] * lanes)]
-        if lanes > 1 and not _takes_mask(self.envs[0]):
-            self.envs[0].close()
-            self.envs = [task.make(1, [0]) for _ in range(lanes)]
+        with _blamed():
+            self.envs = [task.make(lanes, [0] * lanes)]
+            if lanes > 1 and not _takes_mask(self.envs[0]):
+                self.envs[0].close()
+                self.envs = [task.make(1, [0]) for _ in range(lanes)]
         self._begun = False
         try:
             self._same_step = _resets_at_once(self.envs[0])
@@ -80,13 +96,14 @@ class Episodes:
         """
         if not lanes.any():
             return
-        if len(self.envs) == 1 and len(lanes) > 1:
-            self.observations = _reset_lanes(self.envs[0], lanes, seeds, whole=not self._begun)
-        else:
-            seen = list(self.observations)
-            for lane in np.flatnonzero(lanes).tolist():
-                seen[lane] = self.envs[lane].reset(seed=seeds[lane])[0][0]
-            self.observations = np.stack(seen)
+        with _blamed():
+            if len(self.envs) == 1 and len(lanes) > 1:
+                self.observations = _reset_lanes(self.envs[0], lanes, seeds, not self._begun)
+            else:
+                seen = list(self.observations)
+                for lane in np.flatnonzero(lanes).tolist():
+                    seen[lane] = self.envs[lane].reset(seed=seeds[lane])[0][0]
+                self.observations = np.stack(seen)
         self._begun = True
         self.steps[lanes] = 0
 
@@ -96,13 +113,14 @@ class Episodes:
         Args:
             actions: ``(K,)``.
         """
-        if len(self.envs) == 1:
-            seen, rewards, terminated, truncated = self._step(self.envs[0], actions)
-        else:
-            parts = [self._step(env, actions[i : i + 1]) for i, env in enumerate(self.envs)]
-            seen, rewards, terminated, truncated = (
-                np.concatenate(part) for part in zip(*parts, strict=True)
-            )
+        with _blamed():
+            parts = [
+                self._step(env, actions if len(self.envs) == 1 else actions[i : i + 1])
+                for i, env in enumerate(self.envs)
+            ]
+        seen, rewards, terminated, truncated = (
+            part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)
+        )
         self.steps += 1
         if self.task.max_steps is not None:
             truncated = truncated | (self.steps >= self.task.max_steps)

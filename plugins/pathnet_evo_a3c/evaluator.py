@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pathnet_evo.lanes import Lanes
 from pathnet_evo.learners import Candidate, Episode, Evaluation, Evaluator, LearningContext
 from pathnet_evo.tasks import EnvironmentTask
 from pathnet_evo_a3c import rmsprop
-from pathnet_evo_a3c.episodes import Episodes, Step
+from pathnet_evo_a3c.episodes import EnvironmentFailed, Episodes, Step
 from pathnet_evo_a3c.lane import Lane, digest
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_a3c.objective import losses, returns
@@ -28,13 +29,19 @@ class A3CEvaluator(Evaluator):
     Args:
         learner: the settings.
         context: the pool, the task, and where to draw from.
+        elsewhere: frames that other workers have used in this stage.
 
     Attributes:
         lanes: what each lane is busy with.
     """
 
-    def __init__(self, learner: A3C, context: LearningContext) -> None:
-        self.learner, self.context = learner, context
+    def __init__(
+        self,
+        learner: A3C,
+        context: LearningContext,
+        elsewhere: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.learner, self.context, self.elsewhere = learner, context, elsewhere
         task: EnvironmentTask = context.task
         self.task = task
         self.lanes = [Lane() for _ in range(learner.lanes)]
@@ -74,7 +81,7 @@ class A3CEvaluator(Evaluator):
         try:
             self._start_candidates()
             rollout = self._play()
-        except Exception as error:  # whatever an environment raises
+        except EnvironmentFailed as error:
             self._environment_failed(error)
         else:
             self._learn(rollout)
@@ -110,6 +117,8 @@ class A3CEvaluator(Evaluator):
 
         A lane that does not come to the observation that it had has failed.
         """
+        if not state:
+            return
         self.close()
         self.exploration.set_state(state["exploration"])
         self.frames, self.failures = state["frames"], state["failures"]
@@ -120,7 +129,7 @@ class A3CEvaluator(Evaluator):
             self.episodes = Episodes(self.task, len(self.lanes))
             seeds = [lane.seed or 0 for lane in self.lanes]
             self.episodes.replay(seeds, [lane.actions for lane in self.lanes])
-        except Exception as error:  # whatever an environment raises
+        except EnvironmentFailed as error:
             self._environment_failed(error)
             return
         for lane, kept, x in zip(
@@ -220,11 +229,11 @@ class A3CEvaluator(Evaluator):
                 self.lanes[i] = Lane()
         return handed
 
-    def _environment_failed(self, error: Exception) -> None:
+    def _environment_failed(self, error: EnvironmentFailed) -> None:
         """All lanes fail, as which of them raised is not known; the next rollout begins anew."""
         self.close()
         self.failures += 1
-        self._last_failure = f"the environment raised {type(error).__name__}: {error}"
+        self._last_failure = str(error)
         self._fail_all(self._last_failure)
 
     def _fail_all(self, cause: str) -> None:
@@ -251,7 +260,10 @@ class A3CEvaluator(Evaluator):
         (gradient,) = torch.autograd.grad(loss.sum(), outputs)
         rollout.lanes.backward(gradient)
         norms = rollout.lanes.norms()
-        good = torch.isfinite(loss.detach() + norms) & rollout.live.any(1)
+        failed = torch.tensor([lane.cause is not None for lane in self.lanes])
+        good = (
+            torch.isfinite(loss.detach() + norms) & rollout.live.any(1) & ~failed.to(norms.device)
+        )
         self._fail_others(good, loss.detach())
         weights = torch.where(good, (learner.max_gradient_norm / (norms + 1e-6)).clamp(max=1), 0)
         for layer in rollout.lanes.layers:
@@ -284,4 +296,4 @@ class A3CEvaluator(Evaluator):
         budget = self.context.budget_frames
         if budget is None or not self.learner.annealing:
             return self.learner.learning_rate
-        return self.learner.learning_rate * max(1 - self.frames / budget, 0)
+        return self.learner.learning_rate * max(1 - (self.frames + self.elsewhere()) / budget, 0)

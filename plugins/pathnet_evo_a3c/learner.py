@@ -12,6 +12,7 @@ from pathnet_evo.learners import Evaluator, Learner, LearningContext
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo_a3c import room
 from pathnet_evo_a3c.playing import mean_return, sample, uniform
 
 
@@ -29,7 +30,10 @@ class A3C(Learner):
     fitness_name: ClassVar[str] = "return"
 
     lanes: int = Field(64, ge=1)
-    """Paths that are played together, K, a worker."""
+    """Paths that are played together, K; of each worker, where there are several."""
+    workers: int = Field(1, ge=1)
+    """Processes with K lanes each, W. With more than one they train one pool at the same time
+    without waiting for one another (Hogwild), so equal seeds do not give equal results."""
     steps: int = Field(20, ge=1)
     """Steps of each lane between updates, t_max."""
     episodes: int = Field(10, ge=1)
@@ -59,16 +63,31 @@ class A3C(Learner):
     greedy: bool = False
     """Score the most probable actions instead of drawing them."""
     restarts: int = Field(10, ge=0)
-    """How often, in one stage, an environment that raised is made anew."""
+    """How often, in one stage, an environment that raised, or a worker that died or hung, is
+    replaced by a new one."""
+    limit: float = Field(600, gt=0, allow_inf_nan=False)
+    """Seconds that a worker may take for a rollout; after them it is taken to hang."""
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether there is but one worker."""
+        return self.workers == 1
 
     def outputs(self, task: EnvironmentTask) -> int:
         """One logit an action, and the value."""
         return task.n_actions + 1
 
-    def evaluator(self, context: LearningContext) -> Evaluator:
-        """An evaluator with a place for every lane."""
-        from pathnet_evo_a3c.evaluator import A3CEvaluator
+    def check(self, task: EnvironmentTask) -> None:
+        """Refuse more workers than there is memory for."""
+        room.check(task, self.workers, self.lanes, self.steps)
 
+    def evaluator(self, context: LearningContext) -> Evaluator:
+        """An evaluator with a place for every lane of every worker."""
+        from pathnet_evo_a3c.evaluator import A3CEvaluator
+        from pathnet_evo_a3c.workers import Workers
+
+        if self.workers > 1:
+            return Workers(self, context)
         return A3CEvaluator(self, context)
 
     def chance(self, task: EnvironmentTask, streams: Streams) -> float:

@@ -10,6 +10,12 @@ from torch import Tensor
 from pathnet_evo.stack import Stack
 
 
+def prepare(stack: Stack) -> None:
+    """Have a mean square for every parameter of every module, zero at first."""
+    for name, values in stack.parameters.items():
+        stack.statistics.setdefault(name, torch.zeros_like(values))
+
+
 @torch.no_grad()
 def step(
     stack: Stack,
@@ -33,9 +39,9 @@ def step(
         decay: of the mean square.
         epsilon: added to the root.
     """
+    prepare(stack)
     for name, gradient in gradients.items():
-        values = stack.parameters[name]
-        squares = stack.statistics.setdefault(name, torch.zeros_like(values))
+        values, squares = stack.parameters[name], stack.statistics[name]
         mean = squares[modules].mul_(decay).addcmul_(gradient, gradient, value=1 - decay)
         squares.index_copy_(0, modules, mean)
         values.index_add_(0, modules, gradient / mean.sqrt_().add_(epsilon), alpha=-learning_rate)

@@ -1,1 +1,11 @@
-"""Atari games of the Arcade Learning Environment, as a plugin of pathnet-evo."""
+"""Atari games through ale-py, as a plugin of pathnet-evo."""
+
+from __future__ import annotations
+
+from pathnet_evo.hookspecs import Register, hookimpl
+
+
+@hookimpl
+def register_tasks(register: Register) -> None:
+    """Add the task, which is imported only when it is asked for."""
+    register("atari", "pathnet_evo_atari.task:AtariSettings")

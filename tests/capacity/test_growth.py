@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pathnet_evo.config import override, validate
+from pathnet_evo.engines.inline import run_trials
 from pathnet_evo.plan import Plan, resolve
 from pathnet_evo.plugins import Registry
 from pathnet_evo.records import GenerationFinished, Saturated, StageFinished, StageStarted
+from pathnet_evo.run.lineage import Lineage
+from pathnet_evo.run.reading import load_run
+from pathnet_evo.run.runner import create, prepare
+from pathnet_evo.streams import Streams
 from pathnet_evo.transfer import learn_sequence
 
 PAIRS = [[a, (a + step) % 10] for step in (1, 3) for a in range(0, 10, 2)]
@@ -44,6 +50,33 @@ def test_ten_tasks_without_forgetting(grow: str, always: str) -> None:
     assert len(finished) == len(PAIRS)
     for stage in finished:
         assert finished[-1].scores[stage.stage] == stage.scores[stage.stage]
+
+
+@pytest.mark.parametrize("grow", ["false", "true"])
+def test_a_summary_shows_that_nothing_is_forgotten(tmp_path: Path, grow: str) -> None:
+    """A user of the preset of ten tasks could not see what was forgotten, or how full the pool is.
+
+    Each score is held against that of the stage's network, read from its own checkpoint.
+    """
+    tiny = ["arms=['pathnet']", "seeds=1", "stages.*.generations=1", "stages.*.task.copies=1"]
+    plan = prepare("digits-ten", [*tiny, f"transfer.grow={grow}"], Registry())
+    folder = create(plan, Registry(), tmp_path, None)
+    lineage = Lineage(folder / "lineage.sqlite")
+    run_trials(plan, plan.trials, folder, "cpu", lineage.write, lambda: False)
+    lineage.close()
+    run = load_run(folder)
+    stages = run.summary["arms"]["pathnet"]["stages"]
+    assert len(stages) == 10
+    for i, stage in enumerate(stages[:-1]):
+        assert stage["forgetting"]["test_accuracy"]["seeds"] == {"0": 0.0}
+        task = plan.make_task(i, Streams(0), None)
+        network = run.network(i, after=9)
+        right = network(task.test_inputs).argmax(1) == task.test_labels
+        assert stage["scores"]["test_accuracy"]["seeds"]["0"] == int(right.sum()) / len(right)
+    frozen = [stage["frozen"]["mean"] for stage in stages]
+    assert frozen == sorted(frozen)
+    assert (stages[-1]["modules"]["mean"] > 30) == (grow == "true")
+    assert all(f <= stage["modules"]["mean"] for f, stage in zip(frozen, stages, strict=True))
 
 
 def test_a_full_layer_is_told_once_a_stage() -> None:

@@ -53,3 +53,39 @@ def test_report_of_nothing(command: Any) -> None:
     result = command("report", "runs/none")
     assert result.status == 2
     assert "not a run's folder" in result.err
+
+
+def test_front(command: Any, small: list[str]) -> None:
+    """Nobody could see what nsga2 had to choose from, and which path it chose."""
+    command("run", *small, "--set", "strategy.name=nsga2", "--set", "strategy.freeze=knee")
+    summary = json.loads(Path("runs/digits/summary.json").read_text())
+    page = Path("runs/digits/report.html").read_text()
+    for stage in summary["arms"]["pathnet"]["stages"]:
+        front = stage["fronts"]["0"]
+        assert (front["objectives"], front["rule"]) == (["fitness", "trained modules"], "knee")
+        (chosen,) = (m for m in front["members"] if m["chosen"])
+        assert chosen["objectives"][0] == stage["fitness"]["mean"]
+        values = [m["objectives"] for m in front["members"]]
+        fitnesses, costs = zip(*values, strict=True)
+        assert sorted(fitnesses, reverse=True) == list(fitnesses)
+        assert len(set(fitnesses)) == len(set(costs)) == len({*map(tuple, values)})
+        assert all(m["modules"] == sum(map(len, m["path"])) for m in front["members"])
+        assert all(" ".join(map(str, m["path"][0])) in page for m in front["members"])
+    assert "chosen by the rule “knee”" in page
+    assert summary["arms"]["random"]["stages"][0]["fronts"] == {}
+
+
+def test_compare(command: Any, small: list[str]) -> None:
+    """Two strategies could not be held against each other."""
+    command("run", *small, "--name", "a")
+    command("run", *small, "--name", "b", "--set", "strategy.name=aging")
+    found = json.loads(command("compare", "runs/a", "runs/b", "--json").out)
+    assert [e["strategy"] for e in found["entries"] if e["arm"] == "pathnet"] == [
+        "binary-tournament",
+        "aging",
+    ]
+    shown = command("compare", "runs/a", "runs/b").out
+    assert "b: pathnet minus a: pathnet" in shown
+    assert 'strategy.name: "binary-tournament", "aging"' in shown
+    wrong = command("compare", "runs/a", "runs/none")
+    assert (wrong.status, wrong.err) == (2, "runs/none: no such run\n")

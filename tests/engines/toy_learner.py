@@ -18,6 +18,7 @@ class Toy(Learner):
     takes: ClassVar[type] = SupervisedTask
 
     seconds: float = 0.0
+    starts: float = 0.0
     killed: tuple[int, ...] = ()
     killed_late: tuple[int, ...] = ()
     stopped: tuple[int, ...] = ()
@@ -34,6 +35,7 @@ class Toy(Learner):
         """One candidate at a time."""
         if self.unable:
             raise ValueError("this learner is out of order")
+        time.sleep(self.starts)
         return ToyEvaluator(self, context)
 
     def score(self, network, task, streams):

@@ -68,20 +68,20 @@ class ByHand:
         self, trial: int, stage: int, fitnesses: Sequence[float | None], budget: int = 10
     ) -> None:
         """Begin a stage and tell these fitnesses."""
-        name = "ab"[stage]
+        name, self.examples = "ab"[stage], 8 * len(fitnesses)
         self.lineage.write(
             StageStarted(
-                trial,
-                stage,
-                name,
-                budget,
-                False,
-                None,
-                (ROWS,),
-                ((), ()),
-                (4, 4),
-                "accuracy",
-                "examples",
+                trial=trial,
+                stage=stage,
+                task=name,
+                budget=budget,
+                by_frames=False,
+                chance=None,
+                population=(ROWS,),
+                frozen=((), ()),
+                counts=(4, 4),
+                fitness_name="accuracy",
+                unit="examples",
             )
         )
         for number, fitness in enumerate(fitnesses):
@@ -105,7 +105,7 @@ class ByHand:
                 trial=trial,
                 stage=stage,
                 evaluations=0,
-                examples=0,
+                examples=self.examples,
                 seconds=2.5,
                 genotype=ROWS,
                 path=ROWS,

@@ -161,10 +161,11 @@ def test_nsga2_spares_modules(modules: Any):
         assert genotype.fitness.values == (float(genotype[0][0] == 9), float(cost(genotype)))
     assert sum(map(cost, strategy.population)) < 0.8 * before
     front = strategy.front()
+    assert front.objectives == ("fitness", f"{modules} modules")
     members = [g.fitness.values for g in strategy.population]
-    for f, c in {g.fitness.values for g in front}:
+    for f, c in {values for _, values in front.members}:
         assert not any((f <= F and c >= C) and (f, c) != (F, C) for F, C in members)
-    assert {g.fitness.values for g in front} <= set(members)
+    assert {values for _, values in front.members} <= set(members)
 
 
 def test_nsga2_freezes_as_asked_to():
@@ -183,7 +184,8 @@ def test_nsga2_freezes_as_asked_to():
         for candidate, number in zip(strategy.ask(4), rows, strict=True):
             strategy.tell(Evaluation(candidate, fitness[number]))
         assert strategy.best() == rows[expected]
-        assert [list(g) for g in strategy.front()] == [rows[3], rows[2], rows[1]]
+        found = [[list(row) for row in g] for g, _ in strategy.front().members]
+        assert found == [rows[3], rows[2], rows[1]]
 
 
 def test_places_of_a_tournament_are_drawn_alike():

@@ -7,6 +7,8 @@ from types import ModuleType
 
 import pytest
 
+from pathnet_evo.plugin_files import PluginFile, import_file
+
 
 def _load(name: str, file: File) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, file)
@@ -16,13 +18,11 @@ def _load(name: str, file: File) -> ModuleType:
     return module
 
 
-environments = _load("tests_a3c_environments", File(__file__).with_name("environments.py"))
-
-
 @pytest.fixture(scope="session")
 def walk():
-    """The task ``WalkTask``."""
-    return environments.WalkTask
+    """The task ``WalkTask``, in a module that worker processes can have, too."""
+    file = PluginFile(path=str(File(__file__).with_name("environments.py")))
+    return import_file(file)[0].WalkTask
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,9 @@
 """Small environments for the tests of the A3C learner."""
 
+import os
+import signal
+from pathlib import Path
+
 import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Discrete
@@ -11,11 +15,13 @@ from pathnet_evo.tasks import EnvironmentTask
 class Walk(gym.Env):
     """A walk on a line from 0: actions go left or right; past ``goal`` it ends with a reward.
 
-    The observation is made of the place, of a number drawn by each reset, and of noise.
+    The observation is made of the place, of a number drawn by each reset, and of noise. An
+    accident happens in an episode's step ``at``, while the file ``once`` does not exist.
     """
 
-    def __init__(self, goal=4, cut=None, reward=1.0, raises_after=None):
-        self.goal, self.cut, self.reward, self.raises_after = goal, cut, reward, raises_after
+    def __init__(self, goal=4, cut=None, reward=1.0, accident=None, at=3, once=None):
+        self.goal, self.cut, self.reward = goal, cut, reward
+        self.accident, self.at, self.once = accident, at, once and Path(once)
         self.observation_space = Box(-np.inf, np.inf, (3,), np.float32)
         self.action_space = Discrete(2)
 
@@ -30,8 +36,12 @@ class Walk(gym.Env):
 
     def step(self, action):
         self.steps += 1
-        if self.raises_after is not None and self.steps > self.raises_after:
-            raise RuntimeError("the floor gave way")
+        if self.accident and self.steps == self.at and not (self.once and self.once.exists()):
+            if self.once:
+                self.once.touch()
+            if self.accident == "raise":
+                raise RuntimeError("the floor gave way")
+            os.kill(os.getpid(), {"die": signal.SIGKILL, "hang": signal.SIGSTOP}[self.accident])
         self.place += 1 if action else -1
         over = abs(self.place) >= self.goal
         reward = self.reward * (2.5 if self.place >= self.goal else -0.1)

@@ -1,0 +1,243 @@
+"""Agent steps a second of A3C on Pong, 64 lanes on 64 paths, over those of others on this machine.
+
+Usage: ``python benchmarks/a3c_speed.py [--rounds 3] [--threads 1]``. About two minutes; the
+comparison with stable-baselines3 needs ``pip install stable-baselines3``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from pathnet_evo.learners import Candidate, LearningContext
+from pathnet_evo.modules import Conv2d, Linear
+from pathnet_evo.pool import ModulePool
+from pathnet_evo.streams import Streams
+from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo_a3c.evaluator import A3CEvaluator
+from pathnet_evo_a3c.learner import A3C
+
+LANES, MODULES, WIDTH, STEPS = 64, 10, 4, 20
+KINDS = [
+    Conv2d(channels=8, kernel=8, stride=4),
+    Conv2d(channels=8, kernel=4, stride=2),
+    Conv2d(channels=8, kernel=3, stride=1),
+    Linear(units=50),
+]
+GOALS = {"stable-baselines3": 2.0}
+
+
+class Pong(EnvironmentTask):
+    """Pong as DQN's authors preprocess it: 84 x 84 grey, 4 frames, every fourth frame."""
+
+    def make(self, lanes: int, seeds: Sequence[int], *, render: bool = False) -> Any:
+        """ale-py's native vector environment."""
+        from ale_py.vector_env import AtariVectorEnv
+
+        return AtariVectorEnv("pong", lanes, reward_clipping=False)
+
+
+TASK = Pong("Pong", (4, 84, 84), 6, scale=torch.tensor(1 / 255), frames=4)
+
+
+class Contestant:
+    """The evaluator with the paper's network, every lane busy.
+
+    Args:
+        different: whether every lane has a path of its own; all have N modules a layer.
+    """
+
+    def __init__(self, different: bool) -> None:
+        streams = Streams(0, 0)
+        pool = ModulePool(KINDS, MODULES, TASK.input_shape)
+        pool.initialise(lambda layer: streams.torch("init", layer))
+        readout = pool.readout(TASK.n_actions + 1, streams.torch("readout"))
+        device = torch.device("cpu")
+        context = LearningContext(pool, readout, TASK, device, streams, always_active=True)
+        self.evaluator = A3CEvaluator(A3C(lanes=LANES, steps=STEPS), context)
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.rng, self.different = random.Random(0), different
+        self.submitted = 0
+        self._path = self._draw()
+        self._fill()
+        self.round()  # the environment is made here
+        assert self.evaluator.episodes is not None
+        self._time(self.evaluator.episodes, "step", "emulation")
+        self._time(self.evaluator, "_learn", "update")
+        self.seconds.clear()
+
+    def _draw(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(tuple(self.rng.sample(range(MODULES), WIDTH)) for _ in KINDS)
+
+    def _fill(self) -> None:
+        while self.evaluator.free:
+            rows = self._draw() if self.different else self._path
+            self.evaluator.submit(Candidate(self.submitted, 0, rows, None, 0))
+            self.submitted += 1
+
+    def _time(self, owner: Any, method: str, share: str) -> None:
+        inner = getattr(owner, method)
+
+        def timed(*args: Any) -> Any:
+            start = time.perf_counter()
+            result = inner(*args)
+            self.seconds[share] += time.perf_counter() - start
+            return result
+
+        setattr(owner, method, timed)
+
+    def round(self) -> int:
+        """One rollout and update; its agent steps."""
+        start = time.perf_counter()
+        self._fill()
+        for evaluation in self.evaluator.advance():
+            assert not evaluation.failed, evaluation.cause
+        self.seconds["all"] += time.perf_counter() - start
+        return LANES * STEPS
+
+
+def emulation() -> Callable[[], int]:
+    """ale-py's vector environment with random actions."""
+    env = TASK.make(LANES, [])
+    env.reset(seed=np.arange(LANES))
+    rng = np.random.default_rng(0)
+
+    def go() -> int:
+        for _ in range(STEPS):
+            env.step(rng.integers(TASK.n_actions, size=LANES))
+        return LANES * STEPS
+
+    return go
+
+
+def baseline() -> Callable[[], int] | None:
+    """A2C of stable-baselines3, 16 environments; None where it is not installed.
+
+    Its environments are ale-py's native ones, as ours are, which are faster than its own wrappers.
+    """
+    try:
+        from stable_baselines3 import A2C
+        from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+        from stable_baselines3.common.vec_env import VecEnv
+    except ImportError:
+        return None
+    from ale_py.vector_env import AtariVectorEnv
+    from torch import nn
+
+    class Games(VecEnv):  # type: ignore[misc]
+        """ale-py's vector environment as stable-baselines3 wants it."""
+
+        def __init__(self, n: int) -> None:
+            self.inner = AtariVectorEnv("pong", n, autoreset_mode="SameStep")
+            super().__init__(n, self.inner.single_observation_space, self.inner.single_action_space)
+
+        def reset(self) -> Any:
+            return self.inner.reset(seed=np.arange(self.num_envs))[0]
+
+        def step_async(self, actions: Any) -> None:
+            self.inner.send(actions)
+
+        def step_wait(self) -> Any:
+            seen, rewards, terminated, truncated, infos = self.inner.recv()
+            ended = terminated | truncated
+            told: list[dict[str, Any]] = [{} for _ in ended]
+            for i in np.flatnonzero(ended):
+                last = infos["final_obs"][i]
+                told[i] = {"terminal_observation": last, "TimeLimit.truncated": truncated[i]}
+            return seen, rewards.astype(np.float32), ended, told
+
+        def close(self) -> None:
+            self.inner.close()
+
+        def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+            return [None] * self.num_envs
+
+        def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+            raise NotImplementedError
+
+        def env_method(self, method_name: str, *args: Any, **options: Any) -> list[Any]:
+            raise NotImplementedError
+
+        def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+            return [False] * self.num_envs
+
+    class Narrow(BaseFeaturesExtractor):  # type: ignore[misc]
+        """As many multiply-adds as a path of N modules a layer."""
+
+        def __init__(self, space: Any) -> None:
+            super().__init__(space, 50)
+            self.net = nn.Sequential(
+                *(nn.Conv2d(4, 32, 8, 4), nn.ReLU()),
+                *(nn.Conv2d(32, 8, 4, 2), nn.ReLU()),
+                *(nn.Conv2d(8, 32, 3, 1), nn.ReLU()),
+                *(nn.Flatten(), nn.Linear(1568, 50), nn.ReLU()),
+            )
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = self.net(x)
+            return result
+
+    options = {"features_extractor_class": Narrow, "net_arch": []}
+    model = A2C("CnnPolicy", Games(16), policy_kwargs=options, ent_coef=0.01, device="cpu")
+
+    def go() -> int:
+        model.learn(LANES * STEPS, reset_num_timesteps=False)
+        return LANES * STEPS
+
+    return go
+
+
+def main() -> None:
+    """Contestants take turns; medians of their steps a second."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1, help="torch's, for ours")
+    given = parser.parse_args()
+    cores = torch.get_num_threads()
+    ours = Contestant(different=True)
+    same = Contestant(different=False)
+    contestants: dict[str, Callable[[], int]] = {
+        "64 lanes, 64 paths": ours.round,
+        "64 lanes, one path": same.round,
+        "emulation alone": emulation(),
+    }
+    theirs = baseline()
+    if theirs is None:
+        print("stable-baselines3 is not installed: nothing to compare with")
+    else:
+        contestants["stable-baselines3"] = theirs
+    rates: dict[str, list[float]] = defaultdict(list)
+    busy: dict[str, list[float]] = defaultdict(list)
+    for i in range(1 + given.rounds):
+        for name, contestant in contestants.items():
+            torch.set_num_threads(cores if contestant is theirs else given.threads)
+            start, worked = time.perf_counter(), time.process_time()
+            steps = contestant()
+            if i:
+                rates[name].append(steps / (time.perf_counter() - start))
+                busy[name].append(1e3 * (time.process_time() - worked) / steps)
+    medians = {name: statistics.median(found) for name, found in rates.items()}
+    first = medians["64 lanes, 64 paths"]
+    print(f"agent steps a second, medians of {given.rounds}; ours with {given.threads} threads")
+    for name, rate in medians.items():
+        goal = f"   goal >= {GOALS[name]:g}" if name in GOALS else ""
+        work = statistics.median(busy[name])
+        over = f"ours over it {first / rate:6.2f}{goal}"
+        print(f"  {name:<20} {rate:8.0f} {work:8.3f} CPU ms a step   {over}")
+    print(f"64 paths cost {medians['64 lanes, one path'] / first:.2f} of one path   goal <= 1.3")
+    whole = ours.seconds["all"]
+    shares = {name: ours.seconds[name] / whole for name in ("emulation", "update")}
+    shares["acting"] = 1 - sum(shares.values())
+    print("shares of our time: " + ", ".join(f"{n} {s:.0%}" for n, s in shares.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""``pathnet-evo compare``: several runs side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print all of it as JSON, with every pair's test.")
+    ] = False,
+) -> None:
+    """Hold the arms of several runs against each other: scores, what they cost, and tests.
+
+    Means have 95 % intervals over seeds. Each arm is tested against that of the same name in the
+    first run, or else against the first arm: paired by seed where the runs share seeds.
+    """
+    from pathnet_evo.run.comparison import compare_runs
+
+    found = compare_runs(runs)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    _show(found)
+
+
+def _show(found: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    from pathnet_evo.cli.tables import costs, differences
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    for stage in found["stages"]:
+        console.print(f"stage {stage['stage']} {stage['name']}", style="bold", markup=False)
+        console.print(costs(stage))
+        console.print(differences(stage, _against(found)))
+        if not stage["same_budget"]:
+            console.print("The budgets are not the same, so neither is what is compared.")
+    for difference in found["differences"]:
+        values = ", ".join(json.dumps(value) for value in difference["values"])
+        console.print(f"{difference['key']}: {values}", markup=False, soft_wrap=True)
+    for reason in found["not_compared"]:
+        console.print(reason, markup=False, soft_wrap=True)
+
+
+def _against(found: dict[str, Any]) -> dict[str, str]:
+    """What each entry is tested against: the same arm of the first run, else the first entry."""
+    entries = found["entries"]
+    first = {e["arm"]: e["entry"] for e in entries if e["run"] == entries[0]["run"]}
+    wanted = {e["entry"]: first.get(e["arm"], entries[0]["entry"]) for e in entries}
+    return {
+        entry: entries[0]["entry"] if other == entry else other for entry, other in wanted.items()
+    }

@@ -1,0 +1,64 @@
+"""``pathnet-evo play``: watch what a run learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def play(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    stage: Annotated[
+        str | None, typer.Option(help="Name or index of a stage; the last that is played.")
+    ] = None,
+    arm: Annotated[str, typer.Option(help="Whose path.")] = "pathnet",
+    seed: Annotated[int | None, typer.Option(help="Of which seed; the first.")] = None,
+    episodes: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
+    video: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Record a film, .mp4 or .gif.")
+    ] = None,
+    load_plugins: Annotated[
+        bool, typer.Option("--load-plugins", help="Execute the plugin files that the run names.")
+    ] = False,
+) -> None:
+    """Play episodes with the path that a stage froze, and print their raw scores."""
+    from contextlib import closing, nullcontext
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    from pathnet_evo.plugins import Registry
+    from pathnet_evo.run.playing import player
+    from pathnet_evo.run.reading import RunError, load_run
+    from pathnet_evo.run.video import Video
+
+    film = None if video is None else Video(video)
+    run = load_run(folder)
+    files = run.config.plugins
+    run = load_run(folder, Registry(files=files if load_plugins else ()))
+    try:
+        found = player(run, int(stage) if stage and stage.isdecimal() else stage, arm, seed)
+    except RunError as error:
+        if files and not load_plugins and "is not registered" in str(error):
+            names = ", ".join(file.path for file in files)
+            raise RunError(f"{error} The run used {names}: --load-plugins executes it") from None
+        raise
+    progress = Progress(
+        BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True
+    )
+    bar = progress.add_task("", total=episodes)
+
+    def stepped(episode: int, steps: int, score: float) -> None:
+        text = f"episode {episode + 1} of {episodes}: {steps} steps, score {score:g}"
+        progress.update(bar, completed=episode, description=text)
+
+    with closing(film) if film else nullcontext(), progress:
+        scores = list(found.play(episodes, stepped, film.add if film else None))
+    for i, score in enumerate(scores, 1):
+        typer.echo(f"{found.name}, episode {i}: {score:g}")
+    chance = "" if found.chance is None else f" (random actions: {found.chance:g})"
+    typer.echo(f"mean of {len(scores)}: {sum(scores) / len(scores):g}{chance}")
+    if video is not None:
+        typer.echo(f"video: {video}")

@@ -1,0 +1,67 @@
+"""The games that ale-py brings, by the names that people write."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+SHOWN = 3
+"""Names offered for one that does not exist."""
+TWO_PLAYERS = frozenset({"combat", "joust", "maze_craze", "warlords"})
+"""Games that cannot be played alone."""
+
+
+def games() -> list[str]:
+    """The names of all games for one player, such as ``ms_pacman``."""
+    from ale_py import roms
+
+    return sorted(set(roms.get_all_rom_ids()) - TWO_PLAYERS)
+
+
+def find(asked: str) -> str:
+    """The game that is meant: ``pong``, ``river-raid``, ``MsPacman`` or ``ALE/Pong-v5``.
+
+    Raises:
+        LookupError: there is none; the message lists the nearest.
+    """
+    known = {_letters(name): name for name in games()}
+    short = re.sub(r"(Deterministic|NoFrameskip)?-v\d+$", "", asked.removeprefix("ALE/"))
+    if _letters(short) in known:
+        return known[_letters(short)]
+    near = get_close_matches(_letters(short), known, SHOWN)
+    meant = f" Did you mean {' or '.join(known[name] for name in near)}?" if near else ""
+    raise LookupError(
+        f'no game "{asked}" for one player in ale-py.{meant} (have {len(known)}, such as alien, '
+        "ms_pacman, pong)"
+    )
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def console(game: str) -> Any:
+    """The console with a game in it, to ask what the game is like.
+
+    Raises:
+        OSError: the game's file is not there, or is another one.
+    """
+    from ale_py import ALEInterface, LoggerMode, roms
+
+    path = roms.get_rom_path(game)
+    if path is None:
+        raise FileNotFoundError(game)
+    ALEInterface.setLoggerMode(LoggerMode.Error)
+    found = ALEInterface()
+    found.loadROM(path)
+    return found
+
+
+@cache
+def action_names(game: str, full: bool) -> tuple[str, ...]:
+    """The names of a game's actions, in order, or those of the whole console."""
+    asked = console(game)
+    known = asked.getLegalActionSet() if full else asked.getMinimalActionSet()
+    return tuple(action.name.lower() for action in known)

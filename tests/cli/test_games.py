@@ -1,0 +1,108 @@
+"""Games and images on one pool, and what is said where a game does not fit."""
+
+import sqlite3
+
+import pytest
+
+import pathnet_evo
+from pathnet_evo.plugins import Registry
+from pathnet_evo.run import runner
+from pathnet_evo.run.playing import player
+from pathnet_evo.run.reading import RunError
+
+CONVOLUTIONS = [
+    {"kind": "conv2d", "channels": 2, "kernel": 8, "stride": 8},
+    {"kind": "linear", "units": 4},
+]
+
+
+def config(stages, **pool):
+    """A tiny run of an arm, of two lanes and one episode an evaluation."""
+    return {
+        "name": "tiny",
+        "arms": ["pathnet"],
+        "pool": {"modules": 3, "width": 2, "layers": CONVOLUTIONS, **pool},
+        "strategy": {"name": "asynchronous-tournament", "population": 2},
+        "learner": {"name": "a3c", "lanes": 2, "episodes": 1, "score_episodes": 2},
+        "stages": stages,
+    }
+
+
+DIGITS = {
+    "name": "digits",
+    "task": {"name": "digits", "classes": [0, 1]},
+    "learner": {"name": "sgd", "minibatches": 2},
+    "generations": 1,
+}
+GAME = {
+    "name": "game",
+    "task": {"name": "atari", "game": "breakout", "max_episode_frames": 40, "threads": 1},
+    "frames": 200,
+}
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """A run that learns images first, and a game then."""
+    folder = tmp_path_factory.mktemp("runs")
+    return pathnet_evo.launch(config([DIGITS, GAME], input=[4, 24, 24]), runs_dir=folder)
+
+
+def test_an_image_task_and_a_game_share_a_pool(mixed):
+    """A sequence would have to be of images alone, or of games alone."""
+    assert mixed.summary["state"] == "finished"
+    digits, game = mixed.summary["arms"]["pathnet"]["stages"]
+    assert "test_accuracy" in digits["scores"]
+    assert "mean_return" in game["scores"]
+    assert digits["forgetting"]["test_accuracy"]["mean"] == 0, "what is frozen stays"
+    assert [s["unit"] for s in mixed.summary["stages"]] == ["examples", "frames"]
+    assert mixed.summary["stages"][1]["chance"]["n"] == 1
+    assert game["examples"]["mean"] >= 200
+    with sqlite3.connect(mixed.folder / "lineage.sqlite") as db:
+        (frozen,) = db.execute("SELECT frozen_before FROM stages WHERE stage = 1").fetchone()
+    assert frozen != "[[],[]]", "the game starts beside what the images froze"
+
+
+def test_only_the_game_is_played(mixed):
+    """An image task would be played, with a traceback."""
+    assert player(mixed).name == "game"
+    (score,) = player(mixed).play(1)
+    assert score >= 0
+    with pytest.raises(RunError, match=r"stage 'digits' is not played.*played: game"):
+        player(mixed, "digits")
+
+
+@pytest.mark.parametrize(
+    ("task", "pool", "said"),
+    [
+        (
+            {"name": "atari", "game": "pongg"},
+            {},
+            r'stages\.0\.task\.game: no game "pongg" .*Did you mean pong',
+        ),
+        ({"name": "atari"}, {"input": [4]}, r"stages\.0\.task: a game gives pictures"),
+        (
+            {"name": "atari", "size": 42},
+            {"input": [4, 24, 24]},
+            r"stages\.0\.task: examples are \(4, 42, 42\), but the pool takes \(4, 24, 24\)",
+        ),
+        ({"name": "gym", "id": "CartPole-v1"}, {}, r"pool\.layers: "),
+        ({"name": "gym", "id": "Pendulum-v1"}, {}, r"stages\.0\.task: .*only Discrete"),
+        ({"name": "digits"}, {}, r"stages\.0\.task: a SupervisedTask, but learner A3C takes a"),
+    ],
+)
+def test_what_does_not_fit_is_told_before_the_run(task, pool, said):
+    """It would be told by a traceback in the middle of a run."""
+    with pytest.raises(pathnet_evo.config.ConfigError, match=said) as raised:
+        runner.prepare(config([{"task": task, "frames": 100}], **pool), [], Registry())
+    assert str(raised.value).count("\n") == 0
+
+
+def test_more_workers_than_memory_allows():
+    """The machine would swap until somebody stops it, or the run be killed."""
+    settings = ["stages.0.learner={name='a3c', workers=4000, lanes=4}"]
+    with pytest.raises(pathnet_evo.config.ConfigError) as raised:
+        runner.prepare(config([GAME], input=[4, 24, 24]), settings, Registry())
+    said = str(raised.value)
+    assert "stages.0.learner: 4000 workers of 4 lanes need about" in said
+    assert "would fit" in said

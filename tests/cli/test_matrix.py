@@ -1,0 +1,129 @@
+"""A matrix of transfer: which runs there are, and what is computed from them."""
+
+import json
+import math
+import tomllib
+
+import pytest
+
+from pathnet_evo import presets
+from pathnet_evo.config import ConfigError, parse, validate
+from pathnet_evo.plugins import Registry
+from pathnet_evo.run import matrix, runner
+
+TOML = """
+name = "grid"
+arms = ["pathnet", "independent"]
+sources = 2
+[pool]
+modules = 3
+width = 2
+layers = [{ kind = "linear", units = 4 }]
+[strategy]
+name = "binary-tournament"
+population = 2
+[learner]
+name = "sgd"
+minibatches = 2
+[[stages]]
+name = "A one"
+generations = 22
+task = { name = "digits", classes = [0, 1] }
+[[stages]]
+name = "b"
+generations = 22
+task = { name = "digits", classes = [2, 3] }
+[[stages]]
+generations = 22
+task = { name = "digits", classes = [4, 5] }
+"""
+
+
+def test_pairs():
+    """A source would be followed by another source, or by all targets one after another."""
+    found = matrix.pairs(validate(parse(TOML, "grid")))
+    assert list(found) == [("a-one", "digits"), ("b", "digits")]
+    for (source, target), run in found.items():
+        assert run.name == f"{source}-{target}"
+        assert run.sources is None
+        assert len(run.stages) == 2
+        assert run.stages[1].task["classes"] == [4, 5]
+    assert found["b", "digits"].stages[0].task["classes"] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("sources = 2", "sources = 3", "3 of 3 stages leave none as a target"),
+        ('name = "b"', 'name = "a one"', "stages.1.name: .*would be called 'a-one', too"),
+    ],
+)
+def test_matrices_that_cannot_be(old, new, said):
+    """A run would overwrite another, or nothing would be run without a word."""
+    with pytest.raises(ConfigError, match=said):
+        matrix.pairs(validate(parse(TOML.replace(old, new), "grid")))
+
+
+def test_a_matrix_is_no_single_run(tmp_path):
+    """`launch` would run sources and targets as one sequence."""
+    with pytest.raises(ConfigError, match="sources: a matrix of runs"):
+        runner.prepare(tomllib.loads(TOML), [], Registry())
+
+
+def test_the_matrix_of_a_run(command, tmp_path):
+    """The speed-ups would not be those of the runs."""
+    (tmp_path / "grid.toml").write_text(TOML)
+    done = command("run", "grid.toml", "--json")
+    assert done.status == 0, done.err
+    folder = tmp_path / "runs" / "grid"
+    told = json.loads(done.out)
+    assert told == json.loads((folder / "matrix.json").read_text())
+    assert (told["sources"], told["targets"]) == (["a-one", "b"], ["digits"])
+    assert list(told["arms"]) == ["pathnet"]
+    ratios = []
+    for source, (cell,) in zip(told["sources"], told["arms"]["pathnet"]["speed_up"], strict=True):
+        summary = json.loads((folder / f"{source}-digits" / "summary.json").read_text())
+        (wanted,) = [s for s in summary["speed_up"]["pathnet"] if s["stage"] == 1]
+        assert cell == wanted
+        ratios += [] if cell["mean"] is None else [cell["mean"]]
+    mean = math.prod(ratios) ** (1 / len(ratios)) if ratios else None
+    assert told["arms"]["pathnet"]["mean"] == pytest.approx(mean)
+    (folder / "matrix.json").unlink()
+    again = command("report", str(folder))
+    assert again.out.strip().endswith("grid/matrix.json")
+    assert json.loads((folder / "matrix.json").read_text()) == told
+    repeated = validate(parse((folder / "matrix.toml").read_text(), "matrix.toml"))
+    assert list(matrix.pairs(repeated)) == [("a-one", "digits"), ("b", "digits")]
+
+
+def test_runs_that_are_missing_are_left_open(tmp_path):
+    """A matrix that was interrupted could not be looked at."""
+    folder = matrix.create(validate(parse(TOML, "grid")), tmp_path, None)
+    assert matrix.transfer_matrix(folder)["arms"]["pathnet"] == {
+        "speed_up": [[None], [None]],
+        "mean": None,
+    }
+
+
+@pytest.mark.parametrize("name", ["atari-riverraid", "atari-matrix"])
+def test_presets(name):
+    """A preset would end with an error, or compare something else than the paper did."""
+    config, _ = runner.configure(name, ["stages.*.frames=1000"], Registry())
+    found = matrix.pairs(config)
+    assert len(found) == {"atari-riverraid": 4, "atari-matrix": 36}[name]
+    assert all(stage.frames == 1000 for run in found.values() for stage in run.stages)
+    plan = runner.resolve(next(iter(found.values())), Registry())
+    assert [type(kind).__name__ for kind in plan.kinds] == ["Conv2d"] * 3 + ["Linear"]
+
+
+@pytest.mark.parametrize("name", [n for n in presets.names() if n.startswith(("atari", "cart"))])
+def test_games_of_presets_exist(name):
+    """A preset would stop at a game that ale-py does not have."""
+    config, label = runner.configure(name, [], Registry())
+    runs = [config] if config.sources is None else list(matrix.pairs(config).values())
+    for run in runs[:1]:
+        runner.ready(run, Registry(), label)
+    for stage in config.stages:
+        Registry().get("tasks", stage.task["name"]).model_validate(
+            {key: value for key, value in stage.task.items() if key != "name"}
+        )

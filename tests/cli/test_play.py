@@ -1,0 +1,92 @@
+"""``pathnet-evo play`` and what it plays, on a run of a minute's fraction."""
+
+import imageio
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import pathnet_evo
+from pathnet_evo.cli import app
+from pathnet_evo.errors import UserError
+from pathnet_evo.run.playing import player
+
+CONFIG = {
+    "name": "mixed",
+    "arms": ["pathnet"],
+    "pool": {"modules": 3, "width": 2, "layers": [{"kind": "linear", "units": 6}]},
+    "strategy": {"name": "asynchronous-tournament", "population": 2},
+    "learner": {"name": "a3c", "lanes": 2, "episodes": 1, "score_episodes": 2},
+    "stages": [
+        {"name": "pole", "task": "gym", "frames": 200},
+        {
+            "name": "digits",
+            "task": {"name": "digits", "classes": [0, 1], "size": 2, "channels": 1},
+            "learner": {"name": "sgd", "minibatches": 2},
+            "generations": 1,
+        },
+        {
+            "name": "acrobot",
+            "task": {"name": "gym", "id": "Acrobot-v1", "max_steps": 20},
+            "frames": 100,
+        },
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run on CartPole, and one whose second stage is not played."""
+    folder = tmp_path_factory.mktemp("runs")
+    pole = {**CONFIG, "name": "pole", "stages": CONFIG["stages"][:1]}
+    return {"pole": pathnet_evo.launch(pole, runs_dir=folder)}
+
+
+def called(*arguments):
+    """Exit status, standard output, and what a user's mistake is answered with."""
+    result = CliRunner().invoke(app, ["play", *map(str, arguments)])
+    error = str(result.exception) if isinstance(result.exception, UserError) else ""
+    return result.exit_code, result.stdout, error
+
+
+def test_scores(runs):
+    """What is printed would not be what the frozen path scores."""
+    run = runs["pole"]
+    code, out, _ = called(run.folder, "--episodes", 3)
+    assert code == 0
+    lines = out.splitlines()
+    scores = [float(line.rsplit(maxsplit=1)[1]) for line in lines[:3]]
+    assert scores == list(player(run).play(3)), "the same run would give other scores"
+    assert all(8 <= score <= 500 for score in scores)
+    assert lines[3].startswith(f"mean of 3: {sum(scores) / 3:g} (random actions: ")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_videos(runs, tmp_path, suffix):
+    """There would be no film, or one that shows nothing move."""
+    film = tmp_path / f"film{suffix}"
+    code, out, error = called(runs["pole"].folder, "--stage", "pole", "--video", film)
+    assert (code, error) == (0, "")
+    steps = float(out.splitlines()[0].rsplit(maxsplit=1)[1])
+    with imageio.get_reader(film) as reader:
+        pictures = np.array([np.asarray(picture)[..., :3] for picture in reader])
+    assert pictures.shape[1:] == (400, 600, 3)
+    assert steps / 2 <= len(pictures) <= steps + 1, "equal pictures in a row may be one"
+    assert np.abs(pictures[0].astype(int) - pictures[-1]).max() > 50
+
+
+def test_mistakes(runs, tmp_path):
+    """A traceback would be the answer to a typing error."""
+    folder = runs["pole"].folder
+    for arguments, said in [
+        ([tmp_path / "none"], "no such run"),
+        ([folder, "--stage", "poll"], "no stage 'poll'. Did you mean \"pole\"?"),
+        ([folder, "--stage", "7"], "no stage 7"),
+        ([folder, "--arm", "pathnut"], "no arm 'pathnut'. Did you mean \"pathnet\"?"),
+        ([folder, "--seed", "9"], "no seed 9 (have: 0)"),
+        ([folder, "--video", tmp_path / "film.avi"], "unknown suffix (have: .gif, .mp4)"),
+        ([folder, "--video", tmp_path / "none" / "film.gif"], "no such folder"),
+    ]:
+        code, _, error = called(*arguments)
+        assert code != 0
+        assert said in error
+        assert "\n" not in error
