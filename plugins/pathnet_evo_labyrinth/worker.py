@@ -1,8 +1,8 @@
 """A process that drives the engines of some lanes; the environment talks to it by a pipe.
 
 A byte on standard input: obey the commands in the block. A line on standard output: done, with the
-causes of death of lanes, by lane, as JSON, where there are any. The end of input is the end of the process; its guard
-cleans up.
+causes of death of lanes, by lane, as JSON, where there are any. The end of input is the end of the
+process; its guard cleans up.
 """
 
 from __future__ import annotations

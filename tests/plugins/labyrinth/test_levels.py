@@ -244,3 +244,22 @@ def test_length_is_an_option():
     assert game("lt_chasm").steps == 600 * 35 / 4
     assert game("lt_chasm", seconds=60).steps == 525
     assert game("my_way_home").steps == 525
+
+
+def test_presets():
+    """Broken: the published pair, or the matrix of all pairs, could not be run."""
+    from importlib.resources import files
+
+    from pathnet_evo.config import parse, validate
+    from pathnet_evo.run.matrix import pairs
+
+    presets = files("pathnet_evo").joinpath("presets")
+    levels = ["lt-chasm", "seekavoid-arena", "stairway-to-melon"]
+    text = presets.joinpath("labyrinth-matrix.toml").read_text("utf-8")
+    matrix = validate(parse(text, "labyrinth-matrix"))
+    assert list(pairs(matrix)) == [(a, b) for a in levels for b in levels]
+    assert matrix.transfer.duplication > 0
+    pair = validate(parse(presets.joinpath("labyrinth.toml").read_text("utf-8"), "labyrinth"))
+    for stage in (*matrix.stages, *pair.stages):
+        options = {key: value for key, value in stage.task.items() if key != "name"}
+        assert LabyrinthSettings(**options).level in DESCRIBED
