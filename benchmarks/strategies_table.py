@@ -2,8 +2,9 @@
 
     python benchmarks/strategies_table.py digits.jsonl mnist.jsonl > tables.md
 
-The file's name is the table's title. Means have 95 % intervals over seeds; differences are paired
-by seed, and no p value is corrected for the number of tests.
+The file's name is the table's title. A seed counts once all cells have it. Means have 95 %
+intervals over seeds; differences are paired by seed, and no p value is corrected for the number of
+tests.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from strategies import EVALUATIONS, LINES, POPULATIONS, STRATEGIES, Cell
+from strategies import EVALUATIONS, LINES, POPULATIONS, STRATEGIES, Cell, cells
 
 from pathnet_evo.run.comparison import difference
 from pathnet_evo.run.summary import mean_interval
@@ -27,13 +28,14 @@ FEW, ALWAYS, MUTANTS = "few images", "frozen path always active", "mutants of on
 
 
 def read(file: Path) -> Scores:
-    """The scores in a file of JSON lines."""
+    """The scores in a file of JSON lines, of those seeds under which every cell was run."""
     found: dict[Cell, dict[int, tuple[float, float]]] = {}
     for text in file.read_text().splitlines():
         line = json.loads(text)
         cell = Cell(**{name: line[name] for name in asdict(Cell())})
         found.setdefault(cell, {})[line["seed"]] = tuple(line["scores"])
-    return found
+    whole = set.intersection(*(set(found.get(cell, ())) for cell in cells()))
+    return {cell: {s: v for s, v in seeds.items() if s in whole} for cell, seeds in found.items()}
 
 
 def tables(scores: Scores) -> Iterator[str]:
@@ -75,9 +77,9 @@ def row(scores: Scores, cell: Cell, name: str, against: Cell) -> str:
     found = scores.get(cell, {})
     first, second = ({s: v[i] for s, v in found.items()} for i in (0, 1))
     population = str(cell.population) if cell.arm == "pathnet" else ""
-    cells = [name, population, accuracy(first), accuracy(second)]
-    cells.append("" if cell == against else minus(second, scores.get(against, {})))
-    return f"| {' | '.join([*cells, str(len(found))])} |"
+    shown = [name, population, accuracy(first), accuracy(second)]
+    shown.append("" if cell == against else minus(second, scores.get(against, {})))
+    return f"| {' | '.join([*shown, str(len(found))])} |"
 
 
 def accuracy(values: Mapping[int, float]) -> str:

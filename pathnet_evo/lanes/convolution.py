@@ -5,6 +5,7 @@ size is filled up with zeros to a multiple of the stride), and moves by one bloc
 is a sum of q * q products of all blocks, shifted by whole blocks, with one part of the kernel each.
 Blocks lie in rows as in the image, so a shift is an offset into them and nothing is copied. Where a
 kernel would reach over the right edge the products are of no meaning; they are computed, and left.
+Where blocks are small, what is shifted is laid side by side instead, for one larger product.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from torch.nn import functional as F  # noqa: N812
 from pathnet_evo.lanes.layer import LaneLayer, gathered
 from pathnet_evo.modules import Conv2d
 
+SMALL = 64
+"""Numbers in a block, below which one product of copies is faster than several of what is there."""
+AT_ONCE = 2**18
+"""Numbers that lanes handled together on a CPU should have, so that they stay in its cache."""
 WORDS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Types of so many bytes."""
 
@@ -36,11 +41,11 @@ class ConvolutionLanes(LaneLayer):
         self.bias = gathered(self, "bias").flatten(1).unsqueeze(1)
         n, (_, inputs, outputs) = len(self), self.weight.shape[1:]
         n_blocks, n_places = self.rows * self.columns, self.height * self.columns
-        self.blocks = self.weight.new_zeros(n, self.steps + 1, n_blocks, inputs)
-        self.z = self.weight.new_zeros(n, n_places, outputs)
-        self.open = torch.zeros(
-            n, self.steps, n_places, outputs, dtype=torch.bool, device=self.stack.device
-        )
+        # Beyond the last place that means something there is nothing to multiply with.
+        self.length = n_places - (q - 1)
+        self.joined = len(self.offsets) > 1 and inputs < SMALL
+        self.blocks = self._room("blocks", n, self.steps + 1, n_blocks, inputs)
+        self.z = self._room("z", n, self.steps + 1, n_blocks, outputs)
 
     def _parts(self, weight: Tensor) -> Tensor:
         """Kernels cut into blocks: ``(K, q * q, inputs of a block, slots * channels)``."""
@@ -83,24 +88,30 @@ class ConvolutionLanes(LaneLayer):
 
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
         """``(K, channels, height, width)``."""
-        blocks = self.blocks[:, self.steps if step is None else step]
+        step = self.steps if step is None else step
+        blocks, z = self.blocks[:, step], self.z[:, step]
         if x.dim() == 3:
             blocks.copy_(x)
         else:
             cut = self._cut(x)
             blocks.view(cut.shape).copy_(cut)
-        # Beyond the last place that means something there is nothing to multiply with.
-        length = self.z.shape[1] - (self.reach - 1)
-        z = self.z[:, :length]
-        z.copy_(self.bias.expand_as(z))
-        for i, offset in enumerate(self.offsets):
-            z.baddbmm_(blocks[:, offset : offset + length], self.weight[:, i])
+        self._multiply(blocks, z[:, : self.length])
         z.relu_()
-        if step is not None:
-            torch.gt(self.z, 0, out=self.open[:, step])
-        places = self.z.view(len(x), self.height, self.columns, self.slots, self.channels)
-        out = places[:, :, : self.width].sum(3)
+        places = z.view(len(x), self.rows, self.columns, self.slots, self.channels)
+        out = places[:, : self.height, : self.width].sum(3)
         return self._averaged(out.permute(0, 3, 1, 2))
+
+    def _multiply(self, blocks: Tensor, out: Tensor) -> None:
+        if self.joined:
+            weight = self.weight.flatten(1, 2)
+            torch.baddbmm(self.bias, self._side_by_side(blocks, self.length), weight, out=out)
+            return
+        out.copy_(self.bias.expand_as(out))
+        for i, offset in enumerate(self.offsets):
+            out.baddbmm_(blocks[:, offset : offset + self.length], self.weight[:, i])
+
+    def _side_by_side(self, blocks: Tensor, length: int) -> Tensor:
+        return torch.cat([blocks[:, o : o + length] for o in self.offsets], 2)
 
     def backward(self, gradient: Tensor, below: bool) -> Tensor | None:
         """Weight gradients of each lane over all places and steps; input gradients."""
@@ -110,13 +121,8 @@ class ConvolutionLanes(LaneLayer):
         for lanes in self._in_turn():
             d = self._before_relu(gradient[lanes], lanes)
             x = self.blocks[lanes, : self.steps].flatten(1, 2)
-            size = x.shape[1]
             trained = d[..., :n_trained]
-            parts.append(
-                torch.stack(
-                    [trained[:, : size - o].transpose(1, 2) @ x[:, o:] for o in self.offsets], 1
-                )
-            )
+            parts.append(self._products(trained, x))
             biases.append(trained.sum(1))
             if below:
                 inputs.append(self._below(d, lanes))
@@ -127,27 +133,43 @@ class ConvolutionLanes(LaneLayer):
         return torch.cat(inputs) if below else None
 
     def _in_turn(self) -> list[slice]:
-        """On a CPU one lane after another, whose data stay in the cache; else all at once."""
-        if self.stack.device.type != "cpu":
-            return [slice(0, len(self))]
-        return [slice(i, i + 1) for i in range(len(self))]
+        """On a CPU a few lanes after others, whose data stay in the cache; else all at once."""
+        n = len(self)
+        if self.stack.device.type == "cpu":
+            n = max(AT_ONCE // max(self.z[0].numel(), 1), 1)
+        return [slice(i, i + n) for i in range(0, len(self), n)]
+
+    def _products(self, d: Tensor, x: Tensor) -> Tensor:
+        """``d^T x`` for every shift; the last rows of d are zero, so all shifts can be as long."""
+        length = x.shape[1] - self.offsets[-1]
+        d = d[:, :length].transpose(1, 2)
+        if self.joined:
+            found = d @ self._side_by_side(x, length)
+            return found.view(*found.shape[:2], len(self.offsets), x.shape[2]).transpose(1, 2)
+        return torch.stack([d @ x[:, o : o + length] for o in self.offsets], 1)
 
     def _before_relu(self, gradient: Tensor, lanes: slice) -> Tensor:
         """``(lanes, steps * blocks, slots * channels)``, zero where nothing has a meaning."""
-        n, height, columns = len(gradient), self.height, self.columns
-        d = gradient.new_zeros(n, self.steps, self.rows, columns, self.slots, self.channels)
-        is_open = self.open[lanes].view(n, self.steps, height, columns, self.slots, self.channels)
-        inner = (slice(None), slice(None), slice(None, height), slice(None, self.width))
-        torch.mul(gradient.unsqueeze(4), is_open[:, :, :, : self.width], out=d[inner])
-        return d.view(n, self.steps * self.rows * columns, self.slots * self.channels)
+        n, shape = len(gradient), (self.rows, self.columns, self.slots, self.channels)
+        d = self._room(f"d {n}", n, self.steps, *shape)
+        inner = d[:, :, : self.height, : self.width]
+        inner.copy_(gradient.unsqueeze(4).expand_as(inner))
+        d, z = d.view(n, -1, shape[2] * shape[3]), self.z[lanes, : self.steps].flatten(1, 2)
+        torch.ops.aten.threshold_backward.grad_input(d, z, 0, grad_input=d)
+        return d
 
     def _below(self, d: Tensor, lanes: slice) -> Tensor:
         """The input's gradient, ``(lanes, steps, *input_shape)``."""
         weight = self.weight[lanes]
         size = d.shape[1]
         found = d.new_zeros(len(d), size, weight.shape[2])
-        for i, offset in enumerate(self.offsets):
-            found[:, offset:].baddbmm_(d[:, : size - offset], weight[:, i].transpose(1, 2))
+        if self.joined:
+            parts = (d @ weight.flatten(1, 2).transpose(1, 2)).chunk(len(self.offsets), 2)
+            for part, offset in zip(parts, self.offsets, strict=True):
+                found[:, offset:] += part[:, : size - offset]
+        else:
+            for i, offset in enumerate(self.offsets):
+                found[:, offset:].baddbmm_(d[:, : size - offset], weight[:, i].transpose(1, 2))
         s, p, (channels, height, width) = self.stride, self.padding, self.stack.input_shape
         cut = found.view(len(d), self.steps, self.rows, self.columns, channels, s, s)
         image = cut.permute(0, 1, 4, 2, 5, 3, 6).flatten(5).flatten(3, 4)

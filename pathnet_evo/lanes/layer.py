@@ -22,6 +22,7 @@ class LaneLayer:
         lanes: for each lane its active modules; none where the lane is idle.
         mean: average the outputs of a lane's modules instead of summing them.
         steps: steps that ``forward`` can keep for ``backward``.
+        memory: what layers before this one, that are no longer used, had for the same stack.
 
     Attributes:
         modules: ``(K, slots)`` int64, what is in each slot.
@@ -32,8 +33,14 @@ class LaneLayer:
     """
 
     def __init__(
-        self, stack: Stack, lanes: Sequence[Sequence[int]], mean: bool, steps: int
+        self,
+        stack: Stack,
+        lanes: Sequence[Sequence[int]],
+        mean: bool,
+        steps: int,
+        memory: dict[str, Tensor],
     ) -> None:
+        self.memory = memory
         self.stack, self.kind, self.steps = stack, stack.kind, steps
         frozen = set(stack.frozen_modules())
         trainable = [[m for m in modules if m not in frozen] for modules in lanes]
@@ -133,8 +140,14 @@ class LaneLayer:
 
     def _prepare(self) -> None:
         """Make room for what is kept, and gather what ``forward`` needs."""
-        shape = (len(self), self.steps, *self.stack.input_shape)
-        self.inputs = torch.zeros(shape, device=self.stack.device)
+        self.inputs = self._room("inputs", len(self), self.steps, *self.stack.input_shape)
+
+    def _room(self, name: str, *shape: int) -> Tensor:
+        """Memory that was zero once and has been used for the same since: new memory is slow."""
+        kept = self.memory.get(name)
+        if kept is None or kept.shape != shape:
+            kept = self.memory[name] = torch.zeros(shape, device=self.stack.device)
+        return kept
 
     def _averaged(self, out: Tensor) -> Tensor:
         if self.share is None:

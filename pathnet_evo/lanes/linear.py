@@ -18,10 +18,9 @@ class LinearLanes(LaneLayer):
         self.slots, self.units = weight.shape[1:3]
         self.weight = weight.flatten(1, 2)
         self.rectified = not isinstance(self.kind, Affine)
-        n, _, inputs = self.weight.shape
-        self.inputs = self.weight.new_zeros(n, self.steps, inputs)
-        filled = self.filled.repeat_interleave(self.units, 1).unsqueeze(1)
-        self.open = filled.repeat(1, self.steps, 1)
+        n, rows, inputs = self.weight.shape
+        self.inputs = self._room("inputs", n, self.steps, inputs)
+        self.z = self._room("z", n, self.steps, rows)
 
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
         """``(K, units)``."""
@@ -30,14 +29,17 @@ class LinearLanes(LaneLayer):
         z = z.relu_() if self.rectified else z
         if step is not None:
             self.inputs[:, step] = x
-            if self.rectified:
-                torch.gt(z[:, 0], 0, out=self.open[:, step])
+            self.z[:, step] = z[:, 0]
         return self._averaged(z.view(len(x), self.slots, self.units).sum(1))
 
     def backward(self, gradient: Tensor, below: bool) -> Tensor | None:
         """Weight gradients ``d^T x`` of each lane over its steps; input gradients ``d W``."""
         d = self._averaged(gradient).unsqueeze(2)
-        d = d.expand(-1, -1, self.slots, -1).flatten(2) * self.open
+        d = d.expand(-1, -1, self.slots, -1).flatten(2)
+        if self.rectified:
+            d = torch.ops.aten.threshold_backward(d, self.z, 0)
+        else:  # of a readout, whose one slot is empty where a lane is idle
+            d = d * self.filled.unsqueeze(1)
         trained = d[..., : self.n_trainable * self.units]
         shape = (len(self), self.n_trainable, self.units)
         self.gradients = {

@@ -35,6 +35,7 @@ class Lanes:
         steps: steps that ``forward`` can keep for ``backward``.
         shift: subtracted from the input; broadcasts against ``input_shape``.
         scale: the shifted input is multiplied with it.
+        instead_of: lanes that are no longer used, whose memory these may have.
 
     Attributes:
         layers: the pool's layers, input side first, the readout's last.
@@ -48,16 +49,21 @@ class Lanes:
         steps: int = 0,
         shift: Tensor | None = None,
         scale: Tensor | None = None,
+        instead_of: Lanes | None = None,
     ) -> None:
         self.shift, self.scale = shift, scale
         idle: Path = ((),) * len(pool.layers)
         rows = [idle if path is None else path for path in paths]
-        self.layers = [
-            lane_layer(stack, [row[i] for row in rows], pool.mean, steps)
-            for i, stack in enumerate(pool.layers)
+        users: list[Sequence[int]] = [() if path is None else (0,) for path in paths]
+        used = [[row[i] for row in rows] for i in range(len(pool.layers))]
+        memories: list[dict[str, Tensor]] = [{} for _ in (*used, users)]
+        if instead_of is not None:
+            memories = [layer.memory for layer in instead_of.layers]
+        self.layers: list[LaneLayer] = [
+            lane_layer(stack, lanes, pool.mean, steps, memory)
+            for stack, lanes, memory in zip(pool.layers, used, memories, strict=False)
         ]
-        users = [() if path is None else (0,) for path in paths]
-        self.layers.append(lane_layer(readout, users, False, steps))
+        self.layers.append(lane_layer(readout, users, False, steps, memories[-1]))
 
     @torch.no_grad()
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
@@ -95,6 +101,12 @@ class Lanes:
         return torch.stack([layer.squares() for layer in self.layers]).sum(0).sqrt()
 
 
-def lane_layer(stack: Stack, lanes: Sequence[Sequence[int]], mean: bool, steps: int) -> LaneLayer:
+def lane_layer(
+    stack: Stack,
+    lanes: Sequence[Sequence[int]],
+    mean: bool,
+    steps: int,
+    memory: dict[str, Tensor],
+) -> LaneLayer:
     """The layer's modules as the lanes use them, by the fastest route there is for their kind."""
-    return ROUTES.get(type(stack.kind), LaneLayer)(stack, lanes, mean, steps)
+    return ROUTES.get(type(stack.kind), LaneLayer)(stack, lanes, mean, steps, memory)

@@ -230,18 +230,22 @@ def _paths(db: sqlite3.Connection, config: RunConfig, arm: str) -> list[PathView
 
 
 def _usage(db: sqlite3.Connection, arm: str) -> Iterator[Usage]:
-    stages = db.execute(
-        "SELECT s.stage, s.task, max(s.counts) AS counts FROM stages s JOIN trials t USING (trial) "
-        "WHERE t.arm = ? GROUP BY s.stage ORDER BY s.stage",
+    stages: dict[int, tuple[str, list[int]]] = {}
+    for stage, task, text in db.execute(
+        "SELECT s.stage, s.task, s.counts FROM stages s JOIN trials t USING (trial) "
+        "WHERE t.arm = ? ORDER BY s.stage",
         (arm,),
-    ).fetchall()
-    for stage in stages:
-        used = [[0] * count for count in json.loads(stage["counts"])]
+    ):
+        counts = json.loads(text)
+        _, largest = stages.get(stage, (task, counts))
+        stages[stage] = (task, list(map(max, largest, counts)))  # seeds grow differently
+    for stage, (task, counts) in stages.items():
+        used = [[0] * count for count in counts]
         total = 0
         for genotype, times in db.execute(
             "SELECT e.genotype, count(*) FROM evaluations e JOIN trials t USING (trial) "
             "WHERE t.arm = ? AND e.stage = ? GROUP BY e.genotype",
-            (arm, stage["stage"]),
+            (arm, stage),
         ):
             total += times
             for layer, modules in zip(used, distinct(json.loads(genotype)), strict=True):
@@ -249,7 +253,7 @@ def _usage(db: sqlite3.Connection, arm: str) -> Iterator[Usage]:
                     layer[module] += times
         if total:
             shares = tuple(tuple(n / total for n in layer) for layer in used)
-            yield Usage(stage["stage"], stage["task"], shares)
+            yield Usage(stage, task, shares)
 
 
 def _failures(db: sqlite3.Connection) -> list[Failure]:

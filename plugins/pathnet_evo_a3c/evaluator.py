@@ -48,6 +48,7 @@ class A3CEvaluator(Evaluator):
         self.exploration = context.streams.torch("exploration", context.worker)
         self.frames = 0
         self.failures = 0
+        self._before: Lanes | None = None
         self._last_failure = "the environment raised"
         self.episodes: Episodes | None = None
         self._ended: list[Episode] = []
@@ -180,9 +181,16 @@ class A3CEvaluator(Evaluator):
             None if lane.candidate is None else pool.active(lane.candidate.genotype, always)
             for lane in self.lanes
         ]
-        return Lanes(
-            pool, self.context.readout, paths, self.learner.steps, self._shift, self._scale
+        self._before = Lanes(
+            pool,
+            self.context.readout,
+            paths,
+            self.learner.steps,
+            self._shift,
+            self._scale,
+            instead_of=self._before,
         )
+        return self._before
 
     def _observed(self, episodes: Episodes) -> Tensor:
         """Observations as the network takes them; bytes go to the device as bytes."""

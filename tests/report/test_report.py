@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -256,6 +257,19 @@ def test_module_usage_counts_evaluations(tmp_path: Path) -> None:
     two_arms(tmp_path, [0.1])
     (first, _) = read_report_data(tmp_path).usage
     assert first.shares == ((1.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 1.0))
+
+
+def test_layers_that_grew_differently_are_all_counted(tmp_path: Path) -> None:
+    """A run whose layers grow would end in a traceback instead of a report."""
+    write_toml(tmp_path, 2, ["pathnet"])
+    records: list[Record] = []
+    for seed, counts in enumerate([(9, 4), (4, 10)]):
+        started, *others = stage(seed, 0, [0.5], {0: 0.5})
+        assert isinstance(started, StageStarted)
+        records += [TrialStarted(seed, "pathnet", seed), replace(started, counts=counts), *others]
+    write_lineage(tmp_path, records)
+    (usage,) = read_report_data(tmp_path).usage
+    assert [len(layer) for layer in usage.shares] == [9, 10]
 
 
 def test_trailing_means() -> None:
