@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from pathnet_evo.duplication import Copied
 from pathnet_evo.genotype import Path, Rows
-from pathnet_evo.learners import Episode, Evaluation
-from pathnet_evo.strategies.base import Front, Replacement
+
+if TYPE_CHECKING:  # reading a run needs no torch
+    from pathnet_evo.duplication import Copied
+    from pathnet_evo.learners import Episode, Evaluation
+    from pathnet_evo.strategies.base import Front, Replacement
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from pathnet_evo.cli import compare, new, play, plugins, presets, report, run
+from pathnet_evo.cli import compare, new, play, plugins, presets, report, run, watch
 from pathnet_evo.errors import UserError
 
 
@@ -42,6 +42,7 @@ app = typer.Typer(
 for command in (
     run.run,
     report.report,
+    watch.watch,
     compare.compare,
     play.play,
     new.new,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pathnet_evo.cli.picture import PoolPicture, Sparkline
 from pathnet_evo.plan import Plan
 from pathnet_evo.records import (
     EpisodesFinished,
@@ -29,6 +31,8 @@ from pathnet_evo.records import (
 
 SMOOTHED = 20
 """Generations over which the mean fitness that is shown is taken."""
+PICTURES = 2
+"""Trials whose pools are shown."""
 LINE_EVERY = 10.0
 """Seconds between plain lines."""
 
@@ -49,6 +53,8 @@ class Running:
     evaluations: int = 0
     best: float | None = None
     means: deque[float] = field(default_factory=lambda: deque(maxlen=SMOOTHED))
+    pool: PoolPicture | None = None
+    line: Sparkline = field(default_factory=Sparkline)
 
     @property
     def used(self) -> int:
@@ -85,7 +91,7 @@ class Progress:
         self.started = self.lined = time.monotonic()
         self.finished: deque[str] = deque(maxlen=6)
         self.live: Live | None = None
-        if self.console.is_terminal and not quiet:
+        if self.console.is_terminal and not self.console.is_dumb_terminal and not quiet:
             self.live = Live(console=self.console, get_renderable=self.table, refresh_per_second=5)
 
     def __enter__(self) -> Progress:
@@ -117,6 +123,7 @@ class Progress:
                     record.stage,
                     record.budget,
                     record.by_frames,
+                    pool=PoolPicture(record.counts, record.frozen),
                 )
             case Saturated():
                 trial = self.running[record.trial]
@@ -124,6 +131,8 @@ class Progress:
             case Evaluated():
                 trial = self.running[record.trial]
                 trial.evaluations = record.number + 1
+                if trial.pool:
+                    trial.pool.add(record.evaluation.candidate.genotype)
                 if not trial.episodic:
                     self._used(trial, trial.examples + record.evaluation.examples)
             case EpisodesFinished():
@@ -154,6 +163,7 @@ class Progress:
         trial.best = record.best if trial.best is None else max(trial.best, record.best or 0)
         if record.mean is not None:
             trial.means.append(record.mean)
+            trial.line.add(record.mean)
         self._now_and_then(trial)
 
     def _now_and_then(self, trial: Running) -> None:
@@ -211,7 +221,16 @@ class Progress:
                 ProgressBar(max(trial.budget, 1), trial.used, width=16),
             )
         past = [Text(line, style="dim") for line in self.finished]
-        return Group(*past, Text(self._overall()), table)
+        return Group(*past, Text(self._overall()), table, *self._pictures())
+
+    def _pictures(self) -> Iterator[Text]:
+        """The pools of the first trials at work: frozen #, the hotter the darker, cold a dot."""
+        plain = not self.console.encoding.startswith("utf")
+        for trial in list(self.running.values())[:PICTURES]:
+            if trial.pool is not None:
+                yield Text(f"{trial.arm}, seed {trial.seed}", style="dim")
+                yield from trial.pool.lines(plain)
+                yield Text("fitness  ", style="dim").append(trial.line.text(plain), style="green")
 
 
 def _number(value: float | None) -> str:

@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,9 +159,13 @@ class Lineage:
         self._committed = time.monotonic()
 
     def close(self) -> None:
-        """Commit, and leave one plain file that opens from a read-only folder."""
+        """Commit, and leave one plain file that opens from a read-only folder.
+
+        Where somebody is reading it just then, the journal stays beside it.
+        """
         self.commit()
-        self._db.execute("PRAGMA journal_mode=DELETE")
+        with suppress(sqlite3.OperationalError):
+            self._db.execute("PRAGMA journal_mode=DELETE")
         self._db.close()
 
     def _insert(self, table: str, *values: Any) -> None:

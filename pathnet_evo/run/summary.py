@@ -97,13 +97,14 @@ class TrialResult:
         return result if result is not None and result.finished else None
 
 
-def summarise(folder: Path) -> dict[str, Any]:
+def summarise(folder: Path, digested: bool = True) -> dict[str, Any]:
     """The content of ``summary.json``: plain data that is equal for equal runs.
 
     Only what lies under ``times`` and ``about`` differs between a run and its repetition.
 
     Args:
         folder: a run's folder, with ``run.toml`` and ``lineage.sqlite``.
+        digested: read the whole lineage for its digest; else that is None.
 
     Raises:
         RunError: no such run, or its ``about.json`` is damaged.
@@ -123,7 +124,7 @@ def summarise(folder: Path) -> dict[str, Any]:
         "name": config.name,
         "state": run_state([t.state for t in trials], len(arms) * config.seeds),
         "deterministic": about.get("deterministic"),
-        "digest": digest(lineage),
+        "digest": digest(lineage) if digested else None,
         "seeds": list(range(config.seed, config.seed + config.seeds)),
         "stages": stages,
         "arms": {arm: _arm(of_arm[arm], len(stages)) for arm in arms},
