@@ -72,9 +72,6 @@ def main() -> None:
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
-    except Stopped as stopped:
-        sys.stderr.write("stopped at once; what was not checkpointed is lost\n")
-        sys.exit(128 + stopped.signal)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)

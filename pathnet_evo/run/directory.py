@@ -105,6 +105,12 @@ def replace(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def clear(folder: Path) -> None:
+    """Remove files that were being written when a process was killed."""
+    for path in [*folder.glob(".*.tmp-*"), *folder.glob("figures/.*.tmp-*")]:
+        path.unlink()
+
+
 def toml(plan: Plan) -> str:
     """The configuration with every default filled in, as TOML."""
     config: RunConfig = plan.config

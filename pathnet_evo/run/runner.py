@@ -247,6 +247,7 @@ def reopen(folder: Path, settings: Sequence[str], command: str, say: Say) -> Reo
             plan.rehearse()
         path = folder / "lineage.sqlite"
         with _errors(folder):
+            directory.clear(folder)
             if never_begun(path):
                 lineage = Lineage(path)
             else:
