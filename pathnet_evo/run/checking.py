@@ -11,7 +11,7 @@ from pathnet_evo.config import ConfigError
 from pathnet_evo.plan import Trial
 from pathnet_evo.run.checkpoint import CheckpointError
 from pathnet_evo.run.keeping import folder_of
-from pathnet_evo.run.lineage import LineageError, open_lineage
+from pathnet_evo.run.lineage import LineageError, never_begun, open_lineage
 from pathnet_evo.run.lock import holder
 from pathnet_evo.run.resuming import OURS, Start, checkpoints_of, position_of
 from pathnet_evo.run.summary import RunError, intact, read_about, read_config, summarise
@@ -50,6 +50,9 @@ def inspect(run: Path) -> Findings:
     except (ConfigError, RunError, LineageError) as error:
         found.problems.append(str(error))
     path = run / "lineage.sqlite"
+    if never_begun(path):
+        found.lines.append("lineage.sqlite: no trial has begun")
+        return found
     try:
         with closing(open_lineage(path, thorough=True)) as db, intact(path):
             _lineage(run, db, found)

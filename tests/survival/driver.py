@@ -75,12 +75,12 @@ class Failpoints:
         """Wrap what touches the disk."""
         os.fsync = self.around("fsync", os.fsync)
         os.replace = self.around("rename", os.replace)
-        shutil.rmtree = self.around("remove", shutil.rmtree)
         checkpoint.save_file = self.around("write weights", safetensors.torch.save_file)
         pathlib.Path.write_text = self.around("write text", pathlib.Path.write_text)
         pathlib.Path.mkdir = self.around("mkdir", pathlib.Path.mkdir)
-        if self.error is not None:  # SQLite's own errors are another matter
+        if self.error is not None:  # SQLite meets its own, and removing passes over them
             return
+        shutil.rmtree = self.around("remove", shutil.rmtree)
         points = self
 
         class Connection(sqlite3.Connection):
