@@ -26,9 +26,9 @@ import torch
 
 import pathnet_evo
 import pathnet_evo.cli
+import pathnet_evo.cli.progress
 import pathnet_evo.cli.resume
 import pathnet_evo.cli.tables
-import pathnet_evo.cli.progress
 import pathnet_evo.report
 from pathnet_evo.cli import main
 from pathnet_evo.run import checkpoint, runner  # noqa: F401 - imported once, for all

@@ -24,6 +24,14 @@ print("held", flush=True)
 time.sleep(120)
 """
 
+LOOK = """
+import sys
+from pathlib import Path
+from pathnet_evo.run.lock import holder
+while True:
+    holder(Path(sys.argv[1]))
+"""
+
 
 @pytest.fixture
 def other(tmp_path):
@@ -63,8 +71,7 @@ def test_what_a_dead_process_left_is_recovered(tmp_path, other):
 def test_looking_takes_a_run_from_nobody(tmp_path):
     """A live page that asks for a run's state would keep it from being resumed."""
     end, taken = time.monotonic() + 0.5, 0
-    look = f"from pathnet_evo.run.lock import holder\nfrom pathlib import Path\nwhile True: holder(Path({str(tmp_path)!r}))"
-    process = subprocess.Popen([sys.executable, "-c", look])
+    process = subprocess.Popen([sys.executable, "-c", LOOK, str(tmp_path)])
     try:
         while time.monotonic() < end:
             Lock(tmp_path).release()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import json
 import pickle
 import shutil
 import sqlite3
@@ -94,12 +93,13 @@ def test_the_source_has_no_loader_that_executes():
                 names = [(node.module or "").split(".")[0]]
             elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 whole = f"{node.value.id}.{node.attr}"
-                if whole in ("torch.load", "np.load", "numpy.load", "os.system"):
+                if whole in ("torch.load", "os.system"):
                     found.append((file.name, whole))
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 if node.func.id in ("eval", "exec"):
                     found.append((file.name, node.func.id))
+            elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+                found += [(file.name, "allow_pickle")] * (ast.unparse(node.value) != "False")
             found += [(file.name, name) for name in names if name in LOADERS]
-    # A plugin file is executed because a user asks for it by name, and no other way.
-    assert set(found) <= {("plugin_files.py", "exec"), ("cifar.py", "pickle")}, found
-    assert json.dumps(found)
+    # A plugin's file is executed because a user asks for it by name, and no other way.
+    assert set(found) == {("plugin_files.py", "exec")}
