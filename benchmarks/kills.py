@@ -1,4 +1,4 @@
-"""Kills and failing disks, many times: ``kills.py [KILLS] [FAULTS]``; see docs/survival.md.
+"""Kills and failing disks, many times: ``kills.py [KILLS] [FAULTS]``.
 
 A small run is killed at a random failpoint (just before or after a file is written, synced,
 renamed or removed, or a transaction is committed) or at a random time, and gone on with, again and
@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import json
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -40,6 +41,8 @@ def kills(drive: Driver, home: Path, wanted: dict, number: int) -> tuple[int, in
             done += 1
         lost += ended.status != 0
         wrong += ended.status == 0 and _different(folder / "run", wanted)
+        shutil.rmtree(folder)
+        print(f"{done} kills in {runs} runs: {lost} lost, {wrong} wrong", flush=True)
     return runs, lost, wrong
 
 
@@ -58,6 +61,9 @@ def faults(drive: Driver, home: Path, wanted: dict, names: list[str], most: int)
             ended = drive.go(folder)
             lost += ended.status != 0
             wrong += ended.status == 0 and _different(folder / "run", wanted)
+            shutil.rmtree(folder)
+            if not tried % 20:
+                print(f"{tried} failed calls: {lost} lost, {wrong} wrong", flush=True)
     return [tried, lost, wrong]
 
 
