@@ -23,8 +23,8 @@ from pathnet_evo.session import Session
 from pathnet_evo.tasks import SupervisedTask, TaskContext, TaskSettings
 from pathnet_evo.transfer import Learned, learn_sequence
 
-GENERATIONS = 40
-EVERY = 20
+GENERATIONS = 20
+EVERY = 8
 
 
 class MadeUp(TaskSettings):
@@ -99,7 +99,7 @@ def measure(modules: int) -> None:
 def main() -> None:
     """CIFAR's pool, and larger ones."""
     torch.set_num_threads(1)
-    for modules in (CIFAR.modules, 200, 2000):
+    for modules in (CIFAR.modules, 200, 1000):
         measure(modules)
     print("goal < 5 %")
 

@@ -25,7 +25,7 @@ from conftest import Driver, outcome  # noqa: E402
 
 def kills(drive: Driver, home: Path, wanted: dict, number: int) -> tuple[int, int, int]:
     """Kill so often; how many runs that took, and how many of them were lost or wrong."""
-    rng = random.Random(0)
+    rng = random.Random(int(time.time()))
     done = runs = lost = wrong = 0
     while done < number:
         folder = home / f"kills-{runs}"
@@ -68,10 +68,17 @@ def faults(drive: Driver, home: Path, wanted: dict, names: list[str], most: int)
 
 
 def _different(run: Path, wanted: dict) -> bool:
+    """Whether a run differs from that which was not killed; says in what."""
     try:
-        return outcome(run) != wanted
-    except AssertionError:
+        found = outcome(run)
+    except AssertionError as error:
+        print(f"{run}: {error}", flush=True)
         return True
+    for part in wanted:
+        for key, value in wanted[part].items():
+            if found[part].get(key) != value:
+                print(f"{run}: {part} {key}: {found[part].get(key)} {value}"[:2000], flush=True)
+    return found != wanted
 
 
 def main() -> None:

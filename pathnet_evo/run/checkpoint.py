@@ -43,7 +43,9 @@ def snapshot(
         **taken,
         "mean": pool.mean,
         "kinds": [layer.kind.model_dump(mode="json") for layer in pool.layers],
-        "normalisation": [(stage.task.shift, stage.task.scale) for stage in learned],
+        "normalisation": [
+            (_copied(stage.task.shift), _copied(stage.task.scale)) for stage in learned
+        ],
     }
 
 

@@ -79,6 +79,8 @@ def starts_of(run: Path, lineage: Lineage, plan: Plan, say: Say) -> dict[int, St
                 lineage.forget_checkpoint(later.folder)
             lineage.roll_back(trial.id, position)
             starts[trial.id] = start
+        else:
+            lineage.retire(trial.id, keep=0)
         _clear(run, lineage, trial)
     return starts
 

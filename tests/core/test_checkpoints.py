@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
+import torch
 
 from pathnet_evo.config import CheckpointsConfig
-from pathnet_evo.plan import Trial
+from pathnet_evo.plan import Plan, Trial
 from pathnet_evo.plugins import Registry
 from pathnet_evo.records import Checkpointed, StageFinished
 from pathnet_evo.run.keeping import Keeper
@@ -102,3 +104,15 @@ def test_what_is_frozen_is_written_once_a_stage(make_plan, tmp_path):
     second = [size for name, size in sizes.items() if "stage-1-round" in name]
     assert second
     assert max(second) < min(size for name, size in sizes.items() if "stage-0-round" in name)
+
+
+def test_tasks_may_share_their_normalisation(make_plan, tmp_path, monkeypatch):
+    """A run would end with an error of a library's when its first checkpoint is written."""
+    shift = torch.zeros(1)
+    make = Plan.make_task
+
+    def shared(self, *arguments):
+        return replace(make(self, *arguments), shift=shift, scale=shift + 1)
+
+    monkeypatch.setattr(Plan, "make_task", shared)
+    assert learn(make_plan(stages=STAGES), Trial(0, "pathnet", 0), tmp_path)

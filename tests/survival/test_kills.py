@@ -29,6 +29,22 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(drive, whole, outcome_of, tm
         runs += 1
 
 
+def test_nothing_is_left_of_a_run_that_is_killed_at_its_very_end(
+    drive, whole, outcome_of, tmp_path
+):
+    """Checkpoints that nobody needs any more would stay for ever."""
+    last = max(i for i, name in enumerate(whole.failpoints) if name == "after write weights")
+    commits = [i for i, n in enumerate(whole.failpoints) if "commit" in n and i > last]
+    assert len(commits) >= 4
+    for at in commits:
+        home = tmp_path / str(at)
+        home.mkdir()
+        assert drive.go(home, at=at + 1).status == -signal.SIGKILL
+        ended = drive.go(home)
+        assert ended.status == 0, ended.out
+        assert outcome_of(home / "run") == whole.outcome, whole.failpoints[at]
+
+
 def test_every_kind_of_moment_is_among_the_failpoints(whole):
     """The test above would kill at no dangerous moment, and say that all is well."""
     kinds = ("fsync", "rename", "commit", "write weights", "write text", "remove", "mkdir")
