@@ -381,10 +381,13 @@ def digest(path: Path) -> str:
 
     Where a checkpoint lies is left out, and so is its manifest, which names the run.
     """
-    with closing(open_lineage(path)) as db:
-        hashed = hashlib.sha256()
-        for line in _lines(db):
-            hashed.update(line.encode())
+    hashed = hashlib.sha256()
+    try:
+        with closing(open_lineage(path)) as db:
+            for line in _lines(db):
+                hashed.update(line.encode())
+    except sqlite3.Error as error:
+        raise LineageError(f"{path}: damaged ({error})") from None
     return hashed.hexdigest()
 
 

@@ -18,6 +18,7 @@ from pathnet_evo.run.checkpoint import Base, CheckpointError
 from pathnet_evo.run.keeping import folder_of
 from pathnet_evo.run.lineage import Lineage, open_lineage
 from pathnet_evo.run.rows import Chains, Position, chains_of
+from pathnet_evo.run.summary import intact
 
 Say = Callable[[str], None]
 """Tells a user what is not as it should be, and what is done about it."""
@@ -69,7 +70,7 @@ def starts_of(run: Path, lineage: Lineage, plan: Plan, say: Say) -> dict[int, St
     """
     starts: dict[int, Start | None] = {}
     for trial in plan.trials:
-        with closing(open_lineage(lineage.path)) as db:
+        with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
             row = db.execute("SELECT state FROM trials WHERE trial = ?", (trial.id,)).fetchone()
             kept = checkpoints_of(db, trial.id)
             start, position = _newest(run, db, trial, kept, say)
@@ -116,6 +117,8 @@ def position_of(run: Path, db: sqlite3.Connection, trial: Trial, start: Start) -
         position = Position(**about["position"])
         links = about["lineage"]
         same = chains_of(db, trial.id, position).links == links
+    except sqlite3.Error as error:
+        raise CheckpointError(f"{folder}: its lineage cannot be read ({error})") from None
     except (KeyError, TypeError):
         raise CheckpointError(f"{folder}: written before trials could be gone on with") from None
     if not same:
@@ -142,7 +145,7 @@ def _end(position: Position, stage: int) -> Position:
 
 def _clear(run: Path, lineage: Lineage, trial: Trial) -> None:
     """Remove what of a trial's checkpoints nothing names."""
-    with closing(open_lineage(lineage.path)) as db:
+    with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
         named = {start.folder for start in checkpoints_of(db, trial.id)}
     home = folder_of(trial)
     for path in sorted((run / home).glob("stage-*")):

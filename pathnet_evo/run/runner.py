@@ -27,7 +27,7 @@ from pathnet_evo.run.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.run.lock import Lock
 from pathnet_evo.run.reading import Run, load_run
 from pathnet_evo.run.resuming import Say, Start, check_changes, remove, starts_of
-from pathnet_evo.run.summary import RunError, config_text, summarise
+from pathnet_evo.run.summary import RunError, config_text, intact, summarise
 
 
 def launch(
@@ -252,7 +252,7 @@ def reopen(folder: Path, settings: Sequence[str], command: str, say: Say) -> Reo
                 lineage = Lineage(path)
             else:
                 old, new = (tomllib.loads(directory.toml(p)) for p in (before, plan))
-                with closing(open_lineage(path, thorough=True)) as db:
+                with closing(open_lineage(path, thorough=True)) as db, intact(path):
                     check_changes(db, old, new)
                 lineage = Lineage(path, resume=True)
             changed = text if plan is before else directory.resolved(plan)

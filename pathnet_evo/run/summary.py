@@ -99,9 +99,7 @@ class TrialResult:
         return result if result is not None and result.finished else None
 
 
-def summarise(
-    folder: Path, running: bool | None = None, digested: bool = True
-) -> dict[str, Any]:
+def summarise(folder: Path, running: bool | None = None, digested: bool = True) -> dict[str, Any]:
     """The content of ``summary.json``: plain data that is equal for equal runs.
 
     Only what lies under ``times`` and ``about`` differs between a run and its repetition.
