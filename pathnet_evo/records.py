@@ -220,6 +220,23 @@ class StageFinished:
 
 
 @dataclass(frozen=True)
+class Checkpointed:
+    """A checkpoint within a stage is written, and durable.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        folder: where it lies in the run's folder.
+        manifest: the SHA-256 of its manifest.
+    """
+
+    trial: int
+    stage: int
+    folder: str
+    manifest: str
+
+
+@dataclass(frozen=True)
 class TrialFinished:
     """A trial is over.
 
@@ -244,6 +261,7 @@ Record: TypeAlias = (
     | GenerationFinished
     | FrontFound
     | StageFinished
+    | Checkpointed
     | TrialFinished
 )
 Emit: TypeAlias = Callable[[Record], None]

@@ -24,6 +24,7 @@ from pathnet_evo.records import (
     Record,
     Saturated,
     StageFinished,
+    StageResumed,
     StageStarted,
     TrialFinished,
     TrialStarted,
@@ -74,18 +75,19 @@ class Progress:
         plan: what is run.
         folder: where.
         quiet: show nothing.
+        done: stages of all trials that were over before.
 
     Attributes:
         errors: why trials failed.
     """
 
-    def __init__(self, plan: Plan, folder: Path, quiet: bool = False) -> None:
+    def __init__(self, plan: Plan, folder: Path, quiet: bool = False, done: int = 0) -> None:
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self.folder = folder
         self.errors: list[str] = []
         self.running: dict[int, Running] = {}
         self.total = len(plan.stages) * len(plan.trials)
-        self.done = 0
+        self.done = self.before = done
         self.examples = 0
         self.unit = "examples"
         self.started = self.lined = time.monotonic()
@@ -125,6 +127,11 @@ class Progress:
                     record.by_frames,
                     pool=PoolPicture(record.counts, record.frozen),
                 )
+            case StageResumed():
+                begun = record.started
+                self.heard(begun)
+                trial = self.running[begun.trial]
+                trial.evaluations, trial.examples = record.evaluations, record.examples
             case Saturated():
                 trial = self.running[record.trial]
                 self._line(f"{trial.arm}, seed {trial.seed}: stage {trial.stage}: {record}")
@@ -200,7 +207,8 @@ class Progress:
         seconds = time.monotonic() - self.started
         running = [t.used / t.budget for t in self.running.values() if t.budget]
         done = (self.done + sum(running)) / self.total
-        left = seconds / done * (1 - done) if done else None
+        here = done - self.before / self.total
+        left = seconds / here * (1 - done) if here > 0 else None
         share = f"{100 * done:3.0f} %"
         rate = f"{self.examples / max(seconds, 1e-9):,.0f} {self.unit}/s"
         return f"{share}  {rate}  " + ("" if left is None else f"{_clock(left)} left")

@@ -336,15 +336,16 @@ def check_states(text: str) -> None:
     Raises:
         ValueError: a line of DECORATE that holds more than one statement of a state.
     """
-    inside, depth = False, 0
+    sprite = r"[A-Z0-9]{4} [A-Z]+ -?\d+( Bright)?( [A-Za-z_]+(\(.*\))?)?"
+    flow = r"(?!(?i:stop|loop|wait|fail|goto):)[A-Za-z]+:|stop|loop|wait|fail|goto [A-Za-z]+"
+    inside = False
     for number, line in enumerate(text.splitlines(), 1):
-        if re.match(r"\s*States\b", line, re.IGNORECASE):
-            inside, depth = True, 0
-        if inside and "{" in line + "}" and line.strip() not in ("States", "{", "}"):
-            sprite = r"[A-Z0-9]{4} [A-Z]+ -?\d+( Bright)?( [A-Za-z_]+(\(.*\))?)?"
-            flow = r"(?!(?i:stop|loop|wait|fail|goto):)[A-Za-z]+:|stop|loop|wait|fail|goto \w+"
-            if not re.fullmatch(rf"\s*({sprite}|{flow})\s*", line):
-                raise ValueError(f"DECORATE, line {number}: not one state: {line.strip()!r}")
-        depth += line.count("{") - line.count("}")
-        if inside and depth == 0 and "}" in line:
-            inside = False
+        match line.strip():
+            case "States":
+                inside = True
+            case "}":
+                inside = False
+            case "{":
+                pass
+            case state if inside and not re.fullmatch(f"{sprite}|{flow}", state):
+                raise ValueError(f"DECORATE, line {number}: not one state: {state!r}")

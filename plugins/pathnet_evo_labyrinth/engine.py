@@ -6,7 +6,7 @@ import importlib.util
 import itertools
 import json
 import os
-import selectors
+import select
 import subprocess
 import sys
 import tempfile
@@ -151,8 +151,10 @@ class Engines:
 
     def _count(self, commands: NDArray[np.int32]) -> None:
         """A lane whose engine never comes up must not be started forever."""
-        died = self.status == DIED
         begun = commands == BEGIN
+        if not begun.any():
+            return
+        died = self.status == DIED
         self._deaths[begun & died] += 1
         self._deaths[begun & ~died] = 0
         if (self._deaths >= STARTS).any():
@@ -193,6 +195,9 @@ class Worker:
             start_new_session=True,
             env=environment,
         )
+        assert self.guard.stdout is not None
+        self._poll = select.poll()
+        self._poll.register(self.guard.stdout, select.POLLIN)
         self._text = b""
         self._end = weakref.finalize(self, _end, self.guard)
 
@@ -208,17 +213,15 @@ class Worker:
     def answer(self, deadline: float) -> dict[str, str] | None:
         """Causes of death by lane, once the commands are done; None when the worker is gone."""
         assert self.guard.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.guard.stdout, selectors.EVENT_READ)
-            while b"\n" not in self._text:
-                if not selector.select(max(0.0, deadline - time.monotonic())):
-                    return None
-                more = self.guard.stdout.read(65536)
-                if not more:
-                    return None
-                self._text += more
+        while b"\n" not in self._text:
+            if not self._poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
+                return None
+            more = self.guard.stdout.read(65536)
+            if not more:
+                return None
+            self._text += more
         line, self._text = self._text.split(b"\n", 1)
-        answer: dict[str, str] = json.loads(line)
+        answer: dict[str, str] = json.loads(line) if line else {}
         return answer
 
     def last_words(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class Game:
         """Height and width of what the engine draws: the smallest that holds an observation."""
         return screen(self.size)
 
-    @property
+    @cached_property
     def variables(self) -> tuple[str, ...]:
         """The engine's variables that are read at every step."""
         return (*(f"AMMO{slot}" for slot in SLOTS[: len(self.counted)]), *PLACE)

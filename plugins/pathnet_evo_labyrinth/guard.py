@@ -17,8 +17,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-POLL = 0.2
-"""Seconds between two looks at the parent."""
+POLL, STARTING = 0.2, 0.02
+"""Seconds between two looks at the parent, and at a worker that starts an engine: one that crashes
+then leaves segments whose names nobody has noted down."""
 PATIENCE = 10.0
 """Seconds in which killed processes must be gone."""
 
@@ -34,22 +35,27 @@ def main(parent: int, folder: Path, command: list[str]) -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGHUP, end)
+    (folder / "starting").touch()
     worker = subprocess.Popen(  # noqa: S603 (our own worker)
         command, cwd=folder, process_group=0
     )
+    names: set[str] = set()
     try:
         while not stop and os.getppid() == parent:
+            starting = (folder / "starting").exists()
+            if starting:
+                names |= segments([worker.pid])
             with suppress(subprocess.TimeoutExpired):
-                worker.wait(POLL)
+                worker.wait(STARTING if starting else POLL)
                 break
     finally:
-        sweep(worker, folder)
+        sweep(worker, folder, names)
 
 
-def sweep(worker: subprocess.Popen[bytes], folder: Path) -> None:
-    """Kill the group, unlink its segments, delete the folder."""
+def sweep(worker: subprocess.Popen[bytes], folder: Path, names: set[str]) -> None:
+    """Kill the group, unlink its segments and those named, delete the folder."""
     deadline = time.monotonic() + PATIENCE
-    names = recorded(folder)
+    names = names | recorded(folder)
     while time.monotonic() < deadline:
         alive = members(worker.pid)
         names |= segments(alive)

@@ -1,8 +1,8 @@
 """A process that drives the engines of some lanes; the environment talks to it by a pipe.
 
 A byte on standard input: obey the commands in the block. A line on standard output: done, with the
-causes of death of lanes, by lane, as JSON. The end of input is the end of the process; its guard
-cleans up.
+causes of death of lanes, by lane, as JSON, where there are any. The end of input is the end of the
+process; its guard cleans up.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pathnet_evo_labyrinth.block import BEGIN, DIED, FINE, FINISHED, IDLE, Block
+from pathnet_evo_labyrinth.guard import POLL
+
+STARTING = Path("starting")
+"""There while engines are started, so that the guard looks closely."""
 
 
 class Engines:
@@ -24,6 +29,7 @@ class Engines:
 
     def __init__(self, block: Block) -> None:
         self.block = block
+        self.starting = True  # as the guard says before it starts a worker
         self.games: list[Any] = [None] * block.spec["lanes"]
         self.maps: list[str] = block.spec["maps"]
         self.actions = [list(map(float, action)) for action in block.spec["actions"]]
@@ -53,15 +59,22 @@ class Engines:
                 causes[lane] = f"{type(error).__name__}: {error}"
                 self.block.status[lane] = DIED
                 self._drop(lane)
+        if self.starting:
+            STARTING.unlink(missing_ok=True)
+            self.starting = False
         return causes
 
     def _begin(self, lane: int) -> None:
         block = self.block
         game = self.games[lane]
         if game is None:
-            game = self.games[lane] = _game(block.spec)
+            game = self.games[lane] = bare(block.spec)
             game.set_doom_map(self.maps[int(block.maps[lane])])
             game.set_seed(int(block.seeds[lane]))
+            if not self.starting:
+                STARTING.touch()
+                time.sleep(2 * POLL)
+                self.starting = True
             game.init()
             with Path("engines").open("a") as file:
                 file.write(f"{game.get_instance_id()}\n")
@@ -98,7 +111,7 @@ class Engines:
             print(f"lane {lane}: {error}", file=sys.stderr)  # noqa: T201
 
 
-def _game(spec: dict[str, Any]) -> Any:
+def bare(spec: dict[str, Any]) -> Any:
     """An engine as the environment wants it, not yet started."""
     import vizdoom
 
@@ -138,7 +151,8 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     engines = Engines(Block(Path.cwd()))
     while questions.read(1):
-        answers.write(json.dumps(engines.obey()).encode() + b"\n")
+        causes = engines.obey()
+        answers.write((json.dumps(causes).encode() if causes else b"") + b"\n")
     os._exit(0)
 
 

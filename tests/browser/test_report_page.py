@@ -139,7 +139,7 @@ def test_another_arm_seed_and_stage(digits: Any, visit: Callable[..., Any]) -> N
     assert "drawn anew" in page.locator('[data-player="words"]').text_content()
     page.locator("#choose-arm").select_option("independent")
     assert not page.locator("#player").is_visible()
-    assert "same path throughout" in page.locator("#player-none").text_content()
+    assert "the same path throughout" in page.locator("#player-none").text_content()
     assert page.locator('[data-figure="architecture"] .module.new').count() == 9
 
 

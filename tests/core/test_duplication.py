@@ -142,7 +142,8 @@ def test_a_trial_that_copies_goes_on_as_if_it_had_not_been_left(make_plan):
     """Broken: a resumed run would copy other modules."""
 
     class States(Keep):
-        states = []
+        def __init__(self):
+            self.states = []
 
         def between(self, pool, learned, session, stopping):
             self.states.append(copy.deepcopy(state(pool, learned, session)))

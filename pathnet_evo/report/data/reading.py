@@ -140,7 +140,7 @@ def read_report_data(folder: Path, digested: bool = True) -> ReportData:
         LineageError: ``lineage.sqlite`` is damaged.
     """
     config = read_config(folder)
-    summary = summarise(folder, digested)
+    summary = summarise(folder, digested=digested)
     with closing(open_lineage(folder / "lineage.sqlite")) as db:
         (n_failures,) = db.execute(
             "SELECT count(*) FROM evaluations WHERE fitness IS NULL"

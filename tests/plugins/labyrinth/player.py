@@ -7,6 +7,8 @@ import numpy as np
 from pathnet_evo_labyrinth.actions import NAMES
 from pathnet_evo_labyrinth.level import CELL
 
+REACH = 30
+"""Player and thing touch at 36, along both axes."""
 SLIDE = 2.0
 """How far a player slides on, in steps of its present speed."""
 
@@ -16,7 +18,7 @@ class Player:
 
     def __init__(self, env, seed=0):
         self.env = env
-        seen, infos = env.reset(seed=seed)
+        _, infos = env.reset(seed=seed)
         self.layout = env.game.layouts[env._maps[0]]
         self.rewards, self.over, self.cut, self.infos = [], False, False, infos
         self.place = self.last = self._where()
@@ -47,10 +49,16 @@ class Player:
             if len(stops) > 1 and np.hypot(x - self.place[0], y - self.place[1]) < 24:
                 stops.pop(0)
                 continue
-            if until is None and self.rewards and self.rewards[-1] and len(stops) == 1:
+            near = max(abs(x - self.place[0]), abs(y - self.place[1])) < REACH
+            if until is None and len(stops) == 1 and near:
                 return
             self.do(self._towards(x, y))
         raise AssertionError(f"did not reach {thing} from {self.place}")
+
+    def settle(self):
+        """Stand until nothing moves any more."""
+        for _ in range(8):
+            self.do("fire")
 
     def _towards(self, x, y):
         """The action that brings where it slides to nearest to a point."""
@@ -58,7 +66,8 @@ class Player:
         east, north = x - ahead[0], y - ahead[1]
         if max(abs(east), abs(north)) < 4:
             return "fire"
-        if abs(north) > abs(east):
+        stuck = np.hypot(*np.subtract(self.place, self.last)) < 0.5 and self.rewards
+        if (abs(north) > abs(east)) != (bool(stuck) and min(abs(east), abs(north)) > 4):
             return "forward" if north > 0 else "backward"
         return "strafe right" if east > 0 else "strafe left"
 
@@ -81,11 +90,12 @@ class Player:
             r, c = here
             for there in ((r - 1, c), (r + 1, c), (r, c - 1), (r, c + 1)):
                 cell = cells[there[0]][there[1]]
-                free = cell is not None and not cell.wall and not cell.chasm
-                if there not in before and free and (there not in shunned or there == end):
-                    if abs(cell.floor - cells[r][c].floor) <= 24:
-                        before[there] = here
-                        queue.append(there)
+                if cell is None or cell.wall or cell.chasm or there in before:
+                    continue
+                climbs = abs(cell.floor - cells[r][c].floor) <= 24
+                if climbs and (there not in shunned or there == end):
+                    before[there] = here
+                    queue.append(there)
         way = [end]
         while before[way[-1]] is not None:
             way.append(before[way[-1]])

@@ -71,9 +71,17 @@ class Report {
     let text = "";
     if (!this.trial) text = "This stage has not begun.";
     else if (this.trial.steps === null) text = "Left out to keep this page small: choose an earlier seed.";
-    else if (!this.trial.steps.length) text = "Nothing was replaced in this stage: this arm trains the same path throughout.";
+    else if (!this.trial.steps.length) text = this.unchanging();
     note.textContent = text;
     note.hidden = !text;
+  }
+
+  unchanging() {
+    const { initial, places } = this.trial;
+    const size = initial.length / places;
+    return initial.every((gene, i) => gene === initial[i % size])
+      ? "This arm trains the same path throughout."
+      : "Nothing was replaced in this stage.";
   }
 
   drawChosen() {
