@@ -23,8 +23,8 @@ from pathnet_evo.session import Session
 from pathnet_evo.tasks import SupervisedTask, TaskContext, TaskSettings
 from pathnet_evo.transfer import Learned, learn_sequence
 
-GENERATIONS = 20
-EVERY = 8
+GENERATIONS = 60
+EVERY = 0.5
 
 
 class MadeUp(TaskSettings):
@@ -81,7 +81,7 @@ def measure(modules: int) -> None:
     """A run with checkpoints; how long it waited for each."""
     written: list[Record] = []
     plan, trial = plan_of(modules), Trial(0, "pathnet", 0)
-    often = CheckpointsConfig(seconds=1e6, evaluations=EVERY)
+    often = CheckpointsConfig(seconds=EVERY)
     with tempfile.TemporaryDirectory() as folder:
         keeper = Waiting(Path(folder), trial, often, written.append)
         learn_sequence(plan, trial, "cpu", keeper.emit, keep=keeper)

@@ -21,6 +21,7 @@ from pathnet_evo.records import (
     TrialStarted,
 )
 from pathnet_evo.run.lineage import Lineage
+from pathnet_evo.run.lock import Lock
 from pathnet_evo.run.summary import (
     RunError,
     mean_interval,
@@ -296,8 +297,11 @@ def test_run_in_the_middle(by_hand: Callable[..., ByHand]) -> None:
     run.start(0, "pathnet", 0)
     run.evaluate(0, 0, [0.5])
     run.lineage.commit()
+    held = Lock(run.folder)
     found = summarise(run.folder)
     assert found["state"] == "running"
+    held.release()
+    assert summarise(run.folder)["state"] == "killed"
     assert found["stages"][1]["name"] == "b"
     run.lineage.close()
 
