@@ -21,8 +21,10 @@ from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import EnvironmentTask
 from pathnet_evo_a3c.learner import A3C
 
-LEARNER = A3C(lanes=16, steps=20, episodes=2, learning_rate=0.01, score_episodes=100)
-POPULATION, LAYERS, MODULES, WIDTH, UNITS = 16, 2, 10, 4, 32
+LEARNER = A3C(
+    lanes=32, steps=20, episodes=2, learning_rate=0.01, value_cost=0.25, score_episodes=100
+)
+POPULATION, LAYERS, MODULES, WIDTH, UNITS = 32, 2, 10, 4, 32
 GOAL = 475
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathnet_evo.network import PathNetwork
     from pathnet_evo.pool import Lease, ModulePool
     from pathnet_evo.run.reading import Run, load_run
-    from pathnet_evo.run.runner import launch
+    from pathnet_evo.run.runner import launch, resume
     from pathnet_evo.strategies.base import Strategy, StrategySettings
     from pathnet_evo.streams import Streams
     from pathnet_evo.tasks import (
@@ -32,7 +32,7 @@ _HOMES = {
     "network": ("PathNetwork",),
     "pool": ("Lease", "ModulePool"),
     "run.reading": ("Run", "load_run"),
-    "run.runner": ("launch",),
+    "run.runner": ("launch", "resume"),
     "strategies.base": ("Strategy", "StrategySettings"),
     "streams": ("Streams",),
     "tasks": ("EnvironmentTask", "SupervisedTask", "TaskContext", "TaskError", "TaskSettings"),
@@ -67,6 +67,7 @@ __all__ = [
     "hookimpl",
     "launch",
     "load_run",
+    "resume",
 ]
 
 

@@ -79,6 +79,19 @@ class TransferConfig(_Section):
     it were fit."""
 
 
+class CheckpointsConfig(_Section):
+    """When a trial's state is kept (``[checkpoints]``), besides the end of each stage."""
+
+    seconds: float = Field(default=30, gt=0, allow_inf_nan=False)
+    """Seconds after which a trial's state is kept again: the most that a killed run loses."""
+    generations: int | None = Field(default=None, ge=1)
+    """Keep it after so many generations as well."""
+    evaluations: int | None = Field(default=None, ge=1)
+    """Keep it after so many evaluations as well."""
+    keep: int = Field(default=2, ge=1)
+    """How many of these checkpoints a trial has; older ones are removed, ends of stages never."""
+
+
 class StageConfig(_Section):
     """One task of the sequence (``[[stages]]``)."""
 
@@ -157,6 +170,7 @@ class RunConfig(_Section):
     sources: int | None = Field(None, ge=1)
     """How many of the stages, the first ones, are sources: then there is a run for each source and
     each of the other stages, of these two; together they make a matrix of transfer."""
+    checkpoints: CheckpointsConfig = CheckpointsConfig()
     stages: list[StageConfig] = Field(min_length=1)
 
 

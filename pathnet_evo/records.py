@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from pathnet_evo.duplication import Copied
 from pathnet_evo.genotype import Path, Rows
-from pathnet_evo.learners import Episode, Evaluation
-from pathnet_evo.strategies.base import Front, Replacement
+
+if TYPE_CHECKING:  # reading a run needs no torch
+    from pathnet_evo.duplication import Copied
+    from pathnet_evo.learners import Episode, Evaluation
+    from pathnet_evo.strategies.base import Front, Replacement
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,23 @@ class StageFinished:
 
 
 @dataclass(frozen=True)
+class Checkpointed:
+    """A checkpoint within a stage is written, and durable.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        folder: where it lies in the run's folder.
+        manifest: the SHA-256 of its manifest.
+    """
+
+    trial: int
+    stage: int
+    folder: str
+    manifest: str
+
+
+@dataclass(frozen=True)
 class TrialFinished:
     """A trial is over.
 
@@ -242,6 +261,7 @@ Record: TypeAlias = (
     | GenerationFinished
     | FrontFound
     | StageFinished
+    | Checkpointed
     | TrialFinished
 )
 Emit: TypeAlias = Callable[[Record], None]

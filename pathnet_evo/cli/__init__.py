@@ -9,7 +9,18 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from pathnet_evo.cli import compare, new, play, plugins, presets, report, run
+from pathnet_evo.cli import (
+    check,
+    compare,
+    new,
+    play,
+    plugins,
+    presets,
+    report,
+    resume,
+    run,
+    watch,
+)
 from pathnet_evo.errors import UserError
 
 
@@ -41,7 +52,10 @@ app = typer.Typer(
 )
 for command in (
     run.run,
+    resume.resume,
+    check.check,
     report.report,
+    watch.watch,
     compare.compare,
     play.play,
     new.new,

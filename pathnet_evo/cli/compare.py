@@ -14,6 +14,9 @@ def compare(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all of it as JSON, with every pair's test.")
     ] = False,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page, with curves.")
+    ] = None,
 ) -> None:
     """Hold the arms of several runs against each other: scores, what they cost, and tests.
 
@@ -23,10 +26,23 @@ def compare(
     from pathnet_evo.run.comparison import compare_runs
 
     found = compare_runs(runs)
+    if page is not None:
+        _write(page, found, runs)
     if as_json:
         typer.echo(json.dumps(found))
         return
     _show(found)
+
+
+def _write(page: Path, found: dict[str, Any], runs: list[Path]) -> None:
+    from pathnet_evo.errors import UserError
+    from pathnet_evo.report.side_by_side import comparison_page
+
+    text = comparison_page(found, runs)
+    try:
+        page.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UserError(f"--html {page}: cannot be written ({error.strerror})") from None
 
 
 def _show(found: dict[str, Any]) -> None:

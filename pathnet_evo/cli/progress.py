@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pathnet_evo.cli.picture import PoolPicture, Sparkline
 from pathnet_evo.plan import Plan
 from pathnet_evo.records import (
     EpisodesFinished,
@@ -22,6 +24,7 @@ from pathnet_evo.records import (
     Record,
     Saturated,
     StageFinished,
+    StageResumed,
     StageStarted,
     TrialFinished,
     TrialStarted,
@@ -29,6 +32,8 @@ from pathnet_evo.records import (
 
 SMOOTHED = 20
 """Generations over which the mean fitness that is shown is taken."""
+PICTURES = 2
+"""Trials whose pools are shown."""
 LINE_EVERY = 10.0
 """Seconds between plain lines."""
 
@@ -49,6 +54,8 @@ class Running:
     evaluations: int = 0
     best: float | None = None
     means: deque[float] = field(default_factory=lambda: deque(maxlen=SMOOTHED))
+    pool: PoolPicture | None = None
+    line: Sparkline = field(default_factory=Sparkline)
 
     @property
     def used(self) -> int:
@@ -68,24 +75,25 @@ class Progress:
         plan: what is run.
         folder: where.
         quiet: show nothing.
+        done: stages of all trials that were over before.
 
     Attributes:
         errors: why trials failed.
     """
 
-    def __init__(self, plan: Plan, folder: Path, quiet: bool = False) -> None:
+    def __init__(self, plan: Plan, folder: Path, quiet: bool = False, done: int = 0) -> None:
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self.folder = folder
         self.errors: list[str] = []
         self.running: dict[int, Running] = {}
         self.total = len(plan.stages) * len(plan.trials)
-        self.done = 0
+        self.done = self.before = done
         self.examples = 0
         self.unit = "examples"
         self.started = self.lined = time.monotonic()
         self.finished: deque[str] = deque(maxlen=6)
         self.live: Live | None = None
-        if self.console.is_terminal and not quiet:
+        if self.console.is_terminal and not self.console.is_dumb_terminal and not quiet:
             self.live = Live(console=self.console, get_renderable=self.table, refresh_per_second=5)
 
     def __enter__(self) -> Progress:
@@ -117,13 +125,21 @@ class Progress:
                     record.stage,
                     record.budget,
                     record.by_frames,
+                    pool=PoolPicture(record.counts, record.frozen),
                 )
+            case StageResumed():
+                begun = record.started
+                self.heard(begun)
+                trial = self.running[begun.trial]
+                trial.evaluations, trial.examples = record.evaluations, record.examples
             case Saturated():
                 trial = self.running[record.trial]
                 self._line(f"{trial.arm}, seed {trial.seed}: stage {trial.stage}: {record}")
             case Evaluated():
                 trial = self.running[record.trial]
                 trial.evaluations = record.number + 1
+                if trial.pool:
+                    trial.pool.add(record.evaluation.candidate.genotype)
                 if not trial.episodic:
                     self._used(trial, trial.examples + record.evaluation.examples)
             case EpisodesFinished():
@@ -154,6 +170,7 @@ class Progress:
         trial.best = record.best if trial.best is None else max(trial.best, record.best or 0)
         if record.mean is not None:
             trial.means.append(record.mean)
+            trial.line.add(record.mean)
         self._now_and_then(trial)
 
     def _now_and_then(self, trial: Running) -> None:
@@ -190,7 +207,8 @@ class Progress:
         seconds = time.monotonic() - self.started
         running = [t.used / t.budget for t in self.running.values() if t.budget]
         done = (self.done + sum(running)) / self.total
-        left = seconds / done * (1 - done) if done else None
+        here = done - self.before / self.total
+        left = seconds / here * (1 - done) if here > 0 else None
         share = f"{100 * done:3.0f} %"
         rate = f"{self.examples / max(seconds, 1e-9):,.0f} {self.unit}/s"
         return f"{share}  {rate}  " + ("" if left is None else f"{_clock(left)} left")
@@ -211,7 +229,16 @@ class Progress:
                 ProgressBar(max(trial.budget, 1), trial.used, width=16),
             )
         past = [Text(line, style="dim") for line in self.finished]
-        return Group(*past, Text(self._overall()), table)
+        return Group(*past, Text(self._overall()), table, *self._pictures())
+
+    def _pictures(self) -> Iterator[Text]:
+        """The pools of the first trials at work: frozen #, the hotter the darker, cold a dot."""
+        plain = not self.console.encoding.startswith("utf")
+        for trial in list(self.running.values())[:PICTURES]:
+            if trial.pool is not None:
+                yield Text(f"{trial.arm}, seed {trial.seed}", style="dim")
+                yield from trial.pool.lines(plain)
+                yield Text("fitness  ", style="dim").append(trial.line.text(plain), style="green")
 
 
 def _number(value: float | None) -> str:

@@ -7,9 +7,19 @@ from typing import Annotated
 
 import typer
 
+FORMATS = ("png", "pdf", "svg")
 
-def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]) -> None:
-    """Write summary.json, figures/ and report.html from a run's lineage, finished or not."""
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    figures: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMATS", help="Also write each figure alone: png, pdf, svg, or several."
+        ),
+    ] = None,
+) -> None:
+    """Write summary.json and report.html from a run's lineage, finished or not."""
     import json
 
     from pathnet_evo.errors import UserError
@@ -18,13 +28,34 @@ def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's fold
     from pathnet_evo.run.summary import summarise
 
     if (run / matrix.FILE).is_file():
-        matrix.write_matrix(run)
+        from pathnet_evo.report.side_by_side import matrix_page
+
+        page = run / "matrix.html"
+        page.write_text(matrix_page(matrix.write_matrix(run)), encoding="utf-8")
         typer.echo(run / "matrix.json")
+        typer.echo(page)
         return
     if not (run / "lineage.sqlite").is_file():
         raise UserError(f"{run}: not a run's folder (it has no lineage.sqlite)")
+    formats = _formats(figures)
     try:
         (run / "summary.json").write_text(json.dumps(summarise(run), indent=1) + "\n")
         typer.echo(write_report(run))
+        if formats:
+            from pathnet_evo.report.figures import save_figures
+
+            for path in save_figures(run, formats):
+                typer.echo(path)
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be written ({error.strerror})") from None
+
+
+def _formats(wanted: str | None) -> list[str]:
+    from pathnet_evo.errors import UserError
+
+    formats = list(dict.fromkeys(f.strip() for f in wanted.split(","))) if wanted else []
+    if unknown := [f for f in formats if f not in FORMATS]:
+        raise UserError(
+            f"--figures {wanted}: no format {unknown[0]!r} (have: {', '.join(FORMATS)})"
+        )
+    return formats

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
+
+from pathnet_evo.errors import Stopped
 
 if TYPE_CHECKING:
     from pathnet_evo.config import RunConfig
@@ -46,7 +50,7 @@ def run(
 ) -> None:
     """Learn a sequence of tasks; the run's folder holds all that happened.
 
-    Ctrl-C ends it with what is done so far on disk; a second one stops at once.
+    Ctrl-C ends it where it can be resumed; a second one stops at once.
     """
     from pathnet_evo.plugins import Registry
     from pathnet_evo.run import runner
@@ -59,12 +63,33 @@ def run(
         _matrix(config, label, registry, runs_dir, name, as_json)
         return
     folder, failed = _one(runner.ready(config, registry, label), registry, runs_dir, name, as_json)
+    conclude(folder, failed, as_json)
+
+
+def conclude(folder: Path, failed: Failed, as_json: bool) -> None:
+    """Show what came out of a run, and end with the status that says how it ended."""
     summary = json.loads((folder / "summary.json").read_text())
     if as_json:
         typer.echo(json.dumps(summary))
     else:
         _show(summary, folder)
     _end(failed)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """A second signal ends the command at once."""
+    try:
+        yield
+    except Stopped as stopped:
+        typer.echo("stopped at once; what came after the last checkpoints is lost", err=True)
+        raise typer.Exit(128 + stopped.signal) from None
+
+
+def tell_how_to_go_on(folder: Path) -> None:
+    """Say how to go on with a run that is not over."""
+    if json.loads((folder / "summary.json").read_text())["state"] == "interrupted":
+        typer.echo(f"to go on: pathnet-evo resume {shlex.quote(str(folder))}", err=True)
 
 
 def _one(
@@ -76,8 +101,9 @@ def _one(
 
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
     folder = runner.create(plan, registry, runs_dir, name, command)
-    with Progress(plan, folder, quiet=quiet) as progress:
+    with Progress(plan, folder, quiet=quiet) as progress, stoppable():
         signal = runner.execute(plan, folder, progress.heard, registry)
+    tell_how_to_go_on(folder)
     return folder, (signal, progress.errors)
 
 

@@ -12,17 +12,18 @@ import torch
 from pathnet_evo.config import ConfigError
 from pathnet_evo.evolve import StageFailed
 from pathnet_evo.plan import Plan, Trial
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.records import Emit, StageFinished, TrialFinished, TrialStarted
-from pathnet_evo.run import checkpoint
+from pathnet_evo.records import Emit, TrialFinished, TrialStarted
+from pathnet_evo.run.checkpoint import CheckpointError
+from pathnet_evo.run.keeping import Keeper
+from pathnet_evo.run.resuming import Start
 from pathnet_evo.strategies.base import StrategyError
 from pathnet_evo.tasks import TaskError
-from pathnet_evo.transfer import Keep, Learned, learn_sequence
+from pathnet_evo.transfer import learn_sequence
 
 
 def run_trials(
     plan: Plan,
-    trials: Sequence[Trial],
+    trials: Sequence[tuple[Trial, Start | None]],
     folder: Path,
     device: str,
     emit: Emit,
@@ -30,10 +31,10 @@ def run_trials(
 ) -> None:
     """Run trials one after another, until told to stop."""
     try:
-        for trial in trials:
+        for trial, start in trials:
             if stop():
                 break
-            run_trial(plan, trial, folder, device, emit, stop)
+            run_trial(plan, trial, folder, device, emit, stop, start)
     finally:
         plan.engine.close()
 
@@ -45,33 +46,26 @@ def run_trial(
     device: str,
     emit: Emit,
     stop: Callable[[], bool],
+    start: Start | None = None,
 ) -> None:
-    """Run one trial to its end; a stage that fails ends it, and is told, not raised."""
+    """Run one trial to its end, from its beginning or from a checkpoint.
+
+    A stage that fails, or a checkpoint that cannot be written, ends it, and is told, not raised.
+    """
     emit(TrialStarted(trial.id, trial.arm, trial.seed))
-    keep = _KeepStages(trial, folder)
     with one_thread(device):
         try:
-            learned = learn_sequence(plan, trial, device, emit, stop, keep)
+            state, chains, base = (None, None, None) if start is None else start.load(folder)
+            keeper = Keeper(folder, trial, plan.config.checkpoints, emit, chains, base)
+            learned = learn_sequence(plan, trial, device, keeper.emit, stop, keeper, state)
+        except CheckpointError as error:
+            emit(TrialFinished(trial.id, "interrupted", str(error)))
+            return
         except (StageFailed, StrategyError, ConfigError, TaskError) as error:
             emit(TrialFinished(trial.id, "failed", str(error)))
             return
     whole = len(learned) == len(plan.stages)
     emit(TrialFinished(trial.id, "finished" if whole else "interrupted"))
-
-
-class _KeepStages(Keep):
-    """A checkpoint at the end of each stage."""
-
-    def __init__(self, trial: Trial, folder: Path) -> None:
-        self.trial, self.folder = trial, folder
-
-    def finished(
-        self, pool: ModulePool, learned: list[Learned], record: StageFinished
-    ) -> tuple[str, str]:
-        arm, seed, stage = self.trial.arm, self.trial.seed, record.stage
-        relative = f"checkpoints/{arm}-{seed}/stage-{stage}"
-        about = {"run": self.folder.name, "arm": arm, "seed": seed, "stage": stage}
-        return relative, checkpoint.save(self.folder / relative, about, pool, learned)
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from pathnet_evo.records import (
     TrialFinished,
     TrialStarted,
 )
+from pathnet_evo.run.resuming import Start
 
 SENT_EVERY = 0.1
 """Seconds for which a worker gathers records before it sends them."""
@@ -53,7 +54,7 @@ class _Worker:
 
 def run_trials(
     config: RunConfig,
-    trials: Sequence[Trial],
+    trials: Sequence[tuple[Trial, Start | None]],
     folder: Path,
     device: str,
     emit: Emit,
@@ -76,8 +77,8 @@ def run_trials(
                 workers.append(_start(context, config, folder, device, stopping))
             for worker in workers:
                 if worker.trial is None and waiting and worker.process.is_alive():
-                    worker.trial = waiting.pop(0)
-                    worker.orders.send(worker.trial)
+                    worker.trial, start = waiting.pop(0)
+                    worker.orders.send((worker.trial, start))
                 _hear(worker, emit)
             workers = [worker for worker in workers if not _died(worker, emit)]
     finally:
@@ -135,8 +136,9 @@ def _work(
     records: Any,
     stopping: Any,
 ) -> None:
-    """A worker's whole life. Ctrl-C reaches it as well, but it is the parent that says stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A worker's whole life. Signals may reach it as well, but it is the parent that says stop."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     end_with_parent()
     loaded = RunConfig.model_validate(config)
     try:
@@ -158,18 +160,18 @@ def _work(
 
     while True:
         try:
-            trial = orders.recv()
+            trial, start = orders.recv()
         except EOFError:
             plan.engine.close()
             return
-        run_trial(plan, trial, folder, device, emit, stopping.is_set)
+        run_trial(plan, trial, folder, device, emit, stopping.is_set, start)
 
 
 def _refuse(orders: Connection, records: Any, error: str) -> None:
     """Tell every trial as failed, where none can be run."""
     while True:
         try:
-            trial = orders.recv()
+            trial, _ = orders.recv()
         except EOFError:
             return
         failed = TrialFinished(trial.id, "failed", error)

@@ -102,11 +102,19 @@ class SideBySide(Engine):
 
 @dataclass(frozen=True)
 class _Over:
-    """An evaluation that waits to be handed on, and what is to be committed with it."""
+    """An evaluation that waits to be handed on.
+
+    Args:
+        evaluation: the evaluation.
+        trained: what is to be committed with it; no slot where it was kept in a checkpoint.
+        hand: the worker that trained it; None where it is dead.
+        room: what the worker then has room for: its free places, less those that it is sent.
+    """
 
     evaluation: Evaluation
-    trained: tuple[tuple[Lease, Slot], ...] = ()
+    trained: tuple[tuple[Lease, Slot | None], ...] = ()
     hand: Hand | None = None
+    room: int | None = None
 
 
 class SideBySideEvaluator(Evaluator):
@@ -176,7 +184,58 @@ class SideBySideEvaluator(Evaluator):
             return []
         over = self._over.popleft()
         self._commit(over.trained, over.hand)
+        if over.hand is not None and over.room is not None:
+            over.hand.free = over.room - over.hand.sent
         return [over.evaluation]
+
+    def state(self) -> dict[str, Any]:
+        """What was submitted and not handed on, after waiting until it is over.
+
+        A worker's places count as free when its evaluations are handed on, not when they are over,
+        so it makes no difference to what follows whether this was called.
+        """
+        while any(hand.places is None or hand.flying for hand in self.hands):
+            self._hear()
+        return {
+            "workers": {str(hand.number): hand.free for hand in self.hands},
+            "over": [self._state_of(over) for over in self._over],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Hand on first what was over then; nothing of it is trained again."""
+        of_number = {hand.number: hand for hand in self.hands}
+        for number, free in state.get("workers", {}).items():
+            if int(number) in of_number:
+                of_number[int(number)].free = free
+        for over in state.get("over", []):
+            told, room = over["evaluation"], over["room"]
+            candidate = Candidate.of(told["candidate"])
+            trained = tuple((self._lease_of(held), None) for held in over["trained"])
+            hand = of_number.get(over["worker"])
+            evaluation = Evaluation(**{**told, "candidate": candidate})
+            self._over.append(_Over(evaluation, trained, hand, room))
+
+    def _state_of(self, over: _Over) -> dict[str, Any]:
+        trained = []
+        for lease, slot in over.trained:
+            if slot is not None:
+                self._fill(lease, slot)
+            stacks = [*lease.layers, lease.readout]
+            trained.append({**lease.state(), "trained": [dict(s.parameters) for s in stacks]})
+        return {
+            "evaluation": {**vars(over.evaluation), "candidate": over.evaluation.candidate.state()},
+            "trained": trained,
+            "worker": None if over.hand is None else over.hand.number,
+            "room": None if over.room is None or over.hand is None else over.room - over.hand.sent,
+        }
+
+    def _lease_of(self, held: dict[str, Any]) -> Lease:
+        path = tuple(map(tuple, held["path"]))
+        lease = self.context.pool.lease(path, self.context.readout)
+        lease.restore(held)
+        for stack, values in zip([*lease.layers, lease.readout], held["trained"], strict=True):
+            stack.parameters = {name: self._moved(value) for name, value in values.items()}
+        return lease
 
     def cancel(self) -> None:
         """Give up everything; what workers are still training will be refused."""
@@ -255,12 +314,13 @@ class SideBySideEvaluator(Evaluator):
             self._release((slot for _, slot in trained), hand)
             return
         hand.waited = 0.0
-        hand.free = report.free - (hand.sent - report.taken)
+        room = report.free + report.taken
         if not report.evaluations:
             self._commit(trained, hand)
+            hand.free = room - hand.sent
         for evaluation in report.evaluations:
             del hand.flying[evaluation.candidate.id]
-            self._over.append(_Over(evaluation, trained, hand))
+            self._over.append(_Over(evaluation, trained, hand, room))
             trained = ()
 
     def _lose(self, hand: Hand, hung: str = "") -> None:
@@ -324,23 +384,28 @@ class SideBySideEvaluator(Evaluator):
         buffer, slot.known = None if slot.known else slot.buffer, True
         return Leased(slot.number, buffer, modules)
 
-    def _commit(self, trained: Iterable[tuple[Lease, Slot]], hand: Hand | None) -> None:
-        """Write what came in slots to the pool, and let the worker have them again."""
-        stacks = [*self.context.pool.layers, self.context.readout]
+    def _commit(self, trained: Iterable[tuple[Lease, Slot | None]], hand: Hand | None) -> None:
+        """Write what was trained to the pool, and let the worker have its slots again."""
         for lease, slot in trained:
-            leased = [*lease.layers, lease.readout]
-            modules = [Modules(layer.trainable, layer.frozen) for layer in leased]
-            for layer, (block, _) in zip(leased, cut(slot.buffer, stacks, modules), strict=True):
-                layer.parameters = {name: self._moved(values) for name, values in block.items()}
+            if slot is not None:
+                self._fill(lease, slot)
             self.context.pool.commit(lease)
             self._release([slot], hand)
+
+    def _fill(self, lease: Lease, slot: Slot) -> None:
+        """Let a lease hold what was trained, which came in a slot."""
+        stacks = [*self.context.pool.layers, self.context.readout]
+        leased = [*lease.layers, lease.readout]
+        modules = [Modules(layer.trainable, layer.frozen) for layer in leased]
+        for layer, (block, _) in zip(leased, cut(slot.buffer, stacks, modules), strict=True):
+            layer.parameters = {name: self._moved(values) for name, values in block.items()}
 
     def _moved(self, values: Tensor) -> Tensor:
         return values.to(self.context.pool.device)
 
-    def _release(self, slots: Iterable[Slot], hand: Hand | None) -> None:
+    def _release(self, slots: Iterable[Slot | None], hand: Hand | None) -> None:
         for slot in slots:
-            if hand is not None:
+            if hand is not None and slot is not None:
                 hand.leases.pop(slot.number, None)
                 hand.idle.append(slot.number)
 

@@ -18,6 +18,7 @@ from pathnet_evo.records import (
     GenerationFinished,
     Record,
     StageFinished,
+    StageResumed,
     StageStarted,
 )
 
@@ -92,7 +93,9 @@ class Observers:
                 calls[f"observer {name}"] = getattr(observer, hook)
 
     def heard(self, record: Record) -> None:
-        """Call a record's hook."""
+        """Call a record's hook; a stage that goes on is told as one that begins."""
+        if isinstance(record, StageResumed):
+            record = record.started
         hook = HOOKS.get(type(record))
         if hook is not None:
             self._call(hook, record=record)

@@ -46,14 +46,15 @@ def censored_times(pair: dict[str, Any]) -> str:
     return sign + times(pair["value"])
 
 
-def sentences(summary: dict[str, Any], arm: str) -> list[str]:
+def sentences(summary: dict[str, Any], arm: str, brief: bool = False) -> list[str]:
     """What came out for one arm, stage by stage; how it compares, how fast it was, what it forgot.
 
     Args:
         summary: what ``summarise`` returned.
         arm: the arm to speak of, such as ``pathnet``.
+        brief: hold it against one control alone, ``independent`` where there is that.
     """
-    found = [s for stage in summary["stages"] for s in _stage(summary, stage, arm)]
+    found = [s for stage in summary["stages"] for s in _stage(summary, stage, arm, brief)]
     found += _forgetting(summary)
     if not found:
         return ["No stage is finished yet, so there is nothing to compare."]
@@ -62,7 +63,24 @@ def sentences(summary: dict[str, Any], arm: str) -> list[str]:
     return found
 
 
-def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str) -> Iterator[str]:
+def promises(summary: dict[str, Any], failed: int) -> list[str]:
+    """What a reader must know of a run that did not keep all that runs promise.
+
+    Args:
+        summary: what ``summarise`` returned.
+        failed: evaluations without a fitness.
+    """
+    found = []
+    if summary["deterministic"] is False:
+        found.append(
+            "Evaluations ran side by side, in an order that repeating the run does not repeat."
+        )
+    if failed:
+        found.append(f"{failed} evaluation{'s' if failed > 1 else ''} failed; see Trials.")
+    return found
+
+
+def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str, brief: bool) -> Iterator[str]:
     i, score = stage["stage"], stage["score"]
     ours = _score(summary, arm, i, score)
     if ours is None:
@@ -77,7 +95,7 @@ def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str) -> Iterator
     reached = f"{arm} reached {_with_interval(ours, score)} {_words(score)}"
     if not others:
         yield where + reached + "; there is no control to hold against it."
-    for n, comparison in enumerate(others):
+    for n, comparison in enumerate(others[:1] if brief else others):
         start = where + reached if n == 0 else where + arm
         yield start + _against(summary, comparison, arm)
     for speed in summary["speed_up"].get(arm, []):

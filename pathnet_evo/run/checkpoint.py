@@ -1,32 +1,62 @@
-"""Checkpoints: weights as safetensors under a manifest of SHA-256 sums; nothing is unpickled."""
+"""Checkpoints: a trial's state as safetensors and JSON under SHA-256 sums; nothing is unpickled."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.pool import ModulePool
-from pathnet_evo.transfer import Learned
+from pathnet_evo.session import Session
+from pathnet_evo.transfer import Learned, state
 
 MANIFEST = "MANIFEST.json"
+TENSOR = "$tensor"
+"""The one key of the table that stands for a tensor in ``state.json``."""
+Base: TypeAlias = tuple[str, str]
+"""The folder's name of the checkpoint that another stands on, and its manifest's SHA-256."""
 
 
 class CheckpointError(UserError):
-    """A checkpoint that is missing or damaged; the message names the file."""
+    """A checkpoint that is missing, damaged, or cannot be written; the message names the file."""
+
+
+def snapshot(
+    pool: ModulePool, learned: list[Learned], session: Session | None = None
+) -> dict[str, Any]:
+    """Copies of all that a checkpoint holds, so that training can go on while it is written."""
+    taken = state(pool, learned, session)
+    if session is not None:
+        taken["session"] = _copied(taken["session"])
+    return {
+        **taken,
+        "mean": pool.mean,
+        "kinds": [layer.kind.model_dump(mode="json") for layer in pool.layers],
+        "normalisation": [
+            (_copied(stage.task.shift), _copied(stage.task.scale)) for stage in learned
+        ],
+    }
 
 
 def save(folder: Path, about: dict[str, Any], pool: ModulePool, learned: list[Learned]) -> str:
+    """Write the checkpoint of the end of a stage; see ``write``."""
+    return write(folder, about, snapshot(pool, learned))
+
+
+def write(
+    folder: Path, about: dict[str, Any], taken: dict[str, Any], base: Base | None = None
+) -> str:
     """Write a checkpoint so that it is whole or not there.
 
     Every file is written to ``folder.tmp-PID`` and fsynced, the manifest last, then the folder is
@@ -35,35 +65,48 @@ def save(folder: Path, about: dict[str, Any], pool: ModulePool, learned: list[Le
     Args:
         folder: where it shall lie.
         about: run, trial and stage, for the manifest.
-        pool: all modules.
-        learned: the stages so far, with their readouts.
+        taken: what ``snapshot`` gave.
+        base: the checkpoint of the stage before, beside this one: what is frozen and the earlier
+            readouts lie there, and are not written again.
 
     Returns:
         SHA-256 of the manifest.
+
+    Raises:
+        CheckpointError: it cannot be written; nothing of it is left.
     """
     temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    renamed = False
     try:
-        save_file(_tensors(pool, learned), temporary / "weights.safetensors")
-        stages = [{"name": stage.name, "path": stage.path} for stage in learned]
-        layers = [layer.kind.model_dump(mode="json") for layer in pool.layers]
-        state = {"stages": stages, "mean": pool.mean, "layers": layers}
-        (temporary / "state.json").write_text(json.dumps(state, indent=1))
-        files = {f.name: _sum(f) for f in sorted(temporary.iterdir())}
-        text = json.dumps({**about, "files": files}, indent=1)
-        (temporary / MANIFEST).write_text(text)
-        _sync([*temporary.iterdir(), temporary])
-        os.replace(temporary, folder)
-        _sync([folder.parent])
-    except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        temporary.mkdir(parents=True)
+        tensors, plain = _split(taken, whole=base is None)
+        save_file(tensors, temporary / "weights.safetensors")
+        (temporary / "state.json").write_text(json.dumps(plain))
+        files = {f.name: _sum(f) for f in sorted(temporary.iterdir())}
+        standing = {} if base is None else {"base": {"folder": base[0], "manifest": base[1]}}
+        text = json.dumps({**about, **standing, "files": files}, indent=1)
+        _sync(temporary.iterdir())
+        (temporary / MANIFEST).write_text(text)
+        _sync([temporary / MANIFEST, temporary])
+        os.replace(temporary, folder)
+        renamed = True
+        _sync([folder.parent, folder.parent.parent])
+    except (OSError, SafetensorError, TypeError) as error:
+        if renamed:
+            shutil.rmtree(folder, ignore_errors=True)
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CheckpointError(f"{folder}: cannot be written ({reason})") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def verify(folder: Path, manifest: str) -> None:
-    """Check a checkpoint's every byte.
+def verify(folder: Path, manifest: str) -> dict[str, Any]:
+    """Check every byte of a checkpoint, and of the one that it stands on.
+
+    Returns:
+        The manifest.
 
     Raises:
         CheckpointError: a file is missing, or is not what was written.
@@ -72,13 +115,59 @@ def verify(folder: Path, manifest: str) -> None:
         text = (folder / MANIFEST).read_bytes()
         if hashlib.sha256(text).hexdigest() != manifest:
             raise CheckpointError(f"{folder / MANIFEST}: not the manifest that the lineage names")
-        for name, wanted in json.loads(text)["files"].items():
-            if _sum(folder / name) != wanted:
+        found: dict[str, Any] = json.loads(text)
+        for name, wanted in found["files"].items():
+            if _sum(folder / _plain_name(name)) != wanted:
                 raise CheckpointError(
                     f"{folder / name}: damaged (its SHA-256 is not the manifest's)"
                 )
+        if "base" in found:
+            base = found["base"]
+            verify(folder.parent / _plain_name(base["folder"]), base["manifest"])
     except OSError as error:
         raise CheckpointError(f"{error.filename}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{folder / MANIFEST}: damaged ({error!r})") from None
+    return found
+
+
+def load(folder: Path, manifest: str) -> dict[str, Any]:
+    """A checkpoint, every byte checked, as ``learn_sequence`` goes on from it.
+
+    Raises:
+        CheckpointError: it is damaged, or of a version that did not keep enough.
+    """
+    about = verify(folder, manifest)
+    base = about.get("base")
+    under = None if base is None else load(folder.parent / base["folder"], base["manifest"])
+    try:
+        tensors = {
+            name: values.clone()
+            for name, values in load_file(folder / "weights.safetensors").items()
+        }
+        plain = read_state(folder)
+        if "input_shape" not in plain:
+            raise CheckpointError(f"{folder}: written before trials could be gone on with")
+        return {
+            "input_shape": plain["input_shape"],
+            "layers": [
+                _layer(tensors, i, None if under is None else under["layers"][i])
+                for i in range(len(plain["layers"]))
+            ],
+            "learned": [
+                {
+                    **stage,
+                    "readout": _of_stack(tensors, f"readout-{i}")
+                    if under is None
+                    else under["learned"][i]["readout"],
+                }
+                for i, stage in enumerate(plain["stages"])
+            ],
+            "session": _joined(plain["session"], tensors),
+            "seconds": float(about["seconds"]),
+        }
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise CheckpointError(f"{folder}: not a checkpoint of this version ({error!r})") from None
 
 
 def read_state(folder: Path) -> dict[str, Any]:
@@ -120,18 +209,118 @@ def read_normalisation(folder: Path, stage: int) -> tuple[Tensor | None, Tensor 
     return shift, scale
 
 
-def _tensors(pool: ModulePool, learned: list[Learned]) -> dict[str, Tensor]:
+# Tensors and plain data -------------------------------------------------------------------
+
+
+def _split(taken: dict[str, Any], whole: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A snapshot as the tensors of one file, and what is left of it."""
     tensors: dict[str, Tensor] = {}
-    for i, layer in enumerate(pool.layers):
-        tensors |= {f"layer-{i}.{name}": values for name, values in layer.parameters.items()}
-        tensors[f"frozen-{i}"] = layer.frozen
-    for i, stage in enumerate(learned):
-        tensors |= {f"readout-{i}.{name}": v for name, v in stage.readout.parameters.items()}
-        for part in ("shift", "scale"):
-            values = getattr(stage.task, part, None)
-            if values is not None:
-                tensors[f"{part}-{i}"] = values
-    return {name: values.detach().cpu().contiguous() for name, values in tensors.items()}
+    for i, layer in enumerate(taken["layers"]):
+        for part, prefix in (("parameters", "layer"), ("statistics", "statistics")):
+            for name, values in layer[part].items():
+                tensors[f"{prefix}-{i}.{name}"] = values if whole else values[~layer["frozen"]]
+        for part in ("frozen", "versions", "incarnations"):
+            tensors[f"{part}-{i}"] = layer[part]
+    if whole:
+        for i, stage in enumerate(taken["learned"]):
+            for name, values in stage["readout"]["parameters"].items():
+                tensors[f"readout-{i}.{name}"] = values
+            for part, values in zip(("shift", "scale"), taken["normalisation"][i], strict=True):
+                if values is not None:
+                    tensors[f"{part}-{i}"] = values
+    plain = {
+        "stages": [{"name": s["name"], "path": s["path"]} for s in taken["learned"]],
+        "mean": taken["mean"],
+        "layers": taken["kinds"],
+        "input_shape": taken["input_shape"],
+        "session": _apart(taken["session"], tensors),
+    }
+    return {n: values.detach().cpu().contiguous() for n, values in tensors.items()}, plain
+
+
+def _layer(tensors: dict[str, Tensor], i: int, under: dict[str, Any] | None) -> dict[str, Any]:
+    """A layer's state, with what is frozen from the checkpoint under this one."""
+    frozen = tensors[f"frozen-{i}"]
+    layer: dict[str, Any] = {"frozen": frozen}
+    for part in ("versions", "incarnations"):
+        layer[part] = tensors[f"{part}-{i}"]
+    for part, prefix in (("parameters", f"layer-{i}."), ("statistics", f"statistics-{i}.")):
+        layer[part] = {
+            name.removeprefix(prefix): values
+            for name, values in tensors.items()
+            if name.startswith(prefix)
+        }
+        if under is None:
+            continue
+        for name, rows in layer[part].items():
+            values = rows.new_zeros(len(frozen), *rows.shape[1:])
+            if name in under[part]:
+                values[: len(under[part][name])] = under[part][name]
+            values[~frozen] = rows
+            layer[part][name] = values
+    return layer
+
+
+def _of_stack(tensors: dict[str, Tensor], prefix: str) -> dict[str, Any]:
+    """The state of a stack of which only the parameters were kept."""
+    parameters = {
+        name.removeprefix(f"{prefix}."): values
+        for name, values in tensors.items()
+        if name.startswith(f"{prefix}.")
+    }
+    nothing = torch.zeros(1, dtype=torch.int64)
+    return {
+        "parameters": parameters,
+        "statistics": {},
+        "frozen": nothing.bool(),
+        "versions": nothing,
+        "incarnations": nothing,
+    }
+
+
+def _copied(value: Any) -> Any:
+    """Plain data and tensors, independent of what they were taken of."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _copied(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copied(part) for part in value]
+    return value
+
+
+def _apart(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """Plain data with a text in place of each tensor, which is added to ``tensors``."""
+    if isinstance(value, Tensor):
+        name = f"session.{len(tensors)}"
+        tensors[name] = value
+        return {TENSOR: name}
+    if isinstance(value, dict):
+        return {key: _apart(part, tensors) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_apart(part, tensors) for part in value]
+    return value
+
+
+def _joined(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """Plain data with its tensors in their places again."""
+    if isinstance(value, dict) and set(value) == {TENSOR}:
+        return tensors[value[TENSOR]]
+    if isinstance(value, dict):
+        return {key: _joined(part, tensors) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_joined(part, tensors) for part in value]
+    return value
+
+
+# Files ------------------------------------------------------------------------------------
+
+
+def _plain_name(name: str) -> str:
+    """A name of something that lies right here, whoever wrote it."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+        raise ValueError(f"not a plain name: {name!r}")
+    return name
 
 
 def _sum(path: Path) -> str:

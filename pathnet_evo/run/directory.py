@@ -44,12 +44,9 @@ def create(
     """
     try:
         folder = claim(runs, plan.config.name, name)
-        resolved = (
-            f"# Resolved configuration; `pathnet-evo run run.toml` repeats it.\n\n{toml(plan)}"
-        )
-        (folder / "run.toml").write_text(resolved)
         known = about(registry, device, command, plan.deterministic)
-        (folder / "about.json").write_text(json.dumps(known, indent=1))
+        replace(folder / "about.json", json.dumps(known, indent=1))
+        replace(folder / "run.toml", resolved(plan))
     except OSError as error:
         raise DirectoryError(
             f"{error.filename or runs}: cannot be written ({error.strerror})"
@@ -83,6 +80,35 @@ def claim(runs: Path, default: str, name: str | None) -> Path:
             number += 1
             continue
         return folder
+
+
+def resolved(plan: Plan) -> str:
+    """What ``run.toml`` holds."""
+    return f"# Resolved configuration; `pathnet-evo run run.toml` repeats it.\n\n{toml(plan)}"
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file that is, whenever power fails, as it was or as it is to be."""
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def clear(folder: Path) -> None:
+    """Remove files that were being written when a process was killed."""
+    for path in [*folder.glob(".*.tmp-*"), *folder.glob("figures/.*.tmp-*")]:
+        path.unlink()
 
 
 def toml(plan: Plan) -> str:
@@ -133,3 +159,16 @@ def about(
             p.name: f"{p.distribution} {p.version}".strip() or p.value for p in registry.plugins
         },
     }
+
+
+def went_on(folder: Path, command: str) -> None:
+    """Take note in ``about.json`` that a run goes on."""
+    path = folder / "about.json"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        resumed = [*known.get("resumed", [])]
+    except (OSError, ValueError, AttributeError, TypeError):
+        known, resumed = {}, []
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    resumed.append({"at": now, "version": version("pathnet-evo"), "command": command})
+    replace(path, json.dumps({**known, "resumed": resumed}, indent=1))

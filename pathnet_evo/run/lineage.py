@@ -5,27 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.records import (
+    Checkpointed,
     EpisodesFinished,
     Evaluated,
-    FrontFound,
     GenerationFinished,
     Record,
-    Saturated,
     StageFinished,
-    StageStarted,
+    StageResumed,
     TrialFinished,
     TrialStarted,
 )
+from pathnet_evo.run.migrations import migrate
+from pathnet_evo.run.rows import Position, plain, rows
 
-VERSION = 1
+__all__ = ["Lineage", "LineageError", "digest", "open_lineage", "plain"]
+
+VERSION = 2
 """Version of the schema, kept in SQLite's ``user_version``."""
 
 SCHEMA = """
@@ -78,6 +83,11 @@ CREATE TABLE stage_times (
   trial INTEGER NOT NULL, stage INTEGER NOT NULL, seconds REAL NOT NULL,
   PRIMARY KEY (trial, stage)
 ) WITHOUT ROWID;
+CREATE TABLE checkpoints (
+  number INTEGER PRIMARY KEY, trial INTEGER NOT NULL REFERENCES trials, stage INTEGER NOT NULL,
+  folder TEXT NOT NULL UNIQUE, manifest TEXT NOT NULL
+);
+CREATE TABLE configurations (sha256 TEXT PRIMARY KEY, toml TEXT NOT NULL);
 """
 
 REPEATABLE = {
@@ -98,169 +108,272 @@ class LineageError(UserError):
 class Lineage:
     """The one writer of a run's lineage.
 
-    A transaction is a generation or a second, whichever is rarer, and each end of a stage.
+    A transaction is a generation or a second, whichever is rarer, and each end of a stage and each
+    checkpoint. What names a checkpoint is committed with or after all that was told before it.
 
     Args:
-        path: the file, which must not exist.
+        path: the file.
+        resume: go on with a lineage that exists; else it must not.
+
+    Raises:
+        LineageError: it exists, or cannot be gone on with; here and in every other method, it
+            cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
-        if path.exists():
+    def __init__(self, path: Path, resume: bool = False) -> None:
+        self.path = path
+        if resume:
+            open_lineage(path, thorough=True).close()
+        elif not never_begun(path):
             raise LineageError(f"{path}: exists")
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("PRAGMA foreign_keys=ON")
-        self._db.executescript(SCHEMA + f"PRAGMA user_version={VERSION};")
+        with self._writing():
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA foreign_keys=ON")
+            if resume:
+                (version,) = self._db.execute("PRAGMA user_version").fetchone()
+                migrate(self._db, version, VERSION)
+            else:
+                self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
         self._committed = time.monotonic()
 
     def write(self, record: Record) -> None:
         """Add what a trial told."""
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN")
+        with self._writing():
+            self._begin()
+            self._write(record)
+            late = time.monotonic() - self._committed > 1
+            frequent = isinstance(record, Evaluated | EpisodesFinished)
+            if not frequent and (late or not isinstance(record, GenerationFinished)):
+                self.commit()
+
+    def _write(self, record: Record) -> None:
+        for table, values in rows(record):
+            if table == "results":
+                self._update("stages", values)
+            else:
+                self._insert(table, values)
         match record:
             case TrialStarted():
-                row = (record.trial, record.arm, record.seed)
-                self._db.execute("INSERT INTO trials VALUES (?, ?, ?, 'running', NULL)", row)
-            case StageStarted():
-                self._start_stage(record)
-            case Evaluated():
-                self._add_evaluation(record)
-            case EpisodesFinished():
-                for number, episode in enumerate(record.episodes, record.number):
-                    values = (record.trial, record.stage, number, *vars(episode).values())
-                    self._insert("episodes", *values)
-            case GenerationFinished():
-                found = plain(dict(record.diversity)) if record.diversity else None
-                self._insert("generations", *[*vars(record).values()][:-1], found)
-            case Saturated():
-                place = (record.trial, record.stage, -1, record.layer)
-                self._insert("events", *place, "saturation", plain(vars(record)))
-            case FrontFound():
-                place = (record.trial, record.stage, record.evaluations, 0)
-                found = plain({**vars(record.front), "chosen": record.chosen})
-                self._insert("events", *place, "front", found)
+                self._db.execute(
+                    "INSERT INTO trials VALUES (?, ?, ?, 'running', NULL) "
+                    "ON CONFLICT (trial) DO UPDATE SET state = 'running', error = NULL",
+                    (record.trial, record.arm, record.seed),
+                )
+            case StageResumed():
+                begun = record.started
+                place = {"trial": begun.trial, "stage": begun.stage}
+                self._update("stages", {**place, "budget": begun.budget})
             case StageFinished():
-                self._finish_stage(record)
+                place = {"trial": record.trial, "stage": record.stage}
+                folder, manifest = record.checkpoint or (None, None)
+                self._update("stages", {**place, "checkpoint": folder, "manifest": manifest})
+                self._insert("stage_times", {**place, "seconds": record.seconds})
+            case Checkpointed():
+                self._insert("checkpoints", {"number": None, **vars(record)})
             case TrialFinished():
                 self._db.execute(
                     "UPDATE trials SET state = ?, error = ? WHERE trial = ?",
                     (record.state, record.error, record.trial),
                 )
-        late = time.monotonic() - self._committed > 1
-        frequent = isinstance(record, Evaluated | EpisodesFinished)
-        if not frequent and (late or not isinstance(record, GenerationFinished)):
+
+    def configured(self, text: str) -> None:
+        """Take note of what ``run.toml`` is about to hold."""
+        with self._writing():
+            self._db.execute(
+                "INSERT OR REPLACE INTO configurations VALUES (?, ?)",
+                (hashlib.sha256(text.encode()).hexdigest(), text),
+            )
+
+    def retire(self, trial: int, keep: int) -> list[str]:
+        """Forget a trial's checkpoints within stages but for the newest; which folders those are.
+
+        They may be removed once this has returned.
+        """
+        with self._writing():
+            old = self._db.execute(
+                "SELECT folder FROM checkpoints WHERE trial = ? ORDER BY number DESC "
+                "LIMIT -1 OFFSET ?",
+                (trial, keep),
+            ).fetchall()
+            if old:
+                self._begin()
+                self._db.executemany("DELETE FROM checkpoints WHERE folder = ?", old)
+                self.commit()
+        return [folder for (folder,) in old]
+
+    def roll_back(self, trial: int, position: Position | None) -> None:
+        """Forget all of a trial that was told after a position; None is all of it."""
+        nothing = Position(-1, 0, 0, True)
+        here = nothing if position is None else position
+        with self._writing():
+            self._begin()
+            for table in ("events", "times", "evaluations", "episodes", "generations"):
+                self._forget(table, trial, here)
+            self._forget("stage_times", trial, here)
+            where, values = here.within("results")
+            self._db.execute(
+                "UPDATE stages SET evaluations = NULL, examples = NULL, genotype = NULL, "  # noqa: S608
+                "path = NULL, fitness = NULL, reused = NULL, frozen = NULL, scores = NULL, "
+                f"checkpoint = NULL, manifest = NULL WHERE trial = ? AND NOT {where}",
+                (trial, *values),
+            )
+            self._forget("stages", trial, here)
+            self._db.execute(
+                "UPDATE trials SET state = 'interrupted', error = NULL WHERE trial = ?", (trial,)
+            )
             self.commit()
+
+    def forget_checkpoint(self, folder: str) -> None:
+        """Forget a checkpoint within a stage."""
+        with self._writing():
+            self._db.execute("DELETE FROM checkpoints WHERE folder = ?", (folder,))
 
     def commit(self) -> None:
         """Make what was written so far durable."""
-        if self._db.in_transaction:
-            self._db.execute("COMMIT")
+        with self._writing():
+            if self._db.in_transaction:
+                self._db.execute("COMMIT")
         self._committed = time.monotonic()
 
     def close(self) -> None:
-        """Commit, and leave one plain file that opens from a read-only folder."""
-        self.commit()
-        self._db.execute("PRAGMA journal_mode=DELETE")
-        self._db.close()
+        """Commit, and leave one plain file that opens from a read-only folder.
 
-    def _insert(self, table: str, *values: Any) -> None:
-        marks = ", ".join("?" * len(values))
-        self._db.execute(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608
+        Where somebody is reading it just then, the journal stays beside it.
+        """
+        try:
+            self.commit()
+            with suppress(sqlite3.OperationalError):
+                self._db.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            self._db.close()
 
-    def _start_stage(self, record: StageStarted) -> None:
+    def abandon(self) -> None:
+        """Keep what can be kept, whatever went wrong before."""
+        with suppress(LineageError, sqlite3.Error):
+            self.close()
+
+    def _begin(self) -> None:
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN")
+
+    def _insert(self, table: str, values: dict[str, Any]) -> None:
+        columns, marks = ", ".join(values), ", ".join("?" * len(values))
         self._db.execute(
-            "INSERT INTO stages (trial, stage, task, budget, by_frames, chance, counts, "
-            "fitness_name, unit, population, frozen_before) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.trial,
-                record.stage,
-                record.task,
-                record.budget,
-                record.by_frames,
-                record.chance,
-                plain(record.counts),
-                record.fitness_name,
-                record.unit,
-                plain(record.population),
-                plain(record.frozen),
-            ),
+            f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608
+            tuple(values.values()),
         )
 
-    def _add_evaluation(self, record: Evaluated) -> None:
-        key = (record.trial, record.stage, record.number)
-        done = record.evaluation
-        candidate = done.candidate
-        self._insert(
-            "evaluations",
-            *key,
-            record.generation,
-            candidate.id,
-            candidate.place,
-            plain(candidate.genotype),
-            candidate.parent,
-            candidate.batches,
-            done.fitness,
-            done.state,
-            done.cause,
-            done.examples,
-            plain(dict(done.metrics)),
-        )
-        self._insert("times", *key, done.seconds)
-        for number, replacement in enumerate(record.replacements):
-            self._insert("events", *key, number, "replacement", plain(vars(replacement)))
-        for number, copied in enumerate(record.copied, len(record.replacements)):
-            self._insert("events", *key, number, "duplication", plain(vars(copied)))
-
-    def _finish_stage(self, record: StageFinished) -> None:
-        checkpoint, manifest = record.checkpoint or (None, None)
+    def _update(self, table: str, values: dict[str, Any]) -> None:
+        columns = ", ".join(f"{name} = :{name}" for name in values)
         self._db.execute(
-            "UPDATE stages SET evaluations = ?, examples = ?, genotype = ?, path = ?, fitness = ?, "
-            "reused = ?, frozen = ?, scores = ?, checkpoint = ?, manifest = ? "
-            "WHERE trial = ? AND stage = ?",
-            (
-                record.evaluations,
-                record.examples,
-                plain(record.genotype),
-                plain(record.path),
-                record.fitness,
-                plain(record.reused),
-                plain(record.frozen),
-                plain(record.scores),
-                checkpoint,
-                manifest,
-                record.trial,
-                record.stage,
-            ),
+            f"UPDATE {table} SET {columns} WHERE trial = :trial AND stage = :stage",  # noqa: S608
+            values,
         )
-        self._insert("stage_times", record.trial, record.stage, record.seconds)
+
+    def _forget(self, table: str, trial: int, position: Position) -> None:
+        where, values = position.within(table)
+        self._db.execute(
+            f"DELETE FROM {table} WHERE trial = ? AND NOT {where}",  # noqa: S608
+            (trial, *values),
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise LineageError(
+                f"{self.path}: cannot be written ({error}); when that is put right, "
+                f"`pathnet-evo resume {self.path.parent}` goes on"
+            ) from None
 
 
-def plain(value: Any) -> str:
-    """Compact JSON."""
-    return json.dumps(value, separators=(",", ":"))
+def never_begun(path: Path) -> bool:
+    """Whether a lineage is not there, or was being made when its process was killed."""
+    if not path.exists():
+        return True
+    try:
+        with closing(_connected(path)) as db:
+            (count,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        return False
+    return not count and not version
 
 
-def open_lineage(path: Path) -> sqlite3.Connection:
-    """Open a lineage to read.
+def open_lineage(path: Path, thorough: bool = False) -> sqlite3.Connection:
+    """Open a lineage to read, whoever wrote it and wherever it lies.
+
+    One of an earlier version is read as a copy in memory that is brought to this one, and so is
+    one of a killed run in a folder that cannot be written, with what its ``-wal`` holds.
+
+    Args:
+        path: the file.
+        thorough: check the whole file.
 
     Raises:
-        LineageError: no such file, not a lineage, or of another version.
+        LineageError: no such file, not a lineage, damaged, or of a later version.
     """
     if not path.is_file():
         raise LineageError(f"{path}: no such file")
+    db: sqlite3.Connection | None = None
     try:
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        db = _opened(path)
         (version,) = db.execute("PRAGMA user_version").fetchone()
+        if not 1 <= version <= VERSION:
+            raise LineageError(
+                f"{path}: schema version {version}, but this reads 1 to {VERSION}; a later "
+                "version of pathnet-evo wrote it, and can read it"
+            )
         db.execute("SELECT count(*) FROM trials").fetchone()
-    except sqlite3.Error as error:
+        if thorough:
+            (found,) = db.execute("PRAGMA integrity_check").fetchone()
+            if found != "ok":
+                raise LineageError(f"{path}: damaged ({found})")
+            for table, *_ in db.execute("PRAGMA foreign_key_check"):
+                raise LineageError(f"{path}: damaged (rows of {table} that belong to nothing)")
+        if version < VERSION:
+            with closing(db):
+                db = _in_memory(db)
+            migrate(db, version, VERSION)
+    except (sqlite3.Error, OSError, LineageError) as error:
+        if db is not None:
+            db.close()
+        if isinstance(error, LineageError):
+            raise
         raise LineageError(f"{path}: not a lineage that can be read ({error})") from None
-    if version != VERSION:
-        db.close()
-        raise LineageError(f"{path}: schema version {version}, but this reads {VERSION}")
     db.row_factory = sqlite3.Row
     return db
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    db = _connected(path)
+    try:
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return db
+    except sqlite3.OperationalError:
+        db.close()
+        wal = path.with_name(f"{path.name}-wal")
+        if not wal.is_file():
+            raise
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / path.name
+            copyfile(path, copy)
+            copyfile(wal, copy.with_name(wal.name))
+            with closing(sqlite3.connect(copy)) as whole:
+                return _in_memory(whole)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+def _in_memory(db: sqlite3.Connection) -> sqlite3.Connection:
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    db.backup(copy)
+    return copy
 
 
 def digest(path: Path) -> str:
@@ -268,10 +381,13 @@ def digest(path: Path) -> str:
 
     Where a checkpoint lies is left out, and so is its manifest, which names the run.
     """
-    with closing(open_lineage(path)) as db:
-        hashed = hashlib.sha256()
-        for line in _lines(db):
-            hashed.update(line.encode())
+    hashed = hashlib.sha256()
+    try:
+        with closing(open_lineage(path)) as db:
+            for line in _lines(db):
+                hashed.update(line.encode())
+    except sqlite3.Error as error:
+        raise LineageError(f"{path}: damaged ({error})") from None
     return hashed.hexdigest()
 
 

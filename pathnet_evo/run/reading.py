@@ -17,7 +17,7 @@ from pathnet_evo.plugins import Registry
 from pathnet_evo.run import checkpoint
 from pathnet_evo.run.checkpoint import CheckpointError
 from pathnet_evo.run.lineage import LineageError, open_lineage
-from pathnet_evo.run.summary import RunError, read_config, summarise
+from pathnet_evo.run.summary import RunError, intact, read_config, summarise
 
 __all__ = ["Run", "RunError", "load_run"]
 
@@ -37,7 +37,8 @@ def load_run(folder: Path | str, registry: Registry | None = None) -> Run:
         raise RunError(f"{folder}: no such run")
     try:
         config = read_config(folder)
-        with closing(open_lineage(folder / "lineage.sqlite")) as db:
+        path = folder / "lineage.sqlite"
+        with closing(open_lineage(path)) as db, intact(path):
             names = dict(
                 db.execute("SELECT stage, task FROM stages ORDER BY trial DESC").fetchall()
             )
@@ -150,7 +151,8 @@ class Run:
     def _checkpoint(self, arm: str, seed: int, stage: int) -> Path:
         """The folder of a stage's checkpoint, every byte checked."""
         try:
-            with closing(open_lineage(self.folder / "lineage.sqlite")) as db:
+            path = self.folder / "lineage.sqlite"
+            with closing(open_lineage(path)) as db, intact(path):
                 row = db.execute(
                     "SELECT s.checkpoint, s.manifest FROM stages s JOIN trials t USING (trial) "
                     "WHERE t.arm = ? AND t.seed = ? AND s.stage = ?",

@@ -6,23 +6,28 @@ import json
 import os
 import signal
 import threading
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from pathnet_evo import presets
 from pathnet_evo.config import ConfigError, Problem, RunConfig, override, parse, validate
+from pathnet_evo.errors import Stopped, UserError
 from pathnet_evo.observers.base import Observers, RunInfo, resolve_observers
 from pathnet_evo.plan import Plan, resolve
 from pathnet_evo.plugin_files import PluginFile
 from pathnet_evo.plugins import Registry
-from pathnet_evo.records import Emit, Record
+from pathnet_evo.records import Checkpointed, Emit, Record, TrialFinished
 from pathnet_evo.run import directory
-from pathnet_evo.run.lineage import Lineage
+from pathnet_evo.run.lineage import Lineage, never_begun, open_lineage
+from pathnet_evo.run.lock import Lock
 from pathnet_evo.run.reading import Run, load_run
-from pathnet_evo.run.summary import summarise
+from pathnet_evo.run.resuming import Say, Start, check_changes, remove, starts_of
+from pathnet_evo.run.summary import RunError, config_text, intact, summarise
 
 
 def launch(
@@ -65,6 +70,7 @@ def prepare(
     settings: Sequence[str],
     registry: Registry,
     plugins: Sequence[str | Path] = (),
+    rehearse: bool = True,
 ) -> Plan:
     """A configuration, overridden, checked by every plugin, its tasks made once.
 
@@ -73,6 +79,7 @@ def prepare(
         settings: ``"a.b=VALUE"`` overrides.
         registry: the plugins; the files that the configuration names are added to it.
         plugins: further files of plugins.
+        rehearse: make the tasks.
 
     Raises:
         ConfigError: everything that is wrong, or a matrix of runs.
@@ -82,7 +89,7 @@ def prepare(
     if config.sources is not None:
         problem = Problem("sources", "a matrix of runs; `pathnet-evo run` runs them all")
         raise ConfigError([problem], label)
-    return ready(config, registry, label)
+    return ready(config, registry, label, rehearse)
 
 
 def configure(
@@ -109,8 +116,8 @@ def configure(
     return config.model_copy(update={"plugins": list(recorded)}), label
 
 
-def ready(config: RunConfig, registry: Registry, label: str = "") -> Plan:
-    """A configuration of one sequence, checked by every plugin, its tasks made once.
+def ready(config: RunConfig, registry: Registry, label: str = "", rehearse: bool = True) -> Plan:
+    """A configuration of one sequence, checked by every plugin, its tasks made once if wanted.
 
     Raises:
         ConfigError: everything that is wrong.
@@ -118,8 +125,9 @@ def ready(config: RunConfig, registry: Registry, label: str = "") -> Plan:
     plan = resolve(config, registry, label)
     with _labelled(label):
         resolve_observers(config, registry)
-        device_of(plan)
-        plan.rehearse()
+        if rehearse:
+            device_of(plan)
+            plan.rehearse()
     return plan
 
 
@@ -164,6 +172,103 @@ def device_of(plan: Plan) -> str:
     return "cuda" if available and plan.config.device != "cpu" else "cpu"
 
 
+@dataclass
+class Reopened:
+    """A run that is held by this process, ready to go on.
+
+    Args:
+        folder: where it lies.
+        plan: what is run.
+        registry: its plugins.
+        lock: keeps others away.
+        lineage: its writer.
+        starts: where each trial that is not finished goes on.
+    """
+
+    folder: Path
+    plan: Plan
+    registry: Registry
+    lock: Lock
+    lineage: Lineage
+    starts: dict[int, Start | None]
+
+    @property
+    def stages_over(self) -> int:
+        """How many stages of all trials are over."""
+        with closing(open_lineage(self.lineage.path)) as db:
+            (count,) = db.execute("SELECT count(path) FROM stages").fetchone()
+        return int(count)
+
+
+def resume(
+    folder: str | Path,
+    settings: Sequence[str] = (),
+    *,
+    heard: Emit = lambda record: None,
+    command: str = "",
+    say: Say = lambda text: None,
+) -> Run:
+    """Go on with a run that was interrupted or killed, from its last checkpoints.
+
+    Args:
+        folder: the run's folder.
+        settings: ``"a.b=VALUE"`` overrides of what may change: budgets of stages that are not over,
+            more ``seeds``, ``jobs``, ``device``, ``observers`` and ``checkpoints``.
+        heard: called with every record from here on, in order.
+        command: what was typed, for the run's report.
+        say: hears of checkpoints that cannot be used.
+
+    Returns:
+        The run, readable.
+
+    Raises:
+        RunError: there is no such run, or its configuration was changed by hand.
+        ConfigError: a setting that cannot change, and why.
+        LockError: another process is writing it.
+        LineageError: the lineage is damaged.
+    """
+    reopened = reopen(Path(folder), settings, command, say)
+    proceed(reopened, heard)
+    return load_run(folder, reopened.registry)
+
+
+def reopen(folder: Path, settings: Sequence[str], command: str, say: Say) -> Reopened:
+    """Hold a run and bring it back to its last checkpoints; see ``resume``."""
+    if not (folder / "run.toml").is_file():
+        raise RunError(f"{folder}: not a run's folder (it has no run.toml)")
+    lock = _hold(folder)
+    lineage: Lineage | None = None
+    try:
+        text = config_text(folder)
+        registry = Registry()
+        before = prepare(folder / "run.toml", (), registry, rehearse=False)
+        plan = prepare(folder / "run.toml", settings, registry) if settings else before
+        if plan is before:
+            plan.rehearse()
+        path = folder / "lineage.sqlite"
+        with _errors(folder):
+            directory.clear(folder)
+            if never_begun(path):
+                lineage = Lineage(path)
+            else:
+                old, new = (tomllib.loads(directory.toml(p)) for p in (before, plan))
+                with closing(open_lineage(path, thorough=True)) as db, intact(path):
+                    check_changes(db, old, new)
+                lineage = Lineage(path, resume=True)
+            changed = text if plan is before else directory.resolved(plan)
+            lineage.configured(changed)
+            if changed != text:
+                directory.replace(folder / "run.toml", changed)
+            directory.went_on(folder, command)
+            starts = starts_of(folder, lineage, plan, say)
+        return Reopened(folder, plan, registry, lock, lineage, starts)
+    except BaseException:
+        if lineage is not None:
+            lineage.abandon()
+        lock.release()
+        raise
+
+
 def create(plan: Plan, registry: Registry, runs: Path, name: str | None, command: str = "") -> Path:
     """The run's folder; see ``directory.create``."""
     return directory.create(plan, registry, runs, name, device_of(plan), command)
@@ -185,40 +290,103 @@ def execute(
 
     Returns:
         The signal that ended it early, or 0.
-    """
-    from pathnet_evo.report import write_report
 
+    Raises:
+        LockError: another process is writing the run.
+        LineageError: the lineage cannot be written; the run can be resumed.
+        RunError: the summary or report cannot be written; ``report`` writes them.
+    """
     if registry is None:
         registry = Registry(files=plan.config.plugins)
+    lock = _hold(folder)
+    try:
+        lineage = Lineage(folder / "lineage.sqlite")
+        lineage.configured(config_text(folder))
+    except BaseException:
+        lock.release()
+        raise
+    starts = dict.fromkeys((trial.id for trial in plan.trials), None)
+    return proceed(Reopened(folder, plan, registry, lock, lineage, starts), heard)
+
+
+def proceed(run: Reopened, heard: Emit = lambda record: None) -> int:
+    """Run every trial that is not finished; see ``execute``."""
+    plan, folder, lineage = run.plan, run.folder, run.lineage
     about = RunInfo(folder, plan.config.name, {trial.id: trial for trial in plan.trials})
-    observers = Observers(about, resolve_observers(plan.config, registry), registry)
-    lineage = Lineage(folder / "lineage.sqlite")
+    broken = False
 
     def emit(record: Record) -> None:
+        nonlocal broken
         lineage.write(record)
+        match record:
+            case Checkpointed():
+                _retire(run, record.trial, plan.config.checkpoints.keep)
+            case TrialFinished(state="finished"):
+                _retire(run, record.trial, 0)
+            case TrialFinished(state="interrupted", error=str()):
+                broken = True
         heard(record)
         observers.heard(record)
 
-    with _signals() as stopped:
-        try:
-            _run(plan, folder, emit, lambda: bool(stopped))
-        finally:
-            lineage.close()
-            summary = summarise(folder)
-            (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
-            observers.finished(summary)
-            write_report(folder)
+    try:
+        observers = Observers(about, resolve_observers(plan.config, run.registry), run.registry)
+        with _signals() as stopped:
+            _run(run, emit, lambda: broken or bool(stopped))
+    except (UserError, KeyboardInterrupt):
+        lineage.abandon()
+        raise
+    except BaseException:
+        lineage.abandon()
+        _conclude(folder, observers)
+        raise
+    else:
+        lineage.close()
+        _conclude(folder, observers)
+    finally:
+        run.lock.release()
     return stopped[0] if stopped else 0
 
 
-def _run(plan: Plan, folder: Path, emit: Emit, stop: Callable[[], bool]) -> None:
+def _run(run: Reopened, emit: Emit, stop: Callable[[], bool]) -> None:
     from pathnet_evo.engines import inline, processes
 
-    device, trials = device_of(plan), plan.trials
+    plan, device = run.plan, device_of(run.plan)
+    trials = [(trial, run.starts[trial.id]) for trial in plan.trials if trial.id in run.starts]
     if plan.config.jobs > 1 and len(trials) > 1:
-        processes.run_trials(plan.config, trials, folder, device, emit, stop)
+        processes.run_trials(plan.config, trials, run.folder, device, emit, stop)
     else:
-        inline.run_trials(plan, trials, folder, device, emit, stop)
+        inline.run_trials(plan, trials, run.folder, device, emit, stop)
+
+
+def _conclude(folder: Path, observers: Observers) -> None:
+    """Write what came out."""
+    from pathnet_evo.report import write_report
+
+    with _errors(folder, "`pathnet-evo report` writes what is missing"):
+        summary = summarise(folder, running=False)
+        directory.replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
+        observers.finished(summary)
+        write_report(folder)
+
+
+def _retire(run: Reopened, trial: int, keep: int) -> None:
+    for old in run.lineage.retire(trial, keep):
+        remove(run.folder / old)
+
+
+def _hold(folder: Path) -> Lock:
+    with _errors(folder):
+        return Lock(folder)
+
+
+@contextmanager
+def _errors(folder: Path, way_out: str = "") -> Iterator[None]:
+    """What the file system refuses, as one line."""
+    try:
+        yield
+    except OSError as error:
+        line = f"{error.filename or folder}: cannot be written ({error.strerror})"
+        raise RunError(f"{line}; {way_out}" if way_out else line) from None
 
 
 @contextmanager
@@ -232,7 +400,7 @@ def _signals() -> Iterator[list[int]]:
     def receive(number: int, frame: FrameType | None) -> None:
         received.append(number)
         if len(received) > 1:
-            raise KeyboardInterrupt
+            raise Stopped(number)
 
     kept = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, combinations
 from pathlib import Path
@@ -18,7 +19,8 @@ from pathnet_evo.config import RunConfig, parse, validate
 from pathnet_evo.errors import UserError
 from pathnet_evo.genotype import distinct, n_modules
 from pathnet_evo.run.curves import area_speed_up, learning_curve
-from pathnet_evo.run.lineage import digest, open_lineage
+from pathnet_evo.run.lineage import digest, never_begun, open_lineage
+from pathnet_evo.run.lock import holder
 
 VERSION = 1
 """Version of the summary's shape."""
@@ -97,13 +99,15 @@ class TrialResult:
         return result if result is not None and result.finished else None
 
 
-def summarise(folder: Path) -> dict[str, Any]:
+def summarise(folder: Path, running: bool | None = None, digested: bool = True) -> dict[str, Any]:
     """The content of ``summary.json``: plain data that is equal for equal runs.
 
     Only what lies under ``times`` and ``about`` differs between a run and its repetition.
 
     Args:
         folder: a run's folder, with ``run.toml`` and ``lineage.sqlite``.
+        running: whether somebody is writing it; None asks its lock.
+        digested: read the whole lineage for its digest; else that is None.
 
     Raises:
         RunError: no such run, or its ``about.json`` is damaged.
@@ -113,7 +117,8 @@ def summarise(folder: Path) -> dict[str, Any]:
     config = read_config(folder)
     about = read_about(folder)
     lineage = folder / "lineage.sqlite"
-    with closing(open_lineage(lineage)) as db:
+    held = holder(folder)
+    with closing(open_lineage(lineage)) as db, intact(lineage):
         trials = read_trials(db)
     arms = [arm.name for arm in config.arms]
     of_arm = {arm: {t.seed: t for t in trials if t.arm == arm} for arm in arms}
@@ -121,9 +126,14 @@ def summarise(folder: Path) -> dict[str, Any]:
     return {
         "version": VERSION,
         "name": config.name,
-        "state": run_state([t.state for t in trials], len(arms) * config.seeds),
+        "state": run_state(
+            [t.state for t in trials],
+            len(arms) * config.seeds,
+            running=held is not None and held.alive if running is None else running,
+            killed=running is None and held is not None,
+        ),
         "deterministic": about.get("deterministic"),
-        "digest": digest(lineage),
+        "digest": digest(lineage) if digested else None,
         "seeds": list(range(config.seed, config.seed + config.seeds)),
         "stages": stages,
         "arms": {arm: _arm(of_arm[arm], len(stages)) for arm in arms},
@@ -138,15 +148,42 @@ def read_config(folder: Path) -> RunConfig:
     """A run's configuration, as far as it concerns the framework alone.
 
     Raises:
-        RunError: there is no such run.
+        RunError: there is no such run, or its configuration is not the one it ran with.
         ConfigError: the configuration is damaged.
     """
     path = folder / "run.toml"
+    return validate(parse(config_text(folder), str(path)), str(path))
+
+
+def config_text(folder: Path) -> str:
+    """What ``run.toml`` holds, if it is what the lineage says it held.
+
+    Raises:
+        RunError: there is no such run, or the file was changed.
+    """
+    path, lineage = folder / "run.toml", folder / "lineage.sqlite"
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{folder}: not a run's folder ({path.name}: {error})") from None
-    return validate(parse(text, str(path)), str(path))
+    if not never_begun(lineage):
+        with closing(open_lineage(lineage)) as db, intact(lineage):
+            known = [row["sha256"] for row in db.execute("SELECT sha256 FROM configurations")]
+        if known and hashlib.sha256(text.encode()).hexdigest() not in known:
+            raise RunError(
+                f"{path}: not the configuration that the run had (damaged, or changed by hand); "
+                f"put it back; `pathnet-evo resume {folder} --set` changes what may change"
+            )
+    return text
+
+
+@contextmanager
+def intact(lineage: Path) -> Iterator[None]:
+    """What cannot be made sense of in a lineage, as one line."""
+    try:
+        yield
+    except (sqlite3.Error, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise RunError(f"{lineage}: damaged ({type(error).__name__}: {error})") from None
 
 
 def read_about(folder: Path) -> dict[str, Any]:
@@ -238,13 +275,21 @@ def _front(db: sqlite3.Connection, key: tuple[int, int]) -> dict[str, Any] | Non
     return {"objectives": found["objectives"], "rule": found["rule"], "members": members}
 
 
-def run_state(states: Sequence[str], expected: int) -> str:
+def run_state(
+    states: Sequence[str], expected: int, running: bool = False, killed: bool = False
+) -> str:
     """What became of a run, from the states of those of its trials that have begun.
 
-    A run that was killed left a trial ``running``, and is said to run.
+    Args:
+        states: of the trials that have begun.
+        expected: how many trials there are to be.
+        running: whether somebody holds it.
+        killed: whether it was held when its process ended.
     """
-    if "running" in states:
+    if running:
         return "running"
+    if "running" in states or (killed and set(states) != {"finished"}):
+        return "killed"
     if "failed" in states:
         return "failed"
     if "interrupted" in states or len(states) < expected:

@@ -7,6 +7,16 @@ import pytest
 from pathnet_evo import launch
 from pathnet_evo.plugins import Registry
 
+POPULATION = (
+    "distinct_paths",
+    "frozen_overlap",
+    "frozen_overlap_chance",
+    "mean_path_distance",
+    "usage_entropy",
+    "usage_entropy_normalised",
+)
+"""What TensorBoard is told of a population."""
+
 BROKEN = """
 from pathnet_evo import hookimpl
 from pathnet_evo.observers.base import Observer
@@ -68,7 +78,7 @@ def test_tensorboard(tmp_path, small):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run = launch(
-        tmp_path / small('observers = [{ name = "tensorboard", every = 2 }]'),
+        tmp_path / small('observers = [{ name = "tensorboard", every = 2, pictures = 4 }]'),
         ["stages.0.generations=4", "seed=5"],
         runs_dir=tmp_path / "runs",
     )
@@ -79,8 +89,13 @@ def test_tensorboard(tmp_path, small):
         "pool/frozen",
         "stage-0/fitness/best",
         "stage-0/fitness/mean",
+        "stage-0/loss",
+        *(f"stage-0/population/{name}" for name in POPULATION),
         "stage-0/score/test_accuracy",
     ]
+    (picture,) = events.Images("stage-0/path")
+    assert picture.step == 8
+    assert picture.encoded_image_string.startswith(b"\x89PNG")
     assert [e.step for e in events.Scalars("stage-0/fitness/best")] == [4, 8]
     (score,) = events.Scalars("stage-0/score/test_accuracy")
     assert score.step == 1

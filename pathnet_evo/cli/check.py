@@ -1,0 +1,21 @@
+"""``pathnet-evo check``: verify a whole run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def check(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]) -> None:
+    """Verify every checkpoint and the lineage of a run; status 1 where something is damaged."""
+    from pathnet_evo.run.checking import inspect
+
+    found = inspect(run)
+    for line in found.lines:
+        typer.echo(line)
+    for problem in found.problems:
+        typer.echo(problem, err=True)
+    if found.problems:
+        raise typer.Exit(1)

@@ -1,0 +1,29 @@
+"""The transfer matrix: what was learned before by what was learned then."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pathnet_evo.report.data.reading import ReportData
+
+
+class Matrix(NamedTuple):
+    """Ratios by row and column; None where there is none."""
+
+    rows: list[str]
+    columns: list[str]
+    cells: list[list[float | None]]
+
+
+def transfer_matrix(data: ReportData) -> Matrix | None:
+    """Speed-ups of the shown arm; None where it has none after a first stage."""
+    stages = data.stages
+    speeds = {s["stage"]: s["mean"] for s in data.summary["speed_up"].get(data.shown, [])}
+    targets = [i for i in range(1, len(stages)) if speeds.get(i) is not None]
+    if not targets:
+        return None
+    rows = [", ".join(s["name"] for s in stages[:i]) for i in targets]
+    columns = [stages[i]["name"] for i in targets]
+    return Matrix(
+        rows, columns, [[speeds[i] if i == j else None for j in targets] for i in targets]
+    )

@@ -1,0 +1,64 @@
+"""Every figure of a run into files of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from pathnet_evo.report.data import ReportData, read_report_data
+from pathnet_evo.report.data.transfer import transfer_matrix
+from pathnet_evo.report.figures import curves, evolution, paths
+from pathnet_evo.report.figures.matrix import matrix
+from pathnet_evo.report.figures.style import style
+
+
+def save_figures(folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Write ``figures/`` of a run, finished or not.
+
+    Args:
+        folder: the run's folder.
+        formats: ``png``, ``pdf``, ``svg``.
+
+    Returns:
+        The files.
+
+    Raises:
+        RunError: no such run.
+        ConfigError: ``run.toml`` is damaged.
+        LineageError: ``lineage.sqlite`` is damaged.
+    """
+    data = read_report_data(folder)
+    target = folder / "figures"
+    target.mkdir(exist_ok=True)
+    written = []
+    with style():
+        for name, figure in _figures(data):
+            for ending in formats:
+                path = target / f"{name}.{ending}"
+                undated = {"Date": None} if ending == "svg" else {"CreationDate": None}
+                metadata = {"Software": None} if ending == "png" else undated
+                figure.savefig(path, dpi=300, facecolor="white", metadata=metadata)
+                written.append(path)
+    return written
+
+
+def _figures(data: ReportData) -> Iterator[tuple[str, Figure]]:
+    for i in range(len(data.stages)):
+        if any(view.stage == i and view.history.told for view in data.views):
+            yield f"learning-curve-{i}", curves.learning_curve(data, i)
+        if data.stages[i]["score"] is not None:
+            yield f"scores-{i}", curves.scores(data, i)
+        if (figure := evolution.reuse(data, i)) is not None:
+            yield f"reuse-{i}", figure
+    for view in data.paths:
+        yield f"path-{view.stage}", paths.architecture(view)
+        yield f"population-{view.stage}", paths.population(view)
+        name = data.stages[view.stage]["fitness_name"]
+        yield f"ancestry-{view.stage}", evolution.ancestry(view, name)
+    for use in data.usage:
+        if use.arm == data.shown:
+            yield f"usage-{use.stage}", paths.usage(use)
+    if (found := transfer_matrix(data)) is not None:
+        yield "transfer", matrix(*found, title=f"Speed-up of {data.shown}")

@@ -1,0 +1,3 @@
+/* A page without charts: the choice of colours alone. */
+
+startTheme(() => {});

@@ -1,0 +1,32 @@
+"""Writing a run's report into its folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pathnet_evo.report.data import read_report_data
+from pathnet_evo.report.page import render_page
+
+
+def write_report(folder: Path) -> Path:
+    """Write ``report.html`` from a run's lineage, finished or not.
+
+    Args:
+        folder: the run's folder.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        RunError: no such run.
+        ConfigError: ``run.toml`` is damaged.
+        LineageError: ``lineage.sqlite`` is damaged.
+    """
+    folder = Path(folder)
+    text = render_page(read_report_data(folder))
+    page = folder / "report.html"
+    temporary = folder / f".report.tmp-{os.getpid()}"
+    temporary.write_text(text, encoding="utf-8", errors="replace")
+    os.replace(temporary, page)
+    return page

@@ -1,0 +1,137 @@
+"""One writer a run: who it is, and what is left of one that died."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pathnet_evo.errors import UserError
+
+NAME = "lock"
+TRIES, PAUSE = 20, 0.02
+"""Whoever looks whether a lock is held holds it for a moment."""
+
+
+class LockError(UserError):
+    """A run that another process is writing."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a run, or held it.
+
+    Args:
+        host: its machine.
+        pid: its process.
+        started: when it took the run, in UTC.
+        alive: whether it still holds it; what it left when it was killed says false.
+    """
+
+    host: str
+    pid: int
+    started: str
+    alive: bool
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}, since {self.started}"
+
+
+class Lock:
+    """Holds a run for this process, until ``release`` or the end of the process.
+
+    The operating system's ``flock`` on a file decides, so that a dead process holds nothing; what
+    the file says is for people. Network file systems are taken to pass locks on between machines,
+    as NFS from version 4 does. Where there are no locks at all, what the file says decides: one
+    of a dead process of this machine is recovered, one of another machine is not.
+
+    Args:
+        folder: the run's folder.
+
+    Raises:
+        LockError: another process holds it.
+        OSError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        for attempt in range(TRIES):
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            if self._taken():
+                break
+            os.close(self._descriptor)
+            if attempt == TRIES - 1:
+                raise LockError(
+                    f"{folder}: is being written by {holder(folder) or 'another process'}; wait "
+                    "until it is over, or end it first"
+                )
+            time.sleep(PAUSE)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        about = {"host": socket.gethostname(), "pid": os.getpid(), "started": now}
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, json.dumps(about).encode(), 0)
+
+    def release(self) -> None:
+        """Let others have the run."""
+        self.path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+    def _taken(self) -> bool:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+                return False
+            found = _read(self.path)
+            return found is None or (found.host == socket.gethostname() and not _runs(found.pid))
+        try:  # another may have released, and so removed, the very file that was opened
+            return os.path.samestat(os.fstat(self._descriptor), os.stat(self.path))
+        except FileNotFoundError:
+            return False
+
+
+def holder(folder: Path) -> Holder | None:
+    """Who holds a run, or held it when it was killed; None where it was given back."""
+    path = folder / NAME
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        alive = False
+    except BlockingIOError:
+        alive = True
+    except OSError:
+        found = _read(path)
+        alive = found is not None and (found.host != socket.gethostname() or _runs(found.pid))
+    finally:
+        os.close(descriptor)
+    found = _read(path)
+    if found is None:
+        return Holder("an unknown machine", 0, "an unknown time", True) if alive else None
+    return Holder(found.host, found.pid, found.started, alive)
+
+
+def _read(path: Path) -> Holder | None:
+    try:
+        found = json.loads(path.read_text())
+        return Holder(str(found["host"]), int(found["pid"]), str(found["started"]), alive=False)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return pid > 0

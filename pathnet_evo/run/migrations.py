@@ -1,0 +1,33 @@
+"""How a lineage that an earlier version wrote becomes one of this version."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+
+
+def _keep_checkpoints(db: sqlite3.Connection) -> None:
+    """Version 2 keeps checkpoints within stages, and the configurations that a run had."""
+    db.execute(
+        "CREATE TABLE checkpoints (number INTEGER PRIMARY KEY, trial INTEGER NOT NULL "
+        "REFERENCES trials, stage INTEGER NOT NULL, folder TEXT NOT NULL UNIQUE, "
+        "manifest TEXT NOT NULL)"
+    )
+    db.execute("CREATE TABLE configurations (sha256 TEXT PRIMARY KEY, toml TEXT NOT NULL)")
+
+
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _keep_checkpoints}
+"""For each earlier version of the schema what makes it the next one."""
+
+
+def migrate(db: sqlite3.Connection, version: int, wanted: int) -> None:
+    """Bring a lineage to the wanted version, in one transaction, or leave it as it was."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for step in range(version, wanted):
+            MIGRATIONS[step](db)
+        db.execute(f"PRAGMA user_version={wanted}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise

@@ -1,0 +1,102 @@
+"""Following a run as long as somebody watches it: read again once it has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pathnet_evo.errors import UserError
+from pathnet_evo.watch.reading import read_content
+from pathnet_evo.watch.runs import signature
+
+LOOK = 0.5
+"""Seconds between looks whether a run has changed."""
+
+REST = 20
+"""A rest is so many times as long as the reading before it computed: 5 % of a core at the most."""
+
+
+@dataclass
+class Follower:
+    """A run that is followed.
+
+    Args:
+        folder: the run's folder.
+        version: how often its content has changed; 0 before it was first read.
+        content: what is inside its page; None where it could not be read.
+        trouble: why it could not.
+        viewers: how many watch.
+    """
+
+    folder: Path
+    version: int = 0
+    content: str | None = None
+    trouble: str = ""
+    viewers: int = 0
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def follow(self, executor: Executor) -> None:
+        """Read the run, and again each time that it has changed, for ever."""
+        loop = asyncio.get_running_loop()
+        seen = None
+        while True:
+            now = signature(self.folder)
+            if now != seen:
+                seen, seconds = now, 0.0
+                try:
+                    content, seconds = await loop.run_in_executor(
+                        executor, read_content, self.folder
+                    )
+                    await self._publish(content, "")
+                except UserError as error:
+                    await self._publish(None, str(error))
+                await asyncio.sleep(REST * seconds)
+            await asyncio.sleep(LOOK)
+
+    async def later_than(self, version: int) -> int:
+        """Wait until there is a later version; which it is."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.version > version)
+            return self.version
+
+    async def _publish(self, content: str | None, trouble: str) -> None:
+        async with self._changed:
+            if (content, trouble) != (self.content, self.trouble):
+                self.content, self.trouble = content, trouble
+                self.version += 1
+                self._changed.notify_all()
+
+
+class Followers:
+    """The runs that somebody watches.
+
+    Args:
+        executor: where runs are read.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self._following: dict[Path, tuple[Follower, asyncio.Task[None]]] = {}
+
+    @asynccontextmanager
+    async def of(self, folder: Path) -> AsyncIterator[Follower]:
+        """A follower of a run, the same for all who watch it; the last to go ends it."""
+        if folder not in self._following:
+            follower = Follower(folder)
+            task = asyncio.create_task(follower.follow(self.executor))
+            self._following[folder] = (follower, task)
+        follower, task = self._following[folder]
+        follower.viewers += 1
+        try:
+            yield follower
+        finally:
+            follower.viewers -= 1
+            if not follower.viewers:
+                del self._following[folder]
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task

@@ -1,0 +1,187 @@
+"""The report of real runs, opened from disk in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from importlib.resources import files
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pathnet_evo.report.words import shown
+
+
+def report(run: Any) -> str:
+    return (run.folder / "report.html").resolve().as_uri()
+
+
+def loaded(page: Any) -> Any:
+    page.wait_for_function("document.querySelectorAll('figure:not([hidden]) .chart').length > 0")
+    page.wait_for_function(
+        "[...document.querySelectorAll('figure:not([hidden]) .chart')]"
+        ".every((c) => c.querySelector('.main-svg'))"
+    )
+    return page
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_figure_is_there(
+    digits: Any,
+    visit: Callable[..., Any],
+    keep: Callable[..., None],
+    axe: Callable[..., list[str]],
+    figures: SimpleNamespace,
+    width: int,
+    scheme: str,
+) -> None:
+    """Readers would miss a figure, or could not use the page by eye, by ear or by keyboard."""
+    page = loaded(visit(report(digits), width, scheme))
+    keep(page, f"report-{width}-{scheme}")
+    for name in figures.charts:
+        assert page.locator(f'[data-figure="{name}"] .main-svg').first.is_visible(), name
+    for name in figures.drawings:
+        assert page.locator(f'[data-figure="{name}"] svg').is_visible(), name
+    assert painted(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe(page) == []
+
+
+def painted(page: Any) -> int:
+    """How many of the canvas's pixels have a colour."""
+    script = """() => {
+        const canvas = document.querySelector("canvas");
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        let n = 0;
+        for (let i = 3; i < data.length; i += 4) n += data[i] > 0;
+        return n;
+    }"""
+    return int(page.evaluate(script))
+
+
+def test_the_player_by_hand_and_by_keyboard(digits: Any, visit: Callable[..., Any]) -> None:
+    """The population could not be followed through time."""
+    page = visit(report(digits))
+    words = page.locator('[data-player="words"]')
+    assert words.text_content().startswith("Generation 20 of 20")
+    page.locator("canvas").focus()
+    page.keyboard.press("Home")
+    assert words.text_content().startswith("Before the first of 20 generations")
+    page.keyboard.press("ArrowRight")
+    assert words.text_content().startswith("Generation 1 of 20")
+    page.locator('[data-player="slider"]').fill("7")
+    assert words.text_content().startswith("Generation 7 of 20")
+    assert words.text_content() == told(digits, 6)
+    page.locator('[data-player="speed"]').select_option("120")
+    page.locator("canvas").focus()
+    page.keyboard.press(" ")
+    page.wait_for_function(
+        "document.querySelector('[data-player=words]').textContent.startsWith('Generation 20')"
+    )
+    assert page.locator('[data-player="play"]').text_content() == "Play"
+
+
+def told(run: Any, generation: int) -> str:
+    """What happened in a generation of the last stage of pathnet's first seed."""
+    with closing(sqlite3.connect(run.folder / "lineage.sqlite")) as db:
+        ((best, data),) = db.execute(
+            "SELECT g.best, v.data FROM generations g JOIN events v USING (trial, stage) "
+            "WHERE trial = 0 AND stage = 1 AND generation = ? AND v.evaluation = 2 * ? + 1",
+            (generation, generation),
+        )
+    event = json.loads(data)
+    changes = ", ".join(f"layer {i + 1}: {old} → {new}" for i, _, old, new in event["changes"])
+    mutated = f"mutated {changes}." if changes else "nothing mutated."
+    return (
+        f"Generation {generation + 1} of 20, best fitness {best:.4g}: place {event['winner']} (W) "
+        f"overwrote place {event['loser']} (L); {mutated}"
+    )
+
+
+def test_the_replay_is_the_lineage(digits: Any, visit: Callable[..., Any]) -> None:
+    """The animation would show a population that never was, once one jumps in it."""
+    page = visit("about:blank")
+    text = files("pathnet_evo.report.page").joinpath("static", "replay.js").read_text("utf-8")
+    page.add_script_tag(content=f"{text}\nwindow.Replay = Replay;")
+    html = (digits.folder / "report.html").read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html)
+    assert found
+    trial = next(
+        t for t in json.loads(found[1])["trials"] if (t["arm"], t["stage"]) == ("pathnet", 1)
+    )
+    with closing(sqlite3.connect(digits.folder / "lineage.sqlite")) as db:
+        rows = db.execute(
+            "SELECT generation, place, genotype FROM evaluations "
+            "WHERE trial = 0 AND stage = 1 ORDER BY evaluation"
+        ).fetchall()
+    script = """([trial, moments]) => {
+        const replay = new Replay(trial);
+        return moments.map(([g, p]) => [...replay.seek(g - 1).genotype(p)]);
+    }"""
+    moments = [(generation, place) for generation, place, _ in rows]
+    moments = [*moments, *moments[::-1]]
+    genotypes = [[g for row in json.loads(genotype) for g in row] for *_, genotype in rows]
+    assert page.evaluate(script, [trial, moments]) == [*genotypes, *genotypes[::-1]]
+
+
+def test_another_arm_seed_and_stage(digits: Any, visit: Callable[..., Any]) -> None:
+    """Only one trial of a run could be looked at."""
+    page = visit(report(digits))
+    page.locator("#choose-stage").select_option("0")
+    page.locator("#choose-arm").select_option("random")
+    assert "drawn anew" in page.locator('[data-player="words"]').text_content()
+    page.locator("#choose-arm").select_option("independent")
+    assert not page.locator("#player").is_visible()
+    assert "same path throughout" in page.locator("#player-none").text_content()
+    assert page.locator('[data-figure="architecture"] .module.new').count() == 9
+
+
+def test_an_arm_can_be_hidden(digits: Any, visit: Callable[..., Any]) -> None:
+    """Curves that lie on one another could not be told apart."""
+    page = loaded(visit(report(digits)))
+    lines = '[data-figure="curve-0"] .scatterlayer path.js-line'
+    before = page.locator(lines).count()
+    page.get_by_role("button", name="random").click()
+    assert page.get_by_role("button", name="random").get_attribute("aria-pressed") == "false"
+    page.wait_for_function(
+        "([lines, before]) => document.querySelectorAll(lines).length < before", arg=[lines, before]
+    )
+
+
+def test_the_theme_can_be_chosen(digits: Any, visit: Callable[..., Any]) -> None:
+    """A dark page could not be shown on a projector."""
+    page = visit(report(digits), scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    page.get_by_role("button", name="Use light colours").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_numbers_are_those_of_the_summary(digits: Any, visit: Callable[..., Any]) -> None:
+    """The page would say something else than summary.json."""
+    summary = json.loads((digits.folder / "summary.json").read_text())
+    page = visit(report(digits))
+    table = page.get_by_role("group", name="Held-out scores").locator("tbody tr")
+    for row, (arm, result) in zip(table.all(), summary["arms"].items(), strict=True):
+        assert row.locator("th").text_content() == arm
+        means = [stage["scores"]["test_accuracy"]["mean"] for stage in result["stages"]]
+        assert row.locator("td b").all_text_contents() == [
+            shown(mean, "test_accuracy") for mean in means
+        ]
+    assert page.locator("h1").text_content() == digits.folder.name
+    assert summary["digest"] in page.locator("#repeat").text_content()
+
+
+def test_one_arm_one_stage_one_seed(
+    images: Any, visit: Callable[..., Any], keep: Callable[..., None]
+) -> None:
+    """A first try with one arm would have a broken page."""
+    page = loaded(visit(report(images)))
+    keep(page, "images-1400-light")
+    assert page.locator('[data-player="words"]').text_content().startswith("Generation 10 of 10")
+    assert "Nothing was frozen before" in page.locator("#evolution").text_content()
+    assert "nothing was transferred" in page.locator("#transfer").text_content()

@@ -1,0 +1,180 @@
+"""What a report draws from: curves, differences of a population, genealogies."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pathnet_evo import builtin
+from pathnet_evo.genotype import PathShape
+from pathnet_evo.learners import Evaluation
+from pathnet_evo.report.data import read_report_data
+from pathnet_evo.report.data.curves import POINTS, curve, trailing_means
+from pathnet_evo.report.data.genealogy import genealogy
+from pathnet_evo.report.data.history import History, Replaced, Told
+from pathnet_evo.report.data.population import flat, steps
+from pathnet_evo.strategies.base import Strategy
+
+SHAPE = PathShape(layers=3, modules=6, width=2)
+
+
+def strategies() -> dict[str, str]:
+    found: dict[str, Any] = {}
+    builtin.register_strategies(found.__setitem__)
+    return found
+
+
+def evolved(name: str, evaluations: int = 90) -> tuple[History, Strategy]:
+    """A strategy at work on random fitnesses, some of them failed, and its history."""
+    module, _, cls = strategies()[name].partition(":")
+    strategy = getattr(import_module(module), cls)(SHAPE, random.Random(1), population=8)
+    initial = [[list(row) for row in genotype] for genotype in strategy.population]
+    rng = random.Random(2)
+    told: list[Told] = []
+    replaced: dict[int, list[Replaced]] = {}
+    while len(told) < evaluations:
+        for candidate in strategy.ask(2):
+            fitness = None if rng.random() < 0.1 else rng.random()
+            number, generation = len(told), strategy.generation
+            strategy.tell(Evaluation(candidate, fitness))
+            rows = json.dumps(candidate.genotype)
+            place = candidate.place
+            told.append(Told(generation, candidate.id, place, rows, candidate.parent, fitness, 1))
+            found = [
+                Replaced(r.winner, r.loser, [list(c) for c in r.changes])
+                for r in strategy.take_replacements()
+            ]
+            if found:
+                replaced[number] = found
+    nothing = ((),) * SHAPE.layers
+    history = History(
+        0, SHAPE.counts, initial, nothing, None, None, None, 99, False, None, told, replaced, []
+    )
+    return history, strategy
+
+
+def replay(history: History) -> list[list[int]]:
+    """The population at the end, by the rules that ``Step`` gives."""
+    places = [flat(rows) for rows in history.initial]
+    size = len(places[0])
+    for _, changes in steps(history):
+        i = 0
+        while i < len(changes):
+            winner, loser, n = changes[i : i + 3]
+            i += 3
+            if winner == -2:
+                continue
+            if winner < 0:
+                places[loser] = changes[i : i + size]
+                i += size
+                continue
+            places[loser] = list(places[winner])
+            for k in range(i, i + 2 * n, 2):
+                places[loser][changes[k]] = changes[k + 1]
+            i += 2 * n
+    return places
+
+
+@pytest.mark.parametrize("name", sorted(strategies()))
+def test_differences_replay_the_population(name: str) -> None:
+    """The animation would show paths that were never in the population."""
+    history, strategy = evolved(name)
+    found = replay(history)
+    redrawn = {
+        r.loser for n in range(60, 90) for r in history.replaced.get(n, []) if r.winner is None
+    }
+    for place, genotype in enumerate(strategy.population):
+        if place not in redrawn:  # what is drawn anew is known once it was evaluated
+            assert found[place] == flat([list(row) for row in genotype]), place
+
+
+def test_a_genealogy_is_a_line_of_parents() -> None:
+    """The winner would be given ancestors that it does not have."""
+    history, _ = evolved("binary-tournament")
+    line = genealogy(history)
+    best = max(t.fitness for t in history.told if t.fitness is not None)
+    assert line[-1].fitness == best
+    for older, younger in pairwise(line):
+        child = history.told[younger.evaluation]
+        assert child.parent == history.told[older.evaluation].candidate
+        rows = json.loads(history.told[older.evaluation].genotype)
+        for layer, gene, before, after in younger.changes:
+            assert rows[layer][gene] == before
+            rows[layer][gene] = after
+        assert rows == json.loads(child.genotype)
+    assert history.told[line[0].evaluation].parent is None
+
+
+def test_trailing_means() -> None:
+    """Curves would lag, lead or break at failed evaluations."""
+    assert trailing_means([1.0, 2.0, None, 6.0], 2) == [1.0, 1.5, 2.0, 6.0]
+    assert trailing_means([None, 1.0], 2) == [None, 1.0]
+
+
+def test_curves_of_seeds_that_count_differently() -> None:
+    """Returns at one number of frames would be averaged with those at another."""
+    found = curve({0: ([10, 20, 30], [1.0, 2.0, 3.0]), 1: ([15, 25], [5.0, 6.0])})
+    assert found.x == [10, 15, 20, 25, 30]
+    assert found.seeds[1] == [None, 5.0, 5.0, 6.0, None]
+    assert found.mean == [None, 3.0, 3.5, 4.0, None]
+
+
+def test_long_curves_are_thinned_and_keep_their_end() -> None:
+    """A page of 100,000 evaluations would be too large to open, or would not show the outcome."""
+    n = 100_000
+    found = curve({seed: (range(1, n + 1), [float(i) for i in range(n)]) for seed in range(3)})
+    assert len(found.x) <= POINTS + 1
+    assert found.x[-1] == n
+    assert found.mean[-1] == found.low[-1] == n - 1
+
+
+def test_games_are_drawn_by_frames(tmp_path: Path, made_up: SimpleNamespace) -> None:
+    """A game's curve would be drawn against evaluations, of which it may not have had one yet."""
+    made_up.toml(tmp_path, 1, ["pathnet"], stages=1)
+    made_up.lineage(tmp_path, made_up.episodes(0))
+    (view,) = read_report_data(tmp_path).views
+    assert view.counted == "frames"
+    xs, returns = view.line()
+    assert (xs[0], xs[-1]) == (20, 800)
+    assert returns[-1] == pytest.approx(sum(range(20, 40)) / 20)
+
+
+def test_modules_of_a_path(tmp_path: Path, made_up: SimpleNamespace) -> None:
+    """The picture would show modules as new that were reused, or the other way round."""
+    made_up.two_arms(tmp_path, [0.1])
+    data = read_report_data(tmp_path)
+    first, second = data.paths
+    assert [first.role(0, m) for m in range(4)] == ["new", "new", "unused", "unused"]
+    assert [second.role(0, m) for m in range(4)] == ["frozen", "reused", "new", "unused"]
+    assert second.earlier == (made_up.first,)
+    assert second.frozen_after == ((0, 1, 2), (0, 2, 3))
+
+
+def test_module_usage_counts_evaluations(tmp_path: Path, made_up: SimpleNamespace) -> None:
+    """Bars would show something else than how often a module was used."""
+    made_up.two_arms(tmp_path, [0.1])
+    (first, *_) = read_report_data(tmp_path).usage
+    assert first.shares == ((1.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 1.0))
+
+
+def test_layers_that_grew_differently_are_all_counted(
+    tmp_path: Path, made_up: SimpleNamespace
+) -> None:
+    """A run whose layers grow would end in a traceback instead of a report."""
+    made_up.toml(tmp_path, 2, ["pathnet"])
+    records = []
+    for seed, counts in enumerate([(9, 4), (4, 10)]):
+        started, *others = made_up.stage(seed, 0, [0.5], {0: 0.5})
+        began = replace(made_up.started(seed), seed=seed)
+        records += [began, replace(started, counts=counts), *others]
+    made_up.lineage(tmp_path, records)
+    (usage,) = read_report_data(tmp_path).usage
+    assert [len(layer) for layer in usage.shares] == [9, 10]

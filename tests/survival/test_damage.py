@@ -1,0 +1,166 @@
+"""Every file of a run, damaged in every way that a disk, a copy or a hand can damage it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import sqlite3
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pathnet_evo.errors import UserError
+from pathnet_evo.run import runner
+from pathnet_evo.run.checking import inspect
+from pathnet_evo.run.reading import load_run
+
+EXAMPLES = 40
+SAME = ("digest", "arms", "stages")
+
+
+@pytest.fixture(scope="module")
+def killed(halfway, tmp_path_factory) -> Path:
+    """A run that was killed, its lineage in one file so that it can be copied."""
+    run = tmp_path_factory.mktemp("killed") / "run"
+    shutil.copytree(halfway, run)
+    with contextlib.closing(sqlite3.connect(run / "lineage.sqlite")) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.execute("PRAGMA journal_mode=DELETE")
+    return run
+
+
+@pytest.fixture(scope="module")
+def other(drive, tmp_path_factory) -> Path:
+    """Another seed's run, killed at about the same moment."""
+    home = tmp_path_factory.mktemp("other")
+    assert drive(home, "run", *drive.small, "--set=seed=5", at=500).status == -9
+    return home / "run"
+
+
+def told(call):
+    """What a call returns; None, where it says what is wrong."""
+    with contextlib.suppress(UserError):
+        return call()
+    return None
+
+
+def gone_on(folder: Path) -> dict | None:
+    """The summary of a run that was gone on with; None where that was refused."""
+
+    def go():
+        said: list[str] = []
+        runner.proceed(runner.reopen(folder, (), "", said.append))
+        return json.loads((folder / "summary.json").read_text())
+
+    return told(go)
+
+
+@pytest.fixture(autouse=True)
+def no_report(monkeypatch):
+    """Reports take longer than everything else."""
+    monkeypatch.setattr("pathnet_evo.report.write_report", lambda folder: folder)
+
+
+def right_or_refused(folder: Path, whole) -> None:
+    """Read the run in all ways, then go on with it: what comes out is right, or refused."""
+    wanted = whole.outcome["summary"]
+    told(lambda: inspect(folder))
+    for stage in (0, 1):
+        network = told(lambda stage=stage: load_run(folder).network(stage))
+        if network is not None:
+            right = load_run(whole.folder).network(stage)
+            assert network.path == right.path
+            for a, b in zip(
+                network.state_dict().values(), right.state_dict().values(), strict=True
+            ):
+                assert a.equal(b)
+    told(lambda: load_run(folder).summary)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        summary = gone_on(folder)
+    if summary is not None:
+        assert {k: summary[k] for k in SAME} == {k: wanted[k] for k in SAME}
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_a_damaged_file_is_never_used(killed, whole, tmp_path, data):
+    """Weights or fitnesses that nobody computed would be taken for results."""
+    folder = tmp_path / "copy"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(killed, folder)
+    files = sorted(f for f in folder.rglob("*") if f.is_file() and f.name != "lock")
+    lineage = folder / "lineage.sqlite"
+    file = data.draw(st.one_of(st.sampled_from(files), st.just(lineage)), "file")
+    content = bytearray(file.read_bytes())
+    if data.draw(st.booleans(), "truncate"):
+        content = content[: data.draw(st.integers(0, len(content) - 1), "length")]
+    else:
+        bit = data.draw(st.integers(0, 8 * len(content) - 1), "bit")
+        content[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(content)
+    right_or_refused(folder, whole)
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_a_changed_fitness_is_found(killed, whole, tmp_path, data):
+    """A result could be made better with an editor, and a resumed run would confirm it."""
+    folder = tmp_path / "copy"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(killed, folder)
+    with contextlib.closing(sqlite3.connect(folder / "lineage.sqlite")) as db:
+        keys = db.execute("SELECT trial, stage, evaluation FROM evaluations").fetchall()
+        key = data.draw(st.sampled_from(keys))
+        db.execute(
+            "UPDATE evaluations SET fitness = fitness + 0.125 "
+            "WHERE (trial, stage, evaluation) = (?, ?, ?)",
+            key,
+        )
+        db.commit()
+    right_or_refused(folder, whole)
+
+
+@pytest.mark.parametrize(
+    "part", ["lineage.sqlite", "checkpoints", "checkpoints/pathnet-0/stage-1", "run.toml"]
+)
+def test_what_belongs_to_another_run_is_not_used(killed, other, whole, tmp_path, part):
+    """Folders get mixed up; two runs would become one that never was."""
+    folder = tmp_path / "copy"
+    shutil.copytree(killed, folder)
+    source, target = other / part, folder / part
+    if source.is_dir():
+        shutil.rmtree(target)
+        shutil.copytree(source, target)
+    else:
+        shutil.copy(source, target)
+        with contextlib.closing(sqlite3.connect(folder / "lineage.sqlite")) as db:
+            db.execute("PRAGMA journal_mode=DELETE")
+    right_or_refused(folder, whole)
+
+
+def test_a_damaged_checkpoint_is_named_and_an_older_one_is_used(drive, whole, killed, tmp_path):
+    """One bad sector would cost a whole run, or be passed over in silence."""
+    folder = tmp_path / "run"
+    shutil.copytree(killed, folder)
+    newest = max(folder.glob("checkpoints/fine-tuning-0/stage-1-*"), key=lambda f: f.name)
+    weights = newest / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    ended = drive(tmp_path, "check", "run")
+    assert ended.status == 1
+    assert f"{newest.name}/weights.safetensors: damaged" in ended.out
+    ended = drive(tmp_path, "resume", "run")
+    assert ended.status == 0
+    assert f"{newest.name}/weights.safetensors: damaged" in ended.out
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["digest"] == whole.outcome["summary"]["digest"]

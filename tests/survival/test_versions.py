@@ -1,0 +1,49 @@
+"""Runs that earlier versions wrote, and later ones."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+
+from pathnet_evo import load_run
+from pathnet_evo.run.checking import inspect
+from pathnet_evo.run.lineage import VERSION, LineageError, open_lineage
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+KEPT = sorted(FIXTURES.glob("run-schema-*"))
+
+
+def test_there_is_a_run_of_every_earlier_version():
+    """A version's runs would be forgotten, and no longer open."""
+    assert [f.name for f in KEPT] == [f"run-schema-{v}" for v in range(1, VERSION)]
+
+
+@pytest.mark.parametrize("folder", KEPT, ids=lambda f: f.name)
+def test_a_run_of_an_earlier_version_opens(folder, tmp_path):
+    """What somebody learned last year could not be used after an update."""
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    run = load_run(folder)
+    written = json.loads((folder / "summary.json").read_text())
+    assert run.summary["digest"] == written["digest"]
+    assert run.summary["arms"] == written["arms"]
+    for stage in (0, 1):
+        network = run.network(stage)
+        assert torch.isfinite(network(torch.zeros(1, 1, 8, 8))).all()
+    found = inspect(folder)
+    assert all("written before trials could be gone on with" in p for p in found.problems)
+    assert before == {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_run_of_a_later_version_says_why_it_does_not_open(tmp_path):
+    """It would be misread, or damaged."""
+    run = Path(shutil.copytree(KEPT[-1], tmp_path / "run"))
+    with closing(sqlite3.connect(run / "lineage.sqlite")) as db:
+        db.execute(f"PRAGMA user_version={VERSION + 1}")
+    with pytest.raises(LineageError, match=f"schema version {VERSION + 1}, .* a later version"):
+        open_lineage(run / "lineage.sqlite")
