@@ -23,7 +23,8 @@ def test_check_env(level):
     """Broken: wrappers and learners written for Gymnasium would not work."""
     if level == "nav_maze":
         pytest.importorskip("labmaze", reason="labmaze is not installed (none for Python 3.13)")
-    env = gymnasium.make(f"pathnet_evo/Labyrinth-{level}-v0").unwrapped
+    name = f"pathnet_evo_labyrinth.environments:pathnet_evo/Labyrinth-{level}-v0"
+    env = gymnasium.make(name).unwrapped
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(env, skip_render_check=True, skip_close_check=True)
