@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from pathnet_evo.report.data import read_report_data
 from pathnet_evo.report.page import render_page
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, summary: dict[str, Any] | None = None) -> Path:
     """Write ``report.html`` from a run's lineage, finished or not.
 
     Args:
         folder: the run's folder.
+        summary: the run's summary; None computes it.
 
     Returns:
         The path of the page.
@@ -24,7 +26,7 @@ def write_report(folder: Path) -> Path:
         LineageError: ``lineage.sqlite`` is damaged.
     """
     folder = Path(folder)
-    text = render_page(read_report_data(folder))
+    text = render_page(read_report_data(folder, summary))
     page = folder / "report.html"
     temporary = folder / f".report.tmp-{os.getpid()}"
     temporary.write_text(text, encoding="utf-8", errors="replace")

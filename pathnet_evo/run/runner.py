@@ -366,7 +366,7 @@ def _conclude(folder: Path, observers: Observers) -> None:
         summary = summarise(folder, running=False)
         directory.replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
         observers.finished(summary)
-        write_report(folder)
+        write_report(folder, summary)
 
 
 def _retire(run: Reopened, trial: int, keep: int) -> None:

@@ -8,13 +8,10 @@ from typing import Any
 import pytest
 
 from pathnet_evo.config import override, validate
-from pathnet_evo.engines.inline import run_trials
 from pathnet_evo.plan import Plan, resolve
 from pathnet_evo.plugins import Registry
 from pathnet_evo.records import GenerationFinished, Saturated, StageFinished, StageStarted
-from pathnet_evo.run.lineage import Lineage
-from pathnet_evo.run.reading import load_run
-from pathnet_evo.run.runner import create, prepare
+from pathnet_evo.run.runner import launch, prepare
 from pathnet_evo.streams import Streams
 from pathnet_evo.transfer import learn_sequence
 
@@ -59,12 +56,9 @@ def test_a_summary_shows_that_nothing_is_forgotten(tmp_path: Path, grow: str) ->
     Each score is held against that of the stage's network, read from its own checkpoint.
     """
     tiny = ["arms=['pathnet']", "seeds=1", "stages.*.generations=1", "stages.*.task.copies=1"]
-    plan = prepare("digits-ten", [*tiny, f"transfer.grow={grow}"], Registry())
-    folder = create(plan, Registry(), tmp_path, None)
-    lineage = Lineage(folder / "lineage.sqlite")
-    run_trials(plan, plan.trials, folder, "cpu", lineage.write, lambda: False)
-    lineage.close()
-    run = load_run(folder)
+    settings = [*tiny, f"transfer.grow={grow}"]
+    run = launch("digits-ten", settings, runs_dir=tmp_path)
+    plan = prepare("digits-ten", settings, Registry())
     stages = run.summary["arms"]["pathnet"]["stages"]
     assert len(stages) == 10
     for i, stage in enumerate(stages[:-1]):

@@ -127,11 +127,14 @@ class ReportData:
         return Usage(arm, stage, views[0].name, shares)
 
 
-def read_report_data(folder: Path, digested: bool = True) -> ReportData:
+def read_report_data(
+    folder: Path, summary: dict[str, Any] | None = None, digested: bool = True
+) -> ReportData:
     """Read all that a report shows.
 
     Args:
         folder: the run's folder.
+        summary: the run's summary; None computes it.
         digested: read the lineage's digest as well, which takes most of the time.
 
     Raises:
@@ -140,7 +143,8 @@ def read_report_data(folder: Path, digested: bool = True) -> ReportData:
         LineageError: ``lineage.sqlite`` is damaged.
     """
     config = read_config(folder)
-    summary = summarise(folder, digested=digested)
+    if summary is None:
+        summary = summarise(folder, digested=digested)
     with closing(open_lineage(folder / "lineage.sqlite")) as db:
         (n_failures,) = db.execute(
             "SELECT count(*) FROM evaluations WHERE fitness IS NULL"
