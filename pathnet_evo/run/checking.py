@@ -13,8 +13,9 @@ from pathnet_evo.run.checkpoint import CheckpointError
 from pathnet_evo.run.keeping import folder_of
 from pathnet_evo.run.lineage import LineageError, never_begun, open_lineage
 from pathnet_evo.run.lock import holder
+from pathnet_evo.run.results import RunError, intact, read_about, read_config
 from pathnet_evo.run.resuming import OURS, Start, checkpoints_of, position_of
-from pathnet_evo.run.summary import RunError, intact, read_about, read_config, summarise
+from pathnet_evo.run.summary import summarise
 
 
 @dataclass

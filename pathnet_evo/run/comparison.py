@@ -14,18 +14,15 @@ from scipy.special import stdtr, stdtrit
 
 from pathnet_evo.config import ConfigError, RunConfig
 from pathnet_evo.run.lineage import LineageError, open_lineage
-from pathnet_evo.run.summary import (
+from pathnet_evo.run.results import (
     RunError,
     StageResult,
     TrialResult,
-    mean_interval,
-    paired_p,
-    plain_numbers,
     read_config,
     read_trials,
     run_state,
-    statistic,
 )
+from pathnet_evo.run.statistics import mean_interval, paired_p, plain_numbers, statistic
 
 VERSION = 1
 """Version of the comparison's shape."""

@@ -14,7 +14,8 @@ import tomli_w
 from pathnet_evo.config import ConfigError, Problem, RunConfig, StageConfig, parse, validate
 from pathnet_evo.errors import UserError
 from pathnet_evo.run.directory import DirectoryError, claim, without_nothing
-from pathnet_evo.run.summary import CONTROL, summarise
+from pathnet_evo.run.speed_up import CONTROL
+from pathnet_evo.run.summary import summarise
 
 VERSION = 1
 """Version of the matrix's shape."""

@@ -17,7 +17,8 @@ from pathnet_evo.plugins import Registry
 from pathnet_evo.run import checkpoint
 from pathnet_evo.run.checkpoint import CheckpointError
 from pathnet_evo.run.lineage import LineageError, open_lineage
-from pathnet_evo.run.summary import RunError, intact, read_config, summarise
+from pathnet_evo.run.results import RunError, intact, read_config
+from pathnet_evo.run.summary import summarise
 
 __all__ = ["Run", "RunError", "load_run"]
 

@@ -17,8 +17,8 @@ from pathnet_evo.run import checkpoint
 from pathnet_evo.run.checkpoint import Base, CheckpointError
 from pathnet_evo.run.keeping import folder_of
 from pathnet_evo.run.lineage import Lineage, open_lineage
+from pathnet_evo.run.results import intact
 from pathnet_evo.run.rows import Chains, Position, chains_of
-from pathnet_evo.run.summary import intact
 
 Say = Callable[[str], None]
 """Tells a user what is not as it should be, and what is done about it."""

@@ -26,8 +26,9 @@ from pathnet_evo.run import directory
 from pathnet_evo.run.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.run.lock import Lock
 from pathnet_evo.run.reading import Run, load_run
+from pathnet_evo.run.results import RunError, config_text, intact
 from pathnet_evo.run.resuming import Say, Start, check_changes, remove, starts_of
-from pathnet_evo.run.summary import RunError, config_text, intact, summarise
+from pathnet_evo.run.summary import summarise
 
 
 def launch(

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.run.lineage import open_lineage
-from pathnet_evo.run.summary import read_config, run_state
+from pathnet_evo.run.results import read_config, run_state
 
 FILES = ("run.toml", "about.json", "lineage.sqlite", "lineage.sqlite-wal")
 """What a run is read from; none of them may be a link."""

@@ -15,7 +15,8 @@ import pytest
 from pathnet_evo.records import Record, TrialFinished, TrialStarted
 from pathnet_evo.report import write_report
 from pathnet_evo.report.words import censored_times, sentences, shown, shown_interval
-from pathnet_evo.run.summary import RunError, summarise
+from pathnet_evo.run.results import RunError
+from pathnet_evo.run.summary import summarise
 
 
 class Page(HTMLParser):

@@ -20,7 +20,7 @@ from pathnet_evo.records import (
 )
 from pathnet_evo.run.comparison import compare_runs
 from pathnet_evo.run.lineage import Lineage
-from pathnet_evo.run.summary import RunError
+from pathnet_evo.run.results import RunError
 
 ROWS = ((0, 1),)
 WriteRun = Callable[..., Path]

@@ -22,14 +22,10 @@ from pathnet_evo.records import (
 )
 from pathnet_evo.run.lineage import Lineage
 from pathnet_evo.run.lock import Lock
-from pathnet_evo.run.summary import (
-    RunError,
-    mean_interval,
-    paired_p,
-    smoothed,
-    speed_up,
-    summarise,
-)
+from pathnet_evo.run.results import RunError
+from pathnet_evo.run.speed_up import smoothed, speed_up
+from pathnet_evo.run.statistics import mean_interval, paired_p
+from pathnet_evo.run.summary import summarise
 
 TOML = """
 name = "by-hand"

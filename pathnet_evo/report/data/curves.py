@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from pathnet_evo.run.summary import mean_interval
+from pathnet_evo.run.statistics import mean_interval
 
 BAND = 3
 """The fewest seeds whose mean has an interval: that of two is wider than any picture."""

@@ -17,7 +17,8 @@ from pathnet_evo.report.data.curves import Curve, Line, curve
 from pathnet_evo.report.data.history import read_history
 from pathnet_evo.report.data.stages import StageView
 from pathnet_evo.run.lineage import open_lineage
-from pathnet_evo.run.summary import read_config, summarise
+from pathnet_evo.run.results import read_config
+from pathnet_evo.run.summary import summarise
 
 FAILURES_SHOWN = 50
 

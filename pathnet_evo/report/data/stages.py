@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from pathnet_evo.genotype import Path as ModulePath
 from pathnet_evo.report.data.curves import Line, trailing_means
 from pathnet_evo.report.data.history import History
-from pathnet_evo.run.summary import smoothing_window
+from pathnet_evo.run.speed_up import smoothing_window
 
 Role: TypeAlias = Literal["unused", "frozen", "reused", "new"]
 """What a module is to a path: none of these, frozen before and not in it, both, or new in it."""

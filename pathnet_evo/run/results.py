@@ -1,0 +1,241 @@
+"""What a run's folder says of it: its configuration, its machine, what each trial did."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pathnet_evo.config import RunConfig, parse, validate
+from pathnet_evo.errors import UserError
+from pathnet_evo.genotype import distinct, n_modules
+from pathnet_evo.run.lineage import never_begun, open_lineage
+from pathnet_evo.run.statistics import plain_numbers
+
+
+class RunError(UserError):
+    """A run that cannot be read; the message is one line that says why."""
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """One stage of one trial, as the lineage has it.
+
+    Args:
+        stage: index in the sequence.
+        name: the name of stage or task.
+        budget: evaluations at the most, or frames where ``by_frames``.
+        by_frames: whether the budget counts examples or frames.
+        chance: the chief score of who has learned nothing, or None.
+        counts: modules of each layer.
+        fitness_name: what the fitness is.
+        unit: what its evaluations count.
+        finished: whether its best path was found and scored.
+        generations: how many are over.
+        examples: examples or frames used.
+        episodes: the frames used when each ended, and its score.
+        failed: evaluations without a fitness.
+        fitnesses: each evaluation's fitness in the order told; None where it failed.
+        fitness: the fitness of the best path; None until the stage is over.
+        reused: modules of the best path that an earlier stage froze.
+        scores: for each stage so far, its held-out scores right after this one.
+        seconds: how long it took; None until the stage is over.
+        frozen: modules that are frozen after it; None until the stage is over.
+        front: of a strategy with several objectives, what there was to choose from.
+    """
+
+    stage: int
+    name: str
+    budget: int
+    by_frames: bool
+    chance: float | None
+    counts: tuple[int, ...]
+    fitness_name: str
+    unit: str
+    finished: bool
+    generations: int
+    examples: int
+    episodes: tuple[tuple[int, float], ...]
+    failed: int
+    fitnesses: tuple[float | None, ...]
+    fitness: float | None
+    reused: int | None
+    scores: dict[int, dict[str, float]]
+    seconds: float | None
+    frozen: int | None = None
+    front: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One arm and one seed, as far as they came."""
+
+    trial: int
+    arm: str
+    seed: int
+    state: str
+    error: str | None
+    stages: dict[int, StageResult]
+
+    def finished(self, stage: int) -> StageResult | None:
+        """A stage that was learned to its end, or None."""
+        result = self.stages.get(stage)
+        return result if result is not None and result.finished else None
+
+
+def read_config(folder: Path) -> RunConfig:
+    """A run's configuration, as far as it concerns the framework alone.
+
+    Raises:
+        RunError: there is no such run, or its configuration is not the one it ran with.
+        ConfigError: the configuration is damaged.
+    """
+    path = folder / "run.toml"
+    return validate(parse(config_text(folder), str(path)), str(path))
+
+
+def config_text(folder: Path) -> str:
+    """What ``run.toml`` holds, if it is what the lineage says it held.
+
+    Raises:
+        RunError: there is no such run, or the file was changed.
+    """
+    path, lineage = folder / "run.toml", folder / "lineage.sqlite"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{folder}: not a run's folder ({path.name}: {error})") from None
+    if not never_begun(lineage):
+        with closing(open_lineage(lineage)) as db, intact(lineage):
+            known = [row["sha256"] for row in db.execute("SELECT sha256 FROM configurations")]
+        if known and hashlib.sha256(text.encode()).hexdigest() not in known:
+            raise RunError(
+                f"{path}: not the configuration that the run had (damaged, or changed by hand); "
+                f"put it back; `pathnet-evo resume {folder} --set` changes what may change"
+            )
+    return text
+
+
+@contextmanager
+def intact(lineage: Path) -> Iterator[None]:
+    """What cannot be made sense of in a lineage, as one line."""
+    try:
+        yield
+    except (sqlite3.Error, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise RunError(f"{lineage}: damaged ({type(error).__name__}: {error})") from None
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """What is known of the machine and the command; nothing where nobody wrote it down.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = folder / "about.json"
+    if not path.is_file():
+        return {}
+    try:
+        about = plain_numbers(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise RunError(f"{path}: damaged ({error})") from None
+    if not isinstance(about, dict):
+        raise RunError(f"{path}: damaged (not a table)")
+    return about
+
+
+def read_trials(db: sqlite3.Connection) -> list[TrialResult]:
+    """Every trial that has begun, with every stage that has."""
+    found = []
+    for row in db.execute("SELECT * FROM trials ORDER BY trial").fetchall():
+        stages = db.execute(
+            "SELECT s.*, t.seconds FROM stages s LEFT JOIN stage_times t USING (trial, stage) "
+            "WHERE s.trial = ? ORDER BY s.stage",
+            (row["trial"],),
+        ).fetchall()
+        results = {stage["stage"]: _stage_result(db, stage) for stage in stages}
+        found.append(
+            TrialResult(row["trial"], row["arm"], row["seed"], row["state"], row["error"], results)
+        )
+    return found
+
+
+def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
+    key = (row["trial"], row["stage"])
+    where = "WHERE trial = ? AND stage = ?"
+    (generations,) = db.execute(f"SELECT count(*) FROM generations {where}", key).fetchone()  # noqa: S608
+    evaluations = db.execute(
+        f"SELECT fitness, examples FROM evaluations {where} ORDER BY evaluation",  # noqa: S608
+        key,
+    ).fetchall()
+    episodes = db.execute(f"SELECT at, score FROM episodes {where} ORDER BY episode", key)  # noqa: S608
+    fitnesses = tuple(e["fitness"] for e in evaluations)
+    used = row["examples"]
+    scores = json.loads(row["scores"]) if row["scores"] else {}
+    return StageResult(
+        stage=row["stage"],
+        name=row["task"],
+        budget=row["budget"],
+        by_frames=bool(row["by_frames"]),
+        chance=row["chance"],
+        counts=tuple(json.loads(row["counts"])),
+        fitness_name=row["fitness_name"],
+        unit=row["unit"],
+        finished=row["path"] is not None,
+        generations=generations,
+        examples=sum(e["examples"] for e in evaluations) if used is None else used,
+        episodes=tuple((at, score) for at, score in episodes),
+        failed=fitnesses.count(None),
+        fitnesses=fitnesses,
+        fitness=row["fitness"],
+        reused=sum(map(len, json.loads(row["reused"]))) if row["reused"] else None,
+        scores={int(stage): values for stage, values in scores.items()},
+        seconds=row["seconds"],
+        frozen=sum(map(len, json.loads(row["frozen"]))) if row["frozen"] else None,
+        front=_front(db, key),
+    )
+
+
+def _front(db: sqlite3.Connection, key: tuple[int, int]) -> dict[str, Any] | None:
+    row = db.execute(
+        "SELECT data FROM events WHERE trial = ? AND stage = ? AND kind = 'front'", key
+    ).fetchone()
+    if row is None:
+        return None
+    found = json.loads(row["data"])
+    members = [
+        {
+            "objectives": values,
+            "path": distinct(rows),
+            "modules": n_modules(distinct(rows)),
+            "chosen": i == found["chosen"],
+        }
+        for i, (rows, values) in enumerate(found["members"])
+    ]
+    return {"objectives": found["objectives"], "rule": found["rule"], "members": members}
+
+
+def run_state(
+    states: Sequence[str], expected: int, running: bool = False, killed: bool = False
+) -> str:
+    """What became of a run, from the states of those of its trials that have begun.
+
+    Args:
+        states: of the trials that have begun.
+        expected: how many trials there are to be.
+        running: whether somebody holds it.
+        killed: whether it was held when its process ended.
+    """
+    if running:
+        return "running"
+    if "running" in states or (killed and set(states) != {"finished"}):
+        return "killed"
+    if "failed" in states:
+        return "failed"
+    if "interrupted" in states or len(states) < expected:
+        return "interrupted"
+    return "finished"
