@@ -322,7 +322,9 @@ def open_lineage(path: Path, thorough: bool = False) -> sqlite3.Connection:
     try:
         db = _opened(path)
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        if not 1 <= version <= VERSION:
+        if version < 1:
+            raise LineageError(f"{path}: not a lineage that can be read (it has no schema version)")
+        if version > VERSION:
             raise LineageError(
                 f"{path}: schema version {version}, but this reads 1 to {VERSION}; a later "
                 "version of pathnet-evo wrote it, and can read it"

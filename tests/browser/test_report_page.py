@@ -23,9 +23,11 @@ def report(run: Any) -> str:
 
 
 def loaded(page: Any) -> Any:
-    page.wait_for_function("document.querySelectorAll('figure:not([hidden]) .chart').length > 0")
     page.wait_for_function(
-        "[...document.querySelectorAll('figure:not([hidden]) .chart')]"
+        "() => document.querySelectorAll('figure:not([hidden]) .chart').length > 0"
+    )
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('figure:not([hidden]) .chart')]"
         ".every((c) => c.querySelector('.main-svg'))"
     )
     return page
@@ -83,7 +85,8 @@ def test_the_player_by_hand_and_by_keyboard(digits: Any, visit: Callable[..., An
     page.locator("canvas").focus()
     page.keyboard.press(" ")
     page.wait_for_function(
-        "document.querySelector('[data-player=words]').textContent.startsWith('Generation 20')"
+        "() => document.querySelector('[data-player=words]')"
+        ".textContent.startsWith('Generation 20')"
     )
     assert page.locator('[data-player="play"]').text_content() == "Play"
 

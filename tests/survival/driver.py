@@ -114,7 +114,7 @@ def work(order: dict) -> int:
     sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
     torch.set_num_threads(1)
     if not order.get("report"):
-        pathnet_evo.report.write_report = lambda folder: folder / "report.html"
+        pathnet_evo.report.write_report = lambda folder, summary: folder / "report.html"
     points = Failpoints(order)
     if order.get("at") or order.get("log"):
         points.install()

@@ -31,13 +31,22 @@ def test_a_run_of_an_earlier_version_opens(folder, tmp_path):
     run = load_run(folder)
     written = json.loads((folder / "summary.json").read_text())
     assert run.summary["digest"] == written["digest"]
-    assert run.summary["arms"] == written["arms"]
+    assert known_then(run.summary["arms"], written["arms"]) == written["arms"]
     for stage in (0, 1):
         network = run.network(stage)
         assert torch.isfinite(network(torch.zeros(1, 1, 8, 8))).all()
     found = inspect(folder)
     assert all("written before trials could be gone on with" in p for p in found.problems)
     assert before == {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def known_then(now, then):
+    """What is said now, without the keys that were not there then."""
+    if isinstance(then, dict):
+        return {key: known_then(now[key], value) for key, value in then.items()}
+    if isinstance(then, list) and len(now) == len(then):
+        return [known_then(a, b) for a, b in zip(now, then, strict=True)]
+    return now
 
 
 def test_a_run_of_a_later_version_says_why_it_does_not_open(tmp_path):
