@@ -107,5 +107,5 @@ def _kind(test: dict[str, Any]) -> str:
 def _plain(titles: list[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
-        table.add_column(title, no_wrap=True)
+        table.add_column(title)
     return table
