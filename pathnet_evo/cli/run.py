@@ -53,16 +53,20 @@ def run(
     Ctrl-C ends it where it can be resumed; a second one stops at once.
     """
     from pathnet_evo.plugins import Registry
-    from pathnet_evo.run import runner
+    from pathnet_evo.run import preparing
 
     given = {"seeds": seeds, "jobs": jobs, "device": device}
     extra = [f"{key}={value}" for key, value in given.items() if value is not None]
     registry = Registry()
-    config, label = runner.configure(source, [*(settings or []), *extra], registry, plugins or ())
+    config, label = preparing.configure(
+        source, [*(settings or []), *extra], registry, plugins or ()
+    )
     if config.sources is not None:
         _matrix(config, label, registry, runs_dir, name, as_json)
         return
-    folder, failed = _one(runner.ready(config, registry, label), registry, runs_dir, name, as_json)
+    folder, failed = _one(
+        preparing.ready(config, registry, label), registry, runs_dir, name, as_json
+    )
     conclude(folder, failed, as_json)
 
 
@@ -117,9 +121,9 @@ def _matrix(
 ) -> None:
     """Run every pair of a matrix, one after another."""
     from pathnet_evo.cli.tables import transfers
-    from pathnet_evo.run import matrix, runner
+    from pathnet_evo.run import matrix, preparing
 
-    plans = [runner.ready(run, registry, label) for run in matrix.pairs(config).values()]
+    plans = [preparing.ready(run, registry, label) for run in matrix.pairs(config).values()]
     folder = matrix.create(config, runs_dir, name)
     signal, errors = 0, []
     for plan in plans:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import threading
 import tomllib
@@ -14,17 +13,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pathnet_evo import presets
-from pathnet_evo.config import ConfigError, Problem, RunConfig, override, parse, validate
 from pathnet_evo.errors import Stopped, UserError
 from pathnet_evo.observers.base import Observers, RunInfo, resolve_observers
-from pathnet_evo.plan import Plan, resolve
-from pathnet_evo.plugin_files import PluginFile
+from pathnet_evo.plan import Plan
 from pathnet_evo.plugins import Registry
 from pathnet_evo.records import Checkpointed, Emit, Record, TrialFinished
 from pathnet_evo.run import directory
 from pathnet_evo.run.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.run.lock import Lock
+from pathnet_evo.run.preparing import device_of, prepare
 from pathnet_evo.run.reading import Run, load_run
 from pathnet_evo.run.results import RunError, config_text, intact
 from pathnet_evo.run.resuming import Say, Start, check_changes, remove, starts_of
@@ -64,113 +61,6 @@ def launch(
     folder = create(plan, registry, Path(runs_dir), name, command)
     execute(plan, folder, heard, registry)
     return load_run(folder, registry)
-
-
-def prepare(
-    source: str | Path | dict[str, Any],
-    settings: Sequence[str],
-    registry: Registry,
-    plugins: Sequence[str | Path] = (),
-    rehearse: bool = True,
-) -> Plan:
-    """A configuration, overridden, checked by every plugin, its tasks made once.
-
-    Args:
-        source: a preset's name, the path of a ``.toml`` file, or plain data.
-        settings: ``"a.b=VALUE"`` overrides.
-        registry: the plugins; the files that the configuration names are added to it.
-        plugins: further files of plugins.
-        rehearse: make the tasks.
-
-    Raises:
-        ConfigError: everything that is wrong, or a matrix of runs.
-        PluginFileError: a plugin's file that cannot be used.
-    """
-    config, label = configure(source, settings, registry, plugins)
-    if config.sources is not None:
-        problem = Problem("sources", "a matrix of runs; `pathnet-evo run` runs them all")
-        raise ConfigError([problem], label)
-    return ready(config, registry, label, rehearse)
-
-
-def configure(
-    source: str | Path | dict[str, Any],
-    settings: Sequence[str],
-    registry: Registry,
-    plugins: Sequence[str | Path] = (),
-) -> tuple[RunConfig, str]:
-    """A configuration, overridden, with the plugins' files that it needs; and what errors call it.
-
-    Raises:
-        ConfigError: everything that is wrong with the framework's own part.
-        PluginFileError: a plugin's file that cannot be used.
-    """
-    data, label = read_source(source)
-    override(data, settings)
-    config = validate(data, label)
-    folder = (
-        Path(source).parent if not isinstance(source, dict) and label.endswith(".toml") else Path()
-    )
-    files = [file.within(folder) for file in config.plugins]
-    files += [PluginFile(path=str(path)) for path in plugins]
-    recorded = dict.fromkeys(registry.load_file(file) for file in files)
-    return config.model_copy(update={"plugins": list(recorded)}), label
-
-
-def ready(config: RunConfig, registry: Registry, label: str = "", rehearse: bool = True) -> Plan:
-    """A configuration of one sequence, checked by every plugin, its tasks made once if wanted.
-
-    Raises:
-        ConfigError: everything that is wrong.
-    """
-    plan = resolve(config, registry, label)
-    with _labelled(label):
-        resolve_observers(config, registry)
-        if rehearse:
-            device_of(plan)
-            plan.rehearse()
-    return plan
-
-
-@contextmanager
-def _labelled(label: str) -> Iterator[None]:
-    try:
-        yield
-    except ConfigError as error:
-        raise ConfigError(error.problems, label) from None
-
-
-def read_source(source: str | Path | dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """A configuration as plain data, and what errors call it.
-
-    Raises:
-        ConfigError: no such preset or file, or not TOML.
-    """
-    if isinstance(source, dict):
-        return json.loads(json.dumps(source)), "configuration"
-    text = str(source)
-    if isinstance(source, Path) or text.endswith(".toml") or os.sep in text:
-        try:
-            return parse(Path(source).read_text(encoding="utf-8"), text), text
-        except UnicodeDecodeError:
-            raise ConfigError([Problem(text, "not UTF-8 text")]) from None
-        except OSError as error:
-            raise ConfigError([Problem(text, f"cannot be read ({error.strerror})")]) from None
-    return parse(presets.read(text), text), text
-
-
-def device_of(plan: Plan) -> str:
-    """``cpu`` or ``cuda``.
-
-    Raises:
-        ConfigError: a GPU is asked for and there is none.
-    """
-    import torch
-
-    available = torch.cuda.is_available()
-    if plan.config.device == "cuda" and not available:
-        raise ConfigError([Problem("device", "cuda is not available here; use auto or cpu")])
-    return "cuda" if available and plan.config.device != "cpu" else "cpu"
 
 
 @dataclass

@@ -11,7 +11,8 @@ from pathnet_evo.config import override, validate
 from pathnet_evo.plan import Plan, resolve
 from pathnet_evo.plugins import Registry
 from pathnet_evo.records import GenerationFinished, Saturated, StageFinished, StageStarted
-from pathnet_evo.run.runner import launch, prepare
+from pathnet_evo.run.preparing import prepare
+from pathnet_evo.run.runner import launch
 from pathnet_evo.streams import Streams
 from pathnet_evo.transfer import learn_sequence
 

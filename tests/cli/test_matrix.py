@@ -9,8 +9,9 @@ import pytest
 
 from pathnet_evo import presets
 from pathnet_evo.config import ConfigError, parse, validate
+from pathnet_evo.plan import resolve
 from pathnet_evo.plugins import Registry
-from pathnet_evo.run import matrix, runner
+from pathnet_evo.run import matrix, preparing
 
 TOML = """
 name = "grid"
@@ -68,7 +69,7 @@ def test_matrices_that_cannot_be(old, new, said):
 def test_a_matrix_is_no_single_run(tmp_path):
     """`launch` would run sources and targets as one sequence."""
     with pytest.raises(ConfigError, match="sources: a matrix of runs"):
-        runner.prepare(tomllib.loads(TOML), [], Registry())
+        preparing.prepare(tomllib.loads(TOML), [], Registry())
 
 
 def test_the_matrix_of_a_run(command, tmp_path):
@@ -109,21 +110,21 @@ def test_runs_that_are_missing_are_left_open(tmp_path):
 @pytest.mark.parametrize("name", ["atari-riverraid", "atari-matrix"])
 def test_presets(name):
     """A preset would end with an error, or compare something else than the paper did."""
-    config, _ = runner.configure(name, ["stages.*.frames=1000"], Registry())
+    config, _ = preparing.configure(name, ["stages.*.frames=1000"], Registry())
     found = matrix.pairs(config)
     assert len(found) == {"atari-riverraid": 4, "atari-matrix": 36}[name]
     assert all(stage.frames == 1000 for run in found.values() for stage in run.stages)
-    plan = runner.resolve(next(iter(found.values())), Registry())
+    plan = resolve(next(iter(found.values())), Registry())
     assert [type(kind).__name__ for kind in plan.kinds] == ["Conv2d"] * 3 + ["Linear"]
 
 
 @pytest.mark.parametrize("name", [n for n in presets.names() if n.startswith(("atari", "cart"))])
 def test_games_of_presets_exist(name):
     """A preset would stop at a game that ale-py does not have."""
-    config, label = runner.configure(name, [], Registry())
+    config, label = preparing.configure(name, [], Registry())
     runs = [config] if config.sources is None else list(matrix.pairs(config).values())
     for run in runs[:1]:
-        runner.ready(run, Registry(), label)
+        preparing.ready(run, Registry(), label)
     for stage in config.stages:
         Registry().get("tasks", stage.task["name"]).model_validate(
             {key: value for key, value in stage.task.items() if key != "name"}

@@ -17,7 +17,7 @@ from pathnet_evo.config import parse
 from pathnet_evo.errors import UserError
 from pathnet_evo.plan import Plan
 from pathnet_evo.plugins import Registry
-from pathnet_evo.run import runner
+from pathnet_evo.run import preparing, runner
 
 CASES = int(os.environ.get("PATHNET_EVO_FUZZ", "1500"))
 """How many configurations are tried; 10,000 take a minute or so."""
@@ -112,7 +112,7 @@ def tried(registry, tmp_path, monkeypatch):
 
     def call(source, sets=(), name=None) -> int:
         try:
-            plan = runner.prepare(source, sets, registry)
+            plan = preparing.prepare(source, sets, registry)
             folder = runner.create(plan, registry, runs, name)
         except UserError:
             return 2
