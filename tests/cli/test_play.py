@@ -1,5 +1,7 @@
 """``pathnet-evo play`` and what it plays, on a run of a minute's fraction."""
 
+import gc
+
 import imageio
 import numpy as np
 import pytest
@@ -60,6 +62,9 @@ def test_scores(runs):
     assert lines[3].startswith(f"mean of 3: {sum(scores) / 3:g} (random actions: ")
 
 
+# imageio leaves the pipes of its ffmpeg reader to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("suffix", [".mp4", ".gif"])
 def test_videos(runs, tmp_path, suffix):
     """There would be no film, or one that shows nothing move."""
@@ -69,6 +74,8 @@ def test_videos(runs, tmp_path, suffix):
     steps = float(out.splitlines()[0].rsplit(maxsplit=1)[1])
     with imageio.get_reader(film) as reader:
         pictures = np.array([np.asarray(picture)[..., :3] for picture in reader])
+    del reader
+    gc.collect()
     assert pictures.shape[1:] == (400, 600, 3)
     assert steps / 2 <= len(pictures) <= steps + 1, "equal pictures in a row may be one"
     assert np.abs(pictures[0].astype(int) - pictures[-1]).max() > 50
