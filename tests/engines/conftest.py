@@ -174,9 +174,9 @@ def eventually(what, seconds=300.0):
 
 
 def segments():
-    """The shared-memory segments that have a name."""
-    folder = Path("/dev/shm")
-    return {f.name for f in folder.iterdir()} if folder.is_dir() else set()
+    """The named shared memory of the kinds that worker processes use: torch's and Python's."""
+    kinds = "torch_*", "psm_*", "sem.mp-*"
+    return {f.name for kind in kinds for f in Path("/dev/shm").glob(kind)}
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def test_nothing_is_left_behind(running, processes, how):
             assert process.returncode == 130
             assert "Traceback" not in output
     assert processes.eventually(lambda: not any(map(processes.alive, all_of_it)))
-    assert processes.segments() <= before
+    assert processes.eventually(lambda: processes.segments() <= before)
 
 
 def evaluations(folder, state="OK"):
