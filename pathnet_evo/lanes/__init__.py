@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathnet_evo.lanes.layer import LaneLayer
+from pathnet_evo.lanes.layer import LaneLayer, totals
 from pathnet_evo.lanes.network import Lanes
 
-__all__ = ["LaneLayer", "Lanes"]
+__all__ = ["LaneLayer", "Lanes", "totals"]

@@ -62,20 +62,29 @@ class ConvolutionLanes(LaneLayer):
         whole = cut.permute(0, 3, 4, 5, 1, 6, 2, 7).flatten(6).flatten(4, 5)
         return whole[..., : self.kernel, : self.kernel]
 
-    def normalised(self, x: Tensor, shift: Tensor | None, scale: Tensor | None) -> Tensor:
-        """Bytes are cut into blocks as bytes, which is many times faster."""
+    def normalised(
+        self, x: Tensor, shift: Tensor | None, scale: Tensor | None, step: int | None
+    ) -> Tensor:
+        """Bytes are cut into blocks as bytes, and become numbers where they are kept."""
         word, s = WORDS.get(self.stride), self.stride
         fits = x.shape[-1] == self.columns * s and x.shape[-2] >= self.rows * s
         if x.dtype != torch.uint8 or word is None or not fits or self.padding:
-            return super().normalised(x, shift, scale)
+            return super().normalised(x, shift, scale, step)
         words = x[..., : self.rows * s, :].contiguous().view(word)
         words = words.view(*x.shape[:2], self.rows, s, self.columns).permute(0, 2, 4, 1, 3)
-        blocks = words.contiguous().view(torch.uint8).float()
+        blocks = self._kept(self.blocks, step)
+        blocks.copy_(words.contiguous().view(torch.uint8).view(blocks.shape))
         for values, change in ((shift, blocks.sub_), (scale, blocks.mul_)):
             if values is not None:
                 spread = values.expand(1, *self.stack.input_shape)
-                change(values if values.dim() == 0 else self._cut(spread).flatten(4))
-        return blocks.view(len(x), self.rows * self.columns, -1)
+                change(
+                    values if values.dim() == 0 else self._cut(spread).reshape(1, *blocks[0].shape)
+                )
+        return blocks
+
+    def _kept(self, room: Tensor, step: int | None) -> Tensor:
+        """A step's part of ``blocks`` or ``z``; the last is for what is not kept."""
+        return room[:, self.steps if step is None else step]
 
     def _cut(self, x: Tensor) -> Tensor:
         """An image's blocks, ``(K, rows, columns, channels, stride, stride)``."""
@@ -88,11 +97,8 @@ class ConvolutionLanes(LaneLayer):
 
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
         """``(K, channels, height, width)``."""
-        step = self.steps if step is None else step
-        blocks, z = self.blocks[:, step], self.z[:, step]
-        if x.dim() == 3:
-            blocks.copy_(x)
-        else:
+        blocks, z = self._kept(self.blocks, step), self._kept(self.z, step)
+        if x.dim() == 4:  # else ``normalised`` has put them there
             cut = self._cut(x)
             blocks.view(cut.shape).copy_(cut)
         self._multiply(blocks, z[:, : self.length])

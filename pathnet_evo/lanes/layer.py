@@ -20,6 +20,8 @@ class LaneLayer:
     Args:
         stack: the layer.
         lanes: for each lane its active modules; none where the lane is idle.
+        part: which of the lanes this is for. That there are others has no effect on the numbers
+            that come out, as the slots are for all of them.
         mean: average the outputs of a lane's modules instead of summing them.
         steps: steps that ``forward`` can keep for ``backward``.
         memory: what layers before this one, that are no longer used, had for the same stack.
@@ -36,6 +38,7 @@ class LaneLayer:
         self,
         stack: Stack,
         lanes: Sequence[Sequence[int]],
+        part: slice,
         mean: bool,
         steps: int,
         memory: dict[str, Tensor],
@@ -47,8 +50,8 @@ class LaneLayer:
         fixed = [[m for m in modules if m in frozen] for modules in lanes]
         self.n_trainable = max(map(len, trainable))
         width, device = self.n_trainable + max(map(len, fixed)), stack.device
-        slots = torch.full((len(lanes), width), -1)
-        for row, free, kept in zip(slots, trainable, fixed, strict=True):
+        slots = torch.full((len(lanes[part]), width), -1)
+        for row, free, kept in zip(slots, trainable[part], fixed[part], strict=True):
             row[: len(free)] = torch.tensor(free, dtype=torch.int64)
             row[width - len(kept) :] = torch.tensor(kept, dtype=torch.int64)
         self.filled = (slots >= 0).to(device)
@@ -61,13 +64,16 @@ class LaneLayer:
     def __len__(self) -> int:
         return len(self.modules)
 
-    def normalised(self, x: Tensor, shift: Tensor | None, scale: Tensor | None) -> Tensor:
+    def normalised(
+        self, x: Tensor, shift: Tensor | None, scale: Tensor | None, step: int | None
+    ) -> Tensor:
         """The network's input, shifted and scaled, in the form in which ``forward`` takes it.
 
         Args:
             x: ``(K, *input_shape)`` uint8 or float32.
             shift: subtracted; broadcasts against ``input_shape``.
             scale: what the shifted input is multiplied with.
+            step: the step for which ``forward`` is called next.
         """
         x = x.float()
         x = x if shift is None else x - shift
@@ -161,28 +167,39 @@ class LaneLayer:
             total += values.flatten(1).square().sum(1)
         return total
 
-    def total(self, weights: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Sum the lanes' gradients module by module.
 
-        Args:
-            weights: ``(K,)``, what each lane's gradient is multiplied with; lanes of weight 0 are
-                left out altogether, whatever their gradients are.
+def totals(parts: Sequence[LaneLayer], weights: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Sum the lanes' gradients of a layer module by module.
 
-        Returns:
-            The modules that the other lanes use and may train, ``(n,)`` ascending; how many lanes
-            use each, ``(n,)``; and the gradients, by name ``(n, *parameter_shape)``.
-        """
-        wanted = self.filled[:, : self.n_trainable] & (weights != 0).unsqueeze(1)
-        lanes, slots = torch.where(wanted)
-        modules, place, counts = torch.unique(
-            self.modules[lanes, slots], return_inverse=True, return_counts=True
-        )
-        totals = {}
-        for name, values in self.gradients.items():
-            weighted = values[lanes, slots] * weights[lanes].view(-1, *[1] * (values.dim() - 2))
-            total = values.new_zeros(len(modules), *values.shape[2:])
-            totals[name] = total.index_add_(0, place, weighted)
-        return modules, counts, totals
+    Args:
+        parts: the layer as shares of the lanes use it, which together have all K lanes in order.
+        weights: ``(K,)``, what each lane's gradient is multiplied with; lanes of weight 0 are left
+            out altogether, whatever their gradients are.
+
+    Returns:
+        The modules that the other lanes use and may train, ``(n,)`` ascending; how many lanes use
+        each, ``(n,)``; and the gradients, by name ``(n, *parameter_shape)``.
+    """
+    each = torch.split(weights, [len(part) for part in parts])
+    used = [
+        torch.where(part.filled[:, : part.n_trainable] & (own != 0).unsqueeze(1))
+        for part, own in zip(parts, each, strict=True)
+    ]
+    modules, place, counts = torch.unique(
+        torch.cat([part.modules[found] for part, found in zip(parts, used, strict=True)]),
+        return_inverse=True,
+        return_counts=True,
+    )
+    places = torch.split(place, [len(lanes) for lanes, _ in used])
+    found = {}
+    for name, values in parts[0].gradients.items():
+        total = values.new_zeros(len(modules), *values.shape[2:])
+        for part, own, (lanes, slots), where in zip(parts, each, used, places, strict=True):
+            weighted = part.gradients[name][lanes, slots]
+            weighted *= own[lanes].view(-1, *[1] * (values.dim() - 2))
+            total.index_add_(0, where, weighted)
+        found[name] = total
+    return modules, counts, found
 
 
 def gathered(layer: LaneLayer, name: str) -> Tensor:

@@ -35,6 +35,7 @@ class Lanes:
         steps: steps that ``forward`` can keep for ``backward``.
         shift: subtracted from the input; broadcasts against ``input_shape``.
         scale: the shifted input is multiplied with it.
+        part: which of the lanes to compute, all of them if nothing is said.
         instead_of: lanes that are no longer used, whose memory these may have.
 
     Attributes:
@@ -49,6 +50,7 @@ class Lanes:
         steps: int = 0,
         shift: Tensor | None = None,
         scale: Tensor | None = None,
+        part: slice = slice(None),
         instead_of: Lanes | None = None,
     ) -> None:
         self.shift, self.scale = shift, scale
@@ -60,10 +62,10 @@ class Lanes:
         if instead_of is not None:
             memories = [layer.memory for layer in instead_of.layers]
         self.layers: list[LaneLayer] = [
-            lane_layer(stack, lanes, pool.mean, steps, memory)
+            lane_layer(stack, lanes, part, pool.mean, steps, memory)
             for stack, lanes, memory in zip(pool.layers, used, memories, strict=False)
         ]
-        self.layers.append(lane_layer(readout, users, False, steps, memories[-1]))
+        self.layers.append(lane_layer(readout, users, part, False, steps, memories[-1]))
 
     @torch.no_grad()
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
@@ -76,7 +78,7 @@ class Lanes:
         Returns:
             ``(K, outputs)`` float32.
         """
-        x = self.layers[0].normalised(x, self.shift, self.scale)
+        x = self.layers[0].normalised(x, self.shift, self.scale, step)
         for layer in self.layers:
             x = layer.forward(x, step)
         return x
@@ -104,9 +106,10 @@ class Lanes:
 def lane_layer(
     stack: Stack,
     lanes: Sequence[Sequence[int]],
+    part: slice,
     mean: bool,
     steps: int,
     memory: dict[str, Tensor],
 ) -> LaneLayer:
     """The layer's modules as the lanes use them, by the fastest route there is for their kind."""
-    return ROUTES.get(type(stack.kind), LaneLayer)(stack, lanes, mean, steps, memory)
+    return ROUTES.get(type(stack.kind), LaneLayer)(stack, lanes, part, mean, steps, memory)

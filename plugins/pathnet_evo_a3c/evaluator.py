@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from pathnet_evo.lanes import Lanes
+from pathnet_evo.lanes import totals
 from pathnet_evo.learners import Candidate, Episode, Evaluation, Evaluator, LearningContext
 from pathnet_evo.tasks import EnvironmentTask
 from pathnet_evo_a3c import rmsprop
-from pathnet_evo_a3c.episodes import EnvironmentFailed, Episodes, Step
-from pathnet_evo_a3c.lane import Lane, digest
+from pathnet_evo_a3c.episodes import EnvironmentFailed
+from pathnet_evo_a3c.group import Group
+from pathnet_evo_a3c.lane import Lane
 from pathnet_evo_a3c.learner import A3C
-from pathnet_evo_a3c.objective import losses, returns
-from pathnet_evo_a3c.playing import episode_seed, sample
 from pathnet_evo_a3c.rollout import Rollout
+from pathnet_evo_a3c.threads import Threads, shares
 
 
 class A3CEvaluator(Evaluator):
@@ -33,6 +33,7 @@ class A3CEvaluator(Evaluator):
 
     Attributes:
         lanes: what each lane is busy with.
+        groups: those that are played together.
     """
 
     def __init__(
@@ -48,14 +49,11 @@ class A3CEvaluator(Evaluator):
         self.exploration = context.streams.torch("exploration", context.worker)
         self.frames = 0
         self.failures = 0
-        self._before: Lanes | None = None
         self._last_failure = "the environment raised"
-        self.episodes: Episodes | None = None
         self._ended: list[Episode] = []
-        self._shift, self._scale = (
-            None if value is None else value.to(context.device)
-            for value in (task.shift, task.scale)
-        )
+        n_groups = learner.n_groups(task, context.device)
+        self.groups = [Group(learner, context, p) for p in shares(learner.lanes, n_groups)]
+        self._threads = Threads(len(self.groups))
 
     @property
     def free(self) -> int:
@@ -79,13 +77,15 @@ class A3CEvaluator(Evaluator):
         if self.failures > self.learner.restarts:
             self._fail_all(f"{self._last_failure} (the {self.failures}th time: given up)")
             return self._hand_back()
+        rollouts = [self._new_rollout(len(self.lanes[group.part])) for group in self.groups]
         try:
-            self._start_candidates()
-            rollout = self._play()
+            self._roll_out(rollouts)
         except EnvironmentFailed as error:
+            self._count(rollouts)
             self._environment_failed(error)
         else:
-            self._learn(rollout)
+            self._count(rollouts)
+            self._learn(rollouts)
         return self._hand_back()
 
     def take_episodes(self) -> list[Episode]:
@@ -98,19 +98,18 @@ class A3CEvaluator(Evaluator):
         self.lanes = [Lane() for _ in self.lanes]
 
     def close(self) -> None:
-        """End the environment."""
-        if self.episodes is not None:
-            self.episodes.close()
-            self.episodes = None
+        """End the environments."""
+        self._threads.close()
+        for group in self.groups:
+            group.close()
 
     def state(self) -> dict[str, Any]:
         """Each lane's candidate and how to bring its episode back; the exploration's generator."""
-        seen = [None] * len(self.lanes) if self.episodes is None else self.episodes.observations
         return {
             "exploration": self.exploration.get_state(),
             "frames": self.frames,
             "failures": self.failures,
-            "lanes": [lane.state(x) for lane, x in zip(self.lanes, seen, strict=True)],
+            "lanes": [kept for group in self.groups for kept in group.states(self._of(group))],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -124,106 +123,49 @@ class A3CEvaluator(Evaluator):
         self.exploration.set_state(state["exploration"])
         self.frames, self.failures = state["frames"], state["failures"]
         self.lanes = [Lane.restored(kept) for kept in state["lanes"]]
-        if not any(lane.started for lane in self.lanes):
-            return
+        seen = [None if kept is None else kept["observation"] for kept in state["lanes"]]
         try:
-            self.episodes = Episodes(self.task, len(self.lanes))
-            seeds = [lane.seed or 0 for lane in self.lanes]
-            self.episodes.replay(seeds, [lane.actions for lane in self.lanes])
+            self._threads.map(
+                lambda group: group.bring_back(self._of(group), seen[group.part]), self.groups
+            )
         except EnvironmentFailed as error:
             self._environment_failed(error)
-            return
-        for lane, kept, x in zip(
-            self.lanes, state["lanes"], self.episodes.observations, strict=True
-        ):
-            if lane.started and digest(x) != kept["observation"]:
-                lane.fail(
-                    "its episode could not be brought back: the same seed and actions led to "
-                    "another observation"
-                )
+
+    def _of(self, group: Group) -> list[Lane]:
+        return self.lanes[group.part]
 
     # A rollout -----------------------------------------------------------------------------
 
-    def _start_candidates(self) -> None:
-        if self.episodes is None:
-            self.episodes = Episodes(self.task, len(self.lanes))
-        new = np.array([lane.live and not lane.started for lane in self.lanes])
-        self._begin_episodes(self.episodes, new)
+    def _new_rollout(self, n_lanes: int) -> Rollout:
+        n_outputs = self.learner.outputs(self.task)
+        return Rollout(n_lanes, self.learner.steps, n_outputs, self.context.device)
 
-    def _begin_episodes(self, episodes: Episodes, lanes: np.ndarray[Any, Any]) -> None:
-        """Reset some lanes: those with a candidate to their next episode."""
-        for lane in (self.lanes[i] for i in np.flatnonzero(lanes)):
-            if lane.candidate is not None and not lane.over:
-                key = lane.candidate.id, len(lane.scores)
-                lane.begin_episode(episode_seed(self.context.streams, "environment", *key))
-        episodes.reset(lanes, [lane.seed or 0 for lane in self.lanes])
-
-    def _play(self) -> Rollout:
-        """T steps of every lane on the weights as they are."""
-        assert self.episodes is not None
-        lanes = self._networks()
-        rollout = Rollout(len(self.lanes), self.learner.steps, lanes)
-        for t in range(self.learner.steps):
-            outputs = lanes.forward(self._observed(self.episodes), t)
-            actions = sample(outputs[:, :-1], self.exploration)
-            live = np.array([lane.live for lane in self.lanes])
-            step = self.episodes.step(actions.numpy())
-            after = self._value_after(lanes, step, live)
-            rollout.keep(t, outputs, actions, step, live, after)
-            self._count(actions, step)
-            self._begin_episodes(self.episodes, step.ended)
-        rollout.last = lanes.forward(self._observed(self.episodes))[:, -1]
-        return rollout
-
-    def _networks(self) -> Lanes:
+    def _roll_out(self, rollouts: Sequence[Rollout]) -> None:
+        """T steps of every lane on the weights as they are, and the gradients."""
         pool, always = self.context.pool, self.context.always_active
         paths = [
             None if lane.candidate is None else pool.active(lane.candidate.genotype, always)
             for lane in self.lanes
         ]
-        self._before = Lanes(
-            pool,
-            self.context.readout,
-            paths,
-            self.learner.steps,
-            self._shift,
-            self._scale,
-            instead_of=self._before,
+        drawn = torch.rand(self.learner.steps, len(self.lanes), generator=self.exploration)
+        self._threads.map(
+            lambda group, rollout: group.roll_out(rollout, self._of(group), paths, drawn),
+            self.groups,
+            rollouts,
         )
-        return self._before
 
-    def _observed(self, episodes: Episodes) -> Tensor:
-        """Observations as the network takes them; bytes go to the device as bytes."""
-        return torch.from_numpy(episodes.observations).to(self.context.device)
-
-    def _value_after(self, lanes: Lanes, step: Step, live: np.ndarray[Any, Any]) -> Tensor | None:
-        """The values of the last observations, where a live lane's episode was cut off."""
-        if not (step.truncated & live).any():
-            return None
-        assert self.episodes is not None
-        return lanes.forward(self._observed(self.episodes))[:, -1]
-
-    def _count(self, actions: Tensor, step: Step) -> None:
-        """Keep each lane's record; what came to its T-th end is over."""
-        for lane, action, reward, ended in zip(
-            self.lanes, actions.tolist(), step.rewards.tolist(), step.ended.tolist(), strict=True
-        ):
-            if not lane.live:
-                continue
-            lane.stepped(action, reward, self.task.frames)
-            self.frames += self.task.frames
-            if not math.isfinite(reward):
-                lane.fail(f"the environment gave a reward of {reward}")
-            elif ended:
-                self._ended.append(self._episode(lane))
-                lane.scores.append(lane.score)
-                lane.over = len(lane.scores) >= self.learner.episodes
-
-    def _episode(self, lane: Lane) -> Episode:
-        candidate = lane.candidate
-        assert candidate is not None
-        length = len(lane.actions) * self.task.frames
-        return Episode(candidate.id, candidate.place, lane.score, length, self.frames)
+    def _count(self, rollouts: Sequence[Rollout]) -> None:
+        """Count frames, step by step and in each step lane by lane, and tell of episodes."""
+        live = torch.cat([rollout.live for rollout in rollouts]).T.cpu()
+        frames = self.task.frames * live.flatten().cumsum(0).view(live.shape)
+        ended = {
+            (t, group.part.start + i): episode
+            for group, rollout in zip(self.groups, rollouts, strict=True)
+            for (t, i), episode in rollout.episodes.items()
+        }
+        for (t, lane), episode in sorted(ended.items()):
+            self._ended.append(replace(episode, at=self.frames + int(frames[t, lane])))
+        self.frames += int(frames[-1, -1])
 
     def _hand_back(self) -> list[Evaluation]:
         """The evaluations that are over; their lanes are idle."""
@@ -251,44 +193,27 @@ class A3CEvaluator(Evaluator):
 
     # The update ----------------------------------------------------------------------------
 
-    def _learn(self, rollout: Rollout) -> None:
+    def _learn(self, rollouts: Sequence[Rollout]) -> None:
         """Update what the lanes used, each with its own gradient cut to length."""
         learner = self.learner
-        rewards = rollout.rewards.clamp(-1, 1) if learner.clip_rewards else rollout.rewards
-        worth = returns(rewards, rollout.ended, rollout.after, rollout.last, learner.discount)
-        outputs = rollout.outputs.requires_grad_()
-        loss = losses(
-            outputs,
-            rollout.actions,
-            worth,
-            rollout.live,
-            learner.entropy_cost,
-            learner.value_cost,
-        )
-        (gradient,) = torch.autograd.grad(loss.sum(), outputs)
-        rollout.lanes.backward(gradient)
-        norms = rollout.lanes.norms()
+        loss = torch.cat([rollout.loss for rollout in rollouts])
+        norms = torch.cat([rollout.networks.norms() for rollout in rollouts])
+        played = torch.cat([rollout.live.any(1) for rollout in rollouts])
         failed = torch.tensor([lane.cause is not None for lane in self.lanes])
-        good = (
-            torch.isfinite(loss.detach() + norms) & rollout.live.any(1) & ~failed.to(norms.device)
-        )
-        self._fail_others(good, loss.detach())
+        good = torch.isfinite(loss + norms) & played & ~failed.to(norms.device)
+        self._fail_others(good, loss)
         weights = torch.where(good, (learner.max_gradient_norm / (norms + 1e-6)).clamp(max=1), 0)
-        for layer in rollout.lanes.layers:
-            modules, counts, totals = layer.total(weights)
+        for parts in zip(*(rollout.networks.layers for rollout in rollouts), strict=True):
+            modules, counts, gradients = totals(parts, weights)
             if not len(modules):
                 continue
-            for name, total in totals.items():
-                shares = (
-                    counts
-                    if learner.divide == "users"
-                    else torch.full_like(counts, len(self.lanes))
-                )
-                totals[name] = total / shares.view(-1, *[1] * (total.dim() - 1))
+            for gradient in gradients.values():
+                users = counts.view(-1, *[1] * (gradient.dim() - 1))
+                gradient /= users if learner.divide == "users" else len(self.lanes)
             rmsprop.step(
-                layer.stack,
+                parts[0].stack,
                 modules,
-                totals,
+                gradients,
                 learning_rate=self._learning_rate(),
                 decay=learner.decay,
                 epsilon=learner.epsilon,

@@ -17,17 +17,23 @@ MOST_LANES = 64
 
 
 def sample(logits: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw an action for each row of logits.
+    """Draw an action for each row of logits, ``(n,)`` int64 on the CPU.
 
     Args:
         logits: ``(n, A)``, on any device.
         generator: a CPU generator, from which n numbers are drawn.
-
-    Returns:
-        ``(n,)`` int64, on the CPU.
     """
-    drawn = torch.rand(len(logits), 1, generator=generator)
-    below = logits.softmax(1).cumsum(1)[:, :-1].cpu() <= drawn
+    return choose(logits, torch.rand(len(logits), generator=generator))
+
+
+def choose(logits: Tensor, drawn: Tensor) -> Tensor:
+    """The actions that numbers drawn evenly stand for, ``(n,)`` int64 on the CPU.
+
+    Args:
+        logits: ``(n, A)``, on any device.
+        drawn: ``(n,)`` in [0, 1), on the CPU.
+    """
+    below = logits.softmax(1).cumsum(1)[:, :-1].cpu() <= drawn.unsqueeze(1)
     return below.sum(1)
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pathnet_evo.lanes import Lanes
+from pathnet_evo.learners import Episode
 from pathnet_evo_a3c.episodes import Mask, Step
 
 
@@ -16,9 +17,11 @@ class Rollout:
     Args:
         n_lanes: K.
         steps: T.
-        lanes: the networks that were played; they hold their own activations.
+        n_outputs: A + 1, an action's logit each and the value.
+        device: where it is kept.
 
     Attributes:
+        networks: what was played; they hold their own activations and gradients.
         outputs: ``(K, T, A + 1)`` of the networks.
         actions: ``(K, T)`` int64.
         rewards: ``(K, T)`` float32, raw.
@@ -26,12 +29,13 @@ class Rollout:
         ended: ``(K, T)`` bool, whether an episode ended with the step.
         after: ``(K, T)`` value of what would have followed, where an episode was cut off; else 0.
         last: ``(K,)`` value of what follows the rollout.
+        loss: ``(K,)`` each lane's.
+        episodes: those that ended, by step and lane.
     """
 
-    def __init__(self, n_lanes: int, steps: int, lanes: Lanes) -> None:
-        self.lanes = lanes
-        device = lanes.layers[-1].stack.device
-        n_outputs = len(lanes.layers[-1].stack.parameters["bias"][0])
+    networks: Lanes
+
+    def __init__(self, n_lanes: int, steps: int, n_outputs: int, device: torch.device) -> None:
         shape = (n_lanes, steps)
         self.outputs = torch.zeros(*shape, n_outputs, device=device)
         self.actions = torch.zeros(shape, dtype=torch.int64, device=device)
@@ -40,6 +44,8 @@ class Rollout:
         self.ended = torch.zeros_like(self.live)
         self.after = torch.zeros_like(self.rewards)
         self.last = torch.zeros(n_lanes, device=device)
+        self.loss = torch.zeros(n_lanes, device=device)
+        self.episodes: dict[tuple[int, int], Episode] = {}
 
     def keep(
         self, t: int, outputs: Tensor, actions: Tensor, step: Step, live: Mask, after: Tensor | None

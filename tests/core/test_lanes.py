@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pathnet_evo.lanes import Lanes
+from pathnet_evo.lanes import Lanes, totals
 from pathnet_evo.modules import Conv2d, Linear, Residual
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.streams import Streams
@@ -154,12 +154,14 @@ def test_gradients_are_summed_by_module(reference):
     weights = torch.tensor([0.5, 2.0, 0.0, 1.0])
     x, d = torch.randn(4, STEPS, 3), torch.randn(4, STEPS, 2)
     d[2] = torch.nan
-    lanes = Lanes(pool, readout, paths, STEPS)
-    for t in range(STEPS):
-        lanes.forward(x[:, t], t)
-    lanes.backward(d)
-    first, _, last = lanes.layers
-    modules, counts, totals = first.total(weights)
+    shares = slice(0, 1), slice(1, 4)
+    parts = [Lanes(pool, readout, paths, STEPS, part=part) for part in shares]
+    for lanes, part in zip(parts, shares, strict=True):
+        for t in range(STEPS):
+            lanes.forward(x[part, t], t)
+        lanes.backward(d[part])
+    first, _, last = zip(*(lanes.layers for lanes in parts), strict=True)
+    modules, counts, found = totals(first, weights)
     assert modules.tolist() == [0, 1, 3]
     assert counts.tolist() == [1, 2, 1]
     expected = torch.zeros(5, 4, 3)
@@ -168,5 +170,5 @@ def test_gradients_are_summed_by_module(reference):
         (plain(x[lane]) * d[lane] * weights[lane]).sum().backward()
         for m, module in zip(paths[lane][0], plain.layers[0], strict=True):
             expected[m] += module.weight.grad
-    torch.testing.assert_close(totals["weight"], expected[modules])
-    assert last.total(weights)[1].tolist() == [2]
+    torch.testing.assert_close(found["weight"], expected[modules])
+    assert totals(last, weights)[1].tolist() == [2]

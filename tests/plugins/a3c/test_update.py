@@ -106,9 +106,9 @@ def test_updates_are_those_of_a_loop(context, reference, mode, divide):
     taken = []
     learn = evaluator._learn
 
-    def spy(rollout):
-        taken.append(rollout.actions.clone())
-        learn(rollout)
+    def spy(rollouts):
+        taken.append(torch.cat([rollout.actions for rollout in rollouts]))
+        learn(rollouts)
 
     evaluator._learn = spy
     pool, readout = copy.deepcopy((context.pool, context.readout))

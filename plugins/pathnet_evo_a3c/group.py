@@ -1,0 +1,174 @@
+"""Some of the lanes: a rollout of them and its gradients, all of it in one thread."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pathnet_evo.genotype import Path
+from pathnet_evo.lanes import Lanes
+from pathnet_evo.learners import Episode, LearningContext
+from pathnet_evo_a3c.episodes import Episodes, Mask, Step
+from pathnet_evo_a3c.lane import Lane, digest
+from pathnet_evo_a3c.learner import A3C
+from pathnet_evo_a3c.objective import losses, returns
+from pathnet_evo_a3c.playing import choose, episode_seed
+from pathnet_evo_a3c.rollout import Rollout
+
+
+class Group:
+    """Neighbouring lanes, which are stepped together.
+
+    Lanes have nothing to do with one another until the update, so that groups can work side by
+    side, and how many there are does not change a number.
+
+    Args:
+        learner: the settings.
+        context: the pool, the task, and where seeds come from.
+        part: which of all lanes these are.
+
+    Attributes:
+        episodes: what they play; None until they do.
+        networks: what they played last.
+    """
+
+    def __init__(self, learner: A3C, context: LearningContext, part: slice) -> None:
+        self.learner, self.context, self.task, self.part = learner, context, context.task, part
+        self.episodes: Episodes | None = None
+        self.networks: Lanes | None = None
+        self._shift, self._scale = (
+            None if value is None else value.to(context.device)
+            for value in (self.task.shift, self.task.scale)
+        )
+
+    def roll_out(
+        self, rollout: Rollout, lanes: Sequence[Lane], paths: Sequence[Path | None], drawn: Tensor
+    ) -> None:
+        """Play T steps on the weights as they are, and find each lane's gradient.
+
+        Args:
+            rollout: to be filled.
+            lanes: those of this group.
+            paths: the active modules of all K lanes.
+            drawn: ``(T, K)`` numbers in [0, 1), by which actions are chosen.
+
+        Raises:
+            EnvironmentFailed: the rollout has the steps before.
+        """
+        self.networks = rollout.networks = Lanes(
+            self.context.pool,
+            self.context.readout,
+            paths,
+            self.learner.steps,
+            self._shift,
+            self._scale,
+            self.part,
+            instead_of=self.networks,
+        )
+        self._play(rollout, lanes, drawn[:, self.part])
+        self._differentiate(rollout)
+
+    def _play(self, rollout: Rollout, lanes: Sequence[Lane], drawn: Tensor) -> None:
+        if self.episodes is None:
+            self.episodes = Episodes(self.task, len(lanes))
+        self._begin(lanes, np.array([lane.live and not lane.started for lane in lanes]))
+        for t in range(self.learner.steps):
+            outputs = rollout.networks.forward(self._observed(), t)
+            actions = choose(outputs[:, :-1], drawn[t])
+            live = np.array([lane.live for lane in lanes])
+            step = self.episodes.step(actions.numpy())
+            after = self._value_after(rollout.networks, step, live)
+            rollout.keep(t, outputs, actions, step, live, after)
+            self._count(rollout, t, lanes, actions, step)
+            self._begin(lanes, step.ended)
+        rollout.last = rollout.networks.forward(self._observed())[:, -1]
+
+    def _begin(self, lanes: Sequence[Lane], which: Mask) -> None:
+        """Reset some lanes: those with a candidate to their next episode."""
+        assert self.episodes is not None
+        for lane in (lanes[i] for i in np.flatnonzero(which).tolist()):
+            if lane.candidate is not None and not lane.over:
+                key = lane.candidate.id, len(lane.scores)
+                lane.begin_episode(episode_seed(self.context.streams, "environment", *key))
+        self.episodes.reset(which, [lane.seed or 0 for lane in lanes])
+
+    def _observed(self) -> Tensor:
+        """Observations as the network takes them; bytes go to the device as bytes."""
+        assert self.episodes is not None
+        return torch.from_numpy(self.episodes.observations).to(self.context.device)
+
+    def _value_after(self, networks: Lanes, step: Step, live: Mask) -> Tensor | None:
+        """The values of the last observations, where a live lane's episode was cut off."""
+        if not (step.truncated & live).any():
+            return None
+        return networks.forward(self._observed())[:, -1]
+
+    def _count(
+        self, rollout: Rollout, t: int, lanes: Sequence[Lane], actions: Tensor, step: Step
+    ) -> None:
+        """Keep each lane's record; what came to its T-th end is over."""
+        for i, (lane, action, reward, ended) in enumerate(
+            zip(lanes, actions.tolist(), step.rewards.tolist(), step.ended.tolist(), strict=True)
+        ):
+            if not lane.live:
+                continue
+            lane.stepped(action, reward, self.task.frames)
+            if not math.isfinite(reward):
+                lane.fail(f"the environment gave a reward of {reward}")
+            elif ended:
+                rollout.episodes[t, i] = self._episode(lane)
+                lane.scores.append(lane.score)
+                lane.over = len(lane.scores) >= self.learner.episodes
+
+    def _episode(self, lane: Lane) -> Episode:
+        """The episode that ended; when is told later, as that hangs on the other groups."""
+        assert lane.candidate is not None
+        length = len(lane.actions) * self.task.frames
+        return Episode(lane.candidate.id, lane.candidate.place, lane.score, length, 0)
+
+    def _differentiate(self, rollout: Rollout) -> None:
+        learner = self.learner
+        rewards = rollout.rewards.clamp(-1, 1) if learner.clip_rewards else rollout.rewards
+        worth = returns(rewards, rollout.ended, rollout.after, rollout.last, learner.discount)
+        outputs = rollout.outputs.requires_grad_()
+        costs = learner.entropy_cost, learner.value_cost
+        loss = losses(outputs, rollout.actions, worth, rollout.live, *costs)
+        (gradient,) = torch.autograd.grad(loss.sum(), outputs)
+        rollout.loss = loss.detach()
+        rollout.networks.backward(gradient)
+
+    def bring_back(self, lanes: Sequence[Lane], seen: Sequence[str | None]) -> None:
+        """Play the lanes' actions again in a new environment.
+
+        Args:
+            lanes: those of this group; one that does not come to what it had before has failed.
+            seen: digests of the observations that they had.
+
+        Raises:
+            EnvironmentFailed: the environment raised.
+        """
+        if not any(lane.started for lane in lanes):
+            return
+        self.episodes = Episodes(self.task, len(lanes))
+        self.episodes.replay([lane.seed or 0 for lane in lanes], [lane.actions for lane in lanes])
+        for lane, expected, x in zip(lanes, seen, self.episodes.observations, strict=True):
+            if lane.started and digest(x) != expected:
+                lane.fail(
+                    "its episode could not be brought back: the same seed and actions led to "
+                    "another observation"
+                )
+
+    def states(self, lanes: Sequence[Lane]) -> list[dict[str, object] | None]:
+        """What to bring each lane back from."""
+        seen = [None] * len(lanes) if self.episodes is None else self.episodes.observations
+        return [lane.state(x) for lane, x in zip(lanes, seen, strict=True)]
+
+    def close(self) -> None:
+        """End the environment."""
+        if self.episodes is not None:
+            self.episodes.close()
+            self.episodes = None
