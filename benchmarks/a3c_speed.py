@@ -1,7 +1,8 @@
 """Agent steps a second of A3C on Pong, 64 lanes on 64 paths, over those of others on this machine.
 
-Usage: ``python benchmarks/a3c_speed.py [--rounds 3] [--threads 1]``. About two minutes; the
-comparison with stable-baselines3 needs ``pip install stable-baselines3``.
+Usage: ``python benchmarks/a3c_speed.py [--rounds 5] [--threads 0]``. About two minutes; the
+comparison with stable-baselines3 needs ``pip install stable-baselines3``. Torch has as many threads
+as there are cores, or as ``OMP_NUM_THREADS`` says, for all; ours plays its lanes in as many.
 """
 
 from __future__ import annotations
@@ -53,25 +54,28 @@ class Contestant:
 
     Args:
         different: whether every lane has a path of its own; all have N modules a layer.
+        threads: that play the lanes; 0 for as many as torch has.
     """
 
-    def __init__(self, different: bool) -> None:
+    def __init__(self, different: bool, threads: int) -> None:
         streams = Streams(0, 0)
         pool = ModulePool(KINDS, MODULES, TASK.input_shape)
         pool.initialise(lambda layer: streams.torch("init", layer))
         readout = pool.readout(TASK.n_actions + 1, streams.torch("readout"))
         device = torch.device("cpu")
         context = LearningContext(pool, readout, TASK, device, streams, always_active=True)
-        self.evaluator = A3CEvaluator(A3C(lanes=LANES, steps=STEPS), context)
+        self.evaluator = A3CEvaluator(A3C(lanes=LANES, steps=STEPS, threads=threads), context)
         self.seconds: dict[str, float] = defaultdict(float)
         self.rng, self.different = random.Random(0), different
         self.submitted = 0
         self._path = self._draw()
         self._fill()
         self.round()  # the environment is made here
-        assert self.evaluator.episodes is not None
-        self._time(self.evaluator.episodes, "step", "emulation")
-        self._time(self.evaluator, "_learn", "update")
+        groups = self.evaluator.groups
+        for group in groups:
+            self._time(group.episodes, "step", "emulation", 1 / len(groups))
+            self._time(group, "_differentiate", "gradients", 1 / len(groups))
+        self._time(self.evaluator, "_learn", "update", 1)
         self.seconds.clear()
 
     def _draw(self) -> tuple[tuple[int, ...], ...]:
@@ -83,13 +87,13 @@ class Contestant:
             self.evaluator.submit(Candidate(self.submitted, 0, rows, None, 0))
             self.submitted += 1
 
-    def _time(self, owner: Any, method: str, share: str) -> None:
+    def _time(self, owner: Any, method: str, share: str, weight: float) -> None:
         inner = getattr(owner, method)
 
         def timed(*args: Any) -> Any:
             start = time.perf_counter()
             result = inner(*args)
-            self.seconds[share] += time.perf_counter() - start
+            self.seconds[share] += weight * (time.perf_counter() - start)
             return result
 
         setattr(owner, method, timed)
@@ -199,11 +203,10 @@ def main() -> None:
     """Contestants take turns; medians of their steps a second."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1, help="torch's, for ours")
+    parser.add_argument("--threads", type=int, default=0, help="that play the lanes of ours")
     given = parser.parse_args()
-    cores = torch.get_num_threads()
-    ours = Contestant(different=True)
-    same = Contestant(different=False)
+    ours = Contestant(different=True, threads=given.threads)
+    same = Contestant(different=False, threads=given.threads)
     contestants: dict[str, Callable[[], int]] = {
         "64 lanes, 64 paths": ours.round,
         "64 lanes, one path": same.round,
@@ -214,11 +217,12 @@ def main() -> None:
         print("stable-baselines3 is not installed: nothing to compare with")
     else:
         contestants["stable-baselines3"] = theirs
+    cores = torch.get_num_threads()
     rates: dict[str, list[float]] = defaultdict(list)
     busy: dict[str, list[float]] = defaultdict(list)
     for i in range(1 + given.rounds):
         for name, contestant in contestants.items():
-            torch.set_num_threads(cores if contestant is theirs else given.threads)
+            torch.set_num_threads(cores)
             start, worked = time.perf_counter(), time.process_time()
             steps = contestant()
             if i:
@@ -226,7 +230,8 @@ def main() -> None:
                 busy[name].append(1e3 * (time.process_time() - worked) / steps)
     medians = {name: statistics.median(found) for name, found in rates.items()}
     first = medians["64 lanes, 64 paths"]
-    print(f"agent steps a second, medians of {given.rounds}; ours with {given.threads} threads")
+    n_groups = len(ours.evaluator.groups)
+    print(f"agent steps a second, medians of {given.rounds}; ours with {n_groups} threads")
     for name, rate in medians.items():
         goal = f"   goal >= {GOALS[name]:g}" if name in GOALS else ""
         work = statistics.median(busy[name])
@@ -234,7 +239,7 @@ def main() -> None:
         print(f"  {name:<20} {rate:8.0f} {work:8.3f} CPU ms a step   {over}")
     print(f"64 paths cost {medians['64 lanes, one path'] / first:.2f} of one path   goal <= 1.3")
     whole = ours.seconds["all"]
-    shares = {name: ours.seconds[name] / whole for name in ("emulation", "update")}
+    shares = {name: ours.seconds[name] / whole for name in ("emulation", "gradients", "update")}
     shares["acting"] = 1 - sum(shares.values())
     print("shares of our time: " + ", ".join(f"{n} {s:.0%}" for n, s in shares.items()))
 
