@@ -20,7 +20,7 @@ from pathnet_evo_a3c.group import Group
 from pathnet_evo_a3c.lane import Lane
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_a3c.rollout import Rollout
-from pathnet_evo_a3c.threads import Threads, shares
+from pathnet_evo_a3c.threads import Threads, best, shares
 
 
 class A3CEvaluator(Evaluator):
@@ -51,7 +51,7 @@ class A3CEvaluator(Evaluator):
         self.failures = 0
         self._last_failure = "the environment raised"
         self._ended: list[Episode] = []
-        n_groups = learner.n_groups(task, context.device)
+        n_groups = min(learner.threads or best(task, context.device), learner.lanes)
         self.groups = [Group(learner, context, p) for p in shares(learner.lanes, n_groups)]
         self._threads = Threads(len(self.groups))
 

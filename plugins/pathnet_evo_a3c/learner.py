@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar, Literal
 
 import torch
@@ -15,9 +14,6 @@ from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import EnvironmentTask
 from pathnet_evo_a3c import room
 from pathnet_evo_a3c.playing import mean_return, sample, uniform
-
-SMALL = 1000
-"""Numbers in an observation, below which threads would wait for Python most of the time."""
 
 
 class A3C(Learner):
@@ -39,8 +35,8 @@ class A3C(Learner):
     """Processes with K lanes each, W. With more than one they train one pool at the same time
     without waiting for one another (Hogwild), so equal seeds do not give equal results."""
     threads: int = Field(0, ge=0)
-    """Threads of a process, each with its share of the lanes; 0 for as many as torch has, or one
-    where observations are so small that Python does most of the work. Results are the same."""
+    """Threads of a process, each with its share of the lanes; 0 for one a core, and for one alone
+    where observations are small and in a process beside others. Results do not depend on it."""
     steps: int = Field(20, ge=1)
     """Steps of each lane between updates, t_max."""
     episodes: int = Field(10, ge=1)
@@ -79,11 +75,6 @@ class A3C(Learner):
     def deterministic(self) -> bool:
         """Whether there is but one worker."""
         return self.workers == 1
-
-    def n_groups(self, task: EnvironmentTask, device: torch.device) -> int:
-        """In how many groups the lanes are played, in a thread each."""
-        small = math.prod(task.observation_shape) < SMALL or device.type != "cpu"
-        return min(self.threads or (1 if small else torch.get_num_threads()), self.lanes)
 
     def outputs(self, task: EnvironmentTask) -> int:
         """One logit an action, and the value."""

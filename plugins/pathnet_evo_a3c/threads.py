@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import multiprocessing
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
 from typing import Any
 
 import torch
+
+from pathnet_evo.tasks import EnvironmentTask
+
+SMALL = 1000
+"""Numbers in an observation, below which threads would wait for Python most of the time."""
 
 
 class Threads:
@@ -39,6 +47,20 @@ class Threads:
             self._pool.shutdown()
             self._pool = None
             torch.set_num_threads(torch.get_num_threads())  # the last call counts for all
+
+
+def best(task: EnvironmentTask, device: torch.device) -> int:
+    """How many threads make the most of this process's cores.
+
+    One for each, or as many as ``OMP_NUM_THREADS`` allows; but one alone where Python does most of
+    the work, on a GPU, and in a process that another one has started, as it is one of several.
+    """
+    small = math.prod(task.observation_shape) < SMALL
+    if small or device.type != "cpu" or multiprocessing.parent_process() is not None:
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    return max(min(cores or 1, int(allowed)), 1) if allowed.isdigit() else cores or 1
 
 
 def shares(n: int, parts: int) -> list[slice]:
