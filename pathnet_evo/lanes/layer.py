@@ -9,6 +9,9 @@ from torch import Tensor
 
 from pathnet_evo.stack import Stack
 
+AT_ONCE = 2**18
+"""Numbers that lanes handled together on a CPU should have, so that they stay in its cache."""
+
 
 class LaneLayer:
     """The modules of one layer that each of K lanes uses, of any kind.
@@ -154,6 +157,13 @@ class LaneLayer:
         if kept is None or kept.shape != shape:
             kept = self.memory[name] = torch.zeros(shape, device=self.stack.device)
         return kept
+
+    def _in_turn(self, size: int) -> list[slice]:
+        """On a CPU a few lanes after others, which have ``size`` numbers each; else all at once."""
+        n = len(self)
+        if self.stack.device.type == "cpu":
+            n = max(AT_ONCE // max(size, 1), 1)
+        return [slice(i, i + n) for i in range(0, len(self), n)]
 
     def _averaged(self, out: Tensor) -> Tensor:
         if self.share is None:

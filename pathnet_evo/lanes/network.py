@@ -8,19 +8,16 @@ import torch
 from torch import Tensor
 
 from pathnet_evo.genotype import Path
-from pathnet_evo.lanes.convolution import ConvolutionLanes
+from pathnet_evo.lanes.blocks import BlockLanes
 from pathnet_evo.lanes.layer import LaneLayer
 from pathnet_evo.lanes.linear import LinearLanes
+from pathnet_evo.lanes.patches import PatchLanes
 from pathnet_evo.modules import Affine, Conv2d, Linear
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.stack import Stack
 
-ROUTES: dict[type, type[LaneLayer]] = {
-    Affine: LinearLanes,
-    Conv2d: ConvolutionLanes,
-    Linear: LinearLanes,
-}
-"""What computes the layers of a kind; all others go through ``ModuleKind.forward``."""
+BLOCK = 64
+"""Numbers in stride x stride pixels, from which on blocks are faster than patches."""
 
 
 class Lanes:
@@ -112,4 +109,12 @@ def lane_layer(
     memory: dict[str, Tensor],
 ) -> LaneLayer:
     """The layer's modules as the lanes use them, by the fastest route there is for their kind."""
-    return ROUTES.get(type(stack.kind), LaneLayer)(stack, lanes, part, mean, steps, memory)
+    return _route(stack)(stack, lanes, part, mean, steps, memory)
+
+
+def _route(stack: Stack) -> type[LaneLayer]:
+    """What computes a layer; kinds that are not known go through ``ModuleKind.forward``."""
+    kind = stack.kind
+    if type(kind) is Conv2d:
+        return BlockLanes if stack.input_shape[0] * kind.stride**2 >= BLOCK else PatchLanes
+    return LinearLanes if type(kind) in (Affine, Linear) else LaneLayer

@@ -43,6 +43,13 @@ def paths_of(layers):
     return [path and tuple(path[i % 2] for i in range(layers)) for path in PATHS]
 
 
+@pytest.fixture(params=[0, 10**9], ids=["blocks", "patches"])
+def route(request, monkeypatch):
+    """Have all convolutions computed in one way."""
+    monkeypatch.setattr("pathnet_evo.lanes.network.BLOCK", request.param)
+
+
+@pytest.mark.usefixtures("route")
 @pytest.mark.parametrize("mean", [False, True], ids=["sum", "mean"])
 @pytest.mark.parametrize("frozen", FROZEN)
 @pytest.mark.parametrize("kinds", KINDS)
@@ -95,6 +102,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.usefixtures("route")
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("stride", [1, 2, 3, 4])
 def test_bytes_are_shifted_and_scaled(change, stride, reference):

@@ -5,7 +5,6 @@ size is filled up with zeros to a multiple of the stride), and moves by one bloc
 is a sum of q * q products of all blocks, shifted by whole blocks, with one part of the kernel each.
 Blocks lie in rows as in the image, so a shift is an offset into them and nothing is copied. Where a
 kernel would reach over the right edge the products are of no meaning; they are computed, and left.
-Where blocks are small, what is shifted is laid side by side instead, for one larger product.
 """
 
 from __future__ import annotations
@@ -17,16 +16,12 @@ from torch.nn import functional as F  # noqa: N812
 from pathnet_evo.lanes.layer import LaneLayer, gathered
 from pathnet_evo.modules import Conv2d
 
-SMALL = 64
-"""Numbers in a block, below which one product of copies is faster than several of what is there."""
-AT_ONCE = 2**18
-"""Numbers that lanes handled together on a CPU should have, so that they stay in its cache."""
 WORDS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Types of so many bytes."""
 
 
-class ConvolutionLanes(LaneLayer):
-    """A layer of ``Conv2d`` modules."""
+class BlockLanes(LaneLayer):
+    """A layer of ``Conv2d`` modules, best where there are many numbers in a block."""
 
     def _prepare(self) -> None:
         kind = self.kind
@@ -43,7 +38,6 @@ class ConvolutionLanes(LaneLayer):
         n_blocks, n_places = self.rows * self.columns, self.height * self.columns
         # Beyond the last place that means something there is nothing to multiply with.
         self.length = n_places - (q - 1)
-        self.joined = len(self.offsets) > 1 and inputs < SMALL
         self.blocks = self._room("blocks", n, self.steps + 1, n_blocks, inputs)
         self.z = self._room("z", n, self.steps + 1, n_blocks, outputs)
 
@@ -108,23 +102,16 @@ class ConvolutionLanes(LaneLayer):
         return self._averaged(out.permute(0, 3, 1, 2))
 
     def _multiply(self, blocks: Tensor, out: Tensor) -> None:
-        if self.joined:
-            weight = self.weight.flatten(1, 2)
-            torch.baddbmm(self.bias, self._side_by_side(blocks, self.length), weight, out=out)
-            return
         out.copy_(self.bias.expand_as(out))
         for i, offset in enumerate(self.offsets):
             out.baddbmm_(blocks[:, offset : offset + self.length], self.weight[:, i])
-
-    def _side_by_side(self, blocks: Tensor, length: int) -> Tensor:
-        return torch.cat([blocks[:, o : o + length] for o in self.offsets], 2)
 
     def backward(self, gradient: Tensor, below: bool) -> Tensor | None:
         """Weight gradients of each lane over all places and steps; input gradients."""
         gradient = self._averaged(gradient).permute(0, 1, 3, 4, 2)
         n_trained = self.n_trainable * self.channels
         parts, biases, inputs = [], [], []
-        for lanes in self._in_turn():
+        for lanes in self._in_turn(self.z[0].numel()):
             d = self._before_relu(gradient[lanes], lanes)
             x = self.blocks[lanes, : self.steps].flatten(1, 2)
             trained = d[..., :n_trained]
@@ -138,20 +125,10 @@ class ConvolutionLanes(LaneLayer):
         }
         return torch.cat(inputs) if below else None
 
-    def _in_turn(self) -> list[slice]:
-        """On a CPU a few lanes after others, whose data stay in the cache; else all at once."""
-        n = len(self)
-        if self.stack.device.type == "cpu":
-            n = max(AT_ONCE // max(self.z[0].numel(), 1), 1)
-        return [slice(i, i + n) for i in range(0, len(self), n)]
-
     def _products(self, d: Tensor, x: Tensor) -> Tensor:
         """``d^T x`` for every shift; the last rows of d are zero, so all shifts can be as long."""
         length = x.shape[1] - self.offsets[-1]
         d = d[:, :length].transpose(1, 2)
-        if self.joined:
-            found = d @ self._side_by_side(x, length)
-            return found.view(*found.shape[:2], len(self.offsets), x.shape[2]).transpose(1, 2)
         return torch.stack([d @ x[:, o : o + length] for o in self.offsets], 1)
 
     def _before_relu(self, gradient: Tensor, lanes: slice) -> Tensor:
@@ -169,13 +146,8 @@ class ConvolutionLanes(LaneLayer):
         weight = self.weight[lanes]
         size = d.shape[1]
         found = d.new_zeros(len(d), size, weight.shape[2])
-        if self.joined:
-            parts = (d @ weight.flatten(1, 2).transpose(1, 2)).chunk(len(self.offsets), 2)
-            for part, offset in zip(parts, self.offsets, strict=True):
-                found[:, offset:] += part[:, : size - offset]
-        else:
-            for i, offset in enumerate(self.offsets):
-                found[:, offset:].baddbmm_(d[:, : size - offset], weight[:, i].transpose(1, 2))
+        for i, offset in enumerate(self.offsets):
+            found[:, offset:].baddbmm_(d[:, : size - offset], weight[:, i].transpose(1, 2))
         s, p, (channels, height, width) = self.stride, self.padding, self.stack.input_shape
         cut = found.view(len(d), self.steps, self.rows, self.columns, channels, s, s)
         image = cut.permute(0, 1, 4, 2, 5, 3, 6).flatten(5).flatten(3, 4)
