@@ -29,6 +29,40 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(drive, whole, outcome_of, tm
         runs += 1
 
 
+def test_a_killed_game_goes_on_as_if_it_had_not_been(play, outcome_of, tmp_path):
+    """Lanes in the midst of episodes would come back as others; games would not repeat."""
+    home = tmp_path / "whole"
+    home.mkdir()
+    assert play.go(home, log=str(home / "log")).status == 0
+    wanted = outcome_of(home / "run")
+    assert wanted["summary"]["deterministic"]
+    rng = random.Random(3)
+    home = tmp_path / "killed"
+    home.mkdir()
+    kills = 0
+    while (ended := play.go(home, at=rng.randint(20, 150))).status == -signal.SIGKILL:
+        kills += 1
+    assert ended.status == 0, ended.out
+    assert kills > 5
+    assert outcome_of(home / "run") == wanted
+
+
+@pytest.mark.parametrize("extra", [["--jobs=2"], ["--set=engine={name='processes', workers=1}"]])
+def test_processes_end_with_a_killed_run_and_it_goes_on(drive, whole, outcome_of, tmp_path, extra):
+    """Orphans would train on for nobody, and write what nobody reads."""
+    for at in (60, 180):
+        settings = [] if (tmp_path / "run").exists() else [*drive.small, *extra]
+        command = ("run", *settings) if settings else ("resume", "run")
+        ended = drive(tmp_path, *command, at=at)
+        assert ended.status == -signal.SIGKILL, ended.out
+        assert not ended.left
+        assert len(list((tmp_path / "run").glob("checkpoints/*/*"))) >= (at > 60)
+    ended = drive(tmp_path, "resume", "run")
+    assert ended.status == 0, ended.out
+    assert not ended.left
+    assert outcome_of(tmp_path / "run") == whole.outcome
+
+
 def test_nothing_is_left_of_a_run_that_is_killed_at_its_very_end(
     drive, whole, outcome_of, tmp_path
 ):
