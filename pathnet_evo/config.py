@@ -182,7 +182,10 @@ def parse(text: str, source: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also of numbers without end, of tables in tables
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # also of numbers without end, of tables in tables
         raise ConfigError([Problem("", f"not TOML: {error}")], source) from None
 
 

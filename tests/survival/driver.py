@@ -2,8 +2,8 @@
 
 Everything is imported once, with the modules that are named as arguments, so that a process costs
 next to nothing. Reads orders from standard input, one JSON a line, and answers each with one: how
-the process ended, what it said, and how many processes it left behind. A failpoint is a moment just before or just after a file is written, synced, renamed or
-removed, or a transaction is committed.
+the process ended, what it said, and how many processes it left behind. A failpoint is a moment just
+before or just after a file is written, synced, renamed or removed, or a transaction is committed.
 """
 
 from __future__ import annotations
