@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import sqlite3
 import warnings
@@ -18,7 +19,8 @@ from pathnet_evo.run import runner
 from pathnet_evo.run.checking import inspect
 from pathnet_evo.run.reading import load_run
 
-EXAMPLES = 40
+EXAMPLES = int(os.environ.get("PATHNET_EVO_DAMAGE", "40"))
+"""How many damaged files are tried; 1,000 take half an hour."""
 SAME = ("digest", "arms", "stages")
 
 

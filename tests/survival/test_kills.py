@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import signal
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -61,6 +63,26 @@ def test_processes_end_with_a_killed_run_and_it_goes_on(drive, whole, outcome_of
     assert ended.status == 0, ended.out
     assert not ended.left
     assert outcome_of(tmp_path / "run") == whole.outcome
+
+
+def test_side_by_side_goes_on_without_gaps_and_says_where(drive, tmp_path):
+    """Evaluations in flight would be lost or told twice, and nobody would know where."""
+    extra = ["--set=engine={name='processes', workers=2}", "--set=arms=['pathnet']"]
+    assert drive(tmp_path, "run", *drive.small, *extra, at=60).status == -signal.SIGKILL
+    kept = {f.name for f in (tmp_path / "run").glob("checkpoints/pathnet-0/stage-*")}
+    ended = drive(tmp_path, "resume", "run")
+    assert ended.status == 0, ended.out
+    assert not ended.left
+    (went_on,) = json.loads((tmp_path / "run" / "about.json").read_text())["resumed"]
+    assert went_on["from"]["pathnet-0"] in kept
+    with closing(sqlite3.connect(tmp_path / "run" / "lineage.sqlite")) as db:
+        told = db.execute(
+            "SELECT stage, evaluation, candidate FROM evaluations ORDER BY stage, evaluation"
+        ).fetchall()
+    for stage in (0, 1):
+        assert [number for s, number, _ in told if s == stage] == list(range(10))
+        assert len({candidate for s, _, candidate in told if s == stage}) == 10
+    assert drive(tmp_path, "check", "run").status == 0
 
 
 def test_nothing_is_left_of_a_run_that_is_killed_at_its_very_end(
