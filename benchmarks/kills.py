@@ -1,10 +1,15 @@
-"""Kills and failing disks, many times: ``kills.py [KILLS] [FAULTS]``.
+"""Kills and failing disks, many times: ``kills.py [KILLS] [FAULTS] [RUN]``.
 
 A small run is killed at a random failpoint (just before or after a file is written, synced,
 renamed or removed, or a transaction is committed) or at a random time, and gone on with, again and
-again until it ends; then everything of it is compared with the run that was not killed. Then every
-write, sync and rename in turn fails with ENOSPC or EIO. Ends with status 1 if anything was lost or
-wrong.
+again until it ends; then everything of it is compared with the run that was not killed. Where
+evaluations run side by side no two runs are equal: then its lineage must have no gap, and all that
+is kept must be whole. Then every write, sync and rename in turn fails with ENOSPC or EIO. Ends with
+status 1 if anything was lost or wrong, or a process outlived the one that was killed.
+
+RUN is ``images`` (SGD, the default), ``jobs`` (the same with two trials at a time), ``processes``
+and ``two-processes`` (its evaluations in one and in two worker processes), ``cartpole`` or ``pong``
+(A3C).
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ import errno
 import json
 import random
 import shutil
+import sqlite3
 import sys
 import tempfile
 import time
@@ -20,10 +26,36 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "survival"))
-from conftest import Driver, outcome  # noqa: E402
+from conftest import CARTPOLE, SMALL, Driver, outcome  # noqa: E402
+
+from pathnet_evo.run.checking import inspect  # noqa: E402
+
+ONE_ARM = "--set=arms=['pathnet']"
+PONG = [
+    "atari-pong-alien",
+    *CARTPOLE[1:4],
+    ONE_ARM,
+    *CARTPOLE[6:7],
+    "--set=learner={name='a3c', lanes=3, steps=5, episodes=1, score_episodes=1}",
+    "--set=stages.*.frames=1200",
+    "--set=stages.*.task={name='atari', game='pong', max_episode_frames=120}",
+    "--set=checkpoints.evaluations=3",
+]
+ENGINE = "--set=engine={name='processes', workers=%d}"
+RUNS: dict[str, tuple[list[str], list[str], float]] = {
+    "images": (SMALL, [], 0.5),
+    "jobs": ([*SMALL, "--jobs=2"], [], 20),
+    "processes": ([*SMALL, ENGINE % 1], [], 10),
+    "two-processes": ([*SMALL, ENGINE % 2], [], 10),
+    "cartpole": (CARTPOLE, ["gymnasium", "pathnet_evo_a3c.evaluator"], 2),
+    "pong": (PONG, ["ale_py", "pathnet_evo_a3c.evaluator"], 5),
+}
+"""By name: arguments, what is imported beforehand, and the most seconds before a kill."""
 
 
-def kills(drive: Driver, home: Path, wanted: dict, number: int) -> tuple[int, int, int]:
+def kills(
+    drive: Driver, home: Path, wanted: dict, number: int, longest: float
+) -> tuple[int, int, int]:
     """Kill so often; how many runs that took, and how many of them were lost or wrong."""
     rng = random.Random(int(time.time()))
     done = runs = lost = wrong = 0
@@ -31,16 +63,20 @@ def kills(drive: Driver, home: Path, wanted: dict, number: int) -> tuple[int, in
         folder = home / f"kills-{runs}"
         folder.mkdir()
         runs += 1
+        left = 0
         while True:
             moment = {"at": rng.randint(1, 150)}
             if not rng.randrange(4):
-                moment = {"after": rng.uniform(0.01, 0.5)}
+                moment = {"after": rng.uniform(0.01, longest)}
             ended = drive.go(folder, **moment)
+            left += ended.left
             if ended.status != -9:
                 break
             done += 1
+        if ended.status:
+            print(f"{folder}: status {ended.status}: {ended.out[-2000:]}", flush=True)
         lost += ended.status != 0
-        wrong += ended.status == 0 and _different(folder / "run", wanted)
+        wrong += bool(left or (ended.status == 0 and _different(folder / "run", wanted)))
         shutil.rmtree(folder)
         print(f"{done} kills in {runs} runs: {lost} lost, {wrong} wrong", flush=True)
     return runs, lost, wrong
@@ -69,6 +105,8 @@ def faults(drive: Driver, home: Path, wanted: dict, names: list[str], most: int)
 
 def _different(run: Path, wanted: dict) -> bool:
     """Whether a run differs from that which was not killed; says in what."""
+    if not wanted["summary"]["deterministic"]:
+        return _torn(run)
     try:
         found = outcome(run)
     except AssertionError as error:
@@ -81,11 +119,25 @@ def _different(run: Path, wanted: dict) -> bool:
     return found != wanted
 
 
+def _torn(run: Path) -> bool:
+    """Whether a lineage has a gap, or something that was kept is not whole; says what."""
+    problems = inspect(run).problems
+    with sqlite3.connect(run / "lineage.sqlite") as db:
+        problems += db.execute(
+            "SELECT trial, stage, count(*), max(evaluation) FROM evaluations "
+            "GROUP BY trial, stage HAVING count(*) != max(evaluation) + 1"
+        ).fetchall()
+    for problem in problems:
+        print(f"{run}: {problem}", flush=True)
+    return bool(problems)
+
+
 def main() -> None:
     """Do it, and print a row for each kind."""
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     most = int(sys.argv[2]) if len(sys.argv) > 2 else 10**6
-    drive = Driver()
+    small, imports, longest = RUNS[sys.argv[3] if len(sys.argv) > 3 else "images"]
+    drive = Driver(small, imports)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "whole").mkdir()
@@ -93,7 +145,7 @@ def main() -> None:
         wanted = outcome(home / "whole" / "run")
         names = json.loads((home / "log").read_text())
         start = time.monotonic()
-        runs, lost, wrong = kills(drive, home, wanted, number)
+        runs, lost, wrong = kills(drive, home, wanted, number, longest)
         minutes = (time.monotonic() - start) / 60
         print(f"{number} kills in {runs} runs: {lost} lost, {wrong} wrong ({minutes:.1f} minutes)")
         tried, missing, bad = faults(drive, home, wanted, names, most)

@@ -182,7 +182,10 @@ def parse(text: str, source: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # also of numbers without end, of tables in tables
         raise ConfigError([Problem("", f"not TOML: {error}")], source) from None
 
 
@@ -223,7 +226,7 @@ def override(data: dict[str, Any], settings: Iterable[str]) -> None:
 def _value(text: str) -> Any:
     try:
         parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
     return parsed["value"] if set(parsed) == {"value"} else text
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from pathnet_evo import memory
 from pathnet_evo.config import ConfigError, Problem, RunConfig, StageConfig, problems
 from pathnet_evo.engines.base import Engine
 from pathnet_evo.genotype import PathError, PathShape
@@ -136,6 +137,23 @@ class Plan:
         except ShapeError as error:
             raise ConfigError([Problem("pool.layers", str(error))]) from None
 
+    def _check_memory(self, input_shape: tuple[int, ...]) -> None:
+        """Refuse a pool that the machine cannot hold: each trial's, and its copy in a checkpoint.
+
+        Raises:
+            ConfigError: there is too little memory, or a layer cannot take its input.
+        """
+        config, pool = self.config, self.config.pool
+        modules = pool.modules + int(config.transfer.grow) * (len(self.stages) - 1)
+        try:
+            each = memory.of_pool(self.kinds, modules, input_shape)
+        except ShapeError as error:
+            raise ConfigError([Problem("pool.layers", str(error))]) from None
+        copies = 2 * min(config.jobs, config.seeds * len(self.arms))
+        lack = memory.lacking(f"{len(self.kinds)} layers of {modules} modules", copies * each)
+        if lack:
+            raise ConfigError([Problem("pool", lack)])
+
     def rehearse(self) -> None:
         """Make the pool and every task once, so that what is missing shows before a run begins.
 
@@ -149,6 +167,7 @@ class Plan:
             try:
                 task = self.make_task(i, streams, pool)
                 if pool is None:
+                    self._check_memory(task.input_shape)
                     pool = self.make_pool(task.input_shape, "meta")
                 stage.learner.outputs(task)
                 stage.learner.check(task)
@@ -176,6 +195,10 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
                 Problem(f"{place}.repeat", f"expected a whole number from 1, got {repeat!r}")
             )
             repeat = 1
+        lack = memory.lacking(f"{repeat} layers", memory.LAYER * repeat)
+        if lack:
+            found.append(Problem(f"{place}.repeat", lack))
+            repeat = 1
         options = {key: value for key, value in layer.items() if key != "repeat"}
         kind = _plugin(registry, "modules", options, place, found, lambda c: c, key="kind")
         kinds += [kind] * repeat if kind else []
@@ -198,6 +221,11 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
         if settings is not None:
             strategy = registry.get("strategies", str(section["name"]))
             arms[arm.name] = Arm(arm.name, strategy, settings, arm.transfer)
+            genotypes = max(settings.population, settings.generation_size)
+            need = memory.of_population(genotypes, len(kinds), config.pool.width)
+            lack = memory.lacking(f"{genotypes} genotypes", need)
+            if lack and not any(problem.text == lack for problem in found):
+                found.append(Problem(f"{place}.population", lack))
     engine = _plugin(registry, "engines", config.engine, "engine", found, lambda c: c)
     whole = _plugin(registry, "learners", config.learner, "learner", found, lambda c: c)
     stages = []
@@ -214,9 +242,28 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
                         "learner.workers",
                     )
                 )
+    found += _processes(config, engine)
     if found or shape is None:
         raise ConfigError(found, source)
     return Plan(config, tuple(kinds), arms, tuple(stages), engine)
+
+
+def _processes(config: RunConfig, engine: Engine | None) -> list[Problem]:
+    """What is wrong with the number of trials, and of the processes that they run in."""
+    trials = config.seeds * len(config.arms)
+    lack = memory.lacking(f"{trials} trials", memory.TRIAL * trials)
+    if lack:
+        return [Problem("seeds", lack)]
+    jobs = min(config.jobs, trials)
+    workers = 0 if engine is None else engine.processes
+    found = []
+    if jobs > 1 and (lack := memory.lacking(f"{jobs} processes", memory.PROCESS * jobs)):
+        found.append(Problem("jobs", lack))
+    elif workers and (
+        lack := memory.lacking(f"{jobs * workers} processes", memory.PROCESS * jobs * workers)
+    ):
+        found.append(Problem("engine.workers", lack))
+    return found
 
 
 def _stage(

@@ -204,10 +204,10 @@ class Stack:
         if found != {name: (modules, *shape) for name, shape in shapes.items()}:
             raise PathError(f"not the parameters of {modules} modules {self.kind!r}: {found}")
         for part in ("parameters", "statistics"):
-            moved = {
-                name: values.to(self.device, copy=True) for name, values in state[part].items()
-            }
-            setattr(self, part, moved)
+            kept = state[part]
+            # In the kind's own order, which a file does not keep and worker processes count on.
+            names = sorted(kept, key=list(shapes).index) if kept.keys() <= shapes.keys() else kept
+            setattr(self, part, {n: kept[n].to(self.device, copy=True) for n in names})
         self.frozen = state["frozen"].clone()
         self.versions = state["versions"].clone()
         self.incarnations = state["incarnations"].clone()

@@ -8,9 +8,19 @@ from typing import Annotated
 import typer
 
 
-def check(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]) -> None:
+def check(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    put_back: Annotated[
+        bool,
+        typer.Option("--put-back", help="First make run.toml again what the lineage says it was."),
+    ] = False,
+) -> None:
     """Verify every checkpoint and the lineage of a run; status 1 where something is damaged."""
+    from pathnet_evo.run import results
     from pathnet_evo.run.checking import inspect
+
+    if put_back and results.put_back(run):
+        typer.echo("run.toml: put back")
 
     found = inspect(run)
     for line in found.lines:

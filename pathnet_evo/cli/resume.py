@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from pathnet_evo.cli.run import Failed
+
 
 def resume(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="The folder of a run, or of a matrix of runs.")
+    ],
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -27,21 +33,55 @@ def resume(
         bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
     ] = False,
 ) -> None:
-    """Go on with a run from its last checkpoints, as if it had not been ended."""
-    from pathnet_evo.cli.progress import Progress
-    from pathnet_evo.cli.run import conclude, stoppable, tell_how_to_go_on
-    from pathnet_evo.run import runner
+    """Go on with a run from its last checkpoints, as if it had not been ended.
+
+    Of a matrix, all runs that are not finished.
+    """
+    from pathnet_evo.cli.run import conclude
+    from pathnet_evo.run import matrix
 
     given = {"seeds": seeds, "jobs": jobs, "device": device}
     extra = [f"{key}={value}" for key, value in given.items() if value is not None]
+    if (run / matrix.FILE).is_file():
+        _matrix(run, [*(settings or []), *extra], as_json)
+    else:
+        conclude(run, _go_on(run, [*(settings or []), *extra], as_json), as_json)
+
+
+def _go_on(run: Path, settings: list[str], quiet: bool) -> Failed:
+    """Go on with one run; what went wrong."""
+    from pathnet_evo.cli.progress import Progress
+    from pathnet_evo.cli.run import stoppable, tell_how_to_go_on
+    from pathnet_evo.run import runner
+
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
 
     def say(text: str) -> None:
         typer.echo(text, err=True)
 
-    opened = runner.reopen(run, [*(settings or []), *extra], command, say)
+    opened = runner.reopen(run, settings, command, say)
     done = opened.stages_over
-    with Progress(opened.plan, run, quiet=as_json, done=done) as progress, stoppable():
+    with Progress(opened.plan, run, quiet=quiet, done=done) as progress, stoppable():
         signal = runner.proceed(opened, progress.heard)
     tell_how_to_go_on(run)
-    conclude(run, (signal, progress.errors), as_json)
+    return signal, progress.errors
+
+
+def _matrix(folder: Path, settings: list[str], as_json: bool) -> None:
+    """Go on with the runs of a matrix that have begun, and begin the others."""
+    from pathnet_evo.cli.run import conclude_matrix, one
+    from pathnet_evo.plugins import Registry
+    from pathnet_evo.run import matrix, preparing
+
+    registry = Registry()
+    config, label = preparing.configure(folder / matrix.FILE, settings, registry)
+
+    def runs() -> Iterator[tuple[str, Failed]]:
+        for wanted in matrix.unfinished(folder, config):
+            if (folder / wanted.name / "run.toml").is_file():
+                yield wanted.name, _go_on(folder / wanted.name, settings, as_json)
+            else:
+                plan = preparing.ready(wanted, registry, label)
+                yield wanted.name, one(plan, registry, folder, wanted.name, as_json)[1]
+
+    conclude_matrix(folder, runs(), as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -64,7 +64,7 @@ def run(
     if config.sources is not None:
         _matrix(config, label, registry, runs_dir, name, as_json)
         return
-    folder, failed = _one(
+    folder, failed = one(
         preparing.ready(config, registry, label), registry, runs_dir, name, as_json
     )
     conclude(folder, failed, as_json)
@@ -96,7 +96,7 @@ def tell_how_to_go_on(folder: Path) -> None:
         typer.echo(f"to go on: pathnet-evo resume {shlex.quote(str(folder))}", err=True)
 
 
-def _one(
+def one(
     plan: Plan, registry: Registry, runs_dir: Path, name: str | None, quiet: bool
 ) -> tuple[Path, Failed]:
     """Run one sequence; its folder, and what went wrong."""
@@ -120,17 +120,30 @@ def _matrix(
     as_json: bool,
 ) -> None:
     """Run every pair of a matrix, one after another."""
-    from pathnet_evo.cli.tables import transfers
     from pathnet_evo.run import matrix, preparing
 
     plans = [preparing.ready(run, registry, label) for run in matrix.pairs(config).values()]
     folder = matrix.create(config, runs_dir, name)
+    runs = (
+        (plan.config.name, one(plan, registry, folder, plan.config.name, as_json)[1])
+        for plan in plans
+    )
+    conclude_matrix(folder, runs, as_json)
+
+
+def conclude_matrix(folder: Path, runs: Iterable[tuple[str, Failed]], as_json: bool) -> None:
+    """Let the runs of a matrix run until one is stopped; show the matrix, and end accordingly."""
+    from pathnet_evo.cli.tables import transfers
+    from pathnet_evo.run import matrix
+
     signal, errors = 0, []
-    for plan in plans:
-        _, (signal, failed) = _one(plan, registry, folder, plan.config.name, as_json)
-        errors += [f"{plan.config.name}: {error}" for error in failed]
+    found = matrix.write_matrix(folder)
+    for name, (signal, failed) in runs:
+        errors += [f"{name}: {error}" for error in failed]
         found = matrix.write_matrix(folder)
         if signal:
+            whole = shlex.quote(str(folder))
+            typer.echo(f"to go on with all runs: pathnet-evo resume {whole}", err=True)
             break
     if as_json:
         typer.echo(json.dumps(found))

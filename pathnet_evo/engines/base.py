@@ -34,6 +34,11 @@ class Engine(BaseModel, ABC):
         """Whether equal seeds give equal results, bit for bit."""
         return True
 
+    @property
+    def processes(self) -> int:
+        """How many processes a trial has beside its own."""
+        return 0
+
     def close(self) -> None:
         """End what is kept from one stage to the next; may be called twice."""
 

@@ -34,6 +34,9 @@ from pathnet_evo.run.resuming import Start
 SENT_EVERY = 0.1
 """Seconds for which a worker gathers records before it sends them."""
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What may reach a worker as well, but is for its parent alone."""
+
 
 @dataclass
 class _Worker:
@@ -44,12 +47,14 @@ class _Worker:
         orders: the trials to run are sent here.
         records: queue of lists of records, from the worker.
         trial: what it is at; None where it is idle.
+        begun: whether it told that this has started.
     """
 
     process: BaseProcess
     orders: Connection
     records: Any = field(repr=False)
     trial: Trial | None = None
+    begun: bool = False
 
 
 def run_trials(
@@ -95,7 +100,11 @@ def _start(context: Any, config: RunConfig, folder: Path, device: str, stopping:
         target=_work,
         args=(config.model_dump(), folder, device, receiver, records, stopping),
     )  # not a daemon, for those must not have children
-    process.start()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     receiver.close()
     return _Worker(process, orders, records)
 
@@ -106,7 +115,8 @@ def _hear(worker: _Worker, emit: Emit) -> None:
         batch = worker.records.get(timeout=SENT_EVERY / 2)
         while True:
             for record in batch:
-                if isinstance(record, TrialFinished):
+                worker.begun = not isinstance(record, TrialFinished)
+                if not worker.begun:
                     worker.trial = None
                 emit(record)
             batch = worker.records.get_nowait()
@@ -123,6 +133,8 @@ def _died(worker: _Worker, emit: Emit) -> bool:
     worker.records.close()
     if worker.trial is not None:
         code = worker.process.exitcode
+        if not worker.begun:
+            emit(TrialStarted(worker.trial.id, worker.trial.arm, worker.trial.seed))
         died = f"was killed by signal {-code}" if code and code < 0 else f"ended with status {code}"
         emit(TrialFinished(worker.trial.id, "failed", f"the process of the trial {died}"))
     return True
@@ -136,9 +148,10 @@ def _work(
     records: Any,
     stopping: Any,
 ) -> None:
-    """A worker's whole life. Signals may reach it as well, but it is the parent that says stop."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """A worker's whole life."""
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # they were, until they could be ignored
     end_with_parent()
     loaded = RunConfig.model_validate(config)
     try:

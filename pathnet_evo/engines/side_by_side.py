@@ -81,6 +81,11 @@ class SideBySide(Engine):
         """Whether there is but one worker."""
         return self.workers == 1
 
+    @property
+    def processes(self) -> int:
+        """The workers."""
+        return self.workers
+
     def evaluator(self, learner: Learner, context: LearningContext) -> SideBySideEvaluator:
         """An evaluator with as many places as its workers' evaluators have together."""
         crew, self._kept.crew = self._kept.crew or Crew(self.workers), None

@@ -161,8 +161,14 @@ def about(
     }
 
 
-def went_on(folder: Path, command: str) -> None:
-    """Take note in ``about.json`` that a run goes on."""
+def went_on(folder: Path, command: str, places: dict[str, str]) -> None:
+    """Take note in ``about.json`` that a run goes on, and where each trial was cut.
+
+    Args:
+        folder: the run's folder.
+        command: what was typed.
+        places: the checkpoint that each trial goes on from, by the trial's name.
+    """
     path = folder / "about.json"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
@@ -170,5 +176,6 @@ def went_on(folder: Path, command: str) -> None:
     except (OSError, ValueError, AttributeError, TypeError):
         known, resumed = {}, []
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    resumed.append({"at": now, "version": version("pathnet-evo"), "command": command})
+    made = version("pathnet-evo")
+    resumed.append({"at": now, "version": made, "command": command, "from": places})
     replace(path, json.dumps({**known, "resumed": resumed}, indent=1))

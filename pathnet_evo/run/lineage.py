@@ -295,10 +295,10 @@ def never_begun(path: Path) -> bool:
     if not path.exists():
         return True
     try:
-        with closing(_connected(path)) as db:
+        with closing(_opened(path)) as db:
             (count,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
             (version,) = db.execute("PRAGMA user_version").fetchone()
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError):
         return False
     return not count and not version
 
@@ -306,8 +306,9 @@ def never_begun(path: Path) -> bool:
 def open_lineage(path: Path, thorough: bool = False) -> sqlite3.Connection:
     """Open a lineage to read, whoever wrote it and wherever it lies.
 
-    One of an earlier version is read as a copy in memory that is brought to this one, and so is
-    one of a killed run in a folder that cannot be written, with what its ``-wal`` holds.
+    One of an earlier version is read as a copy in memory that is brought to this one. So is one of
+    a killed run where reading alone cannot bring it back: in a folder that cannot be written with
+    what its ``-wal`` holds, and with its ``-journal`` if it was killed while it was closed.
 
     Args:
         path: the file.
@@ -357,13 +358,14 @@ def _opened(path: Path) -> sqlite3.Connection:
         return db
     except sqlite3.OperationalError:
         db.close()
-        wal = path.with_name(f"{path.name}-wal")
-        if not wal.is_file():
+        beside = [path.with_name(path.name + end) for end in ("-wal", "-journal")]
+        if not any(journal.is_file() for journal in beside):
             raise
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / path.name
-            copyfile(path, copy)
-            copyfile(wal, copy.with_name(wal.name))
+            for file in [path, *beside]:
+                if file.is_file():
+                    copyfile(file, copy.with_name(file.name))
             with closing(sqlite3.connect(copy)) as whole:
                 return _in_memory(whole)
 

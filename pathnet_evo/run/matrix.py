@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,24 @@ def create(config: RunConfig, runs: Path, name: str | None) -> Path:
     except OSError as error:
         raise DirectoryError(f"{runs}: cannot be written ({error.strerror})") from None
     return folder
+
+
+def unfinished(folder: Path, config: RunConfig) -> Iterator[RunConfig]:
+    """The runs of a matrix that are not finished, as they are when they are asked for.
+
+    What is left of one that was killed before it had a ``run.toml`` is removed.
+    """
+    for run in pairs(config).values():
+        home = folder / run.name
+        try:
+            over = json.loads((home / "summary.json").read_text())["state"] == "finished"
+        except (OSError, ValueError, KeyError, TypeError):
+            over = False
+        if over:
+            continue
+        if not (home / "run.toml").exists() and not (home / "lineage.sqlite").exists():
+            shutil.rmtree(home, ignore_errors=True)
+        yield run
 
 
 def write_matrix(folder: Path) -> dict[str, Any]:

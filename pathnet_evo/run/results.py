@@ -14,6 +14,7 @@ from typing import Any
 from pathnet_evo.config import RunConfig, parse, validate
 from pathnet_evo.errors import UserError
 from pathnet_evo.genotype import distinct, n_modules
+from pathnet_evo.run.directory import replace
 from pathnet_evo.run.lineage import never_begun, open_lineage
 from pathnet_evo.run.statistics import plain_numbers
 
@@ -116,9 +117,33 @@ def config_text(folder: Path) -> str:
         if known and hashlib.sha256(text.encode()).hexdigest() not in known:
             raise RunError(
                 f"{path}: not the configuration that the run had (damaged, or changed by hand); "
-                f"put it back; `pathnet-evo resume {folder} --set` changes what may change"
+                f"`pathnet-evo check {folder} --put-back` makes it what it was, then `pathnet-evo "
+                f"resume {folder} --set A.B=VALUE` changes what may change; to begin a new run "
+                "with this file, copy it elsewhere and `pathnet-evo run FILE.toml`"
             )
     return text
+
+
+def put_back(folder: Path) -> bool:
+    """Write ``run.toml`` as the lineage has it, if it is not; whether that was needed.
+
+    Raises:
+        LineageError: the lineage cannot be read.
+        RunError: the lineage has no configuration, or the file cannot be written.
+    """
+    path, lineage = folder / "run.toml", folder / "lineage.sqlite"
+    with closing(open_lineage(lineage)) as db, intact(lineage):
+        known = db.execute("SELECT toml, sha256 FROM configurations ORDER BY rowid").fetchall()
+    if not known:
+        raise RunError(f"{lineage}: has no configuration to put back")
+    try:
+        found = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(found).hexdigest() in {row["sha256"] for row in known}:
+            return False
+        replace(path, known[-1]["toml"])
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+    return True
 
 
 @contextmanager

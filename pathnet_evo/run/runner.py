@@ -150,14 +150,24 @@ def reopen(folder: Path, settings: Sequence[str], command: str, say: Say) -> Reo
             lineage.configured(changed)
             if changed != text:
                 directory.replace(folder / "run.toml", changed)
-            directory.went_on(folder, command)
             starts = starts_of(folder, lineage, plan, say)
+            directory.went_on(folder, command, _places(plan, starts))
         return Reopened(folder, plan, registry, lock, lineage, starts)
     except BaseException:
         if lineage is not None:
             lineage.abandon()
         lock.release()
         raise
+
+
+def _places(plan: Plan, starts: dict[int, Start | None]) -> dict[str, str]:
+    """Where each trial goes on that is not finished."""
+    return {
+        f"{trial.arm}-{trial.seed}": start.folder.rpartition("/")[2] if start else "the beginning"
+        for trial in plan.trials
+        if trial.id in starts
+        for start in [starts[trial.id]]
+    }
 
 
 def create(plan: Plan, registry: Registry, runs: Path, name: str | None, command: str = "") -> Path:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 
+from pathnet_evo.memory import NUMBER, PROCESS, available, gibibytes
 from pathnet_evo.tasks import EnvironmentTask, TaskError
 
-PROCESS = 300 * 2**20
-"""Bytes of a worker process that it shares with none; measured: 289 MiB with torch imported."""
 LANE = 2 * 2**20
 """Bytes of one environment; measured: 1.6 MiB for a game of ale-py."""
-NUMBER = 4
-"""Bytes of a float32."""
 
 
 def check(task: EnvironmentTask, workers: int, lanes: int, steps: int) -> None:
@@ -32,19 +27,9 @@ def check(task: EnvironmentTask, workers: int, lanes: int, steps: int) -> None:
     each = PROCESS * (workers > 1) + lanes * (LANE + rollout)
     free = available()
     if workers * each > free:
-        fit = int(free // each)
+        fit = free // each
         more = f"{fit} would fit" if fit else "take fewer lanes"
         raise TaskError(
-            f"{workers} workers of {lanes} lanes need about {workers * each / 2**30:.1f} GiB of "
-            f"memory, and {free / 2**30:.1f} GiB are free: {more}"
+            f"{workers} workers of {lanes} lanes need about {gibibytes(workers * each)} of "
+            f"memory, and {gibibytes(free)} are free: {more}"
         )
-
-
-def available() -> int:
-    """Bytes of memory that can be had without swapping; all there is where nobody tells."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    table = dict(line.split(":", 1) for line in lines if ":" in line)
-    return int(table["MemAvailable"].split()[0]) * 1024

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
+from pathnet_evo import memory
 from pathnet_evo.modules import Shape
 from pathnet_evo.tasks import SupervisedTask, TaskContext, TaskSettings
 from pathnet_evo_images.classes import Classes, balanced, choose
@@ -119,6 +120,9 @@ class ImageTask(TaskSettings):
             rng = context.numpy("examples")
             kept = torch.from_numpy(balanced(labels.numpy(), self.examples, rng))
             inputs, labels = inputs[kept], labels[kept]
+        pixels = inputs.numel() + test_inputs.numel()
+        if lack := memory.lacking(f"{self.copies} copies", self.copies * pixels):
+            raise place.error(f"stages.{context.stage}.task.copies: {lack}")
         if self.copies > 1:
             inputs, labels = _repeated(inputs, labels, self.copies)
             test_inputs, test_labels = _repeated(test_inputs, test_labels, self.copies)

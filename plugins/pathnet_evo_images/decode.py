@@ -40,6 +40,10 @@ def decode_all(place: Place, files: Sequence[str], frame: Frame) -> Pixels:
     Raises:
         TaskError: an image cannot be read, or does not fit the others or the frame.
     """
+    try:
+        frame.check(len(files), (3, 1, 1))
+    except ValueError as error:
+        raise place.error(f"{error}") from None
     first, _ = _decode(place, files[0], frame)
     channels = frame.channels or 3
     pixels = np.empty((len(files), channels, *first.shape[1:]), dtype=np.uint8)

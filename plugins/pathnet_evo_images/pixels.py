@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 from torch.nn.functional import pad as add_border
+
+from pathnet_evo import memory
 
 CHUNK = 256
 """Images handled at once where intermediate values are larger than the images: fits caches."""
@@ -32,6 +34,21 @@ class Frame:
     height: int | None = None
     width: int | None = None
     fit: Literal["resize", "pad"] = "resize"
+
+    def check(self, number: int, shape: Sequence[int]) -> None:
+        """Refuse more images than there is memory for.
+
+        Args:
+            number: how many images, n.
+            shape: ``(C, H, W)`` as they are before ``apply``.
+
+        Raises:
+            ValueError: there is too little.
+        """
+        wanted = (self.channels, self.height, self.width)
+        c, h, w = (side or given for side, given in zip(wanted, shape, strict=True))
+        if lack := memory.lacking(f"{number} images of {h}x{w} pixels", number * c * h * w):
+            raise ValueError(lack)
 
     def apply(self, images: Tensor) -> Tensor:
         """Images in this shape; the very same tensor where nothing is to be done.

@@ -90,6 +90,7 @@ def decoded(source: Source, frame: Frame) -> Images:
     """
     images = source.read(frame)
     try:
+        frame.check(len(images.train) + len(images.test), images.train.shape[1:])
         return replace(images, train=frame.apply(images.train), test=frame.apply(images.test))
     except ValueError as error:
         raise source.place.error(f"{error}") from None

@@ -12,11 +12,12 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from pathnet_evo import memory
 from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.pool import Lease
 from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import SupervisedTask
+from pathnet_evo.tasks import SupervisedTask, TaskError
 from pathnet_evo_sgd import linear_step
 from pathnet_evo_sgd.batches import Batches
 
@@ -73,6 +74,14 @@ class SGD(Learner):
     def outputs(self, task: SupervisedTask) -> int:
         """One logit a class."""
         return task.n_classes
+
+    def check(self, task: SupervisedTask) -> None:
+        """Refuse an evaluation of more examples than there is memory for."""
+        examples = self.minibatches * self.batch
+        each = math.prod(task.input_shape) * task.inputs.element_size()
+        lack = memory.lacking(f"{examples} examples an evaluation", examples * each)
+        if lack:
+            raise TaskError(f"minibatches and batch: {lack}")
 
     def evaluator(self, context: LearningContext) -> SGDEvaluator:
         """An evaluator that trains one path at a time, to the end, in one ``advance``."""

@@ -52,6 +52,13 @@ def test_an_exception_costs_its_evaluation(train, shop):
     assert len({e.metrics["process"] for e in done if not e.failed}) == 2
 
 
+def test_memory_that_cannot_be_had_costs_its_evaluation(train, shop):
+    """One path that is too large would end a stage."""
+    done = train(hungry=(3, 8))
+    check(shop, done, {3, 8})
+    assert all("memory" in e.cause for e in done if e.failed)
+
+
 def test_workers_are_not_started_for_ever(train, toy, shop, processes):
     """A machine on which every worker dies would start processes without an end."""
     with pytest.raises(StageFailed, match="no worker is left after 1 were replaced.*signal 9"):

@@ -1,6 +1,7 @@
 """A learner whose training can be added up, and which meets with accidents when told to."""
 
 import os
+import resource
 import signal
 import time
 from collections import deque
@@ -24,6 +25,7 @@ class Toy(Learner):
     stopped: tuple[int, ...] = ()
     broken: tuple[int, ...] = ()
     failed: tuple[int, ...] = ()
+    hungry: tuple[int, ...] = ()
     touches: bool = False
     unable: bool = False
 
@@ -72,6 +74,9 @@ class ToyEvaluator(Evaluator):
             os.kill(os.getpid(), signal.SIGSTOP)
         if number in learner.broken:
             raise RuntimeError("out of memory, say")
+        if number in learner.hungry:
+            resource.setrlimit(resource.RLIMIT_AS, (2**34, resource.RLIM_INFINITY))
+            torch.ones(2**34)
         if number in learner.failed:
             return [Evaluation(candidate, None, "diverged")]
         if learner.touches:

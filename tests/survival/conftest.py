@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,23 +28,44 @@ SMALL = [
     "--set=checkpoints.evaluations=3",
 ]
 """Two arms, two stages of ten evaluations; three checkpoints in each."""
+CARTPOLE = [
+    "cartpole",
+    *SMALL[:5],
+    "--set=strategy.population=4",
+    "--set=learner={name='a3c', lanes=3, steps=10, episodes=1, score_episodes=2}",
+    "--set=stages.*.frames=600",
+    "--set=checkpoints.evaluations=6",
+]
+"""The same of games: A3C plays CartPole on three lanes, so lanes are in the midst of episodes."""
 
 
 @dataclass
 class Ended:
-    """How a process ended."""
+    """How a process ended.
+
+    Args:
+        status: its exit status; less than 0 for a signal.
+        out: what it said.
+        left: how many processes it left behind.
+    """
 
     status: int
     out: str
+    left: int
 
 
 class Driver:
-    """Forks processes that run ``pathnet-evo``; see ``driver.py``."""
+    """Forks processes that run ``pathnet-evo``; see ``driver.py``.
 
-    def __init__(self, small: list[str] = SMALL) -> None:
+    Args:
+        small: the arguments of a small run.
+        imports: modules that it needs.
+    """
+
+    def __init__(self, small: list[str] = SMALL, imports: Sequence[str] = ()) -> None:
         self.small = small
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "driver.py")],
+            [sys.executable, str(HERE / "driver.py"), *imports],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -104,6 +126,14 @@ def outcome(run: Path) -> dict[str, Any]:
 def drive():
     """Runs commands in forked processes."""
     driver = Driver()
+    yield driver
+    driver.close()
+
+
+@pytest.fixture(scope="session")
+def play():
+    """Runs small games in forked processes."""
+    driver = Driver(CARTPOLE, ["gymnasium", "pathnet_evo_a3c.evaluator"])
     yield driver
     driver.close()
 

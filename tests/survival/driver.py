@@ -1,14 +1,15 @@
 """Runs ``pathnet-evo`` in forked processes that can be made to die or fail at an exact moment.
 
-Everything is imported once, so that a process costs next to nothing. Reads orders from standard
-input, one JSON a line, and answers each with one: how the process ended, and how often it passed a
-failpoint. A failpoint is a moment just before or just after a file is written, synced, renamed or
-removed, or a transaction is committed.
+Everything is imported once, with the modules that are named as arguments, so that a process costs
+next to nothing. Reads orders from standard input, one JSON a line, and answers each with one: how
+the process ended, what it said, and how many processes it left behind. A failpoint is a moment just
+before or just after a file is written, synced, renamed or removed, or a transaction is committed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import pathlib
@@ -149,12 +150,36 @@ def answer(order: dict) -> dict:
     if order.get("after") is not None:
         killer.cancel()
     code = os.waitstatus_to_exitcode(status)
+    left = _left(child)
     with open(order["out"], errors="replace") as file:
-        return {"status": code, "out": file.read()}
+        return {"status": code, "out": file.read(), "left": left}
+
+
+def _left(session: int) -> int:
+    """How many processes of a session outlive its first one by more than some seconds."""
+    end = time.monotonic() + 20
+    while (number := sum(_session(f) == session for f in pathlib.Path("/proc").iterdir())) and (
+        time.monotonic() < end
+    ):
+        time.sleep(0.02)
+    return number
+
+
+def _session(process: pathlib.Path) -> int | None:
+    """The session that a living process belongs to."""
+    if not process.name.isdigit():
+        return None
+    try:
+        state, _, _, session = (process / "stat").read_text().rpartition(")")[2].split()[:4]
+    except OSError:
+        return None
+    return None if state == "Z" else int(session)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
     with tempfile.TemporaryDirectory() as folder:  # imports what a run imports when it needs it
         stages = [f"stages.*.{setting}" for setting in ("generations=1", "task.copies=1")]
         with contextlib.redirect_stdout(sys.stderr):

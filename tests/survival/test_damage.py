@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import sqlite3
 import warnings
@@ -18,7 +19,8 @@ from pathnet_evo.run import runner
 from pathnet_evo.run.checking import inspect
 from pathnet_evo.run.reading import load_run
 
-EXAMPLES = 40
+EXAMPLES = int(os.environ.get("PATHNET_EVO_DAMAGE", "40"))
+"""How many damaged files are tried; 1,000 take half an hour."""
 SAME = ("digest", "arms", "stages")
 
 
@@ -147,6 +149,30 @@ def test_what_belongs_to_another_run_is_not_used(killed, other, whole, tmp_path,
         with contextlib.closing(sqlite3.connect(folder / "lineage.sqlite")) as db:
             db.execute("PRAGMA journal_mode=DELETE")
     right_or_refused(folder, whole)
+
+
+def test_a_run_that_was_killed_while_it_was_closed_opens(drive, whole, tmp_path):
+    """A run would be lost in the moment in which it is over, as two of 1,000 killed ones were."""
+    folder = tmp_path / "run"
+    shutil.copytree(whole.folder, folder)
+    shutil.copytree(whole.folder, tmp_path / "open")
+    with contextlib.closing(sqlite3.connect(tmp_path / "open/lineage.sqlite")) as db:
+        db.execute("PRAGMA cache_size=1")
+        db.execute("BEGIN")
+        db.execute("UPDATE evaluations SET genotype = genotype || hex(zeroblob(4000))")
+        for name in ("lineage.sqlite", "lineage.sqlite-journal"):
+            shutil.copy(tmp_path / "open" / name, folder / name)
+    assert (folder / "lineage.sqlite").stat().st_size > (
+        (whole.folder / "lineage.sqlite").stat().st_size
+    )
+    assert load_run(folder).summary["digest"] == whole.outcome["summary"]["digest"]
+    assert not inspect(folder).problems
+    assert (folder / "lineage.sqlite-journal").exists()
+    ended = drive(tmp_path, "resume", "run")
+    assert ended.status == 0, ended.out
+    assert not (folder / "lineage.sqlite-journal").exists()
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["digest"] == whole.outcome["summary"]["digest"]
 
 
 def test_a_damaged_checkpoint_is_named_and_an_older_one_is_used(drive, whole, killed, tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import signal
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -27,6 +29,57 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(drive, whole, outcome_of, tm
             kills += 1
         assert outcome_of(home / "run") == whole.outcome
         runs += 1
+
+
+def test_a_killed_game_goes_on_as_if_it_had_not_been(play, outcome_of, tmp_path):
+    """Lanes in the midst of episodes would come back as others; games would not repeat."""
+    home = tmp_path / "whole"
+    home.mkdir()
+    assert play.go(home, log=str(home / "log")).status == 0
+    wanted = outcome_of(home / "run")
+    assert wanted["summary"]["deterministic"]
+    rng = random.Random(3)
+    home = tmp_path / "killed"
+    home.mkdir()
+    kills = 0
+    while (ended := play.go(home, at=rng.randint(20, 150))).status == -signal.SIGKILL:
+        kills += 1
+    assert ended.status == 0, ended.out
+    assert kills > 5
+    assert outcome_of(home / "run") == wanted
+
+
+@pytest.mark.parametrize("extra", [["--jobs=2"], ["--set=engine={name='processes', workers=1}"]])
+def test_processes_end_with_a_killed_run_and_it_goes_on(drive, whole, outcome_of, tmp_path, extra):
+    """Orphans would train on for nobody, and write what nobody reads."""
+    ended = drive(tmp_path, "run", *drive.small, *extra, at=100)
+    assert ended.status == -signal.SIGKILL, ended.out
+    assert not ended.left
+    assert list((tmp_path / "run").glob("checkpoints/*/*"))
+    ended = drive(tmp_path, "resume", "run")
+    assert ended.status == 0, ended.out
+    assert not ended.left
+    assert outcome_of(tmp_path / "run") == whole.outcome
+
+
+def test_side_by_side_goes_on_without_gaps_and_says_where(drive, tmp_path):
+    """Evaluations in flight would be lost or told twice, and nobody would know where."""
+    extra = ["--set=engine={name='processes', workers=2}", "--set=arms=['pathnet']"]
+    assert drive(tmp_path, "run", *drive.small, *extra, at=60).status == -signal.SIGKILL
+    kept = {f.name for f in (tmp_path / "run").glob("checkpoints/pathnet-0/stage-*")}
+    ended = drive(tmp_path, "resume", "run")
+    assert ended.status == 0, ended.out
+    assert not ended.left
+    (went_on,) = json.loads((tmp_path / "run" / "about.json").read_text())["resumed"]
+    assert went_on["from"]["pathnet-0"] in kept
+    with closing(sqlite3.connect(tmp_path / "run" / "lineage.sqlite")) as db:
+        told = db.execute(
+            "SELECT stage, evaluation, candidate FROM evaluations ORDER BY stage, evaluation"
+        ).fetchall()
+    for stage in (0, 1):
+        assert [number for s, number, _ in told if s == stage] == list(range(10))
+        assert len({candidate for s, _, candidate in told if s == stage}) == 10
+    assert drive(tmp_path, "check", "run").status == 0
 
 
 def test_nothing_is_left_of_a_run_that_is_killed_at_its_very_end(

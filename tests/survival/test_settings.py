@@ -76,3 +76,16 @@ def test_a_configuration_changed_by_hand_is_not_taken_for_the_run_s(drive, copy)
         ended = drive(copy, command, "run")
         assert ended.status in (1, 2)
         assert "run.toml: not the configuration that the run had" in ended.out
+
+
+def test_a_configuration_that_was_changed_by_hand_can_be_put_back(drive, copy):
+    """Two commands would name each other, and neither would help."""
+    path = copy / "run" / "run.toml"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"population = 4", b"population = 5"))
+    ended = drive(copy, "resume", "run")
+    assert ended.status == 2
+    assert "pathnet-evo check run --put-back" in ended.out
+    assert drive(copy, "check", "run", "--put-back").status == 0
+    assert path.read_bytes() == before
+    assert drive(copy, "resume", "run").status == 0
