@@ -1,6 +1,7 @@
 """CartPole-v1, learned by evolving paths: the mean of 100 evaluation episodes of each seed.
 
-Usage: ``python benchmarks/cartpole.py [--steps 500000] [--seeds 5]``. About two minutes a seed.
+Usage: ``python benchmarks/cartpole.py [--steps 500000] [--seeds 5] [--first 0]``. About two minutes
+a seed.
 """
 
 from __future__ import annotations
@@ -66,10 +67,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=500_000)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     given = parser.parse_args()
     torch.set_num_threads(1)
     print(f"{given.steps:,} agent steps a seed; goal: at least {GOAL}")
-    for seed in range(given.seeds):
+    for seed in range(given.first, given.first + given.seeds):
         start = time.perf_counter()
         score, evaluations = learn(seed, given.steps)
         seconds = time.perf_counter() - start
