@@ -11,10 +11,12 @@ from pathnet_evo.genotype import Genotype, Rows
 
 HALL = 10
 """How many of the fittest are kept."""
+LOGGED = 10_000
+"""Generations in the logbook at the most, the latest; the lineage has all of them."""
 
 
 class EvolutionRecord:
-    """A logbook and a hall of fame that grow with every evaluation, at a cost that does not.
+    """A logbook and a hall of fame, to which an evaluation adds at a cost that does not grow.
 
     Args:
         fitness: the DEAP fitness of the genotypes in the hall of fame.
@@ -54,6 +56,8 @@ class EvolutionRecord:
         if self._fitnesses:
             found = self.statistics.compile(self._fitnesses)
         self.logbook.record(gen=generation, nevals=evaluations, **found)
+        if len(self.logbook) > LOGGED:
+            self.logbook.pop(0)
         self._fitnesses = []
 
     def state(self) -> dict[str, Any]:

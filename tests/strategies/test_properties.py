@@ -150,6 +150,19 @@ def test_the_logbook_and_the_hall_of_fame_say_what_happened(name: str):
     assert hall == dict(sorted(best.items(), key=lambda item: -item[1])[:10])
 
 
+def test_the_logbook_stays_as_long_as_it_is(monkeypatch):
+    """Memory and checkpoints of a run that goes on for weeks would grow all the time."""
+    monkeypatch.setattr("pathnet_evo.strategies.record.LOGGED", 5)
+    strategy = STRATEGIES["aging"](PathShape(3, 10, 3), random.Random(0), population=2)
+    for number in range(40):
+        (candidate,) = strategy.ask(1)
+        strategy.tell(Evaluation(candidate, float(number)))
+    last = strategy.generation - 1
+    assert last > 5
+    assert [entry["gen"] for entry in strategy.logbook] == list(range(last - 4, last + 1))
+    assert len(str(strategy.logbook).splitlines()) == 6
+
+
 @pytest.mark.parametrize("name", [n for n in STRATEGIES if n != "fixed-path"])
 def test_starting_with_mutants_starts_with_one_path(name: str):
     """``start = "mutants"`` would be a random start."""
