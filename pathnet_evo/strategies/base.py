@@ -98,8 +98,8 @@ class Strategy(ABC):
     Attributes:
         told: how many evaluations it was told.
         failures: how many of the last of them failed in a row.
-        logbook: DEAP's, one record a generation, the latest 10,000: gen, nevals, min, avg and max of
-            its fitnesses.
+        logbook: DEAP's, one record for each of the latest 10,000 generations: gen, nevals, and min,
+            avg and max of its fitnesses.
         halloffame: DEAP's, the fittest paths ever evaluated.
     """
 
