@@ -97,7 +97,8 @@ def make_plan(monkeypatch):
     plugin = ModuleType("blobs_plugin")
     plugin.register_tasks = register_tasks
     monkeypatch.setitem(sys.modules, "blobs_plugin", plugin)
-    homes = {"core": "pathnet_evo.builtin", "sgd": "pathnet_evo_sgd", "blobs": "blobs_plugin"}
+    homes = {"core": "pathnet_evo.builtin", "blobs": "blobs_plugin"}
+    homes |= {name: f"pathnet_evo_{name}" for name in ("a3c", "gym", "sgd")}
     registry = Registry([EntryPoint(n, home, "pathnet_evo") for n, home in homes.items()])
 
     def make(**sections):

@@ -88,6 +88,15 @@ def test_with_every_way_of_training(make_plan, tmp_path, learner):
     all_later_ones_are_the_same(make_plan(learner=learner, stages=STAGES), tmp_path)
 
 
+def test_with_lanes(make_plan, tmp_path):
+    """Games would go on in other episodes, or with other statistics of the optimizer."""
+    learner = {"name": "a3c", "lanes": 3, "steps": 8, "episodes": 2, "score_episodes": 2}
+    task = {"name": "gym", "id": "CartPole-v1"}
+    stages = [{"task": task, "learner": learner, "generations": 3}] * 2
+    strategy = {"name": "asynchronous-tournament"}
+    all_later_ones_are_the_same(make_plan(strategy=strategy, stages=stages), tmp_path)
+
+
 def test_with_layers_that_grow(make_plan, tmp_path):
     """New modules would be lost, or taken for frozen ones."""
     plan = make_plan(
