@@ -98,8 +98,11 @@ class A3CEvaluator(Evaluator):
         self.lanes = [Lane() for _ in self.lanes]
 
     def close(self) -> None:
-        """End the environments."""
+        """End the environments and threads."""
+        self._end_episodes()
         self._threads.close()
+
+    def _end_episodes(self) -> None:
         for group in self.groups:
             group.close()
 
@@ -119,7 +122,7 @@ class A3CEvaluator(Evaluator):
         """
         if not state:
             return
-        self.close()
+        self._end_episodes()
         self.exploration.set_state(state["exploration"])
         self.frames, self.failures = state["frames"], state["failures"]
         self.lanes = [Lane.restored(kept) for kept in state["lanes"]]
@@ -181,7 +184,7 @@ class A3CEvaluator(Evaluator):
 
     def _environment_failed(self, error: EnvironmentFailed) -> None:
         """All lanes fail, as which of them raised is not known; the next rollout begins anew."""
-        self.close()
+        self._end_episodes()
         self.failures += 1
         self._last_failure = str(error)
         self._fail_all(self._last_failure)

@@ -1,5 +1,6 @@
 """Lanes in several threads learn what lanes in one do."""
 
+import threading
 from typing import ClassVar
 
 import numpy as np
@@ -88,6 +89,38 @@ def test_results_do_not_depend_on_threads(threads):
     again, same = learn(threads)
     assert again == told
     assert torch.equal(same, weights)
+
+
+def test_threads_go_on_after_an_accident(walk, tmp_path):
+    """Broken: after one error, or a resume, a run would be as slow as on one core."""
+    task = walk(accident="raise", once=str(tmp_path / "once"))
+    streams = Streams(0, 0)
+    pool = ModulePool([Linear(units=5)], 6, task.input_shape)
+    readout = pool.readout(task.n_actions + 1, streams.torch("readout"))
+    context = LearningContext(pool, readout, task, torch.device("cpu"), streams, True)
+    evaluator = A3C(lanes=4, steps=4, episodes=1, threads=2).evaluator(context)
+    workers = set()
+    for group in evaluator.groups:
+
+        def roll_out(*arguments, inner=group.roll_out):
+            workers.add(threading.current_thread().name)
+            inner(*arguments)
+
+        group.roll_out = roll_out
+    failed = []
+    for number in range(40):
+        if evaluator.free:
+            evaluator.submit(Candidate(number, 0, ((0, 1),), None, number))
+        over = evaluator.advance()
+        if any(e.failed for e in over):
+            failed.append(number)
+            evaluator.restore(evaluator.state())
+            workers.clear()
+    evaluator.close()
+    assert failed
+    assert failed[-1] < 30
+    assert len(workers) == 2
+    assert threading.current_thread().name not in workers
 
 
 def test_torch_has_its_threads_back():
