@@ -220,6 +220,7 @@ class A3CEvaluator(Evaluator):
                 learning_rate=self._learning_rate(),
                 decay=learner.decay,
                 epsilon=learner.epsilon,
+                initial=learner.initial_square,
             )
 
     def _fail_others(self, good: Tensor, loss: Tensor) -> None:

@@ -92,9 +92,10 @@ class Loop:
         return terms
 
 
+@pytest.mark.parametrize("initial", [0.0, 1.0])
 @pytest.mark.parametrize("divide", ["lanes", "users"])
 @pytest.mark.parametrize("mode", AutoresetMode, ids=lambda mode: mode.name)
-def test_updates_are_those_of_a_loop(context, reference, mode, divide):
+def test_updates_are_those_of_a_loop(context, reference, mode, divide, initial):
     """Broken: what is learned is not what the method says.
 
     Four lanes, one of them idle: paths that overlap, ends and cuts within the rollout, evaluations
@@ -102,7 +103,8 @@ def test_updates_are_those_of_a_loop(context, reference, mode, divide):
     plain network and autograd, its gradient cut by torch, and torch's RMSprop.
     """
     object.__setattr__(context.task, "mode", mode)
-    evaluator = A3CEvaluator(A3C(lanes=4, divide=divide, **SETTINGS), context)
+    settings = {"divide": divide, "initial_square": initial, **SETTINGS}
+    evaluator = A3CEvaluator(A3C(lanes=4, **settings), context)
     taken = []
     learn = evaluator._learn
 
@@ -118,6 +120,9 @@ def test_updates_are_those_of_a_loop(context, reference, mode, divide):
         evaluator.submit(candidate)
     tracked = [p.requires_grad_() for p in _modules(pool, readout)]
     groups = [torch.optim.RMSprop([p], lr=0.02, alpha=0.8, eps=0.01) for p in tracked]
+    for group, parameter in zip(groups, tracked, strict=True):
+        square = torch.full_like(parameter, initial)
+        group.state[parameter] = {"step": torch.tensor(0.0), "square_avg": square}
     done = []
     while len(done) < 3:
         done += evaluator.advance()
