@@ -51,9 +51,7 @@ def matrix_page(matrix: Mapping[str, Any]) -> str:
         arm: [[cell and cell["mean"] for cell in row] for row in found["speed_up"]]
         for arm, found in matrix["arms"].items()
     }
-    return render_alone(
-        "matrix.html", "plain", charts=False, title=matrix["name"], matrix=matrix, tables=tables
-    )
+    return render_alone("matrix.html", "plain", title=matrix["name"], matrix=matrix, tables=tables)
 
 
 def _curves(entries: Sequence[tuple[str, ReportData, str]], stage: int) -> dict[str, Any]:

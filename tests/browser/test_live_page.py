@@ -51,7 +51,7 @@ def test_a_run_is_followed(
     lineage.commit()
     words = page.locator('[data-player="words"]')
     expect(words).to_have_text(re.compile("^Generation 4 of 4"), timeout=60_000)
-    page.wait_for_selector(".main-svg")
+    page.wait_for_selector("svg.plot")
     keep(page, "live-1400-light")
     lineage.close()
     assert (folder / "lineage.sqlite").read_bytes()[18] == 1  # no journal is needed to read it

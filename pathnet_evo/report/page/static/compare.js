@@ -1,4 +1,4 @@
-/* The page of a comparison: its charts, drawn again when colours change. */
+/* The page of a comparison: its charts, drawn again when the width changes. */
 
 const compared = JSON.parse(document.getElementById("data").textContent);
 const hidden = new Set();
@@ -9,5 +9,6 @@ function drawAll() {
   drawScores(compared);
 }
 
-startTheme(drawAll);
+startTheme(() => {});
+onWidth(drawAll);
 drawAll();

@@ -11,13 +11,7 @@ class Report {
         this.choose();
       });
     }
-    let width = window.innerWidth;
-    window.addEventListener("resize", () => {
-      if (window.innerWidth !== width) {
-        width = window.innerWidth;
-        this.redraw();
-      }
-    });
+    onWidth(() => this.redraw());
     startTheme(() => this.redraw());
     this.read();
   }
