@@ -31,9 +31,12 @@ FLAGS = [
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium; where there is none the test is skipped, but in CI it fails."""
+    """Chromium; where there is none the test is skipped, but in CI it fails.
+
+    For a module alone: what drives it has an event loop, in which nobody else could have one.
+    """
     names = ("chromium", "chromium-browser", "google-chrome")
     found = os.environ.get("PATHNET_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if found is None:
@@ -127,6 +130,31 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Any:
         },
         runs_dir=tmp_path_factory.mktemp("runs"),
         name="images",
+    )
+
+
+@pytest.fixture(scope="session")
+def pong(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A real run of Pong: 2,000 steps, of four frames each, in short episodes on few lanes."""
+    task = {"name": "atari", "game": "pong", "max_episode_frames": 400, "threads": 1}
+    return launch(
+        {
+            "arms": ["pathnet", "independent"],
+            "pool": {
+                "modules": 4,
+                "width": 2,
+                "input": [4, 84, 84],
+                "layers": [
+                    {"kind": "conv2d", "channels": 4, "kernel": 8, "stride": 8},
+                    {"kind": "linear", "units": 16},
+                ],
+            },
+            "strategy": {"name": "asynchronous-tournament", "population": 4},
+            "learner": {"name": "a3c", "lanes": 4, "episodes": 1},
+            "stages": [{"task": task, "frames": 8_000}],
+        },
+        runs_dir=tmp_path_factory.mktemp("runs"),
+        name="pong",
     )
 
 

@@ -189,6 +189,20 @@ def test_several_viewers_share_one_reading_and_follow_a_resumed_run(
     lineage.close()
 
 
+def test_a_page_that_cannot_be_made_is_told(
+    folder: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Viewers would wait for ever, without a word, for a page that cannot be made."""
+
+    def fail(folder: Path) -> tuple[str, float]:
+        raise KeyError("what")
+
+    monkeypatch.setattr(following, "read_content", fail)
+    answer = client.get("/runs/one/content")
+    assert answer.status_code == 503
+    assert "one: no page could be made (KeyError: 'what')" in answer.text
+
+
 def test_a_run_ends_while_it_is_read(tmp_path: Path, made_up: SimpleNamespace) -> None:
     """A reader that holds the lineage open would make the run fail at its very end."""
     import sqlite3
