@@ -139,7 +139,7 @@ def pong(tmp_path_factory: pytest.TempPathFactory) -> Any:
     task = {"name": "atari", "game": "pong", "max_episode_frames": 400, "threads": 1}
     return launch(
         {
-            "arms": ["pathnet", "independent"],
+            "arms": ["pathnet"],
             "pool": {
                 "modules": 4,
                 "width": 2,
@@ -150,7 +150,7 @@ def pong(tmp_path_factory: pytest.TempPathFactory) -> Any:
                 ],
             },
             "strategy": {"name": "asynchronous-tournament", "population": 4},
-            "learner": {"name": "a3c", "lanes": 4, "episodes": 1},
+            "learner": {"name": "a3c", "lanes": 4, "episodes": 1, "score_episodes": 4},
             "stages": [{"task": task, "frames": 8_000}],
         },
         runs_dir=tmp_path_factory.mktemp("runs"),

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from pathnet_evo.report import write_report
+from pathnet_evo.report.side_by_side import comparison_page
 from pathnet_evo.report.words import shown
+from pathnet_evo.run.comparison import compare_runs
 
 
 def report(run: Any) -> str:
@@ -190,6 +192,67 @@ def test_one_arm_one_stage_one_seed(
     assert page.locator('[data-player="words"]').text_content().startswith("Generation 10 of 10")
     assert "Nothing was frozen before" in page.locator("#evolution").text_content()
     assert "nothing was transferred" in page.locator("#transfer").text_content()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+def test_a_game(
+    pong: Any,
+    visit: Callable[..., Any],
+    keep: Callable[..., None],
+    axe: Callable[..., list[str]],
+    width: int,
+    scheme: str,
+) -> None:
+    """A game's page would lack a figure, or say something else than its summary."""
+    summary = json.loads((pong.folder / "summary.json").read_text())
+    page = loaded(visit(report(pong), width, scheme))
+    keep(page, f"pong-{width}-{scheme}")
+    for name in ("genealogy", "curve-0", "score-0"):
+        assert page.locator(f'[data-figure="{name}"] svg.plot').is_visible(), name
+    assert painted(page)
+    page.locator("canvas").focus()
+    page.keyboard.press("Home")
+    words = page.locator('[data-player="words"]').text_content()
+    assert words.startswith("Before the first of")
+    table = page.get_by_role("group", name="Held-out scores").locator("td b")
+    scores = [arm["stages"][0]["scores"]["mean_return"] for arm in summary["arms"].values()]
+    assert table.all_text_contents() == [shown(score["mean"]) for score in scores]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe(page) == []
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1400, "light"), (1400, "dark"), (390, "light"), (390, "dark")]
+)
+def test_runs_side_by_side(
+    two_runs: Path,
+    visit: Callable[..., Any],
+    keep: Callable[..., None],
+    axe: Callable[..., list[str]],
+    width: int,
+    scheme: str,
+) -> None:
+    """Runs could not be compared by eye, by ear or on a telephone."""
+    page = loaded(visit(two_runs.as_uri(), width, scheme))
+    keep(page, f"compare-{width}-{scheme}")
+    charts = page.locator("figure svg.plot")
+    assert charts.count() == 4
+    assert all(chart.is_visible() for chart in charts.all())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe(page) == []
+
+
+@pytest.fixture(scope="session")
+def two_runs(tmp_path_factory: pytest.TempPathFactory, made_up: SimpleNamespace) -> Path:
+    """The page of two runs with two arms each."""
+    folder = tmp_path_factory.mktemp("compared")
+    for name, differences in (("first", [0.1, 0.2, 0.15]), ("a <second> run", [0.3, 0.1, 0.2])):
+        (folder / name).mkdir()
+        made_up.two_arms(folder / name, differences)
+    runs = [folder / "first", folder / "a <second> run"]
+    page = folder / "compared.html"
+    page.write_text(comparison_page(compare_runs(runs), runs), encoding="utf-8")
+    return page
 
 
 def test_an_unfinished_game(

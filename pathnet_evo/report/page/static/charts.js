@@ -62,7 +62,7 @@ function drawScores(data) {
     const found = Object.entries(data.scores[i]);
     const share = (stage.score || "").includes("accuracy");
     const scores = found.map(([arm, score]) => scoreOf(data, arm, score, share ? 100 : 1));
-    const short = (name) => (name.length > 14 ? `${name.slice(0, 13)}…` : name);
+    const short = (name) => (name.length > 20 ? `${name.slice(0, 9)}…${name.slice(-10)}` : name);
     draw(node, found.length ? {
       x: { title: "", names: data.arms.map(short), range: [-0.5, data.arms.length - 0.4] },
       y: {

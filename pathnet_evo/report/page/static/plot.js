@@ -16,7 +16,7 @@ function draw(node, chart) {
 }
 
 function plot(chart, width) {
-  const rows = ticks(chart.y, 5);
+  const rows = ticks(chart.y, 6);
   const left = 32 + LETTER * longest(rows);
   const columns = ticks(chart.x, Math.max(2, Math.floor((width - left) / 90)));
   const each = (width - left) / columns.length;
