@@ -165,7 +165,7 @@ def _moment(seconds: float) -> str:
 
 
 async def static(request: Request) -> Response:
-    """Our own scripts and styles."""
+    """Our own scripts and styles, and plotly's."""
     found = _static().get(request.path_params["file"])
     if found is None:
         raise HTTPException(404)
@@ -181,6 +181,7 @@ async def static(request: Request) -> Response:
 def _static() -> dict[str, tuple[str, str]]:
     return {
         "page.css": (assets.style(), "text/css"),
+        "plotly.js": (assets.plotly(), "text/javascript"),
         "report.js": (assets.script("report"), "text/javascript"),
         "live.js": (assets.script("live"), "text/javascript"),
     }

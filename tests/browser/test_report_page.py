@@ -30,7 +30,7 @@ def loaded(page: Any) -> Any:
     )
     page.wait_for_function(
         "() => [...document.querySelectorAll('figure:not([hidden]) .chart')]"
-        ".every((c) => c.querySelector('svg.plot'))"
+        ".every((c) => c.querySelector('.main-svg'))"
     )
     return page
 
@@ -50,7 +50,7 @@ def test_every_figure_is_there(
     page = loaded(visit(report(digits), width, scheme))
     keep(page, f"report-{width}-{scheme}")
     for name in figures.charts:
-        assert page.locator(f'[data-figure="{name}"] svg.plot').is_visible(), name
+        assert page.locator(f'[data-figure="{name}"] .main-svg').first.is_visible(), name
     for name in figures.drawings:
         assert page.locator(f'[data-figure="{name}"] svg').is_visible(), name
     assert painted(page)
@@ -151,7 +151,7 @@ def test_another_arm_seed_and_stage(digits: Any, visit: Callable[..., Any]) -> N
 def test_an_arm_can_be_hidden(digits: Any, visit: Callable[..., Any]) -> None:
     """Curves that lie on one another could not be told apart."""
     page = loaded(visit(report(digits)))
-    lines = '[data-figure="curve-0"] path.curve'
+    lines = '[data-figure="curve-0"] .scatterlayer path.js-line'
     before = page.locator(lines).count()
     page.get_by_role("button", name="random").click()
     assert page.get_by_role("button", name="random").get_attribute("aria-pressed") == "false"

@@ -68,7 +68,7 @@ def test_the_list_and_a_run(client: Client) -> None:
     content = client.get("/runs/one/content").text
     assert "pathnet is better" in content or "do not tell the two apart" in content
     assert "<script>alert" not in content
-    for file in ("page.css", "report.js", "live.js"):
+    for file in ("page.css", "plotly.js", "report.js", "live.js"):
         answer = client.get(f"/static/{file}")
         assert answer.status_code == 200
         again = client.get(f"/static/{file}", if_none_match=answer.headers["etag"])

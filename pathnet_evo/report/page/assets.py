@@ -1,4 +1,4 @@
-"""The page's scripts and styles: small files of our own, put together."""
+"""The page's scripts and styles: small files of our own, put together, and plotly's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ SCRIPTS = {
         "dom.js",
         "theme.js",
         "grid.js",
-        "plot.js",
         "charts.js",
         "legend.js",
         "genealogy.js",
@@ -24,7 +23,7 @@ SCRIPTS = {
         "player.js",
         "report.js",
     ),
-    "compare": ("dom.js", "theme.js", "plot.js", "charts.js", "legend.js", "compare.js"),
+    "compare": ("dom.js", "theme.js", "charts.js", "legend.js", "compare.js"),
     "plain": ("theme.js", "plain.js"),
     "live": ("live.js",),
 }
@@ -42,6 +41,14 @@ def script(name: str) -> str:
 def style() -> str:
     """The page's style sheet."""
     return "\n".join(_read(file) for file in STYLES)
+
+
+@cache
+def plotly() -> str:
+    """Plotly's own script."""
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs()).replace("\r\n", "\n")
 
 
 def integrity(text: str) -> str:

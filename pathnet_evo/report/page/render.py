@@ -14,7 +14,7 @@ from pathnet_evo.genotype import Path, n_modules
 from pathnet_evo.report import words
 from pathnet_evo.report.data import ReportData
 from pathnet_evo.report.data.transfer import transfer_matrix
-from pathnet_evo.report.page.assets import integrity, script, style
+from pathnet_evo.report.page.assets import integrity, plotly, script, style
 from pathnet_evo.report.page.payload import as_json, payload
 
 
@@ -23,18 +23,19 @@ def render_page(data: ReportData) -> str:
     return render_alone("page.html", "report", **_content(data))
 
 
-def render_alone(template: str, name: str, **values: Any) -> str:
+def render_alone(template: str, name: str, charts: bool = True, **values: Any) -> str:
     """A template with everything that it needs inside, and a policy that lets nothing else in.
 
     Args:
         template: its file, which extends ``page.html``.
         name: of the script that belongs to it.
+        charts: whether it needs plotly.
         values: what the template shows.
     """
-    inline = script(name)
+    inline = [script(name), *([plotly()] if charts else [])]
     policy = (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        f"script-src {integrity(inline)}; base-uri 'none'; form-action 'none'"
+        f"script-src {' '.join(map(integrity, inline))}; base-uri 'none'; form-action 'none'"
     )
     return (
         environment()
@@ -42,7 +43,8 @@ def render_alone(template: str, name: str, **values: Any) -> str:
         .render(
             **values,
             style=Markup(style()),  # noqa: S704 - our own file
-            script=Markup(inline),  # noqa: S704 - our own files
+            script=Markup(inline[0]),  # noqa: S704 - our own files
+            plotly=Markup("".join(inline[1:])),  # noqa: S704 - a published script
             policy=policy,
         )
     )

@@ -1,4 +1,4 @@
-/* The page of a comparison: its charts, drawn again when the width changes. */
+/* The page of a comparison: its charts, drawn again when colours change. */
 
 const compared = JSON.parse(document.getElementById("data").textContent);
 const hidden = new Set();
@@ -9,6 +9,5 @@ function drawAll() {
   drawScores(compared);
 }
 
-startTheme(() => {});
-onWidth(drawAll);
+startTheme(drawAll);
 drawAll();

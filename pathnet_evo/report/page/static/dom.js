@@ -27,16 +27,6 @@ function table(caption, head, rows) {
       element("tr", {}, element("th", { scope: "row" }, first), ...rest.map(cell)))));
 }
 
-/* A phone's bars come and go, so the height changes all the time and means nothing. */
-function onWidth(redraw) {
-  let width = window.innerWidth;
-  window.addEventListener("resize", () => {
-    if (window.innerWidth === width) return;
-    width = window.innerWidth;
-    redraw();
-  });
-}
-
 function find(name, root = document) {
   return root.querySelector(`[data-figure="${name}"]`);
 }

@@ -11,30 +11,28 @@ function drawGenealogy(data, trial) {
   const list = find("genealogy-table");
   list.replaceChildren();
   if (!trial || !trial.line.length) {
-    draw(node, null);
+    draw(node, [], {});
     return;
   }
   const stage = data.stages[trial.stage];
-  const ink = armInk(data.arms.indexOf(trial.arm));
   const { stride, fitness } = trial.dots;
-  const all = fitness.map((_, i) => i * stride + 1);
-  const xs = trial.line.map(([n]) => n + 1);
-  const ys = trial.line.map(([, , value]) => value);
-  draw(node, {
-    x: { title: "evaluations", range: [0, Math.max(all.at(-1), xs.at(-1)) * 1.02] },
-    y: { title: stage.fitness, range: reach([...fitness, ...ys]) },
-    marks: [
-      dots(all, fitness, { stroke: "var(--ink)", "stroke-opacity": 0.22, "stroke-width": 4 }),
-      line(xs, ys, { stroke: ink, "stroke-width": 1.8 }),
-      dots(xs, ys, { stroke: ink, "stroke-width": 7 }),
-      symbol(xs.at(-1), ys.at(-1), "star", 8, { fill: ink }),
-    ],
-    spots: [{
-      xs, ys,
-      say: (i) => [`evaluation ${number(xs[i], 6)}: ${number(ys[i], 4)}`,
-        mutation(trial.line[i][3]) || (i ? "as its parent" : "drawn at random")],
-    }],
-  });
+  const accent = armColour(data.arms.indexOf(trial.arm));
+  draw(node, [
+    {
+      x: fitness.map((_, i) => i * stride + 1), y: fitness, mode: "markers",
+      marker: { color: shaded(colour("ink"), 0.22), size: 4 }, hoverinfo: "skip",
+    },
+    {
+      x: trial.line.map(([n]) => n + 1), y: trial.line.map(([, , f]) => f),
+      mode: "lines+markers", line: { color: accent, width: 1.8 },
+      marker: {
+        color: accent, size: trial.line.map((a, i) => (i === trial.line.length - 1 ? 13 : 7)),
+        symbol: trial.line.map((a, i) => (i === trial.line.length - 1 ? "star" : "circle")),
+      },
+      text: trial.line.map(([, , , changes]) => plain(mutation(changes) || "as its parent")),
+      hovertemplate: "evaluation %{x:,}: %{y:.4~g}<br>%{text}<extra></extra>",
+    },
+  ], layout("evaluations", stage.fitness));
   const rows = trial.line.map(([evaluation, generation, value, changes], i) => [
     evaluation + 1, generation + 1, number(value, 4),
     mutation(changes) || (i ? "none" : "drawn at random"),

@@ -11,7 +11,13 @@ class Report {
         this.choose();
       });
     }
-    onWidth(() => this.redraw());
+    let width = window.innerWidth;
+    window.addEventListener("resize", () => {
+      if (window.innerWidth !== width) {
+        width = window.innerWidth;
+        this.redraw();
+      }
+    });
     startTheme(() => this.redraw());
     this.read();
   }

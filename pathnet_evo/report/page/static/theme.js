@@ -11,8 +11,8 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-function armInk(arm) {
-  return `var(--arm-${arm % ARMS})`;
+function armColour(arm) {
+  return colour(`arm-${arm % ARMS}`);
 }
 
 function isStill() {
