@@ -47,9 +47,7 @@ def matrix_page(matrix: Mapping[str, Any]) -> str:
     Args:
         matrix: what ``transfer_matrix`` of ``run.matrix`` returned.
     """
-    return render_alone(
-        "matrix.html", "plain", charts=False, title=matrix["name"], matrix=matrix
-    )
+    return render_alone("matrix.html", "plain", charts=False, title=matrix["name"], matrix=matrix)
 
 
 def _curves(entries: Sequence[tuple[str, ReportData, str]], stage: int) -> dict[str, Any]:

@@ -80,6 +80,22 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture(scope="session")
+def charted() -> Callable[[Any], Any]:
+    """Goes to every chart of a page, as each is drawn when it comes near, and back to the top."""
+    from playwright.sync_api import expect
+
+    def charted(page: Any) -> Any:
+        page.wait_for_selector("figure:not([hidden]) .chart")
+        for chart in page.locator("figure:not([hidden]) .chart").all():
+            chart.scroll_into_view_if_needed()
+            expect(chart).to_have_attribute("data-drawn", "true", timeout=30_000)
+        page.evaluate("scrollTo(0, 0)")
+        return page
+
+    return charted
+
+
+@pytest.fixture(scope="session")
 def keep(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any, str], None]:
     """Keeps a picture of a whole page."""
     folder = Path(os.environ.get("PATHNET_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
