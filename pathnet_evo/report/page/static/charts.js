@@ -143,7 +143,7 @@ function drawScores(data) {
       })),
       xaxis: {
         tickvals: data.arms.map((_, k) => k), ticktext: data.arms.map((a) => plain(short(a))),
-        range: [-0.5, data.arms.length - 0.4], ticks: "",
+        range: [-0.5, data.arms.length - 0.4], ticks: "", autotickangles: [0, -40],
       },
     }));
   });

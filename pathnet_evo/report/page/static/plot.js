@@ -1,7 +1,7 @@
 /* When charts are drawn: plotly is started, and each chart made, as one comes near what is seen. */
 
 const CONFIG = { displayModeBar: false, responsive: true, showTips: false };
-const NEAR = "600px 0px";
+const NEAR = "300px 0px";
 const REST = 3000; // milliseconds after the page has loaded
 
 const waiting = new Map();
