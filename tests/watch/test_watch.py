@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -240,3 +242,18 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         watch(tmp_path / "nothing")
     assert os.listdir(tmp_path) == []
+
+
+def test_it_ends_without_complaint_while_somebody_looks(folder: Path) -> None:
+    """A server that is stopped would print a traceback for each page that is open."""
+    program = "from pathnet_evo.cli import main; main()"
+    command = [sys.executable, "-c", program, "watch", str(folder), "--port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout
+        address = process.stdout.readline().strip()
+        with httpx.stream("GET", f"{address}events", timeout=60) as events:
+            assert next(events.iter_lines()) == "event: changed"
+            process.terminate()
+            _, complaints = process.communicate(timeout=60)
+    assert (process.returncode, complaints) == (143, "")
