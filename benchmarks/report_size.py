@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -26,6 +27,32 @@ SHAPE = PathShape(layers=4, modules=20, width=5)
 ARMS = ("pathnet", "other")
 SEEDS, STAGES = 5, 2
 NOTHING = ((),) * SHAPE.layers
+
+OPENINGS = 7
+
+FRAME = "requestAnimationFrame(() => setTimeout(() => done(performance.now())))"
+
+OPENED = f"""() => new Promise((done) => {{
+    const seen = (node) => node.getBoundingClientRect().top < innerHeight;
+    const drawn = () => document.readyState === "complete"
+        && !document.getElementById("player").hidden
+        && [...document.querySelectorAll("figure:not([hidden]) .drawing")].filter(seen)
+            .every((node) => node.querySelector("svg"));
+    const look = () => drawn() ? {FRAME} : setTimeout(look, 5);
+    look();
+}})"""
+"""Milliseconds from asking for the page until it is loaded, the population and every figure of the
+first screen are drawn, and a frame has been painted since."""
+
+CHARTED = f"""(name) => new Promise((done) => {{
+    const chart = document.querySelector(`[data-figure="${{name}}"]`);
+    const began = performance.now();
+    const look = () => chart.dataset.drawn === "true"
+        ? {FRAME.replace("performance.now()", "performance.now() - began")} : setTimeout(look, 5);
+    chart.scrollIntoView();
+    look();
+}})"""
+"""Milliseconds from going to a chart until it is drawn and a frame has been painted since."""
 
 
 def main() -> None:
@@ -114,24 +141,32 @@ def make_up_stage(lineage, trial, stage, frozen, evaluations):  # type: ignore[n
 
 
 def look(page: Path, chromium: str) -> None:
-    """Open the page, and play the animation for two seconds at full speed."""
+    """Open the page some times, go to its charts, and play the animation at full speed."""
     from playwright.sync_api import sync_playwright
 
+    opened, first, others = [], [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for attempt in range(3):
+        for _ in range(OPENINGS):
             view = browser.new_page(viewport={"width": 1400, "height": 900})
-            began = time.perf_counter()
-            view.goto(page.as_uri(), wait_until="commit")
-            view.wait_for_selector("#player:not([hidden])")
-            opened = time.perf_counter() - began
-            view.wait_for_selector(".main-svg")
-            whole = time.perf_counter() - began
-            print(f"opened in {opened:.2f} s, with all charts in {whole:.2f} s")
-            if attempt == 2:
-                print(f"{frames(view):.0f} frames a second while it plays")
+            view.goto(page.as_uri())
+            opened.append(view.evaluate(OPENED))
+            first.append(view.evaluate(CHARTED, "genealogy"))
+            others.append(view.evaluate(CHARTED, "curve-0"))
             view.close()
+        say("open in", opened)
+        say("first chart, which starts plotly, there after", first)
+        say("the next there after", others)
+        view = browser.new_page(viewport={"width": 1400, "height": 900})
+        view.goto(page.as_uri())
+        print(f"{frames(view):.0f} frames a second while it plays")
         browser.close()
+
+
+def say(what: str, milliseconds: list[float]) -> None:
+    """Print the median and the longest."""
+    middle, longest = statistics.median(milliseconds) / 1000, max(milliseconds) / 1000
+    print(f"{what} {middle:.2f} s in the median of {OPENINGS}, {longest:.2f} s at most")
 
 
 def frames(view) -> float:  # type: ignore[no-untyped-def]

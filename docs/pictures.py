@@ -11,6 +11,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
 from pathnet_evo import launch
 from pathnet_evo.report.figures import save_figures
 
@@ -48,9 +50,10 @@ def learn(options: argparse.Namespace, runs: Path) -> Path:
 
 
 def take(folder: Path, images: Path, chromium: str | None) -> None:
-    """The population's development as a figure; and its part of the page, light and dark."""
+    """Figures of the second stage; and the population's part of the page, light and dark."""
     save_figures(folder, ["png"])
-    shutil.copy(folder / "figures" / "population-1.png", images / "population-figure.png")
+    for name in ("population", "path"):
+        small(folder / "figures" / f"{name}-1.png", images / f"{name}-figure.png", 2)
     if chromium is None:
         print("no Chromium: the page's pictures stay as they are")
         return
@@ -64,9 +67,19 @@ def take(folder: Path, images: Path, chromium: str | None) -> None:
             last = int(page.locator("[data-player=slider]").get_attribute("max"))
             page.locator("[data-player=slider]").fill(str(last // 3))
             page.locator("[data-player=slider]").blur()
-            page.locator(".player").screenshot(path=images / f"population-page-{scheme}.png")
+            picture = images / f"population-page-{scheme}.png"
+            page.locator(".player").screenshot(path=picture)
+            small(picture, picture)
             page.close()
         browser.close()
+
+
+def small(picture: Path, target: Path, divided: int = 1) -> None:
+    """Write a picture, its width and height divided, in few colours: a tenth of the bytes."""
+    with Image.open(picture) as opened:
+        size = (opened.width // divided, opened.height // divided)
+        found = opened.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    found.quantize(96, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import typer
 def play(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
     stage: Annotated[
-        str | None, typer.Option(help="Name or index of a stage; the last that is played.")
+        str | None,
+        typer.Option(help="Name of a stage, or its number from 0; the last that is played."),
     ] = None,
     arm: Annotated[str, typer.Option(help="Whose path.")] = "pathnet",
     seed: Annotated[int | None, typer.Option(help="Of which seed; the first.")] = None,

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pathnet_evo.report.words import shown, shown_interval, times
+from pathnet_evo.report.words import shown, shown_interval, speed_up, times
 
 NONE: dict[str, Any] = {"mean": None, "interval": None}
 """What was not measured."""
@@ -41,8 +41,8 @@ def _row(summary: dict[str, Any], stage: dict[str, Any], name: str, values: Any)
     score = stage["score"]
     measured = values["scores"].get(score) or NONE
     forgotten = values["forgetting"].get(score)
-    speed_up = summary["speed_up"].get(name, [])
-    fast = next((s for s in speed_up if s["stage"] == stage["stage"]), None)
+    speeds = summary["speed_up"].get(name, [])
+    fast = next((s for s in speeds if s["stage"] == stage["stage"]), None)
     cells = (
         f"{stage['stage']} {stage['name']}",
         name,
@@ -59,12 +59,8 @@ def _measured(value: dict[str, Any], score: str) -> str:
 
 
 def _speed_up(fast: dict[str, Any]) -> str:
-    if fast["n"] == 0 and fast["measure"] == "area":
-        return f"{shown(fast['difference']['mean'], sign=True)} (no ratio)" if fast["seeds"] else ""
-    if fast["n"] == 0:
-        return "not reached" if fast["censored"] else ""
     censored = f" ({fast['censored']} of {fast['n'] + fast['censored']} not reached)"
-    return times(fast["mean"]) + (censored if fast["censored"] else "")
+    return speed_up(fast) + (censored if fast["n"] and fast["censored"] else "")
 
 
 def costs(stage: dict[str, Any]) -> Table:

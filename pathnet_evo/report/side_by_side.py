@@ -47,13 +47,7 @@ def matrix_page(matrix: Mapping[str, Any]) -> str:
     Args:
         matrix: what ``transfer_matrix`` of ``run.matrix`` returned.
     """
-    tables = {
-        arm: [[cell and cell["mean"] for cell in row] for row in found["speed_up"]]
-        for arm, found in matrix["arms"].items()
-    }
-    return render_alone(
-        "matrix.html", "plain", charts=False, title=matrix["name"], matrix=matrix, tables=tables
-    )
+    return render_alone("matrix.html", "plain", charts=False, title=matrix["name"], matrix=matrix)
 
 
 def _curves(entries: Sequence[tuple[str, ReportData, str]], stage: int) -> dict[str, Any]:

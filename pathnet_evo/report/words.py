@@ -39,11 +39,29 @@ def times(value: float | None, digits: int = 2) -> str:
 
 
 def censored_times(pair: dict[str, Any]) -> str:
-    """One seed's speed-up; with ``<`` or ``>`` where an arm ran out of budget."""
+    """One seed's speed-up: ``<`` or ``>`` where an arm ran out of budget, else a difference."""
     if pair["censored"] == "both":
         return "neither got there"
+    if pair["value"] is None and "difference" in pair:
+        return shown(pair["difference"], sign=True)
     sign = {"arm": "< ", "control": "> ", None: ""}[pair["censored"]]
     return sign + times(pair["value"])
+
+
+def speed_up(speed: dict[str, Any]) -> str:
+    """A speed-up over seeds, or what there is where there is no ratio; empty without any seed."""
+    if speed["mean"] is not None:
+        return times(speed["mean"])
+    if "difference" in speed:
+        return f"{shown(speed['difference']['mean'], sign=True)} (no ratio)"
+    return "not reached" if speed["censored"] else ""
+
+
+def speed_up_interval(speed: dict[str, Any]) -> str:
+    """The interval of what ``speed_up`` says; empty where there is none."""
+    if speed["mean"] is None:
+        return shown_interval(speed.get("difference", speed)["interval"], sign=True)
+    return " to ".join(times(end) for end in speed["interval"] or ())
 
 
 def sentences(summary: dict[str, Any], arm: str, brief: bool = False) -> list[str]:
@@ -214,7 +232,7 @@ def _with_interval(found: dict[str, Any], score: str) -> str:
 
 def _place(stage: dict[str, Any]) -> str:
     """Two stages may have one name, so each has its number."""
-    return f"{stage['stage'] + 1}, {stage['name']}"
+    return f"{stage['stage']}, {stage['name']}"
 
 
 def _words(name: str) -> str:

@@ -22,7 +22,13 @@ from pathnet_evo.run.results import (
     read_trials,
     run_state,
 )
-from pathnet_evo.run.statistics import mean_interval, paired_p, plain_numbers, statistic
+from pathnet_evo.run.statistics import (
+    mean_interval,
+    paired_p,
+    plain_numbers,
+    score_statistic,
+    statistic,
+)
 
 VERSION = 1
 """Version of the comparison's shape."""
@@ -296,5 +302,5 @@ def _result(entry: _Entry, stage: int, scores: Mapping[str, Mapping[int, float]]
         "evaluations": statistic({seed: len(s.fitnesses) for seed, s in done.items()}),
         "examples": statistic({seed: s.examples for seed, s in done.items()}),
         "seconds": statistic({seed: s.seconds for seed, s in done.items()}),
-        "scores": {name: statistic(dict(values)) for name, values in scores.items()},
+        "scores": {name: score_statistic(name, dict(values)) for name, values in scores.items()},
     }

@@ -9,19 +9,29 @@ from typing import Any
 from scipy.special import stdtr, stdtrit
 
 
-def statistic(values: Mapping[int, float | None]) -> dict[str, Any]:
+def statistic(
+    values: Mapping[int, float | None], within: tuple[float, float] = (-math.inf, math.inf)
+) -> dict[str, Any]:
     """Values by seed with their mean and its 95 % interval (Student's t over seeds).
 
     Args:
         values: by seed; what is None or not finite is shown as None and left out.
+        within: the least and the greatest that the mean can be: the interval ends there.
 
     Returns:
         ``seeds``, ``n``, ``mean`` and ``interval``, which is None with fewer than two values.
     """
     finite = [v for v in values.values() if v is not None and math.isfinite(v)]
     mean, interval = mean_interval(finite)
+    if interval:
+        interval = [min(max(end, within[0]), within[1]) for end in interval]
     seeds = {str(seed): plain_numbers(value) for seed, value in values.items()}
     return {"seeds": seeds, "n": len(finite), "mean": mean, "interval": interval}
+
+
+def score_statistic(name: str, values: Mapping[int, float | None]) -> dict[str, Any]:
+    """The statistic of a score, whose name tells what it can be: an accuracy is of 0 to 1."""
+    return statistic(values, (0.0, 1.0)) if "accuracy" in name else statistic(values)
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float | None, list[float] | None]:

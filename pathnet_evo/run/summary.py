@@ -22,7 +22,7 @@ from pathnet_evo.run.results import (
     run_state,
 )
 from pathnet_evo.run.speed_up import CONTROL, frames_of, speed_ups
-from pathnet_evo.run.statistics import paired_p, statistic
+from pathnet_evo.run.statistics import paired_p, score_statistic, statistic
 
 VERSION = 1
 """Version of the summary's shape."""
@@ -135,7 +135,7 @@ def _arm_stage(trials: Mapping[int, TrialResult], i: int, last: int) -> dict[str
         "failed": over_seeds(lambda s: s.failed),
         "scores": _by_name(after[i]),
         "rescores": {str(j): _by_name(after[j]) for j in range(i + 1, last + 1) if after[j]},
-        "forgetting": _by_name(_minus(after[i], after[last])) if i < last else {},
+        "forgetting": _by_name(_minus(after[i], after[last]), _of_difference) if i < last else {},
         "fronts": {str(seed): s.front for seed, s in done.items() if s.front},
         "curves": {str(seed): curve for seed, s in done.items() if (curve := _curve(s))},
         "unfinished": {
@@ -157,12 +157,19 @@ def _curve(stage: StageResult) -> dict[str, Any] | None:
     return {"frames": frames, "scores": learning_curve(stage.episodes, stage.chance, frames)}
 
 
-def _by_name(scores: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
+def _by_name(
+    scores: Mapping[int, Mapping[str, float]],
+    over_seeds: Callable[[str, Mapping[int, float]], dict[str, Any]] = score_statistic,
+) -> dict[str, Any]:
     names = dict.fromkeys(name for values in scores.values() for name in values)
     return {
-        name: statistic({seed: v[name] for seed, v in scores.items() if name in v})
+        name: over_seeds(name, {seed: v[name] for seed, v in scores.items() if name in v})
         for name in names
     }
+
+
+def _of_difference(_: str, values: Mapping[int, float]) -> dict[str, Any]:
+    return statistic(values)
 
 
 def _minus(
@@ -200,7 +207,9 @@ def _comparisons(
         for arm, control in combinations(order, 2):
             if control not in controls:
                 continue
-            for name, found in _by_name(_minus(scores[arm], scores[control])).items():
+            for name, found in _by_name(
+                _minus(scores[arm], scores[control]), _of_difference
+            ).items():
                 values = [v for v in found["seeds"].values() if v is not None]
                 what = {"stage": i, "score": name, "arm": arm, "control": control}
                 yield {**what, **found, "p": paired_p(values)}

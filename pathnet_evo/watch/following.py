@@ -54,6 +54,9 @@ class Follower:
                     await self._publish(content, "")
                 except UserError as error:
                     await self._publish(None, str(error))
+                except Exception as error:  # whatever it is, viewers are told
+                    why = f"{type(error).__name__}: {error}"
+                    await self._publish(None, f"{self.folder.name}: no page could be made ({why})")
                 await asyncio.sleep(REST * seconds)
             await asyncio.sleep(LOOK)
 

@@ -42,7 +42,12 @@ LIST_EVERY = 2.0
 """Seconds between looks at the list of runs."""
 
 
-def application(runs: RunsFolder, executor: Executor, hosts: list[str] | None = None) -> Starlette:
+def application(
+    runs: RunsFolder,
+    executor: Executor,
+    hosts: list[str] | None = None,
+    ending: asyncio.Event | None = None,
+) -> Starlette:
     """The pages of the runs in a folder; every request only reads.
 
     Args:
@@ -50,8 +55,9 @@ def application(runs: RunsFolder, executor: Executor, hosts: list[str] | None = 
         executor: where they are read.
         hosts: the names by which a browser may call this server, so that no other site's page
             can read runs through it; None is any.
+        ending: set as the server ends: streams end then, too.
     """
-    pages = _Pages(runs, Followers(executor))
+    pages = _Pages(runs, Followers(executor), ending or asyncio.Event())
     routes = [
         Route("/", pages.index),
         Route("/content", pages.list_content),
@@ -66,9 +72,10 @@ def application(runs: RunsFolder, executor: Executor, hosts: list[str] | None = 
 
 
 class _Pages:
-    def __init__(self, runs: RunsFolder, followers: Followers) -> None:
+    def __init__(self, runs: RunsFolder, followers: Followers, ending: asyncio.Event) -> None:
         self.runs = runs
         self.followers = followers
+        self.ending = ending
 
     async def index(self, request: Request) -> Response:
         """The first page: all runs, or the only one."""
@@ -95,7 +102,7 @@ class _Pages:
                     yield ": here\n\n"
                 await asyncio.sleep(LIST_EVERY)
 
-        return _stream(versions())
+        return _stream(versions(), self.ending)
 
     async def run(self, request: Request) -> Response:
         """A run's page, which asks for its content."""
@@ -121,7 +128,7 @@ class _Pages:
                 async for text in _versions(follower):
                     yield text
 
-        return _stream(versions())
+        return _stream(versions(), self.ending)
 
     def _folder(self, request: Request) -> Path:
         folder = self.runs.folder(request.path_params["name"])
@@ -156,8 +163,26 @@ def _event(version: int) -> str:
     return f"event: changed\nid: {version}\ndata: {version}\n\n"
 
 
-def _stream(texts: AsyncIterator[str]) -> Response:
-    return StreamingResponse(texts, media_type="text/event-stream", headers=HEADERS)
+def _stream(texts: AsyncIterator[str], ending: asyncio.Event) -> Response:
+    until = _until(ending, texts)
+    return StreamingResponse(until, media_type="text/event-stream", headers=HEADERS)
+
+
+async def _until(ending: asyncio.Event, texts: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The same texts, but none once the server ends."""
+    end = asyncio.ensure_future(ending.wait())
+    following = None
+    try:
+        while True:
+            following = asyncio.ensure_future(anext(texts))
+            await asyncio.wait([following, end], return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                return
+            yield following.result()
+    finally:
+        end.cancel()
+        if following is not None and following.cancel():
+            await asyncio.wait([following])
 
 
 def _moment(seconds: float) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -35,7 +38,7 @@ def is_loopback(host: str) -> bool:
 
 
 def serve(what: Path, listening: socket.socket, host: str, say: Callable[[str], None]) -> None:
-    """Answer until Ctrl-C.
+    """Answer until Ctrl-C or SIGTERM.
 
     Args:
         what: a run's folder, or the folder of all.
@@ -49,6 +52,13 @@ def serve(what: Path, listening: socket.socket, host: str, say: Callable[[str], 
     from pathnet_evo.watch.runs import RunsFolder
     from pathnet_evo.watch.server import application
 
+    ending = asyncio.Event()
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            ending.set()
+            await super().shutdown(sockets)
+
     one = (what / "lineage.sqlite").is_file()
     what = what.resolve()
     runs = RunsFolder(what.parent, what.name) if one else RunsFolder(what)
@@ -56,9 +66,12 @@ def serve(what: Path, listening: socket.socket, host: str, say: Callable[[str], 
     shown = f"[{host}]" if ":" in host else host
     with reader() as executor:
         executor.submit(int)  # starts the process before the first who asks
-        app = application(runs, executor, hosts)
+        app = application(runs, executor, hosts, ending)
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
         say(f"http://{shown}:{listening.getsockname()[1]}/")
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run([listening])
-        executor.shutdown(wait=False, cancel_futures=True)
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        try:
+            with suppress(KeyboardInterrupt):
+                Server(config).run([listening])
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)

@@ -31,9 +31,12 @@ FLAGS = [
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium; where there is none the test is skipped, but in CI it fails."""
+    """Chromium; where there is none the test is skipped, but in CI it fails.
+
+    For a module alone: what drives it has an event loop, in which nobody else could have one.
+    """
     names = ("chromium", "chromium-browser", "google-chrome")
     found = os.environ.get("PATHNET_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if found is None:
@@ -74,6 +77,22 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     for page in open_pages:
         page.close()
     assert wrong == []
+
+
+@pytest.fixture(scope="session")
+def charted() -> Callable[[Any], Any]:
+    """Goes to every chart of a page, as each is drawn when it comes near, and back to the top."""
+    from playwright.sync_api import expect
+
+    def charted(page: Any) -> Any:
+        page.wait_for_selector("figure:not([hidden]) .chart")
+        for chart in page.locator("figure:not([hidden]) .chart").all():
+            chart.scroll_into_view_if_needed()
+            expect(chart).to_have_attribute("data-drawn", "true", timeout=30_000)
+        page.evaluate("scrollTo(0, 0)")
+        return page
+
+    return charted
 
 
 @pytest.fixture(scope="session")
@@ -127,6 +146,31 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Any:
         },
         runs_dir=tmp_path_factory.mktemp("runs"),
         name="images",
+    )
+
+
+@pytest.fixture(scope="session")
+def pong(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A real run of Pong: 2,000 steps, of four frames each, in short episodes on few lanes."""
+    task = {"name": "atari", "game": "pong", "max_episode_frames": 400, "threads": 1}
+    return launch(
+        {
+            "arms": ["pathnet"],
+            "pool": {
+                "modules": 4,
+                "width": 2,
+                "input": [4, 84, 84],
+                "layers": [
+                    {"kind": "conv2d", "channels": 4, "kernel": 8, "stride": 8},
+                    {"kind": "linear", "units": 16},
+                ],
+            },
+            "strategy": {"name": "asynchronous-tournament", "population": 4},
+            "learner": {"name": "a3c", "lanes": 4, "episodes": 1, "score_episodes": 4},
+            "stages": [{"task": task, "frames": 8_000}],
+        },
+        runs_dir=tmp_path_factory.mktemp("runs"),
+        name="pong",
     )
 
 

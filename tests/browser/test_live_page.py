@@ -30,7 +30,9 @@ def test_a_run_is_followed(
     server: SimpleNamespace,
     made_up: SimpleNamespace,
     visit: Callable[..., Any],
+    charted: Callable[[Any], Any],
     keep: Callable[..., None],
+    axe: Callable[..., list[str]],
 ) -> None:
     """A run could only be looked at by loading its page again and again."""
     from playwright.sync_api import expect
@@ -51,7 +53,13 @@ def test_a_run_is_followed(
     lineage.commit()
     words = page.locator('[data-player="words"]')
     expect(words).to_have_text(re.compile("^Generation 4 of 4"), timeout=60_000)
-    page.wait_for_selector(".main-svg")
-    keep(page, "live-1400-light")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width in (1400, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            charted(page)
+            keep(page, f"live-{width}-{scheme}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert axe(page) == []
     lineage.close()
     assert (folder / "lineage.sqlite").read_bytes()[18] == 1  # no journal is needed to read it

@@ -15,22 +15,13 @@ from typing import Any
 import pytest
 
 from pathnet_evo.report import write_report
+from pathnet_evo.report.side_by_side import comparison_page
 from pathnet_evo.report.words import shown
+from pathnet_evo.run.comparison import compare_runs
 
 
 def report(run: Any) -> str:
     return (run.folder / "report.html").resolve().as_uri()
-
-
-def loaded(page: Any) -> Any:
-    page.wait_for_function(
-        "() => document.querySelectorAll('figure:not([hidden]) .chart').length > 0"
-    )
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('figure:not([hidden]) .chart')]"
-        ".every((c) => c.querySelector('.main-svg'))"
-    )
-    return page
 
 
 @pytest.mark.parametrize("width", [1400, 390])
@@ -38,6 +29,7 @@ def loaded(page: Any) -> Any:
 def test_every_figure_is_there(
     digits: Any,
     visit: Callable[..., Any],
+    charted: Callable[[Any], Any],
     keep: Callable[..., None],
     axe: Callable[..., list[str]],
     figures: SimpleNamespace,
@@ -45,7 +37,7 @@ def test_every_figure_is_there(
     scheme: str,
 ) -> None:
     """Readers would miss a figure, or could not use the page by eye, by ear or by keyboard."""
-    page = loaded(visit(report(digits), width, scheme))
+    page = charted(visit(report(digits), width, scheme))
     keep(page, f"report-{width}-{scheme}")
     for name in figures.charts:
         assert page.locator(f'[data-figure="{name}"] .main-svg').first.is_visible(), name
@@ -54,6 +46,22 @@ def test_every_figure_is_there(
     assert painted(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert axe(page) == []
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_paper_has_every_chart_and_nothing_moves(
+    digits: Any, visit: Callable[..., Any], width: int
+) -> None:
+    """Charts that nobody has scrolled to would be missing on paper, or push the text about."""
+    page = visit(report(digits), width)
+    last = page.locator('[data-figure="score-1"]')
+    assert last.get_attribute("data-drawn") == "false"
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    for chart in page.locator("figure:not([hidden]) .chart").all():
+        assert chart.get_attribute("data-drawn") == "true"
+        assert chart.locator(".main-svg").first.is_visible()
+    assert page.evaluate("document.documentElement.scrollHeight") == height
 
 
 def painted(page: Any) -> int:
@@ -146,9 +154,11 @@ def test_another_arm_seed_and_stage(digits: Any, visit: Callable[..., Any]) -> N
     assert page.locator('[data-figure="architecture"] .module.new').count() == 9
 
 
-def test_an_arm_can_be_hidden(digits: Any, visit: Callable[..., Any]) -> None:
+def test_an_arm_can_be_hidden(
+    digits: Any, visit: Callable[..., Any], charted: Callable[[Any], Any]
+) -> None:
     """Curves that lie on one another could not be told apart."""
-    page = loaded(visit(report(digits)))
+    page = charted(visit(report(digits)))
     lines = '[data-figure="curve-0"] .scatterlayer path.js-line'
     before = page.locator(lines).count()
     page.get_by_role("button", name="random").click()
@@ -182,26 +192,90 @@ def test_numbers_are_those_of_the_summary(digits: Any, visit: Callable[..., Any]
 
 
 def test_one_arm_one_stage_one_seed(
-    images: Any, visit: Callable[..., Any], keep: Callable[..., None]
+    images: Any, visit: Callable[..., Any], charted: Callable[[Any], Any], keep: Callable[..., None]
 ) -> None:
     """A first try with one arm would have a broken page."""
-    page = loaded(visit(report(images)))
+    page = charted(visit(report(images)))
     keep(page, "images-1400-light")
     assert page.locator('[data-player="words"]').text_content().startswith("Generation 10 of 10")
     assert "Nothing was frozen before" in page.locator("#evolution").text_content()
     assert "nothing was transferred" in page.locator("#transfer").text_content()
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+def test_a_game(
+    pong: Any,
+    visit: Callable[..., Any],
+    charted: Callable[[Any], Any],
+    keep: Callable[..., None],
+    axe: Callable[..., list[str]],
+    width: int,
+    scheme: str,
+) -> None:
+    """A game's page would lack a figure, or say something else than its summary."""
+    summary = json.loads((pong.folder / "summary.json").read_text())
+    page = charted(visit(report(pong), width, scheme))
+    keep(page, f"pong-{width}-{scheme}")
+    for name in ("genealogy", "curve-0", "score-0"):
+        assert page.locator(f'[data-figure="{name}"] .main-svg').first.is_visible(), name
+    assert painted(page)
+    page.locator("canvas").focus()
+    page.keyboard.press("Home")
+    words = page.locator('[data-player="words"]').text_content()
+    assert words.startswith("Before the first of")
+    table = page.get_by_role("group", name="Held-out scores").locator("td b")
+    scores = [arm["stages"][0]["scores"]["mean_return"] for arm in summary["arms"].values()]
+    assert table.all_text_contents() == [shown(score["mean"]) for score in scores]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe(page) == []
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1400, "light"), (1400, "dark"), (390, "light"), (390, "dark")]
+)
+def test_runs_side_by_side(
+    two_runs: Path,
+    visit: Callable[..., Any],
+    charted: Callable[[Any], Any],
+    keep: Callable[..., None],
+    axe: Callable[..., list[str]],
+    width: int,
+    scheme: str,
+) -> None:
+    """Runs could not be compared by eye, by ear or on a telephone."""
+    page = charted(visit(two_runs.as_uri(), width, scheme))
+    keep(page, f"compare-{width}-{scheme}")
+    charts = page.locator("figure .chart")
+    assert charts.count() == 4
+    assert all(chart.locator(".main-svg").first.is_visible() for chart in charts.all())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe(page) == []
+
+
+@pytest.fixture(scope="session")
+def two_runs(tmp_path_factory: pytest.TempPathFactory, made_up: SimpleNamespace) -> Path:
+    """The page of two runs with two arms each."""
+    folder = tmp_path_factory.mktemp("compared")
+    for name, differences in (("first", [0.1, 0.2, 0.15]), ("a <second> run", [0.3, 0.1, 0.2])):
+        (folder / name).mkdir()
+        made_up.two_arms(folder / name, differences)
+    runs = [folder / "first", folder / "a <second> run"]
+    page = folder / "compared.html"
+    page.write_text(comparison_page(compare_runs(runs), runs), encoding="utf-8")
+    return page
+
+
 def test_an_unfinished_game(
     tmp_path: Path,
     made_up: SimpleNamespace,
     visit: Callable[..., Any],
+    charted: Callable[[Any], Any],
     keep: Callable[..., None],
 ) -> None:
     """A game's curve would not be there before its first evaluation is over, or count the wrong."""
     made_up.toml(tmp_path, 1, ["pathnet"], stages=1)
     made_up.lineage(tmp_path, made_up.episodes(0))
-    page = loaded(visit(write_report(tmp_path).as_uri()))
+    page = charted(visit(write_report(tmp_path).as_uri()))
     keep(page, "game-1400-light")
     text = page.locator('[data-figure="curve-0"]').text_content()
     assert "frames" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pathnet_evo.cli.tables import results
 from pathnet_evo.records import Record, TrialFinished, TrialStarted
 from pathnet_evo.report import write_report
 from pathnet_evo.report.words import censored_times, sentences, shown, shown_interval
@@ -114,7 +116,7 @@ def test_what_came_out_is_said_honestly(
     """The report would claim a success that the numbers do not show, or hide a defeat."""
     made_up.two_arms(tmp_path, differences)
     said = sentences(summarise(tmp_path), "pathnet")
-    (about_second,) = [s for s in said if s.startswith("Stage 2") and "reached" in s]
+    (about_second,) = [s for s in said if s.startswith("Stage 1") and "reached" in s]
     mean = 100 * sum(differences) / len(differences)
     assert f"the difference is {mean:+.1f} points" in about_second
     assert verdict in about_second
@@ -134,6 +136,29 @@ def test_what_came_out_is_said_honestly(
 def test_censored_speed_ups_are_bounds(pair: dict[str, float | str | None], text: str) -> None:
     """A budget that ran out would be shown as a measured speed-up."""
     assert censored_times(pair).startswith(text)
+
+
+def test_areas_without_a_ratio(
+    tmp_path: Path, made_up: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A game whose control learned nothing would have no result on the page."""
+    made_up.toml(tmp_path, 1, ["pathnet", "independent"], stages=1)
+    _, begun, played = made_up.episodes(0)
+    bad = tuple(replace(episode, score=-3.0) for episode in played.episodes)
+    records: list[Record] = []
+    for trial, arm in enumerate(["pathnet", "independent"]):
+        done = replace(played, trial=trial, episodes=bad if trial else played.episodes)
+        records += [TrialStarted(trial, arm, 0), replace(begun, trial=trial), done]
+        finished = made_up.stage(trial, 0, [], {})[-1]
+        records += [finished, TrialFinished(trial, "finished")]
+    made_up.lineage(tmp_path, records)
+    summary = summarise(tmp_path)
+    (speed,) = summary["speed_up"]["pathnet"]
+    assert speed["mean"] is None
+    difference = f"{shown(speed['difference']['mean'], sign=True)} (no ratio)"
+    results(summary)
+    assert difference in capsys.readouterr().out
+    assert difference in read(tmp_path).text
 
 
 def test_numbers_are_shown_as_a_reader_wants_them() -> None:

@@ -39,7 +39,7 @@ def test_runs_side_by_side(tmp_path: Path, made_up: SimpleNamespace) -> None:
 def test_a_matrix_of_transfer() -> None:
     """A pair that is not learned yet would be shown as a speed-up, or stop the page."""
     pong = [{"mean": 1.25}, None]
-    alien = [{"mean": None}, {"mean": 0.5}]
+    alien = [{"mean": None, "difference": {"mean": -3.5}}, {"mean": 0.5}]
     matrix = {
         "name": "<b>games</b>",
         "sources": ["pong", "<alien>"],
@@ -48,6 +48,7 @@ def test_a_matrix_of_transfer() -> None:
     }
     text = matrix_page(matrix)
     body = text[text.index("<main") :]
-    assert re.findall(r"<td[^>]*>(?:<b>)?([^<]+)", body) == ["1.25×", "–", "–", "0.50×"]  # noqa: RUF001
+    cells = re.findall(r"<td[^>]*>(?:<b>)?([^<]+)", body)
+    assert cells == ["1.25×", "–", "-3.5 (no ratio)", "0.50×"]  # noqa: RUF001
     assert "&lt;alien&gt;" in body
     assert len(text) < 50_000

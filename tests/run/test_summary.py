@@ -24,7 +24,7 @@ from pathnet_evo.run.lineage import Lineage
 from pathnet_evo.run.lock import Lock
 from pathnet_evo.run.results import RunError
 from pathnet_evo.run.speed_up import smoothed, speed_up
-from pathnet_evo.run.statistics import mean_interval, paired_p
+from pathnet_evo.run.statistics import mean_interval, paired_p, score_statistic
 from pathnet_evo.run.summary import summarise
 
 TOML = """
@@ -155,6 +155,16 @@ def test_interval_is_student_t() -> None:
     assert interval == pytest.approx(wanted)
     assert mean_interval([0.3]) == (0.3, None)
     assert mean_interval([]) == (None, None)
+
+
+def test_an_accuracy_is_no_more_than_all() -> None:
+    """Readers would be told of accuracies of 251 % and of less than none; returns have no ends."""
+    values: dict[int, float | None] = {0: 0.58, 1: 0.86}
+    low, high = mean_interval([0.58, 0.86])[1] or ()
+    assert low < 0
+    assert high > 1
+    assert score_statistic("test_accuracy", values)["interval"] == [0, 1]
+    assert score_statistic("mean_return", values)["interval"] == [low, high]
 
 
 def test_p_value_is_the_paired_t_test() -> None:

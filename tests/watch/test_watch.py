@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -189,6 +191,20 @@ def test_several_viewers_share_one_reading_and_follow_a_resumed_run(
     lineage.close()
 
 
+def test_a_page_that_cannot_be_made_is_told(
+    folder: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Viewers would wait for ever, without a word, for a page that cannot be made."""
+
+    def fail(folder: Path) -> tuple[str, float]:
+        raise KeyError("what")
+
+    monkeypatch.setattr(following, "read_content", fail)
+    answer = client.get("/runs/one/content")
+    assert answer.status_code == 503
+    assert "one: no page could be made (KeyError: 'what')" in answer.text
+
+
 def test_a_run_ends_while_it_is_read(tmp_path: Path, made_up: SimpleNamespace) -> None:
     """A reader that holds the lineage open would make the run fail at its very end."""
     import sqlite3
@@ -226,3 +242,18 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         watch(tmp_path / "nothing")
     assert os.listdir(tmp_path) == []
+
+
+def test_it_ends_without_complaint_while_somebody_looks(folder: Path) -> None:
+    """A server that is stopped would print a traceback for each page that is open."""
+    program = "from pathnet_evo.cli import main; main()"
+    command = [sys.executable, "-c", program, "watch", str(folder), "--port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout
+        address = process.stdout.readline().strip()
+        with httpx.stream("GET", f"{address}events", timeout=60) as events:
+            assert next(events.iter_lines()) == "event: changed"
+            process.terminate()
+            _, complaints = process.communicate(timeout=60)
+    assert (process.returncode, complaints) == (143, "")

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pathnet_evo.report.data.reading import ReportData
 
 
 class Matrix(NamedTuple):
-    """Ratios by row and column; None where there is none."""
+    """Speed-ups by row and column; None where there is none."""
 
     rows: list[str]
     columns: list[str]
-    cells: list[list[float | None]]
+    cells: list[list[dict[str, Any] | None]]
 
 
 def transfer_matrix(data: ReportData) -> Matrix | None:
     """Speed-ups of the shown arm; None where it has none after a first stage."""
     stages = data.stages
-    speeds = {s["stage"]: s["mean"] for s in data.summary["speed_up"].get(data.shown, [])}
-    targets = [i for i in range(1, len(stages)) if speeds.get(i) is not None]
+    speeds = {
+        s["stage"]: s
+        for s in data.summary["speed_up"].get(data.shown, [])
+        if s["mean"] is not None or "difference" in s
+    }
+    targets = [i for i in range(1, len(stages)) if i in speeds]
     if not targets:
         return None
     rows = [", ".join(s["name"] for s in stages[:i]) for i in targets]

@@ -61,4 +61,7 @@ def _figures(data: ReportData) -> Iterator[tuple[str, Figure]]:
         if use.arm == data.shown:
             yield f"usage-{use.stage}", paths.usage(use)
     if (found := transfer_matrix(data)) is not None:
-        yield "transfer", matrix(*found, title=f"Speed-up of {data.shown}")
+        ratios = [[None if c is None else c["mean"] for c in row] for row in found.cells]
+        if any(any(row) for row in ratios):
+            title = f"Speed-up of {data.shown}"
+            yield "transfer", matrix(found.rows, found.columns, ratios, title=title)

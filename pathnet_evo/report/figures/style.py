@@ -79,4 +79,4 @@ def short(name: str, most: int = 40) -> str:
 
 def title(stage: int, name: str) -> str:
     """A stage's name with its number: two stages may have one name."""
-    return short(f"{stage + 1}. {name}")
+    return short(f"{stage}. {name}")

@@ -13,6 +13,7 @@ SCRIPTS = {
         "dom.js",
         "theme.js",
         "grid.js",
+        "plot.js",
         "charts.js",
         "legend.js",
         "genealogy.js",
@@ -23,7 +24,7 @@ SCRIPTS = {
         "player.js",
         "report.js",
     ),
-    "compare": ("dom.js", "theme.js", "charts.js", "legend.js", "compare.js"),
+    "compare": ("dom.js", "theme.js", "plot.js", "charts.js", "legend.js", "compare.js"),
     "plain": ("theme.js", "plain.js"),
     "live": ("live.js",),
 }

@@ -75,6 +75,8 @@ def environment() -> Environment:
         "interval": words.shown_interval,
         "times": words.times,
         "pair": words.censored_times,
+        "speed_up": words.speed_up,
+        "speed_up_interval": words.speed_up_interval,
     }
     return found
 

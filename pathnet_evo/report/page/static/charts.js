@@ -2,7 +2,6 @@
 
 const DASHES = ["solid", "dash", "dashdot", "dot", "longdash", "longdashdot"];
 const MARKERS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross"];
-const CONFIG = { displayModeBar: false, responsive: true, showTips: false };
 
 /* After as many arms as there are colours, each colour has another line. */
 function lineOf(arm) {
@@ -36,44 +35,6 @@ function layout(x, y, more = {}) {
     xaxis: { ...axis, title: { text: plain(x), standoff: 6 }, showgrid: false, ...more.xaxis },
     yaxis: { ...axis, title: { text: plain(y), standoff: 6 }, ...more.yaxis },
   };
-}
-
-function draw(node, traces, shown) {
-  node.closest("figure").hidden = traces.length === 0;
-  node.classList.add("chart");
-  if (!traces.length) {
-    waiting.delete(node);
-  } else if (window.Plotly) {
-    Plotly.react(node, traces, shown, CONFIG);
-  } else {
-    waiting.set(node, [traces, shown]);
-    fetchPlotly();
-  }
-}
-
-/* Plotly takes a second to start: the page is painted first, and charts follow. */
-const waiting = new Map();
-
-function fetchPlotly() {
-  const source = document.getElementById("plotly");
-  if (source.dataset.asked) return;
-  source.dataset.asked = "yes";
-  const script = element("script");
-  const start = () => {
-    for (const [node, [traces, shown]] of waiting) draw(node, traces, shown);
-    waiting.clear();
-  };
-  requestAnimationFrame(() => setTimeout(() => {
-    if (source.dataset.src) {
-      script.src = source.dataset.src;
-      script.addEventListener("load", start);
-      document.head.append(script);
-    } else {
-      script.textContent = source.textContent;
-      document.head.append(script);
-      start();
-    }
-  }));
 }
 
 /* Seeds thin, their mean thick, a band for its interval. */
@@ -110,6 +71,7 @@ function curveTraces(curve, arm, name) {
 function reach(curves, levels = []) {
   const values = [...curves.flatMap((c) => [c.mean, ...Object.values(c.seeds)]).flat(), ...levels]
     .filter((v) => v !== null && v !== undefined);
+  if (!values.length) return [0, 1];
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = 0.08 * (high - low || Math.abs(high) || 1);
   return [low - room, high + room];
@@ -173,7 +135,7 @@ function drawScores(data) {
         },
       ];
     });
-    const short = (name) => (name.length > 14 ? `${name.slice(0, 13)}…` : name);
+    const short = (name) => (name.length > 20 ? `${name.slice(0, 9)}…${name.slice(-10)}` : name);
     draw(node, traces, layout("", (stage.score || "").replaceAll("_", " ") + (share ? ", %" : ""), {
       annotations: found.map(([arm, score]) => ({
         x: data.arms.indexOf(arm), y: score.mean * scale, text: number(score.mean * scale),
@@ -181,7 +143,7 @@ function drawScores(data) {
       })),
       xaxis: {
         tickvals: data.arms.map((_, k) => k), ticktext: data.arms.map((a) => plain(short(a))),
-        range: [-0.5, data.arms.length - 0.4], ticks: "",
+        range: [-0.5, data.arms.length - 0.4], ticks: "", autotickangles: [0, -40],
       },
     }));
   });
@@ -201,6 +163,7 @@ function drawReuse(data, chosen) {
   draw(node, curveTraces(found, data.arms.indexOf(chosen.arm), chosen.arm),
     layout("evaluations", "share of a path that is frozen", {
       shapes: [chance.shape], annotations: [chance.annotation],
-      yaxis: { range: [0, reach([found], [found.chance])[1]], tickformat: ".0%" }, xaxis: { rangemode: "tozero" },
+      xaxis: { rangemode: "tozero" },
+      yaxis: { range: [0, reach([found], [found.chance])[1]], tickformat: ".0%" },
     }));
 }

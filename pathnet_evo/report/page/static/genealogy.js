@@ -29,7 +29,8 @@ function drawGenealogy(data, trial) {
         color: accent, size: trial.line.map((a, i) => (i === trial.line.length - 1 ? 13 : 7)),
         symbol: trial.line.map((a, i) => (i === trial.line.length - 1 ? "star" : "circle")),
       },
-      text: trial.line.map(([, , , changes]) => plain(mutation(changes) || "as its parent")),
+      text: trial.line.map(([, , , changes], i) =>
+        plain(mutation(changes) || (i ? "as its parent" : "drawn at random"))),
       hovertemplate: "evaluation %{x:,}: %{y:.4~g}<br>%{text}<extra></extra>",
     },
   ], layout("evaluations", stage.fitness));
