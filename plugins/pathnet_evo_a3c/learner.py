@@ -55,9 +55,9 @@ class A3C(Learner):
     """Of the mean squares of RMSProp, which stay with each module in the pool."""
     epsilon: float = Field(1e-5, gt=0, allow_inf_nan=False)
     """What RMSProp adds to their roots."""
-    initial_square: float = Field(1.0, ge=0, allow_inf_nan=False)
-    """What the mean squares of a new module are. With 1, as TensorFlow's, steps are short at first;
-    with 0, as torch's, they are long, and can leave a network whose units are never active."""
+    initial_square: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """What the mean squares of a new module are. With 0, as torch's, its first steps are long; with
+    1, as TensorFlow's, they are short, for some thousand updates where gradients are small."""
     max_gradient_norm: float = Field(0.5, gt=0)
     """Length to which each lane's gradient is cut before they are summed; ``inf`` for none."""
     divide: Literal["lanes", "users"] = "lanes"
