@@ -2,8 +2,8 @@
 
 They play the most probable actions; training draws them.
 
-Usage: ``python benchmarks/cartpole.py [--steps 1000000] [--seeds 5] [--first 0]``. About two minutes
-a seed.
+Usage: ``python benchmarks/cartpole.py [--steps 1000000] [--seeds 5] [--first 0]``. About a minute a
+seed.
 """
 
 from __future__ import annotations
