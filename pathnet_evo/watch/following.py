@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
@@ -12,6 +13,8 @@ from pathlib import Path
 from pathnet_evo.errors import UserError
 from pathnet_evo.watch.reading import read_content
 from pathnet_evo.watch.runs import signature
+
+LOG = logging.getLogger(__name__)
 
 LOOK = 0.5
 """Seconds between looks whether a run has changed."""
@@ -54,7 +57,8 @@ class Follower:
                     await self._publish(content, "")
                 except UserError as error:
                     await self._publish(None, str(error))
-                except Exception as error:  # whatever it is, viewers are told
+                except Exception as error:  # viewers are told, and who started the server
+                    LOG.exception("%s: no page could be made", self.folder)
                     why = f"{type(error).__name__}: {error}"
                     await self._publish(None, f"{self.folder.name}: no page could be made ({why})")
                 await asyncio.sleep(REST * seconds)
