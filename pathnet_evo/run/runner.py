@@ -151,7 +151,7 @@ def reopen(folder: Path, settings: Sequence[str], command: str, say: Say) -> Reo
             if changed != text:
                 directory.replace(folder / "run.toml", changed)
             starts = starts_of(folder, lineage, plan, say)
-            directory.went_on(folder, command, _places(plan, starts))
+            directory.went_on(folder, command, _began_from(plan, starts))
         return Reopened(folder, plan, registry, lock, lineage, starts)
     except BaseException:
         if lineage is not None:
@@ -160,7 +160,7 @@ def reopen(folder: Path, settings: Sequence[str], command: str, say: Say) -> Reo
         raise
 
 
-def _places(plan: Plan, starts: dict[int, Start | None]) -> dict[str, str]:
+def _began_from(plan: Plan, starts: dict[int, Start | None]) -> dict[str, str]:
     """Where each trial goes on that is not finished."""
     return {
         f"{trial.arm}-{trial.seed}": start.folder.rpartition("/")[2] if start else "the beginning"
