@@ -9,13 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from pathnet_evo_atari.games import console
+from pathnet_evo_atari.games import HERTZ, console
 
 if TYPE_CHECKING:
     from pathnet_evo_atari.task import AtariSettings
-
-HERTZ = 60
-"""Frames that the console shows a second."""
 
 
 class AtariLanes(VectorEnv[Any, Any, Any]):

@@ -7,6 +7,10 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
+import numpy as np
+
+HERTZ = 60
+"""Frames that the console shows a second."""
 SHOWN = 3
 """Names offered for one that does not exist."""
 TWO_PLAYERS = frozenset({"combat", "joust", "maze_craze", "warlords"})
@@ -57,6 +61,17 @@ def console(game: str) -> Any:
     found = ALEInterface()
     found.loadROM(path)
     return found
+
+
+@cache
+def background(game: str) -> int:
+    """The grey, 0 to 255, that most of a game's screen has after its first second."""
+    from ale_py import Action
+
+    asked = console(game)
+    for _ in range(HERTZ):
+        asked.act(Action.NOOP)
+    return int(np.bincount(asked.getScreenGrayscale().ravel()).argmax())
 
 
 @cache

@@ -12,7 +12,7 @@ from gymnasium.vector import VectorEnv
 from pydantic import Field, field_validator
 
 from pathnet_evo.tasks import EnvironmentTask, TaskContext, TaskError, TaskSettings
-from pathnet_evo_atari.games import action_names, find
+from pathnet_evo_atari.games import action_names, background, find
 
 
 class AtariSettings(TaskSettings):
@@ -41,6 +41,9 @@ class AtariSettings(TaskSettings):
     """Chance, at every frame, that the game holds the action before instead (sticky actions)."""
     max_episode_frames: int = Field(108_000, ge=1, strict=True)
     """Frames of the emulator after which an episode is cut off: half an hour of play."""
+    shift: int | None = Field(None, ge=0, le=255, strict=True)
+    """What is subtracted from the greys 0 to 255 before they are scaled; nothing for the game's
+    background, so that it is 0 and what moves is not lost in it."""
     threads: int = Field(0, ge=0, strict=True)
     """Threads that emulate; 0 for one a core. Results do not depend on it."""
 
@@ -68,12 +71,14 @@ class AtariSettings(TaskSettings):
         size = (self.size or height, self.size or width)
         try:
             actions = action_names(self.game, self.full_action_space)
+            shift = background(self.game) if self.shift is None else self.shift
         except (ImportError, OSError) as error:
             raise TaskError(f"ale-py cannot play {self.game}: {error}") from None
         return AtariTask(
             name=self.game.replace("_", " "),
             observation_shape=(self.frames or frames, *size),
             n_actions=len(actions),
+            shift=torch.tensor(float(shift)),
             scale=torch.tensor(1 / 255),
             frames=self.skip,
             max_steps=ceil(self.max_episode_frames / self.skip),

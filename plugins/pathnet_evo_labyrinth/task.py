@@ -36,6 +36,9 @@ class LabyrinthSettings(TaskSettings):
     """Of opponents: how fast they are, and how well they aim."""
     arrangement: int = Field(0, ge=0, strict=True)
     """Seed of drawn placements and mazes."""
+    shift: int = Field(110, ge=0, le=255, strict=True)
+    """What is subtracted from pixels 0 to 255 before they are scaled: about the mean of the
+    levels that are the project's own, so that walls and floors are near 0."""
     workers: int = Field(0, ge=0, strict=True)
     """Processes that drive the engines; 0 for one a core. Results do not depend on it."""
 
@@ -69,6 +72,7 @@ class LabyrinthSettings(TaskSettings):
             name=self.level.replace("_", " "),
             observation_shape=(3, *size),
             n_actions=len(NAMES),
+            shift=torch.tensor(float(self.shift)),
             scale=torch.tensor(1 / 255),
             frames=REPEAT,
             max_steps=steps,

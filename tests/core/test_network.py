@@ -1,9 +1,10 @@
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
+from torch.nn.init import kaiming_uniform_
 
 from pathnet_evo.genotype import PathError
-from pathnet_evo.modules import Conv2d, Linear, ShapeError
+from pathnet_evo.modules import Conv2d, Linear, Residual, ShapeError
 from pathnet_evo.pool import ModulePool
 
 PATH = ((0, 2, 5), (1, 4))
@@ -56,6 +57,19 @@ def test_modules_start_as_torch_starts_them():
         weight = stack.parameters["weight"]
         assert weight.abs().max() <= bound
         assert weight.std() == pytest.approx(bound / 3**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", [Conv2d, Linear, Residual])
+def test_modules_start_as_he_starts_them(kind):
+    """Broken: signals would fade on their way through a deep network, or explode."""
+    pool = ModulePool([kind(initial="he")], 3, {Residual: (20,)}.get(kind, (4, 9, 9)))
+    pool.initialise(lambda layer: torch.Generator().manual_seed(5))
+    generator = torch.Generator().manual_seed(5)
+    for weight in pool.layers[0].parameters["weight"]:
+        expected = torch.empty_like(weight)
+        kaiming_uniform_(expected, nonlinearity="relu", generator=generator)
+        torch.testing.assert_close(weight, expected)
+    assert not pool.layers[0].parameters["bias"].any()
 
 
 @pytest.mark.parametrize("path", [((0,),), ((0,), ()), ((0,), (6,)), ((-1,), (0,))])

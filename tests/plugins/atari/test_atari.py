@@ -83,6 +83,17 @@ def test_task():
     assert torch.equal(torch.tensor([0, 255]) * task.scale, torch.tensor([0.0, 1.0]))
 
 
+@pytest.mark.parametrize("game", ["pong", "boxing", "breakout", "alien"])
+def test_the_background_is_zero(game):
+    """What moves would be lost in a bright screen: on Pong, all units of a layer died."""
+    task = made(game=game, threads=1)
+    seen, *_ = played(task.make(2, [0, 1]), np.zeros((40, 2), dtype=int))
+    values, counts = np.unique(seen[-1, :, -1], return_counts=True)
+    common = torch.tensor(values[counts.argmax()], dtype=torch.float32)
+    assert (common - task.shift) * task.scale == 0
+    assert made(game=game, shift=5).shift == 5
+
+
 def test_a_lane_depends_on_its_own_seed_and_actions_alone():
     """A lane could not be played again, and results would depend on the machine's cores."""
     actions = random_actions(220, 3, 4)

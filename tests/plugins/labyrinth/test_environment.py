@@ -66,6 +66,17 @@ def equal(one, other):
     )
 
 
+@pytest.mark.parametrize("level", ["lt_chasm", "seekavoid_arena", "stairway_to_melon"])
+def test_inputs_lie_about_zero(lanes, level):
+    """Broken: every unit would see little but how bright the level is."""
+    settings = LabyrinthSettings(level=level)
+    task = settings.make(TaskContext(Streams(0), 0, [settings], None))
+    env = lanes(level, 2)
+    actions = np.random.default_rng(0).integers(task.n_actions, size=(30, 2))
+    seen = np.stack([step[0] for step in played(env, actions, [0, 1])])
+    assert abs((seen - task.shift.numpy()).mean() * float(task.scale)) < 0.1
+
+
 @pytest.mark.parametrize("level", ["lt_chasm", "seekavoid_arena"])
 def test_repeats_to_the_bit(lanes, level):
     """Broken: no result with this task could be repeated, and no trial be gone on with."""
