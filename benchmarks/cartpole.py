@@ -54,7 +54,7 @@ def learn(seed: int, steps: int) -> tuple[float, int]:
     task = CartPole("CartPole-v1", (4,), 2)
     pool = ModulePool([Linear(units=UNITS)] * LAYERS, MODULES, task.input_shape)
     pool.initialise(lambda layer: streams.torch("init", layer))
-    readout = pool.readout(LEARNER.outputs(task), streams.torch("readout"))
+    readout = LEARNER.readout(pool, task, streams.torch("readout"))
     device = torch.device("cpu")
     context = LearningContext(
         pool, readout, task, device, streams, always_active=True, budget_frames=steps

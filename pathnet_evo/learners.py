@@ -195,6 +195,10 @@ class Learner(BaseModel, ABC):
     def outputs(self, task: Any) -> int:
         """How many outputs the task's readout has."""
 
+    def readout(self, pool: ModulePool, task: Any, generator: torch.Generator) -> Stack:
+        """A new readout for the task on the pool's features; as torch draws it by default."""
+        return pool.readout(self.outputs(task), generator)
+
     def check(self, task: Any) -> None:
         """Say before a run begins what would keep this learner from learning the task here.
 

@@ -157,7 +157,7 @@ def _learned(
     learned = []
     for i, kept in enumerate(start["learned"]):
         task, learner = _task(plan, i, streams, device, pool), plan.stages[i].learner
-        readout = pool.readout(learner.outputs(task), streams.at(i).torch("readout"))
+        readout = learner.readout(pool, task, streams.at(i).torch("readout"))
         readout.restore(kept["readout"])
         path = tuple(tuple(modules) for modules in kept["path"])
         learned.append(Learned(kept["name"], task, learner, path, readout))
@@ -207,7 +207,7 @@ def _session(
     resumed: dict[str, Any] | None,
 ) -> Session:
     stage, arm = plan.stages[i], plan.arms[trial.arm]
-    readout = pool.readout(stage.learner.outputs(task), here.torch("readout"))
+    readout = stage.learner.readout(pool, task, here.torch("readout"))
     strategy = arm.strategy(
         pool.shape(plan.config.pool.width),
         here.python("genotype"),

@@ -61,7 +61,7 @@ def bench(
     pool.initialise(lambda layer: streams.torch("init", layer))
     if frozen:
         pool.freeze(frozen)
-    readout = pool.readout(learner.outputs(task), streams.torch("readout"))
+    readout = learner.readout(pool, task, streams.torch("readout"))
     cpu = torch.device("cpu")
     context = LearningContext(pool, readout, task, cpu, streams, always_active)
     return Bench(pool, readout, context, streams.python("candidates"))

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from pathnet_evo.learners import Evaluator, Learner, LearningContext
 from pathnet_evo.network import PathNetwork
+from pathnet_evo.pool import ModulePool
+from pathnet_evo.stack import Stack
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import EnvironmentTask
 from pathnet_evo_a3c import room
@@ -58,8 +60,12 @@ class A3C(Learner):
     initial_square: float = Field(0.0, ge=0, allow_inf_nan=False)
     """What the mean squares of a new module are. With 0, as torch's, its first steps are long; with
     1, as TensorFlow's, they are short, for some thousand updates where gradients are small."""
+    readout_scale: float = Field(1.0, ge=0, allow_inf_nan=False)
+    """What a new readout's weights are multiplied with. With 0.01, all actions are about equally
+    probable at first, however large the features are."""
     max_gradient_norm: float = Field(0.5, gt=0)
-    """Length to which each lane's gradient is cut before they are summed; ``inf`` for none."""
+    """Length to which each lane's gradient is cut before they are summed; ``inf`` for none. Rewards
+    beyond -1 ... 1 that are not clipped want more, or they count no more than the rest."""
     divide: Literal["lanes", "users"] = "lanes"
     """Whether a module's summed gradient is divided by K, or by the lanes that use it."""
     clip_rewards: bool = True
@@ -82,6 +88,13 @@ class A3C(Learner):
     def outputs(self, task: EnvironmentTask) -> int:
         """One logit an action, and the value."""
         return task.n_actions + 1
+
+    def readout(self, pool: ModulePool, task: EnvironmentTask, generator: torch.Generator) -> Stack:
+        """A new one, scaled."""
+        drawn = super().readout(pool, task, generator)
+        for values in drawn.parameters.values():
+            values.mul_(self.readout_scale)
+        return drawn
 
     def check(self, task: EnvironmentTask) -> None:
         """Refuse more workers than there is memory for."""

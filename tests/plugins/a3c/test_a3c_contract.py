@@ -4,7 +4,10 @@ import inspect
 import math
 
 import pytest
+import torch
 
+from pathnet_evo.modules import Linear
+from pathnet_evo.pool import ModulePool
 from pathnet_evo.testing import LearnerContract
 from pathnet_evo_a3c.learner import A3C
 
@@ -35,3 +38,15 @@ def test_contract(walk, settings, check):
             return walk(reward=math.nan)
 
     getattr(Here(), check)()
+
+
+def test_a_new_readout_is_scaled(walk):
+    """Large features would settle the policy before anything is learned."""
+    pool = ModulePool([Linear(units=5)], 2, walk().input_shape)
+    usual, scaled = (
+        A3C(readout_scale=scale).readout(pool, walk(), torch.Generator().manual_seed(3))
+        for scale in (1, 0.25)
+    )
+    for name, values in usual.parameters.items():
+        torch.testing.assert_close(scaled.parameters[name], values / 4)
+        assert values.any()
