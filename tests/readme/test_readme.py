@@ -26,6 +26,11 @@ def test_task_of_the_readme_runs(tmp_path: Path) -> None:
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:
-    """A reader would follow a link to a file that is not there."""
+    """A reader would follow a link to a file, or to a heading in it, that is not there."""
     for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
-        assert (Path(__file__).parents[2] / target).is_file(), target
+        name, _, anchor = target.partition("#")
+        file = Path(__file__).parents[2] / name
+        assert file.is_file(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in [heading.lower().replace(" ", "-") for heading in headings], target
