@@ -80,7 +80,7 @@ class Rectified(ModuleKind):
 
     initial: Literal["torch", "he"] = "torch"
     """How weights are drawn: as torch does by default, or as He et al. (2015), 2.4 times as wide
-    and without biases, so that signals neither fade nor grow from layer to layer."""
+    and without biases, so that a signal does not fade on its way through many layers."""
 
     def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
         """Uniform within 1 / sqrt(inputs of one unit), or within sqrt(6 / inputs) (``he``)."""
