@@ -59,7 +59,7 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         rewards = game.rewards or {}
         self._worth = np.array([rewards.get(kind, 0.0) for kind in game.counted])
         over = game.over.things if game.over else ()
-        self._ends = np.array([kind in over for kind in game.counted], bool)
+        self._ends = np.array([float(kind in over) for kind in game.counted])
         given: Sequence[int | None] = seeds or [None] * lanes
         self._rngs = [np.random.default_rng(seed) for seed in given]
         self._steps = np.zeros(lanes, np.int64)
@@ -113,10 +113,10 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         rewards = np.where(begun, 0.0, self._engines.rewards() + gained)
         self._steps += ~begun
         died = self._engines.status == DIED
-        ended = self._counts[:, self._ends].sum(1) >= (
-            self.game.over.count if self.game.over else np.inf
-        )
-        terminated = ~begun & ~died & (ended | (self._engines.status == FINISHED))
+        ended = self._engines.status == FINISHED
+        if self.game.over is not None:
+            ended |= self._counts @ self._ends >= self.game.over.count
+        terminated = ~begun & ~died & ended
         truncated = ~terminated & ((~begun & (self._steps >= self.game.steps)) | died)
         rewards[died] = np.nan
         self._over = terminated | truncated
@@ -146,16 +146,20 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _obey(self, commands: NDArray[np.int32], begin: Mask) -> None:
         """Act, or begin an episode; and read what is counted."""
-        seeds = np.zeros(self.num_envs, np.int64)
-        for lane in np.flatnonzero(begin):
-            self._maps[lane] = self._rngs[lane].integers(len(self.game.maps))
-            seeds[lane] = self._rngs[lane].integers(2**31)
-            self._ways[lane] = []
-        self._engines.obey(np.where(begin, BEGIN, commands).astype(np.int32), seeds, self._maps)
+        if begin.any():
+            seeds = np.zeros(self.num_envs, np.int64)
+            for lane in np.flatnonzero(begin):
+                self._maps[lane] = self._rngs[lane].integers(len(self.game.maps))
+                seeds[lane] = self._rngs[lane].integers(2**31)
+                self._ways[lane] = []
+            self._steps[begin] = 0
+            self._over = self._over & ~begin
+            commands = np.where(begin, np.int32(BEGIN), commands)
+            self._engines.obey(commands, seeds, self._maps)
+        else:
+            self._engines.obey(commands)
         self._variables = self._engines.variables()
         self._counts = self._variables[:, : len(self.game.counted)]
-        self._steps[begin] = 0
-        self._over = self._over & ~begin
         if self.game.pictures:
             x, y = (self._variables[:, len(self.game.counted) + i].tolist() for i in (0, 1))
             for way, place in zip(self._ways, zip(x, y, strict=True), strict=True):

@@ -150,6 +150,8 @@ def main() -> None:
     questions = os.fdopen(os.dup(0), "rb", buffering=0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     engines = Engines(Block(Path.cwd()))
+    if hasattr(os, "SCHED_BATCH"):  # woken, it lets the environment ask the other workers first
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     while questions.read(1):
         causes = engines.obey()
         answers.write((json.dumps(causes).encode() if causes else b"") + b"\n")
