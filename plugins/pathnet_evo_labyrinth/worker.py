@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ def main() -> None:
     questions = os.fdopen(os.dup(0), "rb", buffering=0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     engines = Engines(Block(Path.cwd()))
-    if hasattr(os, "SCHED_BATCH"):  # woken, it lets the environment ask the other workers first
+    with suppress(AttributeError, OSError):  # woken, it lets the environment ask the others first
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     while questions.read(1):
         causes = engines.obey()
