@@ -3,8 +3,8 @@
 Usage: ``python benchmarks/pong.py a2c SEED FILE.csv [--steps 3000000]`` plays stable-baselines3's
 A2C at the same settings (16 games, updates every 5 steps, RMSProp, the same preprocessing) and
 writes each episode's agent steps and raw score. ``python benchmarks/pong.py draw PICTURE.png RUN
-... FILE.csv ...`` draws it beside runs of ``pathnet-evo run``, and prints the means of the last
-100 raw scores. Needs ``stable-baselines3``.
+... FILE.csv ...`` draws it beside runs of ``pathnet-evo run atari-pong``, and prints the means of
+the last 100 raw scores and when they first were above -18. Needs ``stable-baselines3``.
 """
 
 from __future__ import annotations
@@ -153,6 +153,9 @@ def draw(picture: Path, sources: list[Path]) -> None:
             line = "--" if source.suffix == ".csv" else "-"
             axes.plot(steps / 1e6, means, line, label=name)
             print(f"{name}: {means[-1]:.2f} over the last {n[-1]} episodes, {steps[-1]:,} steps")
+            above = np.flatnonzero((means > GOAL) & (n == LAST))
+            if len(above):
+                print(f"  first above {GOAL:g} after {steps[above[0]]:,} steps")
     axes.axhline(GOAL, color="grey", linewidth=0.8, linestyle=":")
     axes.set(xlabel="agent steps, millions", ylabel=f"raw score, mean of {LAST} episodes")
     axes.legend()
