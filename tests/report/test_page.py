@@ -200,11 +200,23 @@ def test_unfinished_runs_have_a_report(tmp_path: Path, made_up: SimpleNamespace,
 def test_the_command_that_repeats_it(tmp_path: Path, made_up: SimpleNamespace) -> None:
     """A reader would not know how to repeat the run."""
     made_up.two_arms(tmp_path, [0.1])
-    about = {"command": "pathnet-evo run <mine> --seeds 1", "plugins": {"core": "1.0"}}
+    about = {
+        "command": "pathnet-evo run <mine> --seeds 1",
+        "plugins": {"core": "1.0"},
+        "resumed": [{"at": "noon", "command": "pathnet-evo resume <mine>", "from": {}}, {}, 3],
+    }
     (tmp_path / "about.json").write_text(json.dumps(about))
     page = read(tmp_path)
     assert "pathnet-evo run <mine> --seeds 1" in page.text
     assert "core (1.0)" in page.text
+    assert "noon: pathnet-evo resume <mine>" in page.text
+
+
+def test_work_is_counted_in_its_unit(tmp_path: Path, made_up: SimpleNamespace) -> None:
+    """Frames of a game would be told as examples."""
+    made_up.toml(tmp_path, 1, ["pathnet"], stages=1)
+    made_up.lineage(tmp_path, made_up.episodes(0))
+    assert "generationsframesfinal fitness" in read(tmp_path).text
 
 
 def test_no_run_no_report(tmp_path: Path, made_up: SimpleNamespace) -> None:
