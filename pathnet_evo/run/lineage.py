@@ -27,78 +27,9 @@ from pathnet_evo.records import (
 )
 from pathnet_evo.run.migrations import migrate
 from pathnet_evo.run.rows import Position, plain, rows
+from pathnet_evo.run.schema import REPEATABLE, SCHEMA, VERSION
 
 __all__ = ["Lineage", "LineageError", "digest", "open_lineage", "plain"]
-
-VERSION = 2
-"""Version of the schema, kept in SQLite's ``user_version``."""
-
-SCHEMA = """
-CREATE TABLE trials (
-  trial INTEGER PRIMARY KEY, arm TEXT NOT NULL, seed INTEGER NOT NULL,
-  state TEXT NOT NULL, error TEXT
-);
-CREATE TABLE stages (
-  trial INTEGER NOT NULL REFERENCES trials, stage INTEGER NOT NULL, task TEXT NOT NULL,
-  budget INTEGER NOT NULL, by_frames INTEGER NOT NULL, chance REAL,
-  counts TEXT NOT NULL, fitness_name TEXT NOT NULL, unit TEXT NOT NULL,
-  population TEXT NOT NULL, frozen_before TEXT NOT NULL,
-  evaluations INTEGER, examples INTEGER, genotype TEXT, path TEXT, fitness REAL,
-  reused TEXT, frozen TEXT, scores TEXT, checkpoint TEXT, manifest TEXT,
-  PRIMARY KEY (trial, stage)
-) WITHOUT ROWID;
-CREATE TABLE evaluations (
-  trial INTEGER NOT NULL, stage INTEGER NOT NULL, evaluation INTEGER NOT NULL,
-  generation INTEGER NOT NULL, candidate INTEGER NOT NULL, place INTEGER NOT NULL,
-  genotype TEXT NOT NULL, parent INTEGER, batches INTEGER NOT NULL,
-  fitness REAL, state TEXT NOT NULL, cause TEXT, examples INTEGER NOT NULL, metrics TEXT NOT NULL,
-  PRIMARY KEY (trial, stage, evaluation),
-  FOREIGN KEY (trial, stage) REFERENCES stages
-) WITHOUT ROWID;
-CREATE TABLE episodes (
-  trial INTEGER NOT NULL, stage INTEGER NOT NULL, episode INTEGER NOT NULL,
-  candidate INTEGER NOT NULL, place INTEGER NOT NULL,
-  score REAL NOT NULL, frames INTEGER NOT NULL, at INTEGER NOT NULL,
-  PRIMARY KEY (trial, stage, episode),
-  FOREIGN KEY (trial, stage) REFERENCES stages
-) WITHOUT ROWID;
-CREATE TABLE events (
-  trial INTEGER NOT NULL, stage INTEGER NOT NULL, evaluation INTEGER NOT NULL,
-  number INTEGER NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL,
-  PRIMARY KEY (trial, stage, evaluation, number),
-  FOREIGN KEY (trial, stage) REFERENCES stages
-) WITHOUT ROWID;
-CREATE TABLE generations (
-  trial INTEGER NOT NULL, stage INTEGER NOT NULL, generation INTEGER NOT NULL,
-  evaluations INTEGER NOT NULL, best REAL, mean REAL, diversity TEXT,
-  PRIMARY KEY (trial, stage, generation),
-  FOREIGN KEY (trial, stage) REFERENCES stages
-) WITHOUT ROWID;
-CREATE TABLE times (
-  trial INTEGER NOT NULL, stage INTEGER NOT NULL, evaluation INTEGER NOT NULL,
-  seconds REAL NOT NULL,
-  PRIMARY KEY (trial, stage, evaluation)
-) WITHOUT ROWID;
-CREATE TABLE stage_times (
-  trial INTEGER NOT NULL, stage INTEGER NOT NULL, seconds REAL NOT NULL,
-  PRIMARY KEY (trial, stage)
-) WITHOUT ROWID;
-CREATE TABLE checkpoints (
-  number INTEGER PRIMARY KEY, trial INTEGER NOT NULL REFERENCES trials, stage INTEGER NOT NULL,
-  folder TEXT NOT NULL UNIQUE, manifest TEXT NOT NULL
-);
-CREATE TABLE configurations (sha256 TEXT PRIMARY KEY, toml TEXT NOT NULL);
-"""
-
-REPEATABLE = {
-    "trials": "trial",
-    "stages": "trial, stage",
-    "evaluations": "trial, stage, evaluation",
-    "episodes": "trial, stage, episode",
-    "events": "trial, stage, evaluation, number",
-    "generations": "trial, stage, generation",
-}
-"""Tables that must be equal in equal runs, and their order; times are kept apart."""
 
 
 class LineageError(UserError):

@@ -13,7 +13,8 @@ import torch
 
 from pathnet_evo import load_run
 from pathnet_evo.run.checking import inspect
-from pathnet_evo.run.lineage import VERSION, LineageError, open_lineage
+from pathnet_evo.run.lineage import LineageError, open_lineage
+from pathnet_evo.run.schema import VERSION
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 KEPT = sorted(FIXTURES.glob("run-schema-*"))
