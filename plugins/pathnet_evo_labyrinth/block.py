@@ -1,12 +1,14 @@
-"""Memory that the environment and a worker share: commands in, pictures and numbers out."""
+"""Memory that the environment shares with its workers: commands in, pictures and numbers out."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import mmap
+import os
+import tempfile
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 IDLE, BEGIN = -1, -2
 """Commands beside the actions, which are 0, 1, ...: do nothing; begin an episode."""
@@ -15,32 +17,37 @@ FINE, FINISHED, DIED = 0, 1, 2
 
 
 class Block:
-    """Arrays of some lanes in one file that two processes map.
+    """Arrays of all lanes in memory that several processes map.
+
+    It has no name in the file system, so that nothing is left of it when the last process is gone.
 
     Args:
-        folder: where the files lie.
-        spec: what the worker is to do; its ``lanes``, ``variables``, ``observation``, ``screen``
-            and ``pictures`` give the shapes. Written beside the block when there is none yet.
+        spec: what is played; its ``lanes``, ``variables``, ``observation``, ``screen`` and
+            ``pictures`` give the shapes.
+        file: descriptor of another block's memory, which is closed; nothing for memory of its own.
 
     Attributes:
+        file: descriptor of the memory, for a process that is to share it; -1 if it was given.
         commands: ``(lanes,)`` int32, an action, ``IDLE`` or ``BEGIN``.
         seeds: ``(lanes,)`` int64, for episodes that begin.
         maps: ``(lanes,)`` int32, likewise.
         status: ``(lanes,)`` uint8.
         rewards: ``(lanes,)`` float64, the engine's own.
         variables: ``(lanes, variables)`` float64.
-        observations: ``(lanes, 3, height, width)`` uint8.
+        observations: ``(lanes, 3, height, width)`` uint8; black where no engine has been.
         pictures: ``(lanes, 3, *screen)`` uint8, or of length 0.
     """
 
-    def __init__(self, folder: Path, spec: dict[str, Any] | None = None) -> None:
-        self.folder = folder
-        create = spec is not None
-        if spec is None:
-            spec = json.loads((folder / "spec.json").read_text())
-        else:
-            (folder / "spec.json").write_text(json.dumps(spec))
-        self.spec = spec
+    variables: NDArray[np.float64]
+    rewards: NDArray[np.float64]
+    seeds: NDArray[np.int64]
+    commands: NDArray[np.int32]
+    maps: NDArray[np.int32]
+    status: NDArray[np.uint8]
+    observations: NDArray[np.uint8]
+    pictures: NDArray[np.uint8]
+
+    def __init__(self, spec: dict[str, Any], file: int | None = None) -> None:
         lanes = spec["lanes"]
         fields: list[tuple[str, Any, tuple[int, ...]]] = [
             ("variables", np.float64, (lanes, len(spec["variables"]))),
@@ -53,23 +60,38 @@ class Block:
             ("pictures", np.uint8, (lanes if spec["pictures"] else 0, 3, *spec["screen"])),
         ]
         sizes = [int(np.prod(shape)) * np.dtype(kind).itemsize for _, kind, shape in fields]
-        path, shape = folder / "block", sum(sizes)
-        memory: np.memmap[Any, np.dtype[np.uint8]] = (
-            np.memmap(path, np.uint8, "w+", shape=shape)
-            if create
-            else np.memmap(path, np.uint8, "r+", shape=shape)
-        )
+        if file is None:
+            self.file = _nameless(sum(sizes))
+            memory = mmap.mmap(self.file, sum(sizes))
+        else:
+            self.file = -1
+            memory = mmap.mmap(file, sum(sizes))
+            os.close(file)
         offset = 0
         for (name, kind, shape), size in zip(fields, sizes, strict=True):
-            part = np.asarray(memory[offset : offset + size])
+            part = np.frombuffer(memory, np.uint8, size, offset)
             setattr(self, name, part.view(kind).reshape(shape))
             offset += size
 
-    variables: np.ndarray[Any, np.dtype[np.float64]]
-    rewards: np.ndarray[Any, np.dtype[np.float64]]
-    seeds: np.ndarray[Any, np.dtype[np.int64]]
-    commands: np.ndarray[Any, np.dtype[np.int32]]
-    maps: np.ndarray[Any, np.dtype[np.int32]]
-    status: np.ndarray[Any, np.dtype[np.uint8]]
-    observations: np.ndarray[Any, np.dtype[np.uint8]]
-    pictures: np.ndarray[Any, np.dtype[np.uint8]]
+    def clear(self, part: slice) -> None:
+        """Some lanes have no engine any more."""
+        self.status[part] = DIED
+        for values in (self.variables, self.rewards, self.observations, self.pictures):
+            values[part] = 0
+
+    def close(self) -> None:
+        """Nobody else is to share it; may be called twice."""
+        if self.file >= 0:
+            os.close(self.file)
+            self.file = -1
+
+
+def _nameless(size: int) -> int:
+    """A file of zeros that only its descriptor leads to."""
+    if hasattr(os, "memfd_create"):
+        file = os.memfd_create("pathnet-evo-labyrinth")
+    else:
+        with tempfile.TemporaryFile() as temporary:
+            file = os.dup(temporary.fileno())
+    os.truncate(file, size)
+    return file

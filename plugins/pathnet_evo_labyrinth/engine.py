@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pathnet_evo.tasks import TaskError
 from pathnet_evo_labyrinth import guard
@@ -58,73 +57,47 @@ class Engines:
         workers: how many processes drive the engines; nothing for one a core.
 
     Attributes:
-        status: ``(lanes,)``, as after the last ``obey``.
+        block: what the lanes are told and what they show.
         causes: of lanes that died in the last ``obey``.
     """
 
     def __init__(self, game: Game, lanes: int, workers: int | None = None) -> None:
         require()
-        self.game, self.lanes = game, lanes
+        self.game = game
         n = min(lanes, workers or os.cpu_count() or 1)
         edges = [lanes * i // n for i in range(n + 1)]
         self.parts = [slice(a, b) for a, b in itertools.pairwise(edges)]
         self.workers: list[Worker | None] = [None] * n
+        self.block = Block(game.spec(lanes))
         self.causes: dict[int, str] = {}
-        self.status = np.zeros(lanes, np.uint8)
         self._deaths = np.zeros(lanes, np.int64)
 
-    def obey(
-        self,
-        commands: NDArray[np.int32],
-        seeds: NDArray[np.int64] | None = None,
-        maps: NDArray[np.int32] | None = None,
-    ) -> None:
-        """Let every lane act, begin an episode or idle; all workers at once.
-
-        Args:
-            commands: ``(lanes,)``.
-            seeds: ``(lanes,)``, of lanes that begin an episode.
-            maps: ``(lanes,)``, likewise.
+    def obey(self) -> None:
+        """Let every lane do what the block's commands say, all workers at once.
 
         Raises:
             EngineError: the engine of a lane died again and again as it was started.
         """
+        commands = self.block.commands
         self.causes = {}
         asked = []
         for i, part in enumerate(self.parts):
-            if (commands[part] == IDLE).all():
-                continue
             worker = self.workers[i]
             if worker is None:
-                worker = self.workers[i] = Worker(self.game.spec(part.stop - part.start))
-                fresh = commands[part] == BEGIN
-                commands = commands.copy()
-                commands[part] = np.where(fresh, BEGIN, IDLE)
-            worker.block.commands[:] = commands[part]
-            if seeds is not None and maps is not None:
-                worker.block.seeds[:] = seeds[part]
-                worker.block.maps[:] = maps[part]
+                begun = commands[part] == BEGIN
+                if not begun.any():
+                    continue
+                commands[part] = np.where(begun, BEGIN, IDLE)
+                worker = self.workers[i] = Worker(self.game.spec(len(commands)), self.block, part)
             asked.append((i, worker, worker.ask()))
         deadline = time.monotonic() + PATIENCE
         for i, worker, reached in asked:
-            self._hear(i, worker, reached, deadline)
-        self._count(commands)
-
-    def observations(self) -> NDArray[np.uint8]:
-        """A copy of what all lanes see, ``(lanes, 3, height, width)``; black without an engine."""
-        return self._gather("observations", (3, *self.game.observation), np.uint8)
-
-    def pictures(self) -> NDArray[np.uint8]:
-        """The engines' whole pictures, ``(lanes, 3, *screen)``."""
-        return self._gather("pictures", (3, *self.game.screen), np.uint8)
-
-    def variables(self) -> NDArray[np.float64]:
-        """What the engines count, ``(lanes, variables)``."""
-        return self._gather("variables", (len(self.game.variables),), np.float64)
-
-    def rewards(self) -> NDArray[np.float64]:
-        """The engines' own rewards, ``(lanes,)``."""
-        return self._gather("rewards", (), np.float64)
+            answer = worker.answer(deadline) if reached else None
+            if answer is None:
+                self._bury(i, worker)
+            else:
+                self.causes |= answer
+        self._count()
 
     def close(self) -> None:
         """End all workers and their engines; may be called twice."""
@@ -134,27 +107,24 @@ class Engines:
             worker.end()
         for worker in ended:
             worker.wait()
+        self.block.close()
 
-    def _hear(self, i: int, worker: Worker, reached: bool, deadline: float) -> None:
-        part = self.parts[i]
-        answer = worker.answer(deadline) if reached else None
-        if answer is not None:
-            self.status[part] = worker.block.status
-            self.causes |= {part.start + int(lane): cause for lane, cause in answer.items()}
-            return
+    def _bury(self, i: int, worker: Worker) -> None:
+        """A worker is gone, or does not answer, and all its lanes with it."""
         self.workers[i] = None
         worker.end()
         cause = worker.last_words()
         worker.wait()
-        self.status[part] = DIED
+        part = self.parts[i]
+        self.block.clear(part)
         self.causes |= dict.fromkeys(range(part.start, part.stop), cause)
 
-    def _count(self, commands: NDArray[np.int32]) -> None:
+    def _count(self) -> None:
         """A lane whose engine never comes up must not be started forever."""
-        begun = commands == BEGIN
+        begun = self.block.commands == BEGIN
         if not begun.any():
             return
-        died = self.status == DIED
+        died = self.block.status == DIED
         self._deaths[begun & died] += 1
         self._deaths[begun & ~died] = 0
         if (self._deaths >= STARTS).any():
@@ -164,35 +134,36 @@ class Engines:
                 f": {self.causes.get(lane, 'no cause known')}"
             )
 
-    def _gather(self, name: str, shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
-        out = np.empty((self.lanes, *shape), kind)
-        for part, worker in zip(self.parts, self.workers, strict=True):
-            out[part] = 0 if worker is None else getattr(worker.block, name)
-        return out
-
 
 class Worker:
     """A worker and its guard.
 
     Args:
-        spec: what it is to do, see ``Block``.
+        spec: what is played.
+        block: that of all lanes.
+        part: the worker's own.
+
+    Attributes:
+        folder: of the guard, the worker and its engines.
     """
 
-    def __init__(self, spec: dict[str, Any]) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="pathnet-evo-labyrinth-"))
-        self.block = Block(folder, spec)
-        self._log = (folder / "log").open("w+", errors="replace")  # outlives its name
+    def __init__(self, spec: dict[str, Any], block: Block, part: slice) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="pathnet-evo-labyrinth-"))
+        told = {**spec, "part": (part.start, part.stop), "file": block.file}
+        (self.folder / "spec.json").write_text(json.dumps(told))
+        self._log = (self.folder / "log").open("w+", errors="replace")  # outlives its name
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path]),
         }
         command = [sys.executable, "-m", "pathnet_evo_labyrinth.worker"]
         self.guard = subprocess.Popen(  # noqa: S603 (our own guard)
-            [sys.executable, "-I", guard.__file__, str(os.getpid()), str(folder), *command],
+            [sys.executable, "-I", guard.__file__, str(os.getpid()), str(self.folder), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
+            pass_fds=[block.file],
             env=environment,
         )
         assert self.guard.stdout is not None
@@ -210,7 +181,7 @@ class Worker:
             return False
         return True
 
-    def answer(self, deadline: float) -> dict[str, str] | None:
+    def answer(self, deadline: float) -> dict[int, str] | None:
         """Causes of death by lane, once the commands are done; None when the worker is gone."""
         assert self.guard.stdout is not None
         while b"\n" not in self._text:
@@ -221,8 +192,7 @@ class Worker:
                 return None
             self._text += more
         line, self._text = self._text.split(b"\n", 1)
-        answer: dict[str, str] = json.loads(line) if line else {}
-        return answer
+        return {int(lane): cause for lane, cause in json.loads(line).items()} if line else {}
 
     def last_words(self) -> str:
         """The last line that the worker or its engines wrote, if there is one."""

@@ -37,7 +37,7 @@ def main(parent: int, folder: Path, command: list[str]) -> None:
     signal.signal(signal.SIGHUP, end)
     (folder / "starting").touch()
     worker = subprocess.Popen(  # noqa: S603 (our own worker)
-        command, cwd=folder, process_group=0
+        command, cwd=folder, process_group=0, close_fds=False
     )
     names: set[str] = set()
     try:

@@ -19,6 +19,7 @@ from pathnet_evo_labyrinth.engine import Engines
 from pathnet_evo_labyrinth.game import PLACE, Game
 
 Mask = NDArray[np.bool_]
+WHERE = ("position_x", "position_y")
 HEIGHT = 480
 """Pixels of a rendered picture, at the least a whole multiple of the engine's."""
 
@@ -63,12 +64,12 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         given: Sequence[int | None] = seeds or [None] * lanes
         self._rngs = [np.random.default_rng(seed) for seed in given]
         self._steps = np.zeros(lanes, np.int64)
-        self._score = np.zeros(lanes)
         self._over = np.ones(lanes, bool)
-        self._counts = np.zeros((lanes, len(game.counted)))
-        self._maps = np.zeros(lanes, np.int32)
+        self._names = (*game.counted, *(name.lower() for name in PLACE))
+        self._variables = np.zeros((lanes, len(self._names)))
         self._ways: list[list[tuple[float, float]]] = [[] for _ in range(lanes)]
         self._engines = Engines(game, lanes, workers)
+        self._block = self._engines.block
 
     def reset(
         self,
@@ -91,11 +92,12 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
             if mask[lane] and value is not None:
                 self._rngs[lane] = np.random.default_rng(value)
         for _ in range(2):
-            self._obey(np.full(self.num_envs, IDLE, np.int32), mask)
-            mask = mask & (self._engines.status == DIED)
+            self._block.commands[:] = IDLE
+            self._obey(mask)
+            mask = mask & (self._block.status == DIED)
             if not mask.any():
                 break
-        return self._engines.observations(), self._infos()
+        return self._block.observations.copy(), self._infos()
 
     def step(
         self, actions: NDArray[np.int64]
@@ -106,27 +108,30 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
             raise ValueError(f"actions must be ({self.num_envs},), not {actions.shape}")
         if actions.min() < 0 or actions.max() >= len(ACTIONS):
             raise ValueError(f"actions must be from 0 to {len(ACTIONS) - 1}, got {actions}")
-        begun = self._over
-        before = self._counts
-        self._obey(actions.astype(np.int32), begun)
-        gained = (self._counts - before) @ self._worth if self.game.counted else 0.0
-        rewards = np.where(begun, 0.0, self._engines.rewards() + gained)
-        self._steps += ~begun
-        died = self._engines.status == DIED
-        ended = self._engines.status == FINISHED
+        begun, before = self._over, self._variables
+        self._block.commands[:] = actions
+        self._obey(begun)
+        went_on = ~begun
+        rewards = self._block.rewards.copy()
+        ended = self._block.status == FINISHED
+        died = self._block.status == DIED
+        if self.game.counted:
+            rewards += (self._variables - before)[:, : len(self._worth)] @ self._worth
         if self.game.over is not None:
-            ended |= self._counts @ self._ends >= self.game.over.count
-        terminated = ~begun & ~died & ended
-        truncated = ~terminated & ((~begun & (self._steps >= self.game.steps)) | died)
+            ended |= self._variables[:, : len(self._ends)] @ self._ends >= self.game.over.count
+        rewards *= went_on
         rewards[died] = np.nan
+        self._steps += went_on
+        terminated = ended & went_on & ~died
+        truncated = (self._steps >= self.game.steps) & went_on & ~terminated | died
         self._over = terminated | truncated
-        return self._engines.observations(), rewards, terminated, truncated, self._infos()
+        return self._block.observations.copy(), rewards, terminated, truncated, self._infos()
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """What each engine drew last, with the level from above beside it, ``(h, w, 3)``."""
         if not self.game.pictures:
             return None
-        seen = self._engines.pictures().transpose(0, 2, 3, 1)
+        seen = self._block.pictures.transpose(0, 2, 3, 1)
         return tuple(self._beside(picture, lane) for lane, picture in enumerate(seen))
 
     def _beside(self, picture: NDArray[np.uint8], lane: int) -> NDArray[np.uint8]:
@@ -134,7 +139,7 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         large = picture.repeat(times, 0).repeat(times, 1)
         if not self.game.layouts:
             return large
-        layout = self.game.layouts[self._maps[lane]]
+        layout = self.game.layouts[self._block.maps[lane]]
         above = chart(layout, self._ways[lane], large.shape[0] // len(layout.cells))
         black = np.zeros((large.shape[0], above.shape[1], 3), np.uint8)
         black[: len(above)] = above
@@ -144,36 +149,27 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         """End all engines."""
         self._engines.close()
 
-    def _obey(self, commands: NDArray[np.int32], begin: Mask) -> None:
-        """Act, or begin an episode; and read what is counted."""
+    def _obey(self, begin: Mask) -> None:
+        """Begin episodes, have the other lanes do what they were told, and read what is counted."""
         if begin.any():
-            seeds = np.zeros(self.num_envs, np.int64)
             for lane in np.flatnonzero(begin):
-                self._maps[lane] = self._rngs[lane].integers(len(self.game.maps))
-                seeds[lane] = self._rngs[lane].integers(2**31)
+                self._block.maps[lane] = self._rngs[lane].integers(len(self.game.maps))
+                self._block.seeds[lane] = self._rngs[lane].integers(2**31)
                 self._ways[lane] = []
+            self._block.commands[begin] = BEGIN
             self._steps[begin] = 0
             self._over = self._over & ~begin
-            commands = np.where(begin, np.int32(BEGIN), commands)
-            self._engines.obey(commands, seeds, self._maps)
-        else:
-            self._engines.obey(commands)
-        self._variables = self._engines.variables()
-        self._counts = self._variables[:, : len(self.game.counted)]
+        self._engines.obey()
+        self._variables = self._block.variables.copy()
         if self.game.pictures:
-            x, y = (self._variables[:, len(self.game.counted) + i].tolist() for i in (0, 1))
-            for way, place in zip(self._ways, zip(x, y, strict=True), strict=True):
+            x, y = (self._variables[:, self._names.index(name)] for name in WHERE)
+            for way, place in zip(self._ways, zip(x.tolist(), y.tolist(), strict=True), strict=True):
                 way.append(place)
 
     def _infos(self) -> dict[str, Any]:
-        """The player's position and health, what was counted, and what went wrong."""
-        variables = self._variables
-        place = {
-            name.lower(): variables[:, len(self.game.counted) + i] for i, name in enumerate(PLACE)
-        }
-        counts = {kind: self._counts[:, i] for i, kind in enumerate(self.game.counted)}
-        infos: dict[str, Any] = {**place, **counts}
-        died = self._engines.status == DIED
+        """What was counted, the player's position and health, and what went wrong."""
+        infos: dict[str, Any] = dict(zip(self._names, self._variables.T, strict=True))
+        died = self._block.status == DIED
         if died.any():
             infos["died"] = died
             infos["cause"] = [self._engines.causes.get(lane, "") for lane in range(self.num_envs)]

@@ -28,18 +28,18 @@ STARTING = Path("starting")
 class Engines:
     """The engines of a worker's lanes, each started when its first episode begins."""
 
-    def __init__(self, block: Block) -> None:
-        self.block = block
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.spec, self.block = spec, Block(spec, spec["file"])
+        self.part = slice(*spec["part"])
         self.starting = True  # as the guard says before it starts a worker
-        self.games: list[Any] = [None] * block.spec["lanes"]
-        self.maps: list[str] = block.spec["maps"]
-        self.actions = [list(map(float, action)) for action in block.spec["actions"]]
+        self.games: dict[int, Any] = {}
+        self.actions = [list(map(float, action)) for action in spec["actions"]]
         rows, columns = (
             ((np.arange(wanted) + 0.5) * given / wanted).astype(np.int64)
-            for wanted, given in zip(block.spec["observation"], block.spec["screen"], strict=True)
+            for wanted, given in zip(spec["observation"], spec["screen"], strict=True)
         )
-        width = block.spec["screen"][1]
-        self.pixels = (rows[:, None] * width + columns[None, :]).ravel()
+        self.pixels = (rows[:, None] * spec["screen"][1] + columns[None, :]).ravel()
+        self.targets = self.block.observations.reshape(spec["lanes"], 3, -1)
 
     def obey(self) -> dict[int, str]:
         """Do what the block says, lane by lane.
@@ -48,7 +48,7 @@ class Engines:
             The causes of those lanes whose engine died.
         """
         causes = {}
-        for lane, command in enumerate(self.block.commands.tolist()):
+        for lane, command in enumerate(self.block.commands[self.part].tolist(), self.part.start):
             if command == IDLE:
                 continue
             try:
@@ -66,12 +66,12 @@ class Engines:
         return causes
 
     def _begin(self, lane: int) -> None:
-        block = self.block
-        game = self.games[lane]
+        chosen, seed = self.spec["maps"][self.block.maps[lane]], int(self.block.seeds[lane])
+        game = self.games.get(lane)
         if game is None:
-            game = self.games[lane] = bare(block.spec)
-            game.set_doom_map(self.maps[int(block.maps[lane])])
-            game.set_seed(int(block.seeds[lane]))
+            game = self.games[lane] = bare(self.spec)
+            game.set_doom_map(chosen)
+            game.set_seed(seed)
             if not self.starting:
                 STARTING.touch()
                 time.sleep(2 * POLL)
@@ -79,15 +79,15 @@ class Engines:
             game.init()
             with Path("engines").open("a") as file:
                 file.write(f"{game.get_instance_id()}\n")
-        game.set_doom_map(self.maps[int(block.maps[lane])])
-        game.set_seed(int(block.seeds[lane]))
+        game.set_doom_map(chosen)
+        game.set_seed(seed)
         game.new_episode()
-        block.rewards[lane] = 0.0
+        self.block.rewards[lane] = 0.0
         self._look(lane, game)
 
     def _act(self, lane: int, action: int) -> None:
         game = self.games[lane]
-        self.block.rewards[lane] = game.make_action(self.actions[action], self.block.spec["tics"])
+        self.block.rewards[lane] = game.make_action(self.actions[action], self.spec["tics"])
         self._look(lane, game)
 
     def _look(self, lane: int, game: Any) -> None:
@@ -99,12 +99,12 @@ class Engines:
         seen = state.screen_buffer
         if len(self.block.pictures):
             self.block.pictures[lane] = seen
-        target = self.block.observations[lane].reshape(3, -1)
-        np.take(seen.reshape(3, -1), self.pixels, axis=1, out=target, mode="clip")
+        flat, target = seen.reshape(3, -1), self.targets[lane]
+        np.take(flat, self.pixels, axis=1, out=target, mode="clip")
         self.block.variables[lane] = state.game_variables
 
     def _drop(self, lane: int) -> None:
-        game, self.games[lane] = self.games[lane], None
+        game = self.games.pop(lane, None)
         try:
             if game is not None:
                 game.close()
@@ -150,7 +150,7 @@ def main() -> None:
     os.environ["HOME"] = os.getcwd()
     questions = os.fdopen(os.dup(0), "rb", buffering=0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    engines = Engines(Block(Path.cwd()))
+    engines = Engines(json.loads(Path("spec.json").read_text()))
     with suppress(AttributeError, OSError):  # woken, it lets the environment ask the others first
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     while questions.read(1):

@@ -19,7 +19,7 @@ class Player:
     def __init__(self, env, seed=0):
         self.env = env
         _, infos = env.reset(seed=seed)
-        self.layout = env.game.layouts[env._maps[0]]
+        self.layout = env.game.layouts[env._block.maps[0]]
         self.rewards, self.over, self.cut, self.infos = [], False, False, infos
         self.place = self.last = self._where()
         for _ in range(10):

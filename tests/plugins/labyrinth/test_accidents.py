@@ -150,7 +150,7 @@ def test_nothing_is_left_behind(how, lanes, tmp_path):
         env = lanes("seekavoid_arena", 2)
         env.reset(seed=0)
         guards = [worker.guard.pid for worker in env._engines.workers]
-        folders = [worker.block.folder for worker in env._engines.workers]
+        folders = [worker.folder for worker in env._engines.workers]
         left = traces(guards)
         env.close()
     else:
