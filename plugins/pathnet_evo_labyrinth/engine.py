@@ -88,7 +88,9 @@ class Engines:
                 if not begun.any():
                     continue
                 commands[part] = np.where(begun, BEGIN, IDLE)
-                worker = self.workers[i] = Worker(self.game.spec(len(commands)), self.block, part)
+                # Another program's workers begin at another core.
+                spec = {**self.game.spec(len(commands)), "core": os.getpid() + i}
+                worker = self.workers[i] = Worker(spec, self.block, part)
             asked.append((i, worker, worker.ask()))
         deadline = time.monotonic() + PATIENCE
         for i, worker, reached in asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,18 +55,21 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         self.game, self.num_envs = game, lanes
         self.render_mode = "rgb_array" if game.pictures else None
         self.single_observation_space = Box(0, 255, (3, *game.observation), np.uint8)
+        self._allowed = frozenset(range(len(ACTIONS)))
         self.single_action_space = Discrete(len(ACTIONS))
         self.observation_space = batch_space(self.single_observation_space, lanes)
         self.action_space = batch_space(self.single_action_space, lanes)
+        self._names = (*game.counted, *(name.lower() for name in PLACE))
+        places = np.zeros(len(PLACE))
         rewards = game.rewards or {}
-        self._worth = np.array([rewards.get(kind, 0.0) for kind in game.counted])
+        self._worth = np.array([*(rewards.get(kind, 0.0) for kind in game.counted), *places])
         over = game.over.things if game.over else ()
-        self._ends = np.array([float(kind in over) for kind in game.counted])
+        self._ends = np.array([*(kind in over for kind in game.counted), *places])
+        self._enough = game.over.count if game.over else math.inf
         given: Sequence[int | None] = seeds or [None] * lanes
         self._rngs = [np.random.default_rng(seed) for seed in given]
         self._steps = np.zeros(lanes, np.int64)
         self._over = np.ones(lanes, bool)
-        self._names = (*game.counted, *(name.lower() for name in PLACE))
         self._variables = np.zeros((lanes, len(self._names)))
         self._ways: list[list[tuple[float, float]]] = [[] for _ in range(lanes)]
         self._engines = Engines(game, lanes, workers)
@@ -106,20 +110,18 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         actions = np.asarray(actions)
         if actions.shape != (self.num_envs,):
             raise ValueError(f"actions must be ({self.num_envs},), not {actions.shape}")
-        if actions.min() < 0 or actions.max() >= len(ACTIONS):
+        if not self._allowed.issuperset(actions.tolist()):
             raise ValueError(f"actions must be from 0 to {len(ACTIONS) - 1}, got {actions}")
         begun, before = self._over, self._variables
         self._block.commands[:] = actions
         self._obey(begun)
         went_on = ~begun
-        rewards = self._block.rewards.copy()
-        ended = self._block.status == FINISHED
-        died = self._block.status == DIED
-        if self.game.counted:
-            rewards += (self._variables - before)[:, : len(self._worth)] @ self._worth
-        if self.game.over is not None:
-            ended |= self._variables[:, : len(self._ends)] @ self._ends >= self.game.over.count
+        rewards = (self._variables - before) @ self._worth
+        rewards += self._block.rewards
         rewards *= went_on
+        died = self._block.status == DIED
+        ended = self._block.status == FINISHED
+        ended |= self._variables @ self._ends >= self._enough
         rewards[died] = np.nan
         self._steps += went_on
         terminated = ended & went_on & ~died
@@ -162,9 +164,9 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         self._engines.obey()
         self._variables = self._block.variables.copy()
         if self.game.pictures:
-            x, y = (self._variables[:, self._names.index(name)] for name in WHERE)
-            for way, place in zip(self._ways, zip(x.tolist(), y.tolist(), strict=True), strict=True):
-                way.append(place)
+            where = self._variables[:, [self._names.index(name) for name in WHERE]]
+            for way, (x, y) in zip(self._ways, where.tolist(), strict=True):
+                way.append((x, y))
 
     def _infos(self) -> dict[str, Any]:
         """What was counted, the player's position and health, and what went wrong."""

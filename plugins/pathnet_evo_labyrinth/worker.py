@@ -99,8 +99,7 @@ class Engines:
         seen = state.screen_buffer
         if len(self.block.pictures):
             self.block.pictures[lane] = seen
-        flat, target = seen.reshape(3, -1), self.targets[lane]
-        np.take(flat, self.pixels, axis=1, out=target, mode="clip")
+        seen.reshape(3, -1).take(self.pixels, 1, self.targets[lane], "clip")
         self.block.variables[lane] = state.game_variables
 
     def _drop(self, lane: int) -> None:
@@ -140,6 +139,22 @@ def bare(spec: dict[str, Any]) -> Any:
     return game
 
 
+def settle(core: int) -> None:
+    """Stay on one core, with all engines that are started from now on (Linux).
+
+    A worker and its engines never work at the same time, but call one another eight times a step:
+    from one core to another that takes about as long as the engine's work.
+
+    Args:
+        core: which of those that the process may use; counted round and round.
+    """
+    with suppress(AttributeError, OSError):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[core % len(cores)]})
+        # Woken, it lets the environment ask the other workers first.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def main() -> None:
     """Serve until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -151,8 +166,7 @@ def main() -> None:
     questions = os.fdopen(os.dup(0), "rb", buffering=0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     engines = Engines(json.loads(Path("spec.json").read_text()))
-    with suppress(AttributeError, OSError):  # woken, it lets the environment ask the others first
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    settle(engines.spec["core"])
     while questions.read(1):
         causes = engines.obey()
         answers.write((json.dumps(causes).encode() if causes else b"") + b"\n")

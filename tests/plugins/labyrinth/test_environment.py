@@ -1,8 +1,10 @@
 """The environments keep Gymnasium's promises, and repeat to the bit."""
 
+import os
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -151,3 +153,16 @@ def test_the_task_follows_the_pool():
     assert task.max_steps == 88
     assert float(task.scale) == pytest.approx(1 / 255)
     assert len(task.actions) == task.n_actions == 10
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
+def test_workers_take_a_core_each(lanes):
+    """Broken: all engines would share one core, and the others stand idle."""
+    n = min(2, len(os.sched_getaffinity(0)))
+    env = lanes("seekavoid_arena", n, workers=n)
+    env.reset(seed=0)
+    guards = [worker.guard.pid for worker in env._engines.workers]
+    workers = [Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0] for pid in guards]
+    cores = [os.sched_getaffinity(int(pid)) for pid in workers]
+    assert [len(own) for own in cores] == [1] * n
+    assert len(set.union(*cores)) == n
