@@ -32,14 +32,15 @@ class BlockLanes(LaneLayer):
         self.rows, self.columns = self.height + q - 1, self.width + q - 1
         self.offsets = [dy * self.columns + dx for dy in range(q) for dx in range(q)]
         self.slots = self.modules.shape[1]
-        self.weight = self._parts(gathered(self, "weight"))
-        self.bias = gathered(self, "bias").flatten(1).unsqueeze(1)
+        self.weight = self._parts(gathered(self, self.stack.parameters["weight"]))
+        self.bias = gathered(self, self.stack.parameters["bias"]).flatten(1).unsqueeze(1)
         n, (_, inputs, outputs) = len(self), self.weight.shape[1:]
         n_blocks, n_places = self.rows * self.columns, self.height * self.columns
         # Beyond the last place that means something there is nothing to multiply with.
         self.length = n_places - (q - 1)
         self.blocks = self._room("blocks", n, self.steps + 1, n_blocks, inputs)
-        self.z = self._room("z", n, self.steps + 1, n_blocks, outputs)
+        # The step first: torch multiplies batches fastest into memory without gaps.
+        self.z = self._room("z", self.steps + 1, n, self.length, outputs)
 
     def _parts(self, weight: Tensor) -> Tensor:
         """Kernels cut into blocks: ``(K, q * q, inputs of a block, slots * channels)``."""
@@ -66,7 +67,7 @@ class BlockLanes(LaneLayer):
             return super().normalised(x, shift, scale, step)
         words = x[..., : self.rows * s, :].contiguous().view(word)
         words = words.view(*x.shape[:2], self.rows, s, self.columns).permute(0, 2, 4, 1, 3)
-        blocks = self._kept(self.blocks, step)
+        blocks = self.blocks[:, self.steps if step is None else step]
         blocks.copy_(words.contiguous().view(torch.uint8).view(blocks.shape))
         for values, change in ((shift, blocks.sub_), (scale, blocks.mul_)):
             if values is not None:
@@ -75,10 +76,6 @@ class BlockLanes(LaneLayer):
                     values if values.dim() == 0 else self._cut(spread).reshape(1, *blocks[0].shape)
                 )
         return blocks
-
-    def _kept(self, room: Tensor, step: int | None) -> Tensor:
-        """A step's part of ``blocks`` or ``z``; the last is for what is not kept."""
-        return room[:, self.steps if step is None else step]
 
     def _cut(self, x: Tensor) -> Tensor:
         """An image's blocks, ``(K, rows, columns, channels, stride, stride)``."""
@@ -91,15 +88,25 @@ class BlockLanes(LaneLayer):
 
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
         """``(K, channels, height, width)``."""
-        blocks, z = self._kept(self.blocks, step), self._kept(self.z, step)
+        step = self.steps if step is None else step
+        blocks, z = self.blocks[:, step], self.z[step]
         if x.dim() == 4:  # else ``normalised`` has put them there
             cut = self._cut(x)
             blocks.view(cut.shape).copy_(cut)
-        self._multiply(blocks, z[:, : self.length])
+        self._multiply(blocks, z)
         z.relu_()
-        places = z.view(len(x), self.rows, self.columns, self.slots, self.channels)
-        out = places[:, : self.height, : self.width].sum(3)
-        return self._averaged(out.permute(0, 3, 1, 2))
+        return self._averaged(self._summed(z).permute(0, 3, 1, 2))
+
+    def _summed(self, z: Tensor) -> Tensor:
+        """The sum of the slots where a place means something, ``(K, height, width, channels)``."""
+        shape = len(z), self.height, self.width, self.slots, self.channels
+        _, row, channel = z.stride()
+        strides = z.stride(0), row * self.columns, row, self.channels, channel
+        first, *others = z.as_strided(shape, strides).unbind(3)
+        total = first.clone()
+        for other in others:
+            total += other
+        return total
 
     def _multiply(self, blocks: Tensor, out: Tensor) -> None:
         out.copy_(self.bias.expand_as(out))
@@ -111,7 +118,7 @@ class BlockLanes(LaneLayer):
         gradient = self._averaged(gradient).permute(0, 1, 3, 4, 2)
         n_trained = self.n_trainable * self.channels
         parts, biases, inputs = [], [], []
-        for lanes in self._in_turn(self.z[0].numel()):
+        for lanes in self._in_turn(self.z[:, 0].numel()):
             d = self._before_relu(gradient[lanes], lanes)
             x = self.blocks[lanes, : self.steps].flatten(1, 2)
             trained = d[..., :n_trained]
@@ -137,9 +144,10 @@ class BlockLanes(LaneLayer):
         d = self._room(f"d {n}", n, self.steps, *shape)
         inner = d[:, :, : self.height, : self.width]
         inner.copy_(gradient.unsqueeze(4).expand_as(inner))
-        d, z = d.view(n, -1, shape[2] * shape[3]), self.z[lanes, : self.steps].flatten(1, 2)
-        torch.ops.aten.threshold_backward.grad_input(d, z, 0, grad_input=d)
-        return d
+        d = d.view(n, self.steps, self.rows * self.columns, -1)
+        kept, z = d[:, :, : self.length], self.z[: self.steps, lanes].transpose(0, 1)
+        torch.ops.aten.threshold_backward.grad_input(kept, z, 0, grad_input=kept)
+        return d.flatten(1, 2)
 
     def _below(self, d: Tensor, lanes: slice) -> Tensor:
         """The input's gradient, ``(lanes, steps, *input_shape)``."""

@@ -30,6 +30,8 @@ class LaneLayer:
         memory: what layers before this one, that are no longer used, had for the same stack.
 
     Attributes:
+        all_lanes: how many lanes there are, with those of other parts.
+        first: which of them is this part's first.
         modules: ``(K, slots)`` int64, what is in each slot.
         filled: ``(K, slots)`` bool, whether anything is.
         n_trainable: number of slots, from the first, that hold modules that may be trained.
@@ -48,6 +50,7 @@ class LaneLayer:
     ) -> None:
         self.memory = memory
         self.stack, self.kind, self.steps = stack, stack.kind, steps
+        self.all_lanes, self.first = len(lanes), part.indices(len(lanes))[0]
         frozen = set(stack.frozen_modules())
         trainable = [[m for m in modules if m not in frozen] for modules in lanes]
         fixed = [[m for m in modules if m in frozen] for modules in lanes]
@@ -205,16 +208,26 @@ def totals(parts: Sequence[LaneLayer], weights: Tensor) -> tuple[Tensor, Tensor,
     for name, values in parts[0].gradients.items():
         total = values.new_zeros(len(modules), *values.shape[2:])
         for part, own, (lanes, slots), where in zip(parts, each, used, places, strict=True):
-            weighted = part.gradients[name][lanes, slots]
-            weighted *= own[lanes].view(-1, *[1] * (values.dim() - 2))
+            own_gradients = part.gradients[name]
+            if len(where) < own_gradients.shape[0] * own_gradients.shape[1]:
+                weighted = own_gradients[lanes, slots]
+            else:  # all of them, as they lie
+                weighted = own_gradients.flatten(0, 1)
+            factors = own[lanes]
+            if not bool((factors == 1).all()):
+                weighted = weighted * factors.view(-1, *[1] * (values.dim() - 2))
             total.index_add_(0, where, weighted)
         found[name] = total
     return modules, counts, found
 
 
-def gathered(layer: LaneLayer, name: str) -> Tensor:
-    """Each slot's parameter, ``(K, slots, *parameter_shape)``; zero where the slot is empty."""
-    values = layer.stack.parameters[name]
+def gathered(layer: LaneLayer, values: Tensor) -> Tensor:
+    """Each slot's part of what all modules have, ``(K, slots, ...)``; zero where it is empty.
+
+    Args:
+        layer: where the slots are.
+        values: ``(M, ...)``, such as a parameter.
+    """
     chosen = values.index_select(0, layer.modules.flatten())
     chosen = chosen.view(*layer.modules.shape, *values.shape[1:])
     if not bool(layer.filled.all()):

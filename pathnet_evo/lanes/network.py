@@ -97,7 +97,10 @@ class Lanes:
 
     def norms(self) -> Tensor:
         """``(K,)`` the Euclidean norm of each lane's whole gradient."""
-        return torch.stack([layer.squares() for layer in self.layers]).sum(0).sqrt()
+        first, *others = (layer.squares() for layer in self.layers)
+        for squares in others:
+            first += squares
+        return first.sqrt()
 
 
 def lane_layer(

@@ -23,18 +23,19 @@ class PatchLanes(LaneLayer):
         self.stride, self.kernel, self.padding = kind.stride, kind.kernel, kind.padding
         self.channels, self.height, self.width = self.stack.output_shape
         self.slots = self.modules.shape[1]
-        weight = gathered(self, "weight").permute(0, 1, 2, 4, 5, 3)
+        weight = gathered(self, self.stack.parameters["weight"]).permute(0, 1, 2, 4, 5, 3)
         self.weight = weight.flatten(3).flatten(1, 2)
-        self.bias = gathered(self, "bias").flatten(1).unsqueeze(1)
+        self.bias = gathered(self, self.stack.parameters["bias"]).flatten(1).unsqueeze(1)
         n, outputs, size = self.weight.shape
         n_places = self.height * self.width
         self.patches = self._room("patches", n, self.steps + 1, n_places, size)
-        self.z = self._room("z", n, self.steps + 1, n_places, outputs)
+        # The step first: torch multiplies batches fastest into memory without gaps.
+        self.z = self._room("z", self.steps + 1, n, n_places, outputs)
 
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
         """``(K, channels, height, width)``."""
         step = self.steps if step is None else step
-        patches, z = self.patches[:, step], self.z[:, step]
+        patches, z = self.patches[:, step], self.z[step]
         p, k, s = self.padding, self.kernel, self.stride
         x = F.pad(x, (p, p, p, p)) if p else x
         windows = x.unfold(2, k, s).unfold(3, k, s).permute(0, 2, 3, 4, 5, 1)
@@ -50,11 +51,12 @@ class PatchLanes(LaneLayer):
         n_trained = self.n_trainable * self.channels
         weights, biases, inputs = [], [], []
         for lanes in self._in_turn(self.patches[0].numel()):
-            z = self.z[lanes, : self.steps].flatten(1, 2)
+            z = self.z[: self.steps, lanes].transpose(0, 1)
             d = self._room(f"d {len(z)}", *z.shape)
             spread = d.view(len(z), self.steps, self.height, self.width, self.slots, -1)
             spread.copy_(gradient[lanes].expand_as(spread))
             torch.ops.aten.threshold_backward.grad_input(d, z, 0, grad_input=d)
+            d = d.flatten(1, 2)
             trained = d[..., :n_trained].transpose(1, 2)
             weights.append(trained @ self.patches[lanes, : self.steps].flatten(1, 2))
             biases.append(trained.sum(2))

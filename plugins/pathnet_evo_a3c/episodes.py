@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from pathnet_evo.tasks import EnvironmentTask, TaskError
 
 Mask = NDArray[np.bool_]
+_making = Lock()
+"""One thread makes environments at a time: what they import may import itself in circles."""
 
 
 class EnvironmentFailed(TaskError):  # noqa: N818
@@ -73,7 +76,7 @@ class Episodes:
     def __init__(self, task: EnvironmentTask, lanes: int) -> None:
         self.task = task
         self.steps = np.zeros(lanes, dtype=np.int64)
-        with _blamed():
+        with _blamed(), _making:
             self.envs = [task.make(lanes, [0] * lanes)]
             if lanes > 1 and not _takes_mask(self.envs[0]):
                 self.envs[0].close()

@@ -200,7 +200,7 @@ class A3CEvaluator(Evaluator):
         """Update what the lanes used, each with its own gradient cut to length."""
         learner = self.learner
         loss = torch.cat([rollout.loss for rollout in rollouts])
-        norms = torch.cat([rollout.networks.norms() for rollout in rollouts])
+        norms = torch.cat([rollout.norms for rollout in rollouts])
         played = torch.cat([rollout.live.any(1) for rollout in rollouts])
         failed = torch.tensor([lane.cause is not None for lane in self.lanes])
         good = torch.isfinite(loss + norms) & played & ~failed.to(norms.device)

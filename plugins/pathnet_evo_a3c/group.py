@@ -140,6 +140,7 @@ class Group:
         (gradient,) = torch.autograd.grad(loss.sum(), outputs)
         rollout.loss = loss.detach()
         rollout.networks.backward(gradient)
+        rollout.norms = rollout.networks.norms()
 
     def bring_back(self, lanes: Sequence[Lane], seen: Sequence[str | None]) -> None:
         """Play the lanes' actions again in a new environment.

@@ -30,6 +30,7 @@ class Rollout:
         after: ``(K, T)`` value of what would have followed, where an episode was cut off; else 0.
         last: ``(K,)`` value of what follows the rollout.
         loss: ``(K,)`` each lane's.
+        norms: ``(K,)`` of each lane's whole gradient.
         episodes: those that ended, by step and lane.
     """
 
@@ -45,6 +46,7 @@ class Rollout:
         self.after = torch.zeros_like(self.rewards)
         self.last = torch.zeros(n_lanes, device=device)
         self.loss = torch.zeros(n_lanes, device=device)
+        self.norms = torch.zeros(n_lanes, device=device)
         self.episodes: dict[tuple[int, int], Episode] = {}
 
     def keep(

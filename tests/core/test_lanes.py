@@ -43,10 +43,14 @@ def paths_of(layers):
     return [path and tuple(path[i % 2] for i in range(layers)) for path in PATHS]
 
 
-@pytest.fixture(params=[0, 10**9], ids=["blocks", "patches"])
+@pytest.fixture(params=[(0, 0), (10**9, 10**9)], ids=["blocks and lanes", "patches and modules"])
 def route(request, monkeypatch):
-    """Have all convolutions computed in one way."""
-    monkeypatch.setattr("pathnet_evo.lanes.network.BLOCK", request.param)
+    """Have all convolutions computed in one way, and all linear layers."""
+    block, few = request.param
+    monkeypatch.setattr("pathnet_evo.lanes.network.BLOCK", block)
+    monkeypatch.setattr("pathnet_evo.lanes.linear.FEW", few)
+    monkeypatch.setattr("pathnet_evo.lanes.linear.LARGE", 0)
+    monkeypatch.setattr("pathnet_evo.lanes.linear.ROWS", 3)
 
 
 @pytest.mark.usefixtures("route")

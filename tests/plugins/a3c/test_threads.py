@@ -1,6 +1,8 @@
 """Lanes in several threads learn what lanes in one do."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +16,7 @@ from pathnet_evo.modules import Conv2d, Linear
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo_a3c.episodes import Episodes
 from pathnet_evo_a3c.learner import A3C
 
 KINDS = [Conv2d(channels=4, kernel=8, stride=4), Conv2d(channels=3, kernel=3), Linear(units=7)]
@@ -57,7 +60,7 @@ class FlashesTask(EnvironmentTask):
         return Flashes(lanes)
 
 
-def learn(threads):
+def learn(threads, lanes):
     """All that comes out of a few rollouts, with as many evaluations as fit."""
     task = FlashesTask("flashes", SHAPE, 3, scale=torch.tensor(1 / 255))
     streams = Streams(0, 0)
@@ -66,7 +69,7 @@ def learn(threads):
     pool.freeze(((0,), (1, 5), (3,)))
     readout = pool.readout(4, streams.torch("readout"))
     context = LearningContext(pool, readout, task, torch.device("cpu"), streams, True)
-    evaluator = A3C(lanes=7, steps=6, episodes=2, threads=threads).evaluator(context)
+    evaluator = A3C(lanes=lanes, steps=6, episodes=2, threads=threads).evaluator(context)
     rng, over, episodes, number = streams.python("genes"), [], [], 0
     for _ in range(8):
         while evaluator.free > 1:
@@ -81,14 +84,34 @@ def learn(threads):
     return (over, episodes, kept, evaluator.used), torch.cat([w.flatten() for w in weights])
 
 
-@pytest.mark.parametrize("threads", [2, 3, 7, 50])
-def test_results_do_not_depend_on_threads(threads):
+@pytest.mark.parametrize("large", [0, 10**9], ids=["modules", "lanes"])
+@pytest.mark.parametrize(("lanes", "threads"), [(7, 3), (7, 50), (41, 2), (41, 3)])
+def test_results_do_not_depend_on_threads(lanes, threads, large, monkeypatch):
     """Broken: the same run would be another one on a machine with more cores."""
-    told, weights = learn(1)
+    monkeypatch.setattr("pathnet_evo.lanes.linear.LARGE", large)
+    told, weights = learn(1, lanes)
     assert told[0]
-    again, same = learn(threads)
+    again, same = learn(threads, lanes)
     assert again == told
     assert torch.equal(same, weights)
+
+
+def test_environments_are_made_one_after_another():
+    """Broken: two threads import an emulator at once, and one finds a module that is half there."""
+    making, most = [], []
+
+    class Busy(FlashesTask):
+        def make(self, lanes, seeds, *, render=False):
+            making.append(lanes)
+            most.append(len(making))
+            time.sleep(0.05)
+            making.pop()
+            return Flashes(lanes)
+
+    task = Busy("flashes", SHAPE, 3)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: Episodes(task, 2).close(), range(4)))
+    assert most == [1] * 4
 
 
 def test_threads_go_on_after_an_accident(walk, tmp_path):
@@ -128,7 +151,7 @@ def test_torch_has_its_threads_back():
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        learn(2)
+        learn(2, 7)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
