@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pathnet_evo.stack import Stack
 
-AT_ONCE = 2**18
+AT_ONCE = 2**19
 """Numbers that lanes handled together on a CPU should have, so that they stay in its cache."""
 
 
