@@ -2,9 +2,9 @@
 
 Usage: ``python benchmarks/a3c_speed.py [--rounds 5] [--threads 0]``. About three minutes. The
 comparison with stable-baselines3 needs ``pip install stable-baselines3 opencv-python-headless``; it
-is made twice, as it plays Atari by itself (``make_atari_env``) and with its own environments taken
-away for ale-py's native ones, as ours are. It has as many threads of torch as there are cores. Ours
-plays its lanes in as many, each with one of torch, as in runs.
+is made twice: as it plays Atari by itself (``make_atari_env``), and on ale-py's native
+environments, which ours uses. It has as many threads of torch as there are cores. Ours plays its
+lanes in as many, each with one of torch, as in runs.
 """
 
 from __future__ import annotations

@@ -100,12 +100,12 @@ class BlockLanes(LaneLayer):
     def _summed(self, z: Tensor) -> Tensor:
         """The sum of the slots where a place means something, ``(K, height, width, channels)``."""
         shape = len(z), self.height, self.width, self.slots, self.channels
-        _, row, channel = z.stride()
-        strides = z.stride(0), row * self.columns, row, self.channels, channel
-        first, *others = z.as_strided(shape, strides).unbind(3)
-        total = first.clone()
-        for other in others:
-            total += other
+        lane, place, channel = z.stride()
+        strides = lane, place * self.columns, place, self.channels * channel, channel
+        slots = z.as_strided(shape, strides).unbind(3) if self.slots else ()
+        total = z.new_zeros(len(z), self.height, self.width, self.channels)
+        for slot in slots:
+            total += slot
         return total
 
     def _multiply(self, blocks: Tensor, out: Tensor) -> None:

@@ -34,6 +34,7 @@ class LaneLayer:
         first: which of them is this part's first.
         modules: ``(K, slots)`` int64, what is in each slot.
         filled: ``(K, slots)`` bool, whether anything is.
+        full: whether all slots are.
         n_trainable: number of slots, from the first, that hold modules that may be trained.
         gradients: by name ``(K, n_trainable, *parameter_shape)``, what ``backward`` found, zero in
             empty slots.
@@ -60,6 +61,7 @@ class LaneLayer:
         for row, free, kept in zip(slots, trainable[part], fixed[part], strict=True):
             row[: len(free)] = torch.tensor(free, dtype=torch.int64)
             row[width - len(kept) :] = torch.tensor(kept, dtype=torch.int64)
+        self.full = bool((slots >= 0).all())
         self.filled = (slots >= 0).to(device)
         self.modules = slots.clamp(min=0).to(device)
         counts = self.filled.sum(1).clamp(min=1)
@@ -204,19 +206,18 @@ def totals(parts: Sequence[LaneLayer], weights: Tensor) -> tuple[Tensor, Tensor,
         return_counts=True,
     )
     places = torch.split(place, [len(lanes) for lanes, _ in used])
+    factors = [own[lanes] for own, (lanes, _) in zip(each, used, strict=True)]
+    weighted = [not bool((own == 1).all()) for own in factors]
     found = {}
     for name, values in parts[0].gradients.items():
         total = values.new_zeros(len(modules), *values.shape[2:])
-        for part, own, (lanes, slots), where in zip(parts, each, used, places, strict=True):
-            own_gradients = part.gradients[name]
-            if len(where) < own_gradients.shape[0] * own_gradients.shape[1]:
-                weighted = own_gradients[lanes, slots]
-            else:  # all of them, as they lie
-                weighted = own_gradients.flatten(0, 1)
-            factors = own[lanes]
-            if not bool((factors == 1).all()):
-                weighted = weighted * factors.view(-1, *[1] * (values.dim() - 2))
-            total.index_add_(0, where, weighted)
+        for i, (part, chosen, where) in enumerate(zip(parts, used, places, strict=True)):
+            each_slot = part.gradients[name]
+            everything = len(where) == each_slot.shape[0] * each_slot.shape[1]
+            own = each_slot.flatten(0, 1) if everything else each_slot[chosen]
+            if weighted[i]:
+                own = own * factors[i].view(-1, *[1] * (own.dim() - 1))
+            total.index_add_(0, where, own)
         found[name] = total
     return modules, counts, found
 
@@ -230,6 +231,6 @@ def gathered(layer: LaneLayer, values: Tensor) -> Tensor:
     """
     chosen = values.index_select(0, layer.modules.flatten())
     chosen = chosen.view(*layer.modules.shape, *values.shape[1:])
-    if not bool(layer.filled.all()):
+    if not layer.full:
         chosen[~layer.filled] = 0
     return chosen

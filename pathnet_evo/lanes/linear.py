@@ -1,8 +1,8 @@
 """Linear layers and readouts of many lanes.
 
 Each lane's weights are a matrix of its own, which one example is multiplied with at a time: most of
-the time goes into reading weights. Where a layer has few modules it is faster to multiply with all
-of them, which stay in the processor's cache, and to take from the products those of each lane.
+the time goes into reading weights. Where many lanes share few modules it is faster on a CPU to
+multiply with all of these, which stay in its cache, and to take from the products each lane's own.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ class LinearLanes(LaneLayer):
         self.bias = gathered(self, bias).flatten(1).unsqueeze(1)
         self.slots, self.units = self.modules.shape[1], bias.shape[1]
         n, rows, inputs = len(self), self.slots * self.units, weight.shape[2]
-        large = self.all_lanes * rows * inputs >= LARGE
-        self.few = large and len(weight) <= FEW * self.slots
+        many = self.all_lanes >= ROWS and self.all_lanes * rows * inputs >= LARGE
+        cached = self.stack.device.type == "cpu" and len(weight) <= FEW * self.slots
+        self.together = many and cached
         # Either is a copy, as others may train the pool meanwhile.
-        self.weight = weight.clone() if self.few else gathered(self, weight)
+        self.weight = weight.clone() if self.together else gathered(self, weight)
         self.rectified = not isinstance(self.kind, Affine)
         self.inputs = self._room("inputs", n, self.steps, inputs)
         self.z = self._room("z", n, self.steps, rows)
@@ -42,7 +43,7 @@ class LinearLanes(LaneLayer):
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
         """``(K, units)``."""
         x = x.flatten(1)
-        if self.few:
+        if self.together:
             z = self.bias + self._chosen(x)
         else:
             weight = self.weight.flatten(1, 2).transpose(1, 2)
@@ -63,7 +64,7 @@ class LinearLanes(LaneLayer):
         products = products[before : before + len(x)]
         lanes = torch.arange(len(x), device=x.device).unsqueeze(1)
         chosen = products[lanes, self.modules]
-        if not bool(self.filled.all()):
+        if not self.full:
             chosen[~self.filled] = 0
         return chosen.view(len(x), 1, -1)
 
@@ -83,5 +84,5 @@ class LinearLanes(LaneLayer):
         }
         if not below:
             return None
-        weight = gathered(self, self.weight) if self.few else self.weight
+        weight = gathered(self, self.weight) if self.together else self.weight
         return (d @ weight.flatten(1, 2)).view(len(d), self.steps, *self.stack.input_shape)

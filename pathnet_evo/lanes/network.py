@@ -97,10 +97,10 @@ class Lanes:
 
     def norms(self) -> Tensor:
         """``(K,)`` the Euclidean norm of each lane's whole gradient."""
-        first, *others = (layer.squares() for layer in self.layers)
+        total, *others = (layer.squares() for layer in self.layers)
         for squares in others:
-            first += squares
-        return first.sqrt()
+            total += squares
+        return total.sqrt()
 
 
 def lane_layer(

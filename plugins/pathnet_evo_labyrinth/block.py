@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
+import weakref
 from typing import Any
 
 import numpy as np
@@ -24,17 +25,18 @@ class Block:
     Args:
         spec: what is played; its ``lanes``, ``variables``, ``observation``, ``screen`` and
             ``pictures`` give the shapes.
-        file: descriptor of another block's memory, which is closed; nothing for memory of its own.
+        file: descriptor of another block's memory; nothing for memory of its own.
 
     Attributes:
-        file: descriptor of the memory, for a process that is to share it; -1 if it was given.
+        file: descriptor of the memory, for a process that is to share it.
         commands: ``(lanes,)`` int32, an action, ``IDLE`` or ``BEGIN``.
         seeds: ``(lanes,)`` int64, for episodes that begin.
         maps: ``(lanes,)`` int32, likewise.
         status: ``(lanes,)`` uint8.
         rewards: ``(lanes,)`` float64, the engine's own.
         variables: ``(lanes, variables)`` float64.
-        observations: ``(lanes, 3, height, width)`` uint8; black where no engine has been.
+        observations: ``(lanes, 3, height, width)`` uint8; black before an engine has begun, and
+            where its worker is gone.
         pictures: ``(lanes, 3, *screen)`` uint8, or of length 0.
     """
 
@@ -60,13 +62,11 @@ class Block:
             ("pictures", np.uint8, (lanes if spec["pictures"] else 0, 3, *spec["screen"])),
         ]
         sizes = [int(np.prod(shape)) * np.dtype(kind).itemsize for _, kind, shape in fields]
+        self.file = _nameless() if file is None else file
+        self._close = weakref.finalize(self, os.close, self.file)
         if file is None:
-            self.file = _nameless(sum(sizes))
-            memory = mmap.mmap(self.file, sum(sizes))
-        else:
-            self.file = -1
-            memory = mmap.mmap(file, sum(sizes))
-            os.close(file)
+            os.truncate(self.file, sum(sizes))
+        memory = mmap.mmap(self.file, sum(sizes))
         offset = 0
         for (name, kind, shape), size in zip(fields, sizes, strict=True):
             part = np.frombuffer(memory, np.uint8, size, offset)
@@ -74,24 +74,24 @@ class Block:
             offset += size
 
     def clear(self, part: slice) -> None:
-        """Some lanes have no engine any more."""
+        """Some lanes have no worker any more."""
         self.status[part] = DIED
         for values in (self.variables, self.rewards, self.observations, self.pictures):
             values[part] = 0
 
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return not self._close.alive
+
     def close(self) -> None:
         """Nobody else is to share it; may be called twice."""
-        if self.file >= 0:
-            os.close(self.file)
-            self.file = -1
+        self._close()
 
 
-def _nameless(size: int) -> int:
-    """A file of zeros that only its descriptor leads to."""
+def _nameless() -> int:
+    """An empty file that only its descriptor leads to."""
     if hasattr(os, "memfd_create"):
-        file = os.memfd_create("pathnet-evo-labyrinth")
-    else:
-        with tempfile.TemporaryFile() as temporary:
-            file = os.dup(temporary.fileno())
-    os.truncate(file, size)
-    return file
+        return os.memfd_create("pathnet-evo-labyrinth")
+    with tempfile.TemporaryFile() as temporary:
+        return os.dup(temporary.fileno())

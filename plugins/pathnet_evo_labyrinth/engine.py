@@ -28,6 +28,8 @@ PATIENCE = 60.0
 """Seconds in which a worker must answer; one that does not is ended."""
 STARTS = 3
 """How often in a row a lane's engine may die before it has begun an episode."""
+_cores = itertools.count(os.getpid())
+"""Where workers settle, in turn; in another process the first begins elsewhere, by chance."""
 
 
 class EngineError(RuntimeError):
@@ -68,7 +70,9 @@ class Engines:
         edges = [lanes * i // n for i in range(n + 1)]
         self.parts = [slice(a, b) for a, b in itertools.pairwise(edges)]
         self.workers: list[Worker | None] = [None] * n
-        self.block = Block(game.spec(lanes))
+        self._cores = list(itertools.islice(_cores, n))
+        self._spec = game.spec(lanes)
+        self.block = Block(self._spec)
         self.causes: dict[int, str] = {}
         self._deaths = np.zeros(lanes, np.int64)
 
@@ -76,11 +80,32 @@ class Engines:
         """Let every lane do what the block's commands say, all workers at once.
 
         Raises:
-            EngineError: the engine of a lane died again and again as it was started.
+            EngineError: the engine of a lane died again and again as it was started, or all were
+                closed.
         """
-        commands = self.block.commands
+        if self.block.closed:
+            raise EngineError(f"{self.game.name}: its engines were closed")
         self.causes = {}
-        asked = []
+        asked: list[tuple[int, Worker, bool]] = []
+        try:
+            self._ask(asked)
+            deadline = time.monotonic() + PATIENCE
+            while asked:
+                i, worker, reached = asked[0]
+                answer = worker.answer(deadline) if reached else None
+                if answer is None:
+                    self._bury(i, worker)
+                else:
+                    self.causes |= answer
+                asked.pop(0)
+        finally:  # an answer that nobody heard would be taken for that to the next question
+            for i, worker, _ in asked:
+                self._bury(i, worker)
+        self._count()
+
+    def _ask(self, asked: list[tuple[int, Worker, bool]]) -> None:
+        """Tell all workers whose lanes have something to do, and note them down."""
+        commands = self.block.commands
         for i, part in enumerate(self.parts):
             worker = self.workers[i]
             if worker is None:
@@ -88,18 +113,8 @@ class Engines:
                 if not begun.any():
                     continue
                 commands[part] = np.where(begun, BEGIN, IDLE)
-                # Another program's workers begin at another core.
-                spec = {**self.game.spec(len(commands)), "core": os.getpid() + i}
-                worker = self.workers[i] = Worker(spec, self.block, part)
+                worker = self.workers[i] = Worker(self._spec, self.block, part, self._cores[i])
             asked.append((i, worker, worker.ask()))
-        deadline = time.monotonic() + PATIENCE
-        for i, worker, reached in asked:
-            answer = worker.answer(deadline) if reached else None
-            if answer is None:
-                self._bury(i, worker)
-            else:
-                self.causes |= answer
-        self._count()
 
     def close(self) -> None:
         """End all workers and their engines; may be called twice."""
@@ -144,14 +159,15 @@ class Worker:
         spec: what is played.
         block: that of all lanes.
         part: the worker's own.
+        core: where it settles.
 
     Attributes:
         folder: of the guard, the worker and its engines.
     """
 
-    def __init__(self, spec: dict[str, Any], block: Block, part: slice) -> None:
+    def __init__(self, spec: dict[str, Any], block: Block, part: slice, core: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pathnet-evo-labyrinth-"))
-        told = {**spec, "part": (part.start, part.stop), "file": block.file}
+        told = {**spec, "part": (part.start, part.stop), "core": core, "file": block.file}
         (self.folder / "spec.json").write_text(json.dumps(told))
         self._log = (self.folder / "log").open("w+", errors="replace")  # outlives its name
         environment = {

@@ -73,7 +73,7 @@ class Game:
         return (*(f"AMMO{slot}" for slot in SLOTS[: len(self.counted)]), *PLACE)
 
     def spec(self, lanes: int) -> dict[str, Any]:
-        """What a worker of so many lanes is told."""
+        """What all workers of so many lanes are told."""
         return {
             "name": self.name,
             "wad": str(self.wad),

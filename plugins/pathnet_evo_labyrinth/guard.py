@@ -66,6 +66,8 @@ def sweep(worker: subprocess.Popen[bytes], folder: Path, names: set[str]) -> Non
         if not alive:
             break
         time.sleep(0.01)
+    with suppress(subprocess.TimeoutExpired):  # where the system does not tell who is alive
+        worker.wait(max(0.0, deadline - time.monotonic()))
     for name in names | recorded(folder):
         unlink(name)
     shutil.rmtree(folder, ignore_errors=True)

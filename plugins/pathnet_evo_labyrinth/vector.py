@@ -21,6 +21,7 @@ from pathnet_evo_labyrinth.game import PLACE, Game
 
 Mask = NDArray[np.bool_]
 WHERE = ("position_x", "position_y")
+"""Of the variables, those that a chart shows."""
 HEIGHT = 480
 """Pixels of a rendered picture, at the least a whole multiple of the engine's."""
 
@@ -60,11 +61,11 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         self.observation_space = batch_space(self.single_observation_space, lanes)
         self.action_space = batch_space(self.single_action_space, lanes)
         self._names = (*game.counted, *(name.lower() for name in PLACE))
-        places = np.zeros(len(PLACE))
+        nothing = np.zeros(len(PLACE))
         rewards = game.rewards or {}
-        self._worth = np.array([*(rewards.get(kind, 0.0) for kind in game.counted), *places])
+        self._worth = np.array([*(rewards.get(kind, 0.0) for kind in game.counted), *nothing])
         over = game.over.things if game.over else ()
-        self._ends = np.array([*(kind in over for kind in game.counted), *places])
+        self._ends = np.array([*(kind in over for kind in game.counted), *nothing])
         self._enough = game.over.count if game.over else math.inf
         given: Sequence[int | None] = seeds or [None] * lanes
         self._rngs = [np.random.default_rng(seed) for seed in given]

@@ -30,6 +30,7 @@ class Engines:
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.spec, self.block = spec, Block(spec, spec["file"])
+        self.block.close()  # engines are not to have it
         self.part = slice(*spec["part"])
         self.starting = True  # as the guard says before it starts a worker
         self.games: dict[int, Any] = {}
@@ -86,7 +87,9 @@ class Engines:
         self._look(lane, game)
 
     def _act(self, lane: int, action: int) -> None:
-        game = self.games[lane]
+        game = self.games.get(lane)
+        if game is None:
+            raise RuntimeError("its engine went with an earlier worker")
         self.block.rewards[lane] = game.make_action(self.actions[action], self.spec["tics"])
         self._look(lane, game)
 
@@ -151,7 +154,7 @@ def settle(core: int) -> None:
     with suppress(AttributeError, OSError):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[core % len(cores)]})
-        # Woken, it lets the environment ask the other workers first.
+    with suppress(AttributeError, OSError):  # woken, it lets the environment ask the others first
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 

@@ -184,3 +184,14 @@ def test_gradients_are_summed_by_module(reference):
             expected[m] += module.weight.grad
     torch.testing.assert_close(found["weight"], expected[modules])
     assert totals(last, weights)[1].tolist() == [2]
+
+
+@pytest.mark.usefixtures("route")
+@pytest.mark.parametrize("kinds", KINDS)
+def test_idle_lanes_give_zeros(kinds):
+    """Broken: a rollout that nobody plays in would end a run."""
+    layers, shape = KINDS[kinds]
+    pool = ModulePool(layers, 6, shape)
+    pool.initialise(lambda layer: Streams(0).torch("init", layer))
+    lanes = Lanes(pool, pool.readout(4, Streams(0).torch("readout")), [None] * 3, 1)
+    assert torch.equal(lanes.forward(torch.randn(3, *shape), 0), torch.zeros(3, 4))

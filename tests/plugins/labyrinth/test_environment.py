@@ -1,5 +1,6 @@
 """The environments keep Gymnasium's promises, and repeat to the bit."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -16,8 +17,10 @@ from pathnet_evo.testing import TaskContract
 
 pytest.importorskip("vizdoom", reason="vizdoom is not installed")
 
+from pathnet_evo_labyrinth.block import Block
 from pathnet_evo_labyrinth.catalogue import LEVELS
 from pathnet_evo_labyrinth.task import LabyrinthSettings
+from pathnet_evo_labyrinth.vector import LabyrinthVectorEnv
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -159,10 +162,59 @@ def test_the_task_follows_the_pool():
 def test_workers_take_a_core_each(lanes):
     """Broken: all engines would share one core, and the others stand idle."""
     n = min(2, len(os.sched_getaffinity(0)))
-    env = lanes("seekavoid_arena", n, workers=n)
-    env.reset(seed=0)
-    guards = [worker.guard.pid for worker in env._engines.workers]
+    envs = [lanes("seekavoid_arena", 1) for _ in range(n)]
+    for env in envs:
+        env.reset(seed=0)
+    guards = [env._engines.workers[0].guard.pid for env in envs]
     workers = [Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0] for pid in guards]
     cores = [os.sched_getaffinity(int(pid)) for pid in workers]
     assert [len(own) for own in cores] == [1] * n
     assert len(set.union(*cores)) == n
+
+
+def test_closed_engines_are_not_asked(lanes):
+    """Broken: a closed environment would show its last picture for ever, or start new engines."""
+    from pathnet_evo_labyrinth.engine import EngineError
+
+    env = lanes("seekavoid_arena", 1)
+    env.reset(seed=0)
+    env.close()
+    env.close()
+    for use in (lambda: env.step(np.array([0])), lambda: env.reset(seed=0)):
+        with pytest.raises(EngineError, match="closed"):
+            use()
+
+
+def test_nothing_stays_open(lanes):
+    """Broken: who makes many environments would run out of descriptors and memory."""
+    game = lanes().game
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    env = LabyrinthVectorEnv(game, 1)
+    env.reset(seed=0)
+    env.close()
+    del env
+    Block(game.spec(2))
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_an_interrupted_step_is_not_answered_by_the_next(lanes, monkeypatch):
+    """Broken: after Ctrl-C in a notebook, every step would show what the one before it led to."""
+    from pathnet_evo_labyrinth.engine import Worker
+
+    env, calm = lanes("seekavoid_arena", 2), lanes("seekavoid_arena", 2)
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    env.reset(seed=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Worker, "answer", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            env.step(np.array([2, 2]))
+    for one in (env, calm):
+        one.reset(seed=3)
+    for action in (2, 0, 5):
+        step = np.array([action, action])
+        np.testing.assert_equal(env.step(step)[:2], calm.step(step)[:2])
