@@ -10,7 +10,6 @@ import select
 import subprocess
 import sys
 import tempfile
-import time
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,8 +23,9 @@ from pathnet_evo_labyrinth import guard
 from pathnet_evo_labyrinth.block import BEGIN, DIED, IDLE, Block
 from pathnet_evo_labyrinth.game import Game
 
-PATIENCE = 60.0
-"""Seconds in which a worker must answer; one that does not is ended."""
+PATIENCE = 60
+"""Seconds in which a worker must answer; one that does not is ended. Each is waited for by itself,
+so that a program that was stopped for a while does not find all of them gone."""
 STARTS = 3
 """How often in a row a lane's engine may die before it has begun an episode."""
 _cores = itertools.count(os.getpid())
@@ -89,10 +89,9 @@ class Engines:
         asked: list[tuple[int, Worker, bool]] = []
         try:
             self._ask(asked)
-            deadline = time.monotonic() + PATIENCE
             while asked:
                 i, worker, reached = asked[0]
-                answer = worker.answer(deadline) if reached else None
+                answer = worker.answer() if reached else None
                 if answer is None:
                     self._bury(i, worker)
                 else:
@@ -199,12 +198,16 @@ class Worker:
             return False
         return True
 
-    def answer(self, deadline: float) -> dict[int, str] | None:
+    def answer(self) -> dict[int, str] | None:
         """Causes of death by lane, once the commands are done; None when the worker is gone."""
         assert self.guard.stdout is not None
+        waited = 0
         while b"\n" not in self._text:
-            if not self._poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
-                return None
+            if not self._poll.poll(1000):
+                waited += 1
+                if waited >= PATIENCE:
+                    return None
+                continue
             more = self.guard.stdout.read(65536)
             if not more:
                 return None
@@ -224,12 +227,15 @@ class Worker:
         self._end()
 
     def wait(self) -> None:
-        """Until the guard is gone."""
-        try:
-            self.guard.wait(2 * guard.PATIENCE)
-        except subprocess.TimeoutExpired:
+        """Until the guard is gone; what one that hangs has not swept is swept here."""
+        for _ in range(2 * guard.PATIENCE):
+            with suppress(subprocess.TimeoutExpired):
+                self.guard.wait(1)
+                break
+        else:
             self.guard.kill()
             self.guard.wait()
+            guard.sweep(self.folder)
         self._log.close()
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 POLL, STARTING = 0.2, 0.02
 """Seconds between two looks at the parent, and at a worker that starts an engine: one that crashes
 then leaves segments whose names nobody has noted down."""
-PATIENCE = 10.0
+PATIENCE = 10
 """Seconds in which killed processes must be gone."""
 
 
@@ -39,6 +39,7 @@ def main(parent: int, folder: Path, command: list[str]) -> None:
     worker = subprocess.Popen(  # noqa: S603 (our own worker)
         command, cwd=folder, process_group=0, close_fds=False
     )
+    (folder / "group").write_text(str(worker.pid))
     names: set[str] = set()
     try:
         while not stop and os.getppid() == parent:
@@ -49,25 +50,30 @@ def main(parent: int, folder: Path, command: list[str]) -> None:
                 worker.wait(STARTING if starting else POLL)
                 break
     finally:
-        sweep(worker, folder, names)
+        sweep(folder, names, worker)
 
 
-def sweep(worker: subprocess.Popen[bytes], folder: Path, names: set[str]) -> None:
-    """Kill the group, unlink its segments and those named, delete the folder."""
+def sweep(
+    folder: Path, names: set[str] | None = None, worker: subprocess.Popen[bytes] | None = None
+) -> None:
+    """Kill the group that a folder names, unlink its segments and others, delete the folder."""
+    try:
+        group = int((folder / "group").read_text())
+    except (OSError, ValueError):  # no worker was started, or all is swept
+        group = 0
     deadline = time.monotonic() + PATIENCE
-    names = names | recorded(folder)
-    while time.monotonic() < deadline:
-        alive = members(worker.pid)
+    names = (names or set()) | recorded(folder)
+    while group and time.monotonic() < deadline:
+        alive = members(group)
         names |= segments(alive)
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(worker.pid, signal.SIGKILL)
-        with suppress(subprocess.TimeoutExpired):
-            worker.wait(0)
+            os.killpg(group, signal.SIGKILL)
         if not alive:
             break
         time.sleep(0.01)
-    with suppress(subprocess.TimeoutExpired):  # where the system does not tell who is alive
-        worker.wait(max(0.0, deadline - time.monotonic()))
+    if worker is not None:  # where the system does not tell who is alive
+        with suppress(subprocess.TimeoutExpired):
+            worker.wait(max(0.0, deadline - time.monotonic()))
     for name in names | recorded(folder):
         unlink(name)
     shutil.rmtree(folder, ignore_errors=True)

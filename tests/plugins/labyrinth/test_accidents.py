@@ -188,3 +188,57 @@ def traces(guards):
     """Processes and shared-memory segments of engines under some guards."""
     processes = {pid for g in guards for group in children(g) for pid in members(group)}
     return processes | set(guards), segments(list(processes))
+
+
+def test_what_a_hanging_guard_has_left_is_swept(lanes, monkeypatch):
+    """Broken: a program that is stopped as it ends its engines would leave them for ever."""
+    from pathnet_evo_labyrinth import guard
+
+    monkeypatch.setattr(guard, "PATIENCE", 1)
+    env = lanes("seekavoid_arena", 1)
+    env.reset(seed=0)
+    (worker,) = env._engines.workers
+    processes, names = traces([worker.guard.pid])
+    os.kill(worker.guard.pid, signal.SIGSTOP)
+    env.close()
+    assert until(lambda: not any(name(pid) in ("vizdoom", "python") for pid in processes))
+    assert len(names) == 3
+    assert not any((Path("/dev/shm") / segment).exists() for segment in names)
+    assert not worker.folder.exists()
+
+
+STOPPED = """
+import numpy as np
+from pathnet_evo_labyrinth import engine
+from pathnet_evo_labyrinth.catalogue import game
+from pathnet_evo_labyrinth.vector import LabyrinthVectorEnv
+
+engine.PATIENCE = 2
+env = LabyrinthVectorEnv(game("seekavoid_arena"), 1)
+env.reset(seed=0)
+print(env._engines.workers[0].guard.pid, flush=True)
+while "died" not in env.step(np.zeros(1, int))[4]:
+    pass
+print("died", flush=True)
+"""
+
+
+def test_a_program_that_was_stopped_goes_on():
+    """Broken: whoever suspends a run for an hour would lose all evaluations under way."""
+    program = subprocess.Popen([sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True)
+    try:
+        (worker,) = children(int(program.stdout.readline()))
+        for pid in (worker, program.pid):
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(2.5)
+        os.kill(program.pid, signal.SIGCONT)
+        time.sleep(0.2)
+        os.kill(worker, signal.SIGCONT)
+        time.sleep(0.5)
+        assert program.poll() is None
+    finally:
+        program.kill()
+        told = program.stdout.read()
+        program.stdout.close()
+        program.wait()
+    assert told == ""
