@@ -171,7 +171,9 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _infos(self) -> dict[str, Any]:
         """What was counted, the player's position and health, and what went wrong."""
-        infos: dict[str, Any] = dict(zip(self._names, self._variables.T, strict=True))
+        # Where names are equal, what is counted comes last and stays.
+        names, values = self._names[::-1], self._variables.T[::-1]
+        infos: dict[str, Any] = dict(zip(names, values, strict=True))
         died = self._block.status == DIED
         if died.any():
             infos["died"] = died

@@ -195,3 +195,23 @@ def test_idle_lanes_give_zeros(kinds):
     pool.initialise(lambda layer: Streams(0).torch("init", layer))
     lanes = Lanes(pool, pool.readout(4, Streams(0).torch("readout")), [None] * 3, 1)
     assert torch.equal(lanes.forward(torch.randn(3, *shape), 0), torch.zeros(3, 4))
+
+
+def test_norms_do_not_depend_on_the_parts():
+    """Broken: gradients are cut otherwise, and learn otherwise, on a machine with more cores."""
+    pool = ModulePool([Linear(units=5)] * 8, 6, (7,))
+    pool.initialise(lambda layer: Streams(0).torch("init", layer))
+    readout = pool.readout(4, Streams(0).torch("readout"))
+    paths = [tuple(((i + layer) % 6,) for layer in range(8)) for i in range(64)]
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(64, 7, generator=generator)
+    d = torch.randn(64, 1, 4, generator=generator)
+
+    def norms(part):
+        lanes = Lanes(pool, readout, paths, 1, part=part)
+        lanes.forward(x[part], 0)
+        lanes.backward(d[part])
+        return lanes.norms()
+
+    parts = [slice(0, 21), slice(21, 42), slice(42, 64)]
+    assert torch.equal(torch.cat([norms(part) for part in parts]), norms(slice(None)))
