@@ -16,7 +16,17 @@ def register_strategies(register: Register) -> None:
     register("fixed-path", f"{home}.fixed_path:FixedPath")
     register("mu-plus-lambda", f"{home}.mu_plus_lambda:MuPlusLambda")
     register("nsga2", f"{home}.nsga2:NSGA2")
+    register("racing", f"{home}.racing:Racing")
     register("random-search", f"{home}.random_search:RandomSearch")
+
+
+@hookimpl
+def register_policies(register: Register) -> None:
+    """The transfer policies of ``pathnet_evo.policies``."""
+    register("freeze", "pathnet_evo.policies.freeze:Freeze")
+    register("keep", "pathnet_evo.policies.keep:Keep")
+    register("random-columns", "pathnet_evo.policies.random_columns:RandomColumns")
+    register("scratch", "pathnet_evo.policies.scratch:Scratch")
 
 
 @hookimpl

@@ -68,8 +68,19 @@ class TransferConfig(_Section):
 
     reinitialise: bool = True
     """Draw every module that is not frozen anew."""
-    always_active: bool | None = None
-    """Have frozen modules in every path; nothing is the learner's default."""
+    connect: Literal["named", "sum", "lateral", "published"] | None = None
+    """How frozen modules enter a new task's path: where a genotype names them (``named``), in every
+    path (``sum``), or as columns: frozen paths that compute their own features, which lateral maps
+    of the task's own lead into its path (``lateral``); ``published`` is what the paper does. Default: the
+    learner's."""
+    initial_modules: Literal["fresh", "copies", "mixed"] = "fresh"
+    """What free modules are as a stage begins: re-initialised, copies of frozen modules, or some of
+    each."""
+    max_columns: int = Field(default=1, ge=1)
+    """The most earlier paths that a task listens to, the most telling ones."""
+    prior: bool | None = None
+    """Estimate before a stage how well earlier paths tell the new task's classes apart, to rank
+    them. Default: where the task has labels, and there is something to rank."""
     grow: Annotated[bool | Annotated[int, Field(ge=1)], Field(union_mode="left_to_right")] = False
     """When a stage begins and fewer than ``pool.width`` modules of a layer are not frozen, append
     as many as are missing; with a number, that many at least."""
@@ -116,18 +127,27 @@ class ArmConfig(_Section):
     """What reports call the arm."""
     strategy: NamedSection | None = None
     """Nothing is the configured strategy."""
-    transfer: Literal["freeze", "scratch", "keep"] = "freeze"
-    """Between stages: freeze the best path and re-initialise the rest, re-initialise everything,
-    or keep everything."""
+    transfer: NamedSection = {"name": "freeze"}
+    """The transfer policy. Between stages ``freeze`` keeps the best path as it is and
+    re-initialises the rest, ``scratch`` re-initialises everything, ``keep`` nothing;
+    ``random-columns`` is ``freeze`` with random weights in place of what a task listens to."""
 
 
 ARMS = {
     "pathnet": ArmConfig(name="pathnet"),
     "independent": ArmConfig(
-        name="independent", strategy={"name": "fixed-path"}, transfer="scratch"
+        name="independent", strategy={"name": "fixed-path"}, transfer={"name": "scratch"}
     ),
-    "fine-tuning": ArmConfig(name="fine-tuning", strategy={"name": "fixed-path"}, transfer="keep"),
+    "fine-tuning": ArmConfig(
+        name="fine-tuning", strategy={"name": "fixed-path"}, transfer={"name": "keep"}
+    ),
     "random": ArmConfig(name="random", strategy={"name": "random-search"}),
+    "random-columns": ArmConfig(name="random-columns", transfer={"name": "random-columns"}),
+    "pathnet-2017": ArmConfig(
+        name="pathnet-2017",
+        strategy={"name": "binary-tournament"},
+        transfer={"name": "freeze", "connect": "published", "initial_modules": "fresh"},
+    ),
 }
 """The arms that a name alone stands for."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pathnet_evo.genotype import distinct
+from pathnet_evo.head import TaskHead
 from pathnet_evo.learners import Evaluation
 from pathnet_evo.pool import ModulePool
 
@@ -42,12 +43,15 @@ class Duplication:
 
     Args:
         pool: all modules.
+        head: the task's, whose maps into a module are copied with it.
         rate: copies a generation; of 2.5 these are two, and every other generation a third.
         rng: draws.
     """
 
-    def __init__(self, pool: ModulePool, rate: float, rng: random.Random) -> None:
-        self.pool, self.rate, self.rng = pool, rate, rng
+    def __init__(
+        self, pool: ModulePool, head: TaskHead, rate: float, rng: random.Random
+    ) -> None:
+        self.pool, self.head, self.rate, self.rng = pool, head, rate, rng
         self._fitnesses: dict[tuple[int, int], deque[float]] = {}
 
     def heard(self, evaluation: Evaluation) -> None:
@@ -112,5 +116,6 @@ class Duplication:
             return None
         target = self.rng.choice(targets)
         self.pool.duplicate(layer, source, target)
+        self.head.duplicate(layer, source, target)
         self._fitnesses.pop((layer, target), None)
         return Copied(layer, source, target, known[source])

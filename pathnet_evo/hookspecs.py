@@ -50,6 +50,11 @@ def register_strategies(register: Register) -> None:
 
 
 @hookspec
+def register_policies(register: Register) -> None:
+    """Add transfer policies: subclasses of ``pathnet_evo.policies.base.TransferPolicy``."""
+
+
+@hookspec
 def register_modules(register: Register) -> None:
     """Add module kinds: subclasses of ``pathnet_evo.ModuleKind``."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -11,8 +11,11 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from pathnet_evo.genotype import Rows
+from pathnet_evo.budget import Budget
+from pathnet_evo.genotype import Path, Rows
+from pathnet_evo.head import TaskHead
 from pathnet_evo.network import PathNetwork
+from pathnet_evo.policies.base import Connect
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.stack import Stack
 from pathnet_evo.streams import Streams
@@ -151,25 +154,28 @@ class LearningContext:
 
     Args:
         pool: the shared modules.
-        readout: the task's readout.
+        head: what the task owns: its readout and, where it listens to columns, lateral maps.
         task: what to learn; of the contract that the learner takes.
         device: where to compute.
         streams: the stage's random streams.
         always_active: whether frozen modules are in every path.
         worker: which of several evaluators side by side this is for; what they draw one after
             another, such as exploration, must depend on it, and what equal keys stand for not.
-        budget_frames: examples or frames that the stage has in all; None where its budget counts
-            evaluations.
+        budget: the stage's, and how much of it is used.
     """
 
     pool: ModulePool
-    readout: Stack
+    head: TaskHead
     task: Any
     device: torch.device
     streams: Streams
     always_active: bool
     worker: int = 0
-    budget_frames: int | None = None
+    budget: Budget = field(default_factory=Budget)
+
+    def path(self, rows: Sequence[Sequence[int]]) -> Path:
+        """The path that a genotype stands for, with frozen modules where they are in every path."""
+        return self.pool.active(rows, self.always_active)
 
 
 class Learner(BaseModel, ABC):
@@ -177,7 +183,9 @@ class Learner(BaseModel, ABC):
 
     Attributes:
         takes: the task contract it can learn.
-        always_active: whether frozen modules are in every path unless the configuration says.
+        connect: how frozen modules enter a new task's path unless the configuration says.
+        published: how they do in the paper.
+        listens: whether it can train paths that hear columns.
         unit: what its evaluations count, for reports: ``examples`` or ``frames``.
         fitness_name: what its fitness is, for reports.
         in_place: whether it trains the pool itself instead of leasing from it.
@@ -186,7 +194,9 @@ class Learner(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     takes: ClassVar[type]
-    always_active: ClassVar[bool] = False
+    connect: ClassVar[Connect] = "named"
+    published: ClassVar[Connect] = "named"
+    listens: ClassVar[bool] = False
     unit: ClassVar[str] = "examples"
     fitness_name: ClassVar[str] = "fitness"
     in_place: ClassVar[bool] = False

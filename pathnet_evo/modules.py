@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+if TYPE_CHECKING:
+    from pathnet_evo.lanes.layer import LaneLayer
+
+Parameters: TypeAlias = dict[str, Tensor]
+"""Some modules' parameters, by name ``(modules, *parameter_shape)``."""
 Shape: TypeAlias = tuple[int, ...]
 """The shape of one example or one module's parameter, without batch or module dimension."""
 
@@ -24,9 +29,21 @@ class ModuleKind(BaseModel, ABC):
 
     A layer holds M modules of a kind, each parameter as one tensor with the module index first.
     A kind never loops over modules: ``forward`` computes n of them on the same input in one go.
+
+    Attributes:
+        dense: whether a module is ``relu(W x + b)`` of its flattened input, with parameters
+            ``weight`` and ``bias``: learners may then train it by matrix products alone. A
+            subclass that writes ``forward`` anew is not, unless it says so.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dense: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "forward" in vars(cls) and "dense" not in vars(cls):
+            cls.dense = False
 
     @abstractmethod
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -74,6 +91,55 @@ class ModuleKind(BaseModel, ABC):
         """
         return None
 
+    def lateral_shape(self, source: Shape, input_shape: Shape) -> Shape | None:
+        """The shape of the map that leads frozen units into one module, or None.
+
+        A module that hears other units is a module with a wider input: its map is joined to
+        ``weight`` along the inputs (``widen``), and the units to its own input (``join``).
+        By default a kind hears none.
+
+        Args:
+            source: shape of the units for one example, those of all frozen modules together.
+            input_shape: what the layer takes besides.
+        """
+        return None
+
+    def join(self, x: Tensor, units: Tensor) -> Tensor:
+        """The input of widened modules.
+
+        Args:
+            x: ``(batch, *input_shape)``.
+            units: ``(batch, *source)``.
+        """
+        raise TypeError(f"modules of kind {type(self).__name__} hear no frozen units")
+
+    def widen(self, parameters: Parameters, lateral: Tensor) -> Parameters:
+        """Parameters of modules that take what ``join`` gives.
+
+        Args:
+            parameters: by name ``(n, *parameter_shape)``.
+            lateral: ``(n, *lateral_shape)``.
+        """
+        return {**parameters, "weight": torch.cat([parameters["weight"], lateral], 2)}
+
+    def lane_layer(self, input_shape: Shape) -> type[LaneLayer] | None:
+        """What computes a layer of this kind for many paths at once, if it knows a fast way."""
+        return None
+
+
+class _OfVectors(ModuleKind):
+    """What kinds share whose modules flatten their input: frozen units are further inputs."""
+
+    def join(self, x: Tensor, units: Tensor) -> Tensor:
+        """Both flattened, one behind the other."""
+        return torch.cat([x.flatten(1), units.flatten(1)], 1)
+
+    def lane_layer(self, input_shape: Shape) -> type[LaneLayer] | None:
+        """A matrix for each path."""
+        from pathnet_evo.lanes.linear import LinearLanes
+
+        return LinearLanes
+
 
 class Rectified(ModuleKind):
     """Modules of a weight and a bias that end in a ReLU."""
@@ -92,8 +158,10 @@ class Rectified(ModuleKind):
         parameters["bias"].zero_()
 
 
-class Linear(Rectified):
+class Linear(Rectified, _OfVectors):
     """A linear layer with a ReLU; inputs of any shape are flattened."""
+
+    dense: ClassVar[bool] = True
 
     units: int = Field(20, ge=1)
     """Number of outputs of a module."""
@@ -112,6 +180,10 @@ class Linear(Rectified):
         n, units = bias.shape
         out = F.linear(x.flatten(1), weight.reshape(n * units, -1), bias.reshape(-1))
         return F.relu(out).view(-1, n, units)
+
+    def lateral_shape(self, source: Shape, input_shape: Shape) -> Shape:
+        """A linear map, ``(units, units of source)``."""
+        return (self.units, math.prod(source))
 
 
 class Conv2d(Rectified):
@@ -148,6 +220,23 @@ class Conv2d(Rectified):
         n, channels = bias.shape
         out = F.conv2d(x, weight.flatten(0, 1), bias.reshape(-1), self.stride, self.padding)
         return F.relu(out).reshape(len(out), n, channels, *out.shape[2:])
+
+    def lateral_shape(self, source: Shape, input_shape: Shape) -> Shape | None:
+        """A convolution of the same kernel and stride over images of the input's size."""
+        if len(source) != 3 or source[1:] != input_shape[1:]:
+            return None
+        return (self.channels, source[0], self.kernel, self.kernel)
+
+    def join(self, x: Tensor, units: Tensor) -> Tensor:
+        """Units are further channels."""
+        return torch.cat([x, units], 1)
+
+    def lane_layer(self, input_shape: Shape) -> type[LaneLayer] | None:
+        """By blocks of stride x stride pixels where these are large, else by patches."""
+        from pathnet_evo.lanes.blocks import SMALLEST, BlockLanes
+        from pathnet_evo.lanes.patches import PatchLanes
+
+        return BlockLanes if input_shape[0] * self.stride**2 >= SMALLEST else PatchLanes
 
 
 class Residual(Rectified):
@@ -196,8 +285,20 @@ class Residual(Rectified):
         """The layer's input."""
         return x
 
+    def lateral_shape(self, source: Shape, input_shape: Shape) -> Shape | None:
+        """A linear map of vectors, a convolution of images of the input's size."""
+        if len(input_shape) == 1:
+            return (self.units, math.prod(source))
+        if len(source) != 3 or source[1:] != input_shape[1:]:
+            return None
+        return (self.units, source[0], self.kernel, self.kernel)
 
-class Affine(ModuleKind):
+    def join(self, x: Tensor, units: Tensor) -> Tensor:
+        """Units are further numbers of a vector, or channels of an image."""
+        return torch.cat([x, units.flatten(1) if x.dim() == 2 else units], 1)
+
+
+class Affine(_OfVectors):
     """A linear map without an activation: a task's readout."""
 
     outputs: int = Field(ge=1)
@@ -220,6 +321,40 @@ class Affine(ModuleKind):
         weight, bias = parameters["weight"], parameters["bias"]
         out = F.linear(x.flatten(1), weight.flatten(0, 1), bias.reshape(-1))
         return out.view(-1, *bias.shape)
+
+    def lateral_shape(self, source: Shape, input_shape: Shape) -> Shape:
+        """A linear map, ``(outputs, units of source)``."""
+        return (self.outputs, math.prod(source))
+
+
+class Lateral(ModuleKind):
+    """Maps from frozen units into the modules of a layer, one for each, zero at first.
+
+    They are not applied by themselves: they widen the modules that they lead into.
+    """
+
+    shape: tuple[int, ...]
+    """What ``ModuleKind.lateral_shape`` of the receiving kind gave."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """That of the map."""
+        return self.shape
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Weight alone: the module that it leads into has a bias."""
+        return {"weight": self.shape}
+
+    def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
+        """Zero: at first, a task that listens learns as one that does not."""
+        parameters["weight"].zero_()
+
+    def forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+        """Not applied by itself.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("a lateral map is a part of the module that it leads into")
 
 
 def draw_uniform(parameters: dict[str, Tensor], generator: torch.Generator) -> None:

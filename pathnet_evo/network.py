@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from pathnet_evo.aggregate import SUM, Aggregate
 from pathnet_evo.genotype import Path
-from pathnet_evo.modules import ModuleKind
+from pathnet_evo.modules import ModuleKind, Shape
+
+if TYPE_CHECKING:
+    from pathnet_evo.columns import Columns
 
 
 class PathNetwork(nn.Module):
-    """The network of one path and one readout.
+    """The network of one path and one task's head.
 
     Args:
         kinds: the module kind of each layer, the readout's last.
-        parameters: for each of them by name ``(active modules, *parameter_shape)``.
+        parameters: for each of them by name ``(active modules, *parameter_shape)``; widened where
+            columns are heard.
         path: for each layer the active modules, for the record.
-        mean: average the outputs of a layer's modules instead of summing them.
+        input_shape: shape of one example; needed for what others may hear of the path.
+        aggregate: how the outputs of a layer's modules become its output.
         shift: subtracted from the input; broadcasts against one example.
         scale: the shifted input is multiplied with it.
+        columns: frozen paths that the task listens to.
+
+    Attributes:
+        counts: how many units of a layer's output shape ``units`` gives, layer by layer.
+        unit_shapes: the shape of one of these units.
     """
 
     def __init__(
@@ -29,22 +41,33 @@ class PathNetwork(nn.Module):
         parameters: Sequence[dict[str, Tensor]],
         *,
         path: Path,
-        mean: bool = False,
+        input_shape: Shape | None = None,
+        aggregate: Aggregate = SUM,
         shift: Tensor | None = None,
         scale: Tensor | None = None,
+        columns: Columns | None = None,
     ) -> None:
         super().__init__()
         self.kinds = list(kinds)
         self.path = path
-        self.mean = mean
+        self.input_shape = () if input_shape is None else tuple(input_shape)
+        self.aggregate = aggregate
         self.layers = nn.ModuleList(
             nn.ParameterDict({name: nn.Parameter(p.clone()) for name, p in values.items()})
             for values in parameters
         )
+        self.columns = columns
         self.shift: Tensor
         self.scale: Tensor
         self.register_buffer("shift", torch.tensor(0.0) if shift is None else shift.clone())
         self.register_buffer("scale", torch.tensor(1.0) if scale is None else scale.clone())
+        self.unit_shapes: list[Shape] = []
+        self.counts: list[int] = []
+        shape = self.input_shape
+        for kind, modules in zip(self.kinds[:-1], path, strict=True) if shape else ():
+            self.counts.append(len(modules) + (type(kind).skip is not ModuleKind.skip))
+            shape = kind.output_shape(shape)
+            self.unit_shapes.append(shape)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the path.
@@ -56,8 +79,53 @@ class PathNetwork(nn.Module):
             ``(batch, outputs)`` float32: logits, or policy and value.
         """
         x = (x.float() - self.shift) * self.scale
-        for kind, parameters in zip(self.kinds, self.layers, strict=True):
-            out = kind.forward(x, dict(parameters.items()))  # type: ignore[operator]
-            out, skipped = out.mean(1) if self.mean else out.sum(1), kind.skip(x)
-            x = out if skipped is None else skipped + out
+        heard = None if self.columns is None else self.columns(x)
+        for i in range(len(self.kinds)):
+            _, x = self._layer(i, x, heard)
         return x
+
+    def units(self, x: Tensor, known: dict[int, list[Tensor]] | None = None) -> list[Tensor]:
+        """What others may hear of this path: its modules' outputs before they are aggregated.
+
+        Args:
+            x: ``(batch, *input_shape)`` float32, shifted and scaled already.
+            known: units of columns that were computed for the same ``x``, by ``id``.
+
+        Returns:
+            For each layer of the pool ``(batch, modules * shape[0], *shape[1:])``.
+        """
+        heard = None if self.columns is None else self.columns(x, known)
+        found = []
+        for i in range(len(self.kinds) - 1):
+            outputs, x = self._layer(i, x, heard)
+            found.append(outputs.flatten(1, 2))
+        return found
+
+    def untrained(self, generator: torch.Generator) -> PathNetwork:
+        """The same path with weights drawn again; it listens to no columns."""
+        shape, drawn = self.input_shape, []
+        for i, (kind, modules) in enumerate(zip(self.kinds, [*self.path, (0,)], strict=True)):
+            shapes = kind.parameter_shapes(shape)
+            parameters = {name: torch.zeros(len(modules), *size) for name, size in shapes.items()}
+            kind.initialise(parameters, generator)
+            drawn.append(parameters)
+            shape = self.unit_shapes[i] if i < len(self.unit_shapes) else shape
+        return PathNetwork(
+            self.kinds,
+            drawn,
+            path=self.path,
+            input_shape=self.input_shape,
+            aggregate=self.aggregate,
+        ).to(self.shift.device)
+
+    def _layer(
+        self, i: int, x: Tensor, heard: list[Tensor] | None
+    ) -> tuple[Tensor, Tensor]:
+        """A layer's modules' outputs, with what skips them, and its own output."""
+        kind, parameters = self.kinds[i], dict(self.layers[i].items())  # type: ignore[operator]
+        joined = x if heard is None or not i else kind.join(x, heard[i - 1])
+        outputs, skipped = kind.forward(joined, parameters), kind.skip(x)
+        out = self.aggregate(outputs)
+        if skipped is None:
+            return outputs, out
+        return torch.cat([outputs, skipped.unsqueeze(1)], 1), skipped + out

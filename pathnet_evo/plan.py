@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from pathnet_evo import memory
+from pathnet_evo.aggregate import AGGREGATES
 from pathnet_evo.config import ConfigError, Problem, RunConfig, StageConfig, problems
 from pathnet_evo.engines.base import Engine
 from pathnet_evo.genotype import PathError, PathShape
 from pathnet_evo.learners import Learner
 from pathnet_evo.modules import ModuleKind, ShapeError
 from pathnet_evo.plugins import PluginError, Registry
+from pathnet_evo.policies.base import Connect, TransferPolicy
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.strategies.base import Strategy, StrategySettings
 from pathnet_evo.streams import Streams
@@ -34,7 +36,6 @@ class Stage:
         evaluations: budget; the same for every arm. None where ``frames`` is the budget.
         frames: budget in examples or frames, or None.
         threshold: a fitness that ends the stage, or None.
-        always_active: whether frozen modules are in every path.
     """
 
     name: str | None
@@ -43,7 +44,6 @@ class Stage:
     evaluations: int | None
     frames: int | None
     threshold: float | None
-    always_active: bool
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Arm:
     name: str
     strategy: type[Strategy]
     settings: StrategySettings
-    transfer: Literal["freeze", "scratch", "keep"]
+    policy: TransferPolicy
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,12 @@ class Plan:
         """Whether equal seeds give equal results, bit for bit."""
         learners = all(stage.learner.deterministic for stage in self.stages)
         return self.engine.deterministic and learners
+
+    def connect(self, stage: int, arm: str) -> Connect:
+        """How frozen modules enter a stage's paths in an arm."""
+        learner = type(self.stages[stage].learner)
+        wanted = self.arms[arm].policy.connect or self.config.transfer.connect or learner.connect
+        return learner.published if wanted == "published" else wanted
 
     @property
     def trials(self) -> list[Trial]:
@@ -131,7 +137,7 @@ class Plan:
                 self.kinds,
                 pool.modules,
                 input_shape,
-                mean=pool.aggregate == "mean",
+                aggregate=AGGREGATES[pool.aggregate],
                 device=device,
             )
         except ShapeError as error:
@@ -220,7 +226,14 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
             found.append(Problem(f"arms.{i}", f"{arm.name!r} is there twice"))
         if settings is not None:
             strategy = registry.get("strategies", str(section["name"]))
-            arms[arm.name] = Arm(arm.name, strategy, settings, arm.transfer)
+            policy = _plugin(
+                registry, "policies", arm.transfer, f"arms.{i}.transfer", found, lambda c: c
+            )
+            arms[arm.name] = Arm(arm.name, strategy, settings, policy)
+            wide = getattr(settings, "width", None)
+            if wide is not None and wide > config.pool.modules:
+                text = f"{wide} modules of {config.pool.modules} a layer (pool.modules)"
+                found.append(Problem(f"{place}.width", text))
             genotypes = max(settings.population, settings.generation_size)
             need = memory.of_population(genotypes, len(kinds), config.pool.width)
             lack = memory.lacking(f"{genotypes} genotypes", need)
@@ -242,10 +255,28 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
                         "learner.workers",
                     )
                 )
+    found += _connections(config, arms, stages)
     found += _processes(config, engine)
     if found or shape is None:
         raise ConfigError(found, source)
     return Plan(config, tuple(kinds), arms, tuple(stages), engine)
+
+
+def _connections(
+    config: RunConfig, arms: Mapping[str, Arm], stages: Sequence[Stage]
+) -> list[Problem]:
+    """Where learners are asked to let paths hear columns, and cannot."""
+    found = []
+    for place, wanted in [
+        ("transfer.connect", config.transfer.connect),
+        *((f"arms.{i}.transfer.connect", a.policy and a.policy.connect)
+          for i, a in enumerate(arms.values())),
+    ]:
+        deaf = {type(s.learner).__name__ for s in stages[1:] if not type(s.learner).listens}
+        if wanted == "lateral" and deaf:
+            text = f'learner {", ".join(sorted(deaf))} cannot: use "named" or "sum"'
+            found.append(Problem(place, text))
+    return found
 
 
 def _processes(config: RunConfig, engine: Engine | None) -> list[Problem]:
@@ -282,7 +313,6 @@ def _stage(
         learner = _plugin(registry, "learners", stage.learner, place, found, lambda c: c)
     if task is None or learner is None or strategy is None:
         return None
-    always = config.transfer.always_active
     return Stage(
         name=stage.name,
         task=task,
@@ -290,7 +320,6 @@ def _stage(
         evaluations=None if stage.frames else stage.generations * strategy.generation_size,
         frames=stage.frames,
         threshold=stage.threshold,
-        always_active=type(learner).always_active if always is None else always,
     )
 
 

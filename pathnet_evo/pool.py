@@ -9,7 +9,9 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from pathnet_evo.aggregate import SUM, Aggregate
 from pathnet_evo.genotype import Path, PathError, PathShape, distinct, join
+from pathnet_evo.head import Heard, LeasedHead, TaskHead
 from pathnet_evo.modules import Affine, ModuleKind, Shape
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.stack import LeasedStack, Stack
@@ -25,7 +27,7 @@ class ModulePool:
         kinds: the module kind of each layer, input side first.
         modules: number of modules a layer, M.
         input_shape: shape of one example.
-        mean: average the outputs of a layer's active modules instead of summing them.
+        aggregate: how the outputs of a layer's active modules become the layer's output.
         device: where the parameters live.
 
     Raises:
@@ -38,11 +40,11 @@ class ModulePool:
         modules: int,
         input_shape: Shape,
         *,
-        mean: bool = False,
+        aggregate: Aggregate = SUM,
         device: torch.device | str = "cpu",
     ) -> None:
         self.input_shape = tuple(input_shape)
-        self.mean = mean
+        self.aggregate = aggregate
         self.device = torch.device(device)
         self.layers: list[Stack] = []
         shape = self.input_shape
@@ -71,8 +73,8 @@ class ModulePool:
         path = distinct(rows)
         return join([path, self.frozen_path()]) if always_active else path
 
-    def lease(self, path: Path, readout: Stack) -> Lease:
-        """Take a path and a readout out of the pool, to be trained and committed or dropped.
+    def lease(self, path: Path, head: TaskHead) -> Lease:
+        """Take a path and a head out of the pool, to be trained and committed or dropped.
 
         Costs what the path costs, whatever M is. A lease that is not committed changes nothing.
 
@@ -81,7 +83,7 @@ class ModulePool:
         """
         self._check(path)
         layers = [layer.lease(modules) for layer, modules in zip(self.layers, path, strict=True)]
-        return Lease(layers, readout.lease((0,)), readout, self.mean)
+        return Lease(layers, head.lease(layers), self.aggregate)
 
     def commit(self, lease: Lease) -> Path:
         """Write a trained lease back; see ``Stack.commit`` for leases that overlap.
@@ -90,15 +92,19 @@ class ModulePool:
             The modules of each layer that refused the commit, because they were frozen,
             re-initialised or overwritten after the lease.
         """
-        lease.owner.commit(lease.readout)
+        lease.head.commit()
         return tuple(
             layer.commit(leased) for layer, leased in zip(self.layers, lease.layers, strict=True)
         )
 
+    def stacks(self, head: TaskHead) -> list[Stack]:
+        """All that a path and a head may consist of, in the order of ``Lease.stacks``."""
+        return [*self.layers, *head.stacks]
+
     def network(
         self,
         path: Path,
-        readout: Stack,
+        head: TaskHead,
         shift: Tensor | None = None,
         scale: Tensor | None = None,
     ) -> PathNetwork:
@@ -106,19 +112,24 @@ class ModulePool:
 
         Args:
             path: for each layer the active modules.
-            readout: the task's readout.
+            head: the task's.
             shift: subtracted from the input; broadcasts against ``input_shape``.
             scale: the shifted input is multiplied with it.
         """
         self._check(path)
+        stacks = [*self.layers, head.readout]
         return PathNetwork(
-            [layer.kind for layer in self.layers] + [readout.kind],
-            [layer.gather(modules) for layer, modules in zip(self.layers, path, strict=True)]
-            + [readout.gather((0,))],
+            [stack.kind for stack in stacks],
+            [
+                head.widened(i, stack, modules)
+                for i, (stack, modules) in enumerate(zip(stacks, [*path, (0,)], strict=True))
+            ],
             path=path,
-            mean=self.mean,
+            input_shape=self.input_shape,
+            aggregate=self.aggregate,
             shift=shift,
             scale=scale,
+            columns=head.columns,
         )
 
     def freeze(self, path: Path) -> None:
@@ -152,43 +163,50 @@ class ModulePool:
 
 @dataclass
 class Lease:
-    """A path and a readout, out of the pool to be trained."""
+    """A path and a task's head, out of the pool to be trained."""
 
     layers: list[LeasedStack]
-    readout: LeasedStack
-    owner: Stack
-    mean: bool
+    head: LeasedHead
+    aggregate: Aggregate
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Sum the outputs of each layer's active modules, layer by layer, and read out.
+    @property
+    def stacks(self) -> list[LeasedStack]:
+        """All that was leased: the path's layers, the readout, the lateral maps."""
+        return [*self.layers, *self.head.stacks]
+
+    def forward(self, x: Tensor, heard: Heard = None) -> Tensor:
+        """Aggregate the outputs of each layer's active modules, layer by layer, and read out.
 
         Args:
             x: ``(batch, *input_shape)`` float32.
+            heard: what the head's columns say of ``x`` (``TaskHead.hear``), if it has any.
 
         Returns:
             ``(batch, outputs)`` float32.
         """
-        for layer in self.layers:
-            x = layer.forward(x, self.mean)
-        return self.readout.forward(x)
+        for i, layer in enumerate(self.layers):
+            x = layer.forward(x, self.aggregate, None if heard is None or not i else heard[i - 1])
+        return self.head.readout.forward(x, heard=None if heard is None else heard[-1])
 
     def parameters(self) -> list[Tensor]:
-        """Everything that may be trained: the path's modules that are not frozen, the readout."""
-        stacks = [*self.layers, self.readout]
+        """Everything that may be trained: the path's modules that are not frozen, the head."""
         return [
-            values for stack in stacks if stack.trainable for values in stack.parameters.values()
+            values
+            for stack in self.stacks
+            if stack.trainable
+            for values in stack.parameters.values()
         ]
 
     def state(self) -> dict[str, Any]:
         """Copies on the CPU of what was leased, of a lease that is not trained yet."""
         return {
             "path": [sorted(layer.trainable + layer.frozen) for layer in self.layers],
-            "stacks": [stack.state() for stack in [*self.layers, self.readout]],
+            "stacks": [stack.state() for stack in self.stacks],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Hold what ``state`` holds; the lease is of the same path."""
-        for stack, held in zip([*self.layers, self.readout], state["stacks"], strict=True):
+        for stack, held in zip(self.stacks, state["stacks"], strict=True):
             stack.restore(held)
 
     def finite(self) -> bool:

@@ -102,6 +102,28 @@ class Saturated:
 
 
 @dataclass(frozen=True)
+class TransferPlanned:
+    """What a stage that is not the first begins with.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        connect: how frozen modules enter its paths: ``named``, ``sum`` or ``lateral``.
+        columns: the stages whose paths it listens to.
+        starts: the paths that its free modules were laid out as, in words, and their rows.
+        prior: accuracies of ridge classifiers on ``examples`` of the new task: on ``raw`` inputs,
+            on the units of a ``random`` path, and of the path of each of ``stages``; or None.
+    """
+
+    trial: int
+    stage: int
+    connect: str
+    columns: tuple[int, ...]
+    starts: tuple[tuple[str, Rows], ...]
+    prior: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True)
 class Evaluated:
     """An evaluation is over.
 
@@ -256,6 +278,7 @@ Record: TypeAlias = (
     | StageStarted
     | StageResumed
     | Saturated
+    | TransferPlanned
     | Evaluated
     | EpisodesFinished
     | GenerationFinished

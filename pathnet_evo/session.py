@@ -183,7 +183,7 @@ class Session:
         try:
             if self._in_flight is not None:
                 self._evaluator.restore(self._in_flight)
-            evolve(self.strategy, self._evaluator, over, self.progress.heard, self.progress.played)
+            evolve(self.strategy, self._evaluator, over, self._heard, self.progress.played)
             if self._evaluator.used is not None:
                 self.progress.examples = self._evaluator.used
         finally:
@@ -203,7 +203,8 @@ class Session:
             "progress": self.progress.state(),
             "strategy": self.strategy.state(),
             "evaluator": self._evaluator.state() if self._evaluator else self._in_flight or {},
-            "readout": self.context.readout.state(),
+            "head": self.context.head.state(),
+            "starts": [start.rows for start in self.strategy.starts],
         }
 
     def restore(self, state: dict[str, Any], seconds: float = 0.0) -> None:
@@ -211,10 +212,20 @@ class Session:
         self.rounds = state["rounds"]
         self.strategy.restore(state["strategy"])
         self.progress.restore(state["progress"])
-        self.context.readout.restore(state["readout"])
+        self.context.head.restore(state["head"])
         self._in_flight = state["evaluator"]
         self._before, self._since = seconds, time.perf_counter()
+        self._count()
         self.emit(StageResumed(self.started, self.strategy.told, self.progress.examples))
+
+    def _heard(self, evaluation: Evaluation) -> None:
+        self.progress.heard(evaluation)
+        self._count()
+
+    def _count(self) -> None:
+        """Let the budget know how much of it is used."""
+        budget = self.context.budget
+        budget.used = self.strategy.told if budget.evaluations else self.progress.examples
 
     def _reached(self) -> bool:
         """Whether the stage is over: its threshold reached, or its budget used up."""

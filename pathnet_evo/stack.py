@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pathnet_evo.aggregate import SUM, Aggregate
 from pathnet_evo.genotype import PathError
-from pathnet_evo.modules import ModuleKind, Shape
+from pathnet_evo.modules import ModuleKind, Parameters, Shape
 
 
 class Stack:
@@ -29,7 +30,8 @@ class Stack:
         incarnations: ``(M,)`` int64, counts how often a module became another one (frozen,
             re-initialised, overwritten by a duplicate): older commits to it are refused.
         statistics: what an optimizer that lives in the pool keeps of each module, by name
-            ``(M, *parameter_shape)``; zero for a module that became another one.
+            ``(M, ...)``; zero for a module that became another one.
+        carried: names of the statistics that leases carry and commit; see ``carry``.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Stack:
         self.versions = torch.zeros(modules, dtype=torch.int64)
         self.incarnations = torch.zeros(modules, dtype=torch.int64)
         self.statistics: dict[str, Tensor] = {}
+        self.carried: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.versions)
@@ -66,6 +69,18 @@ class Stack:
         index = self.index(modules)
         return {name: values.index_select(0, index) for name, values in self.parameters.items()}
 
+    def carry(self, names: Mapping[str, Shape]) -> None:
+        """Have statistics that leases carry, zero at first, by name of such a shape a module."""
+        self.carried = tuple(names)
+        for name, shape in names.items():
+            if name not in self.statistics:
+                self.statistics[name] = torch.zeros(len(self), *shape, device=self.device)
+
+    @property
+    def leasable(self) -> Parameters:
+        """All that a lease holds of a module that may be trained."""
+        return {**self.parameters, **{name: self.statistics[name] for name in self.carried}}
+
     def frozen_modules(self) -> tuple[int, ...]:
         """The indices of frozen modules, ascending."""
         return tuple(self.frozen.nonzero().flatten().tolist())
@@ -76,11 +91,13 @@ class Stack:
         is_frozen = self.frozen[chosen].tolist()
         trainable = tuple(m for m, f in zip(modules, is_frozen, strict=True) if not f)
         frozen = tuple(m for m, f in zip(modules, is_frozen, strict=True) if f)
+        carried = self.index(trainable)
         return LeasedStack(
             kind=self.kind,
             trainable=trainable,
             frozen=frozen,
             leased=self.gather(trainable),
+            statistics={n: self.statistics[n].index_select(0, carried) for n in self.carried},
             frozen_parameters=self.gather(frozen),
             versions=self.versions[list(trainable)],
             incarnations=self.incarnations[list(trainable)],
@@ -91,8 +108,9 @@ class Stack:
         """Write trained modules back.
 
         A module that nobody committed since the lease is replaced, exactly. Where somebody did,
-        trained minus leased is added, so that neither update is lost. A module that became another
-        one since the lease (see ``incarnations``) is left alone.
+        trained minus leased is added, so that neither update is lost; of carried statistics the
+        last commit counts. A module that became another one since the lease (see
+        ``incarnations``) is left alone.
 
         Returns:
             The modules that were refused, ascending.
@@ -113,6 +131,9 @@ class Stack:
                     ours[module].copy_(values[row])
                 elif is_alive:
                     ours[module].add_(values[row] - lease.leased[name][row])
+        chosen = modules[alive].to(self.device)
+        for name, values in lease.statistics.items():
+            self.statistics[name].index_copy_(0, chosen, values[alive.to(values.device)])
         self.versions[modules[alive]] += 1
         return tuple(modules[~alive].tolist())
 
@@ -226,8 +247,10 @@ class LeasedStack:
         frozen: module indices, in the order of ``frozen_parameters``.
         leased: by name ``(len(trainable), *shape)``, as they were when leased.
         frozen_parameters: by name ``(len(frozen), *shape)``, read-only.
+        statistics: of the trainable ones what is carried, by name ``(len(trainable), ...)``.
         versions: ``(len(trainable),)`` as leased.
         incarnations: ``(len(trainable),)`` as leased.
+        lateral: the task's maps into the modules that may be trained, if it listens to columns.
     """
 
     kind: ModuleKind
@@ -237,6 +260,8 @@ class LeasedStack:
     frozen_parameters: dict[str, Tensor]
     versions: Tensor
     incarnations: Tensor
+    statistics: dict[str, Tensor] = field(default_factory=dict)
+    lateral: LeasedStack | None = None
     _parameters: dict[str, Tensor] | None = field(default=None, repr=False)
 
     @property
@@ -252,26 +277,42 @@ class LeasedStack:
     def parameters(self, values: dict[str, Tensor]) -> None:
         self._parameters = values
 
-    def forward(self, x: Tensor, mean: bool = False) -> Tensor:
-        """Sum (or average) the outputs of the leased modules, and what the kind lets skip them.
+    @property
+    def widened(self) -> Parameters:
+        """The parameters to train, with the maps that lead into their modules joined."""
+        if self.lateral is None:
+            return self.parameters
+        return self.kind.widen(self.parameters, self.lateral.parameters["weight"])
+
+    def forward(
+        self, x: Tensor, aggregate: Aggregate = SUM, heard: Tensor | None = None
+    ) -> Tensor:
+        """Aggregate the outputs of the leased modules, and add what the kind lets skip them.
+
+        Args:
+            x: ``(batch, *input_shape)``.
+            aggregate: how outputs become one.
+            heard: what columns say, which goes into the modules that may be trained.
 
         Returns:
             ``(batch, *output_shape)``.
         """
         parts = []
         if self.trainable:
-            parts.append(self.kind.forward(x, self.parameters).sum(1))
+            joined = x if heard is None or self.lateral is None else self.kind.join(x, heard)
+            parts.append(self.kind.forward(joined, self.widened).sum(1))
         if self.frozen:
             parts.append(self.kind.forward(x, self.frozen_parameters).sum(1))
         out = parts[0] if len(parts) == 1 else parts[0] + parts[1]
-        out = out / (len(self.trainable) + len(self.frozen)) if mean else out
+        out = aggregate.scaled(out, len(self.trainable) + len(self.frozen))
         skipped = self.kind.skip(x)
         return out if skipped is None else skipped + out
 
     def state(self) -> dict[str, Any]:
         """Copies on the CPU of what was leased; what is frozen does not change and stays out."""
         return {
-            "leased": {name: v.detach().to("cpu", copy=True) for name, v in self.leased.items()},
+            "leased": _copies(self.leased),
+            "statistics": _copies(self.statistics),
             "versions": self.versions.clone(),
             "incarnations": self.incarnations.clone(),
         }
@@ -282,6 +323,15 @@ class LeasedStack:
             name: state["leased"][name].to(values.device, copy=True)
             for name, values in self.leased.items()
         }
+        kept = state.get("statistics", {})
+        self.statistics = {
+            name: kept[name].to(values.device, copy=True) if name in kept else values
+            for name, values in self.statistics.items()
+        }
         self.versions = state["versions"].clone()
         self.incarnations = state["incarnations"].clone()
         self._parameters = None
+
+
+def _copies(values: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: v.detach().to("cpu", copy=True) for name, v in values.items()}

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import torch
 
+from pathnet_evo.budget import Budget
+from pathnet_evo.columns import AT_ONCE, Columns
 from pathnet_evo.duplication import Duplication
 from pathnet_evo.evolve import StageFailed
-from pathnet_evo.genotype import Genotype, Path, distinct
+from pathnet_evo.genotype import Genotype, Path, Rows, distinct
+from pathnet_evo.head import TaskHead
 from pathnet_evo.learners import Learner, LearningContext
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.plan import Plan, Trial
+from pathnet_evo.policies.base import Beginning, InitialModules, Start
 from pathnet_evo.pool import ModulePool
-from pathnet_evo.records import Emit, FrontFound, Saturated, StageFinished, StageStarted
+from pathnet_evo.prior import MOST, Prior, accuracy
+from pathnet_evo.records import (
+    Emit,
+    FrontFound,
+    Record,
+    Saturated,
+    StageFinished,
+    StageStarted,
+    TransferPlanned,
+)
 from pathnet_evo.session import Session
-from pathnet_evo.stack import Stack
 from pathnet_evo.strategies.base import Strategy
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import SupervisedTask, Task
+
+FITTED = 1000
+"""Training examples on which columns are standardised."""
 
 
 @dataclass
@@ -33,18 +48,18 @@ class Learned:
         task: what was learned.
         learner: who learned it.
         path: the modules active in the best path.
-        readout: the task's readout.
+        head: what the task owns.
     """
 
     name: str
     task: Task
     learner: Learner
     path: Path
-    readout: Stack
+    head: TaskHead
 
     def network(self, pool: ModulePool) -> PathNetwork:
         """The stage's network with the pool's present weights."""
-        return pool.network(self.path, self.readout, self.task.shift, self.task.scale)
+        return pool.network(self.path, self.head, self.task.shift, self.task.scale)
 
 
 class Keep:
@@ -101,17 +116,19 @@ def learn_sequence(
     """
     keep = Keep() if keep is None else keep
     streams = Streams(trial.seed)
-    learned, pool = ([], None) if start is None else _learned(plan, streams, device, start)
+    learned, pool = ([], None) if start is None else _learned(plan, trial, streams, device, start)
     session_state = None if start is None else start["session"]
     for i in range(len(learned), len(plan.stages)):
         task = _task(plan, i, streams, device, pool)
-        saturated: list[Saturated] = []
+        begun = _Beginnings(plan, trial, i, streams.at(i), task, device, learned)
+        prepared: list[Record] = []
+        starts: list[Start] = []
         if pool is None or session_state is None:
-            pool, saturated = _prepare(plan, trial, i, streams.at(i), task, device, pool)
-        session = _session(plan, trial, i, streams.at(i), task, device, pool, emit, session_state)
+            pool, starts, prepared = begun.prepare(pool)
+        session = begun.session(pool, starts, emit, session_state)
         if session_state is None:
             emit(session.started)
-            for record in saturated:
+            for record in prepared:
                 emit(record)
         else:
             session.restore(session_state, start["seconds"] if start else 0.0)
@@ -139,7 +156,7 @@ def state(
         "input_shape": list(pool.input_shape),
         "layers": [layer.state() for layer in pool.layers],
         "learned": [
-            {"name": stage.name, "path": stage.path, "readout": stage.readout.state()}
+            {"name": stage.name, "path": stage.path, "head": stage.head.state()}
             for stage in learned
         ],
         "session": None if session is None else session.state(),
@@ -148,19 +165,20 @@ def state(
 
 
 def _learned(
-    plan: Plan, streams: Streams, device: str, start: dict[str, Any]
+    plan: Plan, trial: Trial, streams: Streams, device: str, start: dict[str, Any]
 ) -> tuple[list[Learned], ModulePool]:
     """The stages that were learned before, and the pool as it was then."""
     pool = plan.make_pool(tuple(start["input_shape"]), device)
     for layer, layer_state in zip(pool.layers, start["layers"], strict=True):
         layer.restore(layer_state)
-    learned = []
+    learned: list[Learned] = []
     for i, kept in enumerate(start["learned"]):
-        task, learner = _task(plan, i, streams, device, pool), plan.stages[i].learner
-        readout = learner.readout(pool, task, streams.at(i).torch("readout"))
-        readout.restore(kept["readout"])
+        task, here = _task(plan, i, streams, device, pool), streams.at(i)
+        begun = _Beginnings(plan, trial, i, here, task, device, learned)
+        head = begun.head(pool, begun.listened(kept["head"]))
+        head.restore(kept["head"])
         path = tuple(tuple(modules) for modules in kept["path"])
-        learned.append(Learned(kept["name"], task, learner, path, readout))
+        learned.append(Learned(kept["name"], task, plan.stages[i].learner, path, head))
     return learned, pool
 
 
@@ -170,76 +188,161 @@ def _task(plan: Plan, i: int, streams: Streams, device: str, pool: ModulePool | 
     return task.to(device) if isinstance(task, SupervisedTask) else task
 
 
-def _prepare(
-    plan: Plan,
-    trial: Trial,
-    i: int,
-    here: Streams,
-    task: Task,
-    device: str,
-    pool: ModulePool | None,
-) -> tuple[ModulePool, list[Saturated]]:
-    """The pool as a stage begins with it, and the layers that have too few modules left."""
+class _Beginnings:
+    """How a stage begins: the pool, what the task listens to, its head, and the session."""
 
-    def generators(layer: int) -> torch.Generator:
-        return here.torch("init", layer)
+    def __init__(
+        self,
+        plan: Plan,
+        trial: Trial,
+        stage: int,
+        streams: Streams,
+        task: Task,
+        device: str,
+        learned: list[Learned],
+    ) -> None:
+        self.plan, self.trial, self.i, self.streams = plan, trial, stage, streams
+        self.task, self.device, self.learned = task, torch.device(device), learned
+        self.stage, self.arm = plan.stages[stage], plan.arms[trial.arm]
+        self.policy = self.arm.policy
+        self.connect = plan.connect(stage, trial.arm)
+        self.columns: tuple[int, ...] = ()
 
-    if pool is None:
-        pool = plan.make_pool(task.input_shape, device)
-        pool.initialise(generators)
-        return pool, []
-    transfer = plan.arms[trial.arm].transfer
-    saturated = _make_room(plan, pool, trial, i, here) if transfer == "freeze" else []
-    if transfer != "keep" and plan.config.transfer.reinitialise:
-        pool.initialise(generators, keep_frozen=transfer == "freeze")
-    return pool, saturated
+    def prepare(
+        self, pool: ModulePool | None
+    ) -> tuple[ModulePool, list[Start], list[Record]]:
+        """The pool as the stage begins with it, paths on its free modules, and what to report."""
+        if pool is None:
+            pool = self.plan.make_pool(self.task.input_shape, str(self.device))
+            pool.initialise(lambda layer: self.streams.torch("init", layer))
+            return pool, [], []
+        transfer, width = self.plan.config.transfer, self.plan.config.pool.width
+        initial = self.policy.initial_modules or transfer.initial_modules
+        prior = self._prior(pool, initial)
+        ranked = list(reversed(range(self.i))) if prior is None else prior.ranked
+        beginning = Beginning(
+            pool=pool,
+            streams=self.streams,
+            width=width,
+            learned=[stage.path for stage in self.learned],
+            ranked=ranked,
+            reinitialise=transfer.reinitialise,
+            grow=int(transfer.grow),
+            initial_modules=initial,
+        )
+        starts, grown = self.policy.begin(beginning)
+        if self.connect == "lateral" and self.policy.listens:
+            self.columns = tuple(sorted(ranked[: transfer.max_columns]))
+        records: list[Record] = [
+            Saturated(self.trial.id, self.i, g.layer, g.free, width, g.added) for g in grown
+        ]
+        if self.policy.freezes:
+            records.append(
+                TransferPlanned(
+                    self.trial.id,
+                    self.i,
+                    self.connect,
+                    self.columns,
+                    tuple((str(start), start.rows) for start in starts),
+                    None if prior is None else vars(prior),
+                )
+            )
+        return pool, starts, records
+
+    def _prior(self, pool: ModulePool, initial: InitialModules) -> Prior | None:
+        """How well earlier paths tell the task's classes apart, where that is asked for."""
+        wanted, task = self.plan.config.transfer.prior, self.task
+        useful = self.policy.listens and (self.connect == "lateral" or initial != "fresh")
+        if wanted is False or not useful or not isinstance(task, SupervisedTask):
+            return None
+        order = torch.randperm(len(task.inputs), generator=self.streams.torch("prior"))
+        rows = order[:MOST].to(task.inputs.device)
+        x, labels = task.prepare(task.inputs[rows]), task.labels[rows]
+        networks = {j: self.learned[j].network(pool) for j in range(self.i)}
+        untrained = networks[self.i - 1].untrained(self.streams.torch("prior/random"))
+        n = task.n_classes
+
+        def tell(network: PathNetwork) -> float:
+            with torch.no_grad():
+                units = [network.units(part) for part in torch.split(x, AT_ONCE)]
+            return accuracy([torch.cat(part) for part in zip(*units, strict=True)], labels, n)
+
+        return Prior(
+            examples=len(rows),
+            raw=accuracy([x], labels, n),
+            random=tell(untrained),
+            stages={j: tell(network) for j, network in networks.items()},
+        )
+
+    def listened(self, head: dict[str, Any]) -> tuple[int, ...]:
+        """The stages that a head listened to, as its state has it."""
+        columns = head.get("columns")
+        return () if columns is None else tuple(columns["stages"])
+
+    def head(self, pool: ModulePool, columns: Sequence[int]) -> TaskHead:
+        """A new head that listens to the paths of earlier stages."""
+        readout = self.stage.learner.readout(pool, self.task, self.streams.torch("readout"))
+        if not columns:
+            return TaskHead(pool.layers, readout)
+        heard = [
+            self.policy.column(
+                pool.network(self.learned[j].path, self.learned[j].head), j, self.streams
+            )
+            for j in columns
+        ]
+        return TaskHead(pool.layers, readout, Columns(columns, heard).to(self.device))
+
+    def session(
+        self, pool: ModulePool, starts: list[Start], emit: Emit, resumed: dict[str, Any] | None
+    ) -> Session:
+        """The stage, ready to be worked at."""
+        stage, arm, here = self.stage, self.arm, self.streams
+        if resumed is None:
+            head = self.head(pool, self.columns)
+            if head.columns is not None and isinstance(self.task, SupervisedTask):
+                head.fit(self.task.prepare(self.task.inputs[:FITTED]))
+        else:
+            head = self.head(pool, self.listened(resumed.get("head", {})))
+            starts = [Start(_rows(rows), None) for rows in resumed.get("starts", [])]
+        budget = Budget(stage.evaluations, stage.frames)
+        strategy = arm.strategy(
+            pool.shape(self.plan.config.pool.width),
+            here.python("genotype"),
+            arm.settings,
+            frozen=pool.frozen_path(),
+            starts=starts,
+            budget=budget,
+        )
+        context = LearningContext(
+            pool,
+            head,
+            self.task,
+            self.device,
+            here,
+            self.connect == "sum",
+            budget=budget,
+        )
+        chance = stage.learner.chance(self.task, here) if resumed is None else resumed["chance"]
+        started = StageStarted(
+            trial=self.trial.id,
+            stage=self.i,
+            task=stage.name or self.task.name,
+            budget=budget.total,
+            by_frames=stage.frames is not None,
+            chance=chance,
+            population=tuple(tuple(map(tuple, genotype)) for genotype in strategy.population),
+            frozen=pool.frozen_path(),
+            counts=tuple(len(layer) for layer in pool.layers),
+            fitness_name=type(stage.learner).fitness_name,
+            unit=type(stage.learner).unit,
+        )
+        rate = self.plan.config.transfer.duplication
+        duplication = Duplication(pool, head, rate, here.python("duplication")) if rate else None
+        return Session(stage, self.plan.engine, strategy, context, started, emit, duplication)
 
 
-def _session(
-    plan: Plan,
-    trial: Trial,
-    i: int,
-    here: Streams,
-    task: Task,
-    device: str,
-    pool: ModulePool,
-    emit: Emit,
-    resumed: dict[str, Any] | None,
-) -> Session:
-    stage, arm = plan.stages[i], plan.arms[trial.arm]
-    readout = stage.learner.readout(pool, task, here.torch("readout"))
-    strategy = arm.strategy(
-        pool.shape(plan.config.pool.width),
-        here.python("genotype"),
-        arm.settings,
-        frozen=pool.frozen_path(),
-    )
-    context = LearningContext(
-        pool,
-        readout,
-        task,
-        torch.device(device),
-        here,
-        stage.always_active,
-        budget_frames=stage.frames,
-    )
-    chance = stage.learner.chance(task, here) if resumed is None else resumed["chance"]
-    started = StageStarted(
-        trial=trial.id,
-        stage=i,
-        task=stage.name or task.name,
-        budget=stage.frames or stage.evaluations or 0,
-        by_frames=stage.frames is not None,
-        chance=chance,
-        population=tuple(tuple(map(tuple, genotype)) for genotype in strategy.population),
-        frozen=pool.frozen_path(),
-        counts=tuple(len(layer) for layer in pool.layers),
-        fitness_name=type(stage.learner).fitness_name,
-        unit=type(stage.learner).unit,
-    )
-    rate = plan.config.transfer.duplication
-    duplication = Duplication(pool, rate, here.python("duplication")) if rate else None
-    return Session(stage, plan.engine, strategy, context, started, emit, duplication)
+def _rows(rows: Sequence[Sequence[int]]) -> Rows:
+    return tuple(tuple(row) for row in rows)
 
 
 def _finish(
@@ -252,15 +355,12 @@ def _finish(
 ) -> StageFinished:
     """Freeze a stage's best path, if the arm does, and score all that can still be used."""
     stage, context, strategy = session.stage, session.context, session.strategy
-    i, transfer = session.started.stage, plan.arms[trial.arm].transfer
+    i, policy = session.started.stage, plan.arms[trial.arm].policy
     best = _best(strategy)
-    path = pool.active(best, stage.always_active)
-    learned.append(
-        Learned(session.started.task, context.task, stage.learner, path, context.readout)
-    )
-    if transfer == "freeze":
-        pool.freeze(path)
-    visible = range(i, i + 1) if transfer == "scratch" else range(i + 1)
+    path = context.path(best)
+    learned.append(Learned(session.started.task, context.task, stage.learner, path, context.head))
+    policy.end(pool, path)
+    visible = [j for j in range(i + 1) if policy.usable(j, i)]
     scores = {
         j: learned[j].learner.score(learned[j].network(pool), learned[j].task, streams.at(j))
         for j in visible
@@ -279,23 +379,6 @@ def _finish(
         scores=scores,
         checkpoint=None,
     )
-
-
-def _make_room(
-    plan: Plan, pool: ModulePool, trial: Trial, stage: int, streams: Streams
-) -> list[Saturated]:
-    """Let layers grow that have too few modules left, if they are to; tell of all that have."""
-    width, grow = plan.config.pool.width, plan.config.transfer.grow
-    found = []
-    for i, layer in enumerate(pool.layers):
-        free = int((~layer.frozen).sum())
-        if free >= width:
-            continue
-        added = max(width - free, int(grow)) if grow else 0
-        if added:
-            pool.grow(i, added, streams.torch("grow", i))
-        found.append(Saturated(trial.id, stage, i, free, width, added))
-    return found
 
 
 def _best(strategy: Strategy) -> Genotype:

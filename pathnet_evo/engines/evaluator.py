@@ -8,6 +8,7 @@ module or leave half an update behind, wherever it is killed.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from pathnet_evo.columns import Columns
 from pathnet_evo.engines.crew import Crew, Hand
 from pathnet_evo.engines.messages import (
+    Block,
     Cancel,
     Leased,
     LeaseWanted,
@@ -39,6 +42,7 @@ from pathnet_evo.evolve import StageFailed
 from pathnet_evo.genotype import Path, PathError
 from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
 from pathnet_evo.pool import Lease
+from pathnet_evo.stack import LeasedStack
 
 if TYPE_CHECKING:
     from pathnet_evo.engines.side_by_side import SideBySide
@@ -167,8 +171,8 @@ class SideBySideEvaluator(Evaluator):
         for lease, slot in over.trained:
             if slot is not None:
                 self._fill(lease, slot)
-            stacks = [*lease.layers, lease.readout]
-            trained.append({**lease.state(), "trained": [dict(s.parameters) for s in stacks]})
+            held = [{**stack.parameters, **stack.statistics} for stack in lease.stacks]
+            trained.append({**lease.state(), "trained": held})
         return {
             "evaluation": {**vars(over.evaluation), "candidate": over.evaluation.candidate.state()},
             "trained": trained,
@@ -178,10 +182,10 @@ class SideBySideEvaluator(Evaluator):
 
     def _lease_of(self, held: dict[str, Any]) -> Lease:
         path = tuple(map(tuple, held["path"]))
-        lease = self.context.pool.lease(path, self.context.readout)
+        lease = self.context.pool.lease(path, self.context.head)
         lease.restore(held)
-        for stack, values in zip([*lease.layers, lease.readout], held["trained"], strict=True):
-            stack.parameters = {name: self._moved(value) for name, value in values.items()}
+        for stack, values in zip(lease.stacks, held["trained"], strict=True):
+            self._hold(stack, values)
         return lease
 
     def cancel(self) -> None:
@@ -306,10 +310,10 @@ class SideBySideEvaluator(Evaluator):
     # The pool -----------------------------------------------------------------------------
 
     def _submission(self, hand: Hand) -> Submit:
-        pool, always = self.context.pool, self.context.always_active
-        paths = [pool.active(candidate.genotype, always) for candidate in hand.outbox]
+        paths = [self.context.path(candidate.genotype) for candidate in hand.outbox]
         leases = [self._lease(hand, path) for path in paths]
-        return Submit(tuple(hand.outbox), tuple(zip(paths, leases, strict=True)))
+        together = tuple(zip(paths, leases, strict=True))
+        return Submit(tuple(hand.outbox), together, self.context.budget.used)
 
     def _answer(self, hand: Hand, path: Path) -> Leased | Refused:
         try:
@@ -318,13 +322,13 @@ class SideBySideEvaluator(Evaluator):
             return Refused(str(error))
 
     def _lease(self, hand: Hand, path: Path) -> Leased:
-        lease = self.context.pool.lease(path, self.context.readout)
-        stacks = [*self.context.pool.layers, self.context.readout]
-        leased = [*lease.layers, lease.readout]
-        modules = tuple(Modules(layer.trainable, layer.frozen) for layer in leased)
+        lease = self.context.pool.lease(path, self.context.head)
+        stacks = self.context.pool.stacks(self.context.head)
+        modules = tuple(Modules(stack.trainable, stack.frozen) for stack in lease.stacks)
         slot = hand.slot(size_of(stacks, modules))
-        for layer, blocks in zip(leased, cut(slot.buffer, stacks, modules), strict=True):
-            for kept, block in zip((layer.leased, layer.frozen_parameters), blocks, strict=True):
+        for stack, blocks in zip(lease.stacks, cut(slot.buffer, stacks, modules), strict=True):
+            held = {**stack.leased, **stack.statistics}, stack.frozen_parameters
+            for kept, block in zip(held, blocks, strict=True):
                 for name, values in block.items():
                     values.copy_(kept[name])
         hand.leases[slot.number] = lease
@@ -341,11 +345,15 @@ class SideBySideEvaluator(Evaluator):
 
     def _fill(self, lease: Lease, slot: Slot) -> None:
         """Let a lease hold what was trained, which came in a slot."""
-        stacks = [*self.context.pool.layers, self.context.readout]
-        leased = [*lease.layers, lease.readout]
-        modules = [Modules(layer.trainable, layer.frozen) for layer in leased]
-        for layer, (block, _) in zip(leased, cut(slot.buffer, stacks, modules), strict=True):
-            layer.parameters = {name: self._moved(values) for name, values in block.items()}
+        stacks = self.context.pool.stacks(self.context.head)
+        modules = [Modules(stack.trainable, stack.frozen) for stack in lease.stacks]
+        for stack, (block, _) in zip(lease.stacks, cut(slot.buffer, stacks, modules), strict=True):
+            self._hold(stack, block)
+
+    def _hold(self, stack: LeasedStack, values: Block) -> None:
+        """Let a leased stack hold what was trained."""
+        stack.parameters = {name: self._moved(values[name]) for name in stack.leased}
+        stack.statistics = {name: self._moved(values[name]) for name in stack.statistics}
 
     def _moved(self, values: Tensor) -> Tensor:
         return values.to(self.context.pool.device)
@@ -366,20 +374,32 @@ def _free(hand: Hand) -> int:
 def _stage(number: int, learner: Learner, context: LearningContext) -> StageBegins:
     """What a worker needs to know, its tensors in shared memory."""
     pool = context.pool
+    carried = tuple(
+        {name: tuple(stack.statistics[name].shape[1:]) for name in stack.carried}
+        for stack in pool.stacks(context.head)
+    )
     return StageBegins(
         round=number,
         learner=learner,
         task=_shared(context.task),
         kinds=tuple(layer.kind for layer in pool.layers),
         input_shape=pool.input_shape,
-        mean=pool.mean,
+        aggregate=pool.aggregate.name,
         counts=tuple(len(layer) for layer in pool.layers),
         frozen=pool.frozen_path(),
-        readout=context.readout.kind,
+        readout=context.head.readout.kind,
+        columns=_shared_columns(context.head.columns),
+        carried=carried,
         device=str(context.device),
         streams=context.streams,
         always_active=context.always_active,
+        budget=context.budget,
     )
+
+
+def _shared_columns(columns: Columns | None) -> Columns | None:
+    """Columns with their weights on the CPU in memory that all workers see."""
+    return None if columns is None else copy.deepcopy(columns).cpu().share_memory()
 
 
 def _shared(task: Any) -> Any:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
+from pathnet_evo.budget import Budget
+from pathnet_evo.columns import Columns
 from pathnet_evo.genotype import Path
 from pathnet_evo.learners import Candidate, Evaluation, Learner
 from pathnet_evo.modules import ModuleKind, Shape
@@ -37,13 +39,16 @@ class StageBegins:
     task: Any
     kinds: tuple[ModuleKind, ...]
     input_shape: Shape
-    mean: bool
+    aggregate: str
     counts: tuple[int, ...]
     frozen: Path
     readout: ModuleKind
+    columns: Columns | None
+    carried: tuple[dict[str, Shape], ...]
     device: str
     streams: Streams
     always_active: bool
+    budget: Budget
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Leased:
     Args:
         slot: the slot's number.
         buffer: its memory, with the slot's first lease only.
-        modules: what lies there for each layer, the readout last.
+        modules: what lies there of each of the stacks that a path and a head consist of.
     """
 
     slot: int
@@ -76,10 +81,12 @@ class Submit:
         candidates: what to train.
         leases: of each the path that its genotype stands for, and its weights, so that a learner
             that leases just this path need not ask.
+        used: how much of the stage's budget is used.
     """
 
     candidates: tuple[Candidate, ...]
     leases: tuple[tuple[Path, Leased], ...]
+    used: int
 
 
 @dataclass(frozen=True)
@@ -160,21 +167,21 @@ def size_of(stacks: Sequence[Stack], modules: Sequence[Modules]) -> int:
     return sum(
         len(chosen) * math.prod(values.shape[1:])
         for stack, of_stack in zip(stacks, modules, strict=True)
-        for chosen in of_stack
-        for values in stack.parameters.values()
+        for chosen, held in zip(of_stack, (stack.leasable, stack.parameters), strict=True)
+        for values in held.values()
     )
 
 
 def cut(
     buffer: Tensor, stacks: Sequence[Stack], modules: Sequence[Modules]
 ) -> list[tuple[Block, Block]]:
-    """Views of a slot's memory: each layer's trainable and frozen modules."""
+    """Views of a slot's memory: each stack's trainable and frozen modules."""
     views, at = [], 0
     for stack, of_stack in zip(stacks, modules, strict=True):
         blocks: list[Block] = []
-        for chosen in of_stack:
+        for chosen, held in zip(of_stack, (stack.leasable, stack.parameters), strict=True):
             block: Block = {}
-            for name, values in stack.parameters.items():
+            for name, values in held.items():
                 shape = (len(chosen), *values.shape[1:])
                 block[name] = buffer[at : at + math.prod(shape)].view(shape)
                 at += math.prod(shape)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pathnet_evo.aggregate import AGGREGATES
 from pathnet_evo.children import load_plugin_files
 from pathnet_evo.engines.messages import (
     Block,
@@ -31,6 +32,7 @@ from pathnet_evo.engines.messages import (
 )
 from pathnet_evo.engines.orphans import end_with_parent
 from pathnet_evo.genotype import Path, PathError
+from pathnet_evo.head import LeasedHead, TaskHead
 from pathnet_evo.learners import Candidate, Evaluation, Evaluator, LearningContext
 from pathnet_evo.pool import Lease, ModulePool
 from pathnet_evo.stack import LeasedStack, Stack
@@ -170,20 +172,25 @@ class DistantPool(ModulePool):
     """
 
     def __init__(self, stage: StageBegins, line: _Line, slots: Slots) -> None:
-        super().__init__(stage.kinds, 1, stage.input_shape, mean=stage.mean, device="meta")
+        aggregate = AGGREGATES[stage.aggregate]
+        super().__init__(stage.kinds, 1, stage.input_shape, aggregate=aggregate, device="meta")
         self.layers = [
             Stack(layer.kind, layer.input_shape, count, "meta")
             for layer, count in zip(self.layers, stage.counts, strict=True)
         ]
         self.device = torch.device(stage.device)
-        self.of_task = Stack(stage.readout, self.feature_shape, 1, "meta")
+        readout = Stack(stage.readout, self.feature_shape, 1, "meta")
+        columns = None if stage.columns is None else stage.columns.to(self.device)
+        self.head = TaskHead(self.layers, readout, columns)
+        for stack, carried in zip(self.stacks(self.head), stage.carried, strict=True):
+            stack.carry(carried)
         self.round = stage.round
         self._line = line
         self._slots = slots
         for layer, frozen in zip(self.layers, stage.frozen, strict=True):
             layer.frozen[list(frozen)] = True
 
-    def lease(self, path: Path, readout: Stack) -> Lease:
+    def lease(self, path: Path, head: TaskHead) -> Lease:
         """A path's weights, as it came with a candidate or as it is given now."""
         self._check(path)
         found = self._slots.provided(path)
@@ -193,13 +200,18 @@ class DistantPool(ModulePool):
                 raise PathError(answer.error)
             found = self._slots.open(answer)
         number, modules, buffer = found
-        stacks = [*self.layers, self.of_task]
+        stacks = self.stacks(self.head)
         views = cut(buffer, stacks, modules)
         leased = [
             self._leased(stack, of_stack, *blocks)
             for stack, of_stack, blocks in zip(stacks, modules, views, strict=True)
         ]
-        lease = SlotLease(leased[:-1], leased[-1], readout, self.mean, number, views)
+        layers, (readout, *maps) = leased[: len(self.layers)], leased[len(self.layers) :]
+        laterals = [None if stack is None else maps.pop(0) for stack in self.head.laterals]
+        for layer, lateral in zip([*layers, readout], laterals, strict=True):
+            layer.lateral = lateral
+        of_task = LeasedHead(head, readout, laterals)
+        lease = SlotLease(layers, of_task, self.aggregate, number, views)
         weakref.finalize(lease, self._slots.drop, number)
         return lease
 
@@ -211,7 +223,8 @@ class DistantPool(ModulePool):
             kind=stack.kind,
             trainable=modules.trainable,
             frozen=modules.frozen,
-            leased={name: values.to(self.device) for name, values in trainable.items()},
+            leased={name: trainable[name].to(self.device) for name in stack.parameters},
+            statistics={name: trainable[name].to(self.device, copy=True) for name in stack.carried},
             frozen_parameters={name: values.to(self.device) for name, values in frozen.items()},
             versions=unknown,
             incarnations=unknown,
@@ -221,8 +234,8 @@ class DistantPool(ModulePool):
     def commit(self, lease: Lease) -> Path:
         """Put what was trained into the slot; what the pool will refuse is not known here."""
         assert isinstance(lease, SlotLease)
-        for leased, (trainable, _) in zip([*lease.layers, lease.readout], lease.views, strict=True):
-            for name, trained in leased.parameters.items():
+        for leased, (trainable, _) in zip(lease.stacks, lease.views, strict=True):
+            for name, trained in {**leased.parameters, **leased.statistics}.items():
                 trainable[name].copy_(trained.detach())
         self._slots.commit(lease.number)
         return ((),) * len(self.layers)
@@ -297,18 +310,21 @@ class Worker:
         return stage.learner.evaluator(
             LearningContext(
                 self.pool,
-                self.pool.of_task,
+                self.pool.head,
                 task,
                 device,
                 stage.streams,
                 stage.always_active,
                 self.number,
+                stage.budget,
             )
         )
 
     def _submit(self, message: Submit) -> None:
         candidates = message.candidates
         self.slots.provide(message.leases)
+        assert self.stage is not None
+        self.stage.budget.used = message.used
         if not self.flying:
             self.since = time.perf_counter()
         self.taken += len(candidates)

@@ -16,6 +16,8 @@ from torch.nn import functional as F  # noqa: N812
 from pathnet_evo.lanes.layer import LaneLayer, gathered
 from pathnet_evo.modules import Conv2d
 
+SMALLEST = 64
+"""Numbers in a block, from which on blocks are faster than patches."""
 WORDS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Types of so many bytes."""
 

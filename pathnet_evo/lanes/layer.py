@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from pathnet_evo.aggregate import Aggregate
 from pathnet_evo.stack import Stack
 
 AT_ONCE = 2**19
@@ -25,7 +26,7 @@ class LaneLayer:
         lanes: for each lane its active modules; none where the lane is idle.
         part: which of the lanes this is for. That there are others has no effect on the numbers
             that come out, as the slots are for all of them.
-        mean: average the outputs of a lane's modules instead of summing them.
+        aggregate: how the outputs of a lane's modules become one.
         steps: steps that ``forward`` can keep for ``backward``.
         memory: what layers before this one, that are no longer used, had for the same stack.
 
@@ -45,7 +46,7 @@ class LaneLayer:
         stack: Stack,
         lanes: Sequence[Sequence[int]],
         part: slice,
-        mean: bool,
+        aggregate: Aggregate,
         steps: int,
         memory: dict[str, Tensor],
     ) -> None:
@@ -64,8 +65,8 @@ class LaneLayer:
         self.full = bool((slots >= 0).all())
         self.filled = (slots >= 0).to(device)
         self.modules = slots.clamp(min=0).to(device)
-        counts = self.filled.sum(1).clamp(min=1)
-        self.share: Tensor | None = 1 / counts if mean else None
+        shares = [aggregate.share(max(n, 1)) for n in self.filled.sum(1).tolist()]
+        self.share = None if set(shares) == {1.0} else torch.tensor(shares, device=device)
         self.gradients: dict[str, Tensor] = {}
         self._prepare()
 

@@ -7,18 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from pathnet_evo.aggregate import SUM, Aggregate
 from pathnet_evo.genotype import Path
-from pathnet_evo.lanes.blocks import BlockLanes
+from pathnet_evo.head import TaskHead
 from pathnet_evo.lanes.layer import LaneLayer
-from pathnet_evo.lanes.linear import LinearLanes
-from pathnet_evo.lanes.patches import PatchLanes
-from pathnet_evo.modules import Affine, Conv2d, Linear
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.stack import Stack
-
-BLOCK = 64
-"""Numbers in stride x stride pixels, from which on blocks are faster than patches."""
-
 
 class Lanes:
     """The networks of K lanes, each with its own path, and a readout that they share.
@@ -27,7 +21,7 @@ class Lanes:
 
     Args:
         pool: the shared modules.
-        readout: the task's readout.
+        head: what the task owns.
         paths: the active modules of each lane; None for a lane that is idle.
         steps: steps that ``forward`` can keep for ``backward``.
         shift: subtracted from the input; broadcasts against ``input_shape``.
@@ -42,7 +36,7 @@ class Lanes:
     def __init__(
         self,
         pool: ModulePool,
-        readout: Stack,
+        head: TaskHead,
         paths: Sequence[Path | None],
         steps: int = 0,
         shift: Tensor | None = None,
@@ -59,10 +53,10 @@ class Lanes:
         if instead_of is not None:
             memories = [layer.memory for layer in instead_of.layers]
         self.layers: list[LaneLayer] = [
-            lane_layer(stack, lanes, part, pool.mean, steps, memory)
+            lane_layer(stack, lanes, part, pool.aggregate, steps, memory)
             for stack, lanes, memory in zip(pool.layers, used, memories, strict=False)
         ]
-        self.layers.append(lane_layer(readout, users, part, False, steps, memories[-1]))
+        self.layers.append(lane_layer(head.readout, users, part, SUM, steps, memories[-1]))
 
     @torch.no_grad()
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
@@ -107,17 +101,10 @@ def lane_layer(
     stack: Stack,
     lanes: Sequence[Sequence[int]],
     part: slice,
-    mean: bool,
+    aggregate: Aggregate,
     steps: int,
     memory: dict[str, Tensor],
 ) -> LaneLayer:
     """The layer's modules as the lanes use them, by the fastest route there is for their kind."""
-    return _route(stack)(stack, lanes, part, mean, steps, memory)
-
-
-def _route(stack: Stack) -> type[LaneLayer]:
-    """What computes a layer; kinds that are not known go through ``ModuleKind.forward``."""
-    kind = stack.kind
-    if type(kind) is Conv2d:
-        return BlockLanes if stack.input_shape[0] * kind.stride**2 >= BLOCK else PatchLanes
-    return LinearLanes if type(kind) in (Affine, Linear) else LaneLayer
+    fastest = stack.kind.lane_layer(stack.input_shape) or LaneLayer
+    return fastest(stack, lanes, part, aggregate, steps, memory)

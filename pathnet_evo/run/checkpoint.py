@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,7 +16,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from pathnet_evo.aggregate import AGGREGATES
+from pathnet_evo.columns import Columns
 from pathnet_evo.errors import UserError
+from pathnet_evo.modules import Affine, ModuleKind
+from pathnet_evo.network import PathNetwork
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.session import Session
 from pathnet_evo.transfer import Learned, state
@@ -41,7 +45,7 @@ def snapshot(
         taken["session"] = _copied(taken["session"])
     return {
         **taken,
-        "mean": pool.mean,
+        "aggregate": pool.aggregate.name,
         "kinds": [layer.kind.model_dump(mode="json") for layer in pool.layers],
         "normalisation": [
             (_copied(stage.task.shift), _copied(stage.task.scale)) for stage in learned
@@ -157,9 +161,9 @@ def load(folder: Path, manifest: str) -> dict[str, Any]:
             "learned": [
                 {
                     **stage,
-                    "readout": _of_stack(tensors, f"readout-{i}")
+                    "head": _head(tensors, i, stage, len(plain["layers"]))
                     if under is None
-                    else under["learned"][i]["readout"],
+                    else under["learned"][i]["head"],
                 }
                 for i, stage in enumerate(plain["stages"])
             ],
@@ -198,6 +202,56 @@ def read_layer(folder: Path, prefix: str, modules: Iterable[int]) -> dict[str, T
         raise CheckpointError(f"{folder / 'weights.safetensors'}: {error}") from None
 
 
+def read_network(
+    folder: Path, kinds: Sequence[ModuleKind], stage: int, normalised: bool = True
+) -> PathNetwork:
+    """The network of a stage's best path, and those of the paths that it listens to.
+
+    Args:
+        folder: the checkpoint.
+        kinds: the module kind of each layer of the pool.
+        stage: which stage.
+        normalised: whether it shifts and scales its inputs.
+
+    Raises:
+        CheckpointError: the file does not hold them.
+        ValueError: what it holds is no network.
+    """
+    state = read_state(folder)
+    about = state["stages"][stage]
+    path = tuple(tuple(int(m) for m in layer) for layer in about["path"])
+    if len(path) != len(kinds) or any(min(layer) < 0 for layer in path):
+        raise ValueError(f"path {path} in a pool of {len(kinds)} layers")
+    layers = [read_layer(folder, f"layer-{i}", path[i]) for i in range(len(path))]
+    layers.append(read_layer(folder, f"readout-{stage}", (0,)))
+    kinds = [*kinds, Affine(outputs=layers[-1]["bias"].shape[-1])]
+    columns = None
+    if heard := about.get("columns"):
+        if not all(0 <= j < stage for j in heard):
+            raise ValueError(f"stage {stage} cannot listen to stages {heard}")
+        columns = Columns(heard, [read_network(folder, kinds[:-1], j, False) for j in heard])
+        with safe_open(folder / "weights.safetensors", framework="pt") as weights:
+            names = [n for n in weights.keys() if n.startswith("column-")]  # noqa: SIM118
+            tensors = {name: weights.get_tensor(name) for name in names}
+        columns.restore(read_columns(tensors, stage, len(path)))
+        for i, modules in enumerate([*path, (0,)]):
+            lateral = read_layer(folder, f"lateral-{stage}-{i}", modules)
+            if lateral:
+                layers[i] = kinds[i].widen(layers[i], lateral["weight"])
+    shift, scale = read_normalisation(folder, stage) if normalised else (None, None)
+    aggregate = AGGREGATES[state.get("aggregate") or ("mean" if state["mean"] else "sum")]
+    return PathNetwork(
+        kinds,
+        layers,
+        path=path,
+        input_shape=state.get("input_shape"),
+        aggregate=aggregate,
+        shift=shift,
+        scale=scale,
+        columns=columns,
+    )
+
+
 def read_normalisation(folder: Path, stage: int) -> tuple[Tensor | None, Tensor | None]:
     """A stage's shift and scale of its inputs."""
     with safe_open(folder / "weights.safetensors", framework="pt") as weights:
@@ -223,14 +277,16 @@ def _split(taken: dict[str, Any], whole: bool) -> tuple[dict[str, Tensor], dict[
             tensors[f"{part}-{i}"] = layer[part]
     if whole:
         for i, stage in enumerate(taken["learned"]):
-            for name, values in stage["readout"]["parameters"].items():
-                tensors[f"readout-{i}.{name}"] = values
+            tensors |= _of_head(i, stage["head"])
             for part, values in zip(("shift", "scale"), taken["normalisation"][i], strict=True):
                 if values is not None:
                     tensors[f"{part}-{i}"] = values
     plain = {
-        "stages": [{"name": s["name"], "path": s["path"]} for s in taken["learned"]],
-        "mean": taken["mean"],
+        "stages": [
+            {"name": s["name"], "path": s["path"], "columns": _listened(s["head"])}
+            for s in taken["learned"]
+        ],
+        "aggregate": taken["aggregate"],
         "layers": taken["kinds"],
         "input_shape": taken["input_shape"],
         "session": _apart(taken["session"], tensors),
@@ -261,6 +317,43 @@ def _layer(tensors: dict[str, Tensor], i: int, under: dict[str, Any] | None) -> 
     return layer
 
 
+def _listened(head: dict[str, Any]) -> list[int]:
+    """The stages that a head listens to."""
+    return [] if head["columns"] is None else list(head["columns"]["stages"])
+
+
+def _of_head(i: int, head: dict[str, Any]) -> dict[str, Tensor]:
+    """The tensors of a stage's head, by name: its readout, its maps, what its columns are like."""
+    found = {f"readout-{i}.{n}": values for n, values in head["readout"]["parameters"].items()}
+    for layer, lateral in enumerate(head["laterals"]):
+        if lateral is not None:
+            found[f"lateral-{i}-{layer}.weight"] = lateral["parameters"]["weight"]
+    for part in ("shift", "scale") if head["columns"] is not None else ():
+        for layer, values in enumerate(head["columns"][part]):
+            found[f"column-{part}-{i}-{layer}"] = values
+    return found
+
+
+def _head(tensors: dict[str, Tensor], i: int, stage: dict[str, Any], layers: int) -> dict[str, Any]:
+    """The state of a stage's head, from its tensors and the plain data of its stage."""
+    head = {"readout": _of_stack(tensors, f"readout-{i}"), "laterals": [], "columns": None}
+    if stage.get("columns"):
+        names = [f"lateral-{i}-{layer}" for layer in range(layers + 1)]
+        head["laterals"] = [
+            _of_stack(tensors, name) if f"{name}.weight" in tensors else None for name in names
+        ]
+        head["columns"] = {"stages": stage["columns"], **read_columns(tensors, i, layers)}
+    return head
+
+
+def read_columns(tensors: Mapping[str, Tensor], i: int, layers: int) -> dict[str, list[Tensor]]:
+    """How a stage's head standardises what its columns say: shift and scale of each layer."""
+    return {
+        part: [tensors[f"column-{part}-{i}-{layer}"] for layer in range(layers)]
+        for part in ("shift", "scale")
+    }
+
+
 def _of_stack(tensors: dict[str, Tensor], prefix: str) -> dict[str, Any]:
     """The state of a stack of which only the parameters were kept."""
     parameters = {
@@ -268,7 +361,8 @@ def _of_stack(tensors: dict[str, Tensor], prefix: str) -> dict[str, Any]:
         for name, values in tensors.items()
         if name.startswith(f"{prefix}.")
     }
-    nothing = torch.zeros(1, dtype=torch.int64)
+    modules = len(next(iter(parameters.values())))
+    nothing = torch.zeros(modules, dtype=torch.int64)
     return {
         "parameters": parameters,
         "statistics": {},

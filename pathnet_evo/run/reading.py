@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pathnet_evo.config import ConfigError, RunConfig, nearest
-from pathnet_evo.modules import Affine
 from pathnet_evo.network import PathNetwork
-from pathnet_evo.plan import resolve
+from pathnet_evo.plan import Plan, resolve
 from pathnet_evo.plugins import Registry
 from pathnet_evo.run import checkpoint
 from pathnet_evo.run.checkpoint import CheckpointError
@@ -117,11 +116,10 @@ class Run:
         seed = self.seeds[0] if seed is None else seed
         if seed not in self.seeds:
             raise RunError(f"no seed {seed} (have: {', '.join(map(str, self.seeds))})")
-        (transfer,) = (a.transfer for a in self.config.arms if a.name == arm)
-        if transfer == "scratch" and j > i:
+        if not self._plan().arms[arm].policy.usable(i, j):
             raise RunError(
-                f"arm {arm!r} draws all weights anew after each stage: stage {self.stages[i]!r} "
-                "has no network after a later one"
+                f"arm {arm!r} re-initialises all weights after each stage: stage "
+                f"{self.stages[i]!r} has no network after a later one"
             )
         folder = self._checkpoint(arm, seed, j)
         try:
@@ -182,24 +180,12 @@ class Run:
                 raise RunError(f"{folder / checkpoint.MANIFEST}: does not name {name}")
         return folder
 
-    def _read(self, folder: Path, stage: int) -> PathNetwork:
+    def _plan(self) -> Plan:
         try:
-            kinds = resolve(self.config, self.registry or Registry()).kinds
+            return resolve(self.config, self.registry or Registry())
         except ConfigError as error:
             raise RunError("; ".join(map(str, error.problems))) from None
-        state = checkpoint.read_state(folder)
-        path = tuple(tuple(int(m) for m in layer) for layer in state["stages"][stage]["path"])
-        if len(path) != len(kinds) or any(min(layer) < 0 for layer in path):
-            raise ValueError(f"path {path} in a pool of {len(kinds)} layers")
-        layers = [checkpoint.read_layer(folder, f"layer-{i}", path[i]) for i in range(len(path))]
-        readout = checkpoint.read_layer(folder, f"readout-{stage}", (0,))
-        shift, scale = checkpoint.read_normalisation(folder, stage)
-        network = PathNetwork(
-            [*kinds, Affine(outputs=readout["bias"].shape[-1])],
-            [*layers, readout],
-            path=path,
-            mean=bool(state["mean"]),
-            shift=shift,
-            scale=scale,
-        )
-        return network.eval()
+
+    def _read(self, folder: Path, stage: int) -> PathNetwork:
+        kinds = self._plan().kinds
+        return checkpoint.read_network(folder, kinds, stage).eval()

@@ -18,6 +18,7 @@ from pathnet_evo.records import (
     Saturated,
     StageFinished,
     StageStarted,
+    TransferPlanned,
 )
 
 Row: TypeAlias = tuple[str, dict[str, Any]]
@@ -46,6 +47,10 @@ def rows(record: Record) -> Iterator[Row]:
             place = {"trial": record.trial, "stage": record.stage, "evaluation": -1}
             data = {"kind": "saturation", "data": plain(vars(record))}
             yield "events", {**place, "number": record.layer, **data}
+        case TransferPlanned():
+            place = {"trial": record.trial, "stage": record.stage, "evaluation": -1}
+            data = {"kind": "transfer", "data": plain(vars(record))}
+            yield "events", {**place, "number": -1, **data}
         case FrontFound():
             place = {"trial": record.trial, "stage": record.stage}
             found = plain({**vars(record.front), "chosen": record.chosen})

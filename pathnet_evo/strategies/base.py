@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from deap import base, tools
 
+from pathnet_evo.budget import Budget
 from pathnet_evo.genotype import (
     Genotype,
     Path,
@@ -23,6 +24,7 @@ from pathnet_evo.genotype import (
     mutate_step,
 )
 from pathnet_evo.learners import Candidate, Evaluation
+from pathnet_evo.policies.base import Start
 from pathnet_evo.strategies.operators import Kind, OperatorSettings
 from pathnet_evo.strategies.record import EvolutionRecord
 from pathnet_evo.strategies.settings import StrategySettings as StrategySettings
@@ -93,6 +95,8 @@ class Strategy(ABC):
         rng: the only source of randomness.
         settings: options; by default made from ``options``.
         frozen: the modules that earlier stages froze; by default none.
+        starts: paths on free modules that the transfer policy laid out; by default none.
+        budget: the stage's, and how much of it is used.
         options: fields of ``Settings``.
 
     Attributes:
@@ -113,12 +117,16 @@ class Strategy(ABC):
         settings: StrategySettings | None = None,
         *,
         frozen: Path | None = None,
+        starts: Sequence[Start] = (),
+        budget: Budget | None = None,
         **options: Any,
     ) -> None:
         self.shape = shape
         self.rng = rng
         self.settings = self.Settings(**options) if settings is None else settings
         self.frozen: Path = ((),) * shape.layers if frozen is None else frozen
+        self.starts = list(starts)
+        self.budget = Budget() if budget is None else budget
         self.in_flight: dict[int, Candidate] = {}
         self.told = 0
         self.failures = 0

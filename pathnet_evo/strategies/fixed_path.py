@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import random
+from dataclasses import replace
+from typing import Any, ClassVar
 
-from pathnet_evo.genotype import Genotype
+from pydantic import Field
+
+from pathnet_evo.genotype import Genotype, PathShape
 from pathnet_evo.learners import Candidate
 from pathnet_evo.strategies.base import Strategy, StrategySettings
 
 
 class FixedPathSettings(StrategySettings):
     """Options of ``fixed-path``."""
+
+    width: int | None = Field(None, ge=1)
+    """Modules a layer of the path, such as twice as many as other arms'. Default: ``pool.width``."""
 
     @property
     def generation_size(self) -> int:
@@ -26,6 +33,18 @@ class FixedPath(Strategy):
     """
 
     Settings: ClassVar[type[StrategySettings]] = FixedPathSettings
+
+    def __init__(
+        self,
+        shape: PathShape,
+        rng: random.Random,
+        settings: StrategySettings | None = None,
+        **options: Any,
+    ) -> None:
+        wider = settings or self.Settings(**{k: v for k, v in options.items() if k == "width"})
+        if isinstance(wider, FixedPathSettings) and wider.width is not None:
+            shape = replace(shape, width=wider.width)
+        super().__init__(shape, rng, settings, **options)
 
     def ask(self, n: int) -> list[Candidate]:
         """The places that are not in flight, in turn."""

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from pathnet_evo.genotype import Path, distinct, join
+from pathnet_evo.head import TaskHead
 from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
 from pathnet_evo.modules import Linear
 from pathnet_evo.pool import ModulePool
-from pathnet_evo.stack import Stack
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import SupervisedTask, Task
 from pathnet_evo.testing.plain import check_settings, global_seed
@@ -30,7 +30,7 @@ class Bench:
     """A small pool and what a learner needs beside it."""
 
     pool: ModulePool
-    readout: Stack
+    head: TaskHead
     context: LearningContext
     rng: random.Random
 
@@ -43,8 +43,8 @@ class Bench:
         return drawn
 
     def weights(self) -> list[Tensor]:
-        """Copies of every parameter, the readout's last."""
-        stacks = [*self.pool.layers, self.readout]
+        """Copies of every parameter, the head's last."""
+        stacks = self.pool.stacks(self.head)
         return [p.clone() for stack in stacks for p in stack.parameters.values()]
 
     def of(self, layer: int, module: int) -> list[Tensor]:
@@ -61,10 +61,10 @@ def bench(
     pool.initialise(lambda layer: streams.torch("init", layer))
     if frozen:
         pool.freeze(frozen)
-    readout = learner.readout(pool, task, streams.torch("readout"))
+    head = TaskHead(pool.layers, learner.readout(pool, task, streams.torch("readout")))
     cpu = torch.device("cpu")
-    context = LearningContext(pool, readout, task, cpu, streams, always_active)
-    return Bench(pool, readout, context, streams.python("candidates"))
+    context = LearningContext(pool, head, task, cpu, streams, always_active)
+    return Bench(pool, head, context, streams.python("candidates"))
 
 
 def evaluate(evaluator: Evaluator, candidates: list[Candidate]) -> list[Evaluation]:
@@ -253,7 +253,7 @@ class LearnerContract(ABC):
         made, evaluator = self._bench()
         (candidate,) = made.candidates(1)
         evaluate(evaluator, [candidate])
-        network = made.pool.network(distinct(candidate.genotype), made.readout)
+        network = made.pool.network(distinct(candidate.genotype), made.head)
         before = [p.clone() for p in network.parameters()]
         scores = self.learner().score(network, self.task(), made.context.streams)
         assert scores, "score() must give at least one score, the chief one first"

@@ -145,9 +145,8 @@ class A3CEvaluator(Evaluator):
 
     def _roll_out(self, rollouts: Sequence[Rollout]) -> None:
         """T steps of every lane on the weights as they are, and the gradients."""
-        pool, always = self.context.pool, self.context.always_active
         paths = [
-            None if lane.candidate is None else pool.active(lane.candidate.genotype, always)
+            None if lane.candidate is None else self.context.path(lane.candidate.genotype)
             for lane in self.lanes
         ]
         drawn = torch.rand(self.learner.steps, len(self.lanes), generator=self.exploration)
@@ -230,7 +229,6 @@ class A3CEvaluator(Evaluator):
                 lane.fail(f"the {'gradient' if math.isfinite(value) else 'loss'} is not finite")
 
     def _learning_rate(self) -> float:
-        budget = self.context.budget_frames
-        if budget is None or not self.learner.annealing:
-            return self.learner.learning_rate
-        return self.learner.learning_rate * max(1 - (self.frames + self.elsewhere()) / budget, 0)
+        budget = self.context.budget
+        used = self.frames + self.elsewhere() if budget.frames else budget.used
+        return self.learner.rate(budget.share(used))

@@ -61,7 +61,7 @@ class Group:
         """
         self.networks = rollout.networks = Lanes(
             self.context.pool,
-            self.context.readout,
+            self.context.head,
             paths,
             self.learner.steps,
             self._shift,

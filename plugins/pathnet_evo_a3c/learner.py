@@ -10,7 +10,9 @@ from torch import Tensor
 
 from pathnet_evo.learners import Evaluator, Learner, LearningContext
 from pathnet_evo.network import PathNetwork
+from pathnet_evo.policies.base import Connect
 from pathnet_evo.pool import ModulePool
+from pathnet_evo.schedule import Scheduled
 from pathnet_evo.stack import Stack
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import EnvironmentTask
@@ -18,7 +20,7 @@ from pathnet_evo_a3c import room
 from pathnet_evo_a3c.playing import mean_return, sample, uniform
 
 
-class A3C(Learner):
+class A3C(Scheduled, Learner):
     """Advantage actor-critic on K lanes, each with a path of its own; fitness is the mean return.
 
     A lane plays T episodes with its candidate's path. Every ``steps`` steps of all lanes, each
@@ -26,7 +28,8 @@ class A3C(Learner):
     """
 
     takes: ClassVar[type] = EnvironmentTask
-    always_active: ClassVar[bool] = True
+    connect: ClassVar[Connect] = "sum"
+    published: ClassVar[Connect] = "sum"
     in_place: ClassVar[bool] = True
     unit: ClassVar[str] = "frames"
     fitness_name: ClassVar[str] = "return"
@@ -51,8 +54,9 @@ class A3C(Learner):
     """What a squared error of the value costs."""
     learning_rate: float = Field(7e-4, gt=0, allow_inf_nan=False)
     """Step size."""
-    annealing: bool = True
-    """Let the step size fall to nothing over the stage, where its budget is in frames."""
+    schedule: Literal["constant", "cosine", "linear", "one-cycle"] = "linear"
+    """How the step size falls over the stage's budget: not at all; along half a cosine to nothing;
+    in a line to nothing; or, after a rise over the first 30 %, along half a cosine."""
     decay: float = Field(0.99, ge=0, lt=1)
     """Of the mean squares of RMSProp, which stay with each module in the pool."""
     epsilon: float = Field(1e-5, gt=0, allow_inf_nan=False)

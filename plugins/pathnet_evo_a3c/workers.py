@@ -38,6 +38,7 @@ class Orders:
 
     round: int
     candidates: tuple[Candidate, ...] = ()
+    used: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def work(connection: Connection) -> None:
                     number = orders.round
                     evaluator.cancel()
                     connection.send(Report(number))
+                context.budget.used = orders.used
                 for candidate in orders.candidates:
                     evaluator.submit(candidate)
             evaluations = evaluator.advance()
@@ -112,7 +114,7 @@ class Workers(Evaluator):
         if context.device.type != "cpu":
             raise TaskError(f"learner.workers > 1 needs device cpu, not {context.device}")
         self.learner, self.context = learner, context
-        for stack in [*context.pool.layers, context.readout]:
+        for stack in context.pool.stacks(context.head):
             _share(stack)
         self.clock = torch.zeros(learner.workers, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         self.round = 0
@@ -157,7 +159,7 @@ class Workers(Evaluator):
         """Wait for a moment until a worker tells something."""
         for worker in self.workers:
             if worker.new:
-                self._send(worker, Orders(self.round, tuple(worker.new)))
+                self._send(worker, Orders(self.round, tuple(worker.new), self.context.budget.used))
                 worker.new.clear()
         if not self._over and any(worker.flying for worker in self.workers):
             self._hear()

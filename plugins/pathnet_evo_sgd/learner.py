@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -15,33 +16,42 @@ from torch.nn import functional as F  # noqa: N812
 from pathnet_evo import memory
 from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
 from pathnet_evo.network import PathNetwork
+from pathnet_evo.head import Heard
+from pathnet_evo.policies.base import Connect
 from pathnet_evo.pool import Lease
+from pathnet_evo.schedule import Scheduled
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import SupervisedTask, TaskError
-from pathnet_evo_sgd import linear_step
+from pathnet_evo_sgd import linear_step, state
 from pathnet_evo_sgd.batches import Batches
 
 SCORED_AT_ONCE = 1024
 """Examples in one forward pass when a network is scored."""
 
+KEEPABLE = ("SGD", "Adam", "AdamW", "RMSprop", "Adamax", "Adadelta")
+"""Optimizers whose state begins at zero, so that a module's can be kept apart from its path's."""
 UNUSABLE = ("Optimizer", "LBFGS", "Muon", "SparseAdam")
 """Classes of ``torch.optim`` that need a closure, matrices alone, or sparse gradients."""
 
 
-class SGD(Learner):
+class SGD(Scheduled, Learner):
     """Stochastic gradient descent on the cross-entropy; fitness is accuracy."""
 
     takes: ClassVar[type] = SupervisedTask
+    connect: ClassVar[Connect] = "lateral"
+    listens: ClassVar[bool] = True
     fitness_name: ClassVar[str] = "accuracy"
 
     minibatches: int = Field(50, ge=1)
     """Minibatches an evaluation, T."""
     batch: int = Field(16, ge=1)
     """Examples in a minibatch."""
-    learning_rate: float = Field(0.05, gt=0, allow_inf_nan=False)
-    """Step size."""
     optimizer: str = "SGD"
-    """Name of a class of ``torch.optim``; its state is fresh each evaluation."""
+    """Name of a class of ``torch.optim``."""
+    optimizer_state: Literal["kept", "fresh"] = "kept"
+    """Whether the optimizer's state, such as momentum, stays beside each module in the pool from
+    one evaluation to the next; that of SGD, Adam, AdamW, RMSprop, Adamax and Adadelta can, the
+    state of others is fresh each evaluation."""
     momentum: float = Field(0, ge=0, lt=1)
     """Passed to the optimizer where not 0."""
     weight_decay: float = Field(0, ge=0, allow_inf_nan=False)
@@ -51,6 +61,9 @@ class SGD(Learner):
     held_out: float = Field(0, ge=0, lt=1)
     """Share of the training examples that are not trained on; fitness is the accuracy on them
     after the evaluation. 0: fitness is the accuracy on the minibatches while they train."""
+    feature_memory: float = Field(2.0, ge=0, allow_inf_nan=False)
+    """GiB that a trial may use to keep what frozen paths say of all training examples, which never
+    changes in a stage; where that is too little, it is computed again for every minibatch."""
     places: Literal[1, 2] = 1
     """With 2, both contestants of a tournament are leased before either trains."""
 
@@ -93,6 +106,21 @@ class SGD(Learner):
         """Accuracy on the task's test examples."""
         return {"test_accuracy": accuracy(network, task.test_inputs, task.test_labels)}
 
+    @cached_property
+    def kept_state(self) -> dict[str, bool]:
+        """What the optimizer keeps of each parameter from evaluation to evaluation, by name.
+
+        True where it has the parameter's shape, false where it is one number.
+        """
+        if self.optimizer_state == "fresh" or self.optimizer not in KEEPABLE:
+            return {}
+        parameter = torch.zeros(2, requires_grad=True)
+        optimizer = self.make_optimizer([parameter])
+        parameter.grad = torch.ones(2)
+        optimizer.step()
+        found = optimizer.state[parameter]
+        return {name: value.dim() == 1 for name, value in found.items() if value is not None}
+
     def make_optimizer(self, parameters: list[Tensor]) -> torch.optim.Optimizer:
         """The configured optimizer.
 
@@ -112,8 +140,8 @@ class SGD(Learner):
 
     @property
     def plain(self) -> bool:
-        """Whether this is SGD without momentum or decay, which ``linear_step`` does by hand."""
-        return self.optimizer == "SGD" and not (self.momentum or self.weight_decay or self.options)
+        """Whether this is SGD without decay, which ``linear_step`` does by hand."""
+        return self.optimizer == "SGD" and not (self.weight_decay or self.options)
 
 
 class SGDEvaluator(Evaluator):
@@ -134,7 +162,10 @@ class SGDEvaluator(Evaluator):
         self.flat_inputs = task.inputs.flatten(1)
         self.shift = linear_step.flat(task.shift, task.input_shape, 0.0, task.inputs)
         self.scale = linear_step.flat(task.scale, task.input_shape, 1.0, task.inputs)
-        self.queue: deque[tuple[Candidate, Lease]] = deque()
+        self.heard = self._said()
+        for stack in context.pool.stacks(context.head):
+            stack.carry(state.shapes(stack, learner.kept_state))
+        self.queue: deque[tuple[Candidate, Lease, int]] = deque()
         self.free_places: int = learner.places
 
     @property
@@ -144,21 +175,20 @@ class SGDEvaluator(Evaluator):
 
     def submit(self, candidate: Candidate) -> None:
         """Lease the candidate's path: with two places both start from the same weights."""
-        pool = self.context.pool
-        path = pool.active(candidate.genotype, self.context.always_active)
-        self.queue.append((candidate, pool.lease(path, self.context.readout)))
+        lease = self.context.pool.lease(self.context.path(candidate.genotype), self.context.head)
+        self.queue.append((candidate, lease, self.context.budget.used))
         self.free_places -= 1
 
     def advance(self) -> list[Evaluation]:
         """Train the path that has waited longest, to the end."""
         if not self.queue:
             return []
-        candidate, lease = self.queue.popleft()
+        candidate, lease, used = self.queue.popleft()
         self.free_places = 0 if self.queue else self.learner.places
         start = time.perf_counter()
         index = self.batches(candidate.batches)
         labels = self.task.labels[index].view(-1, self.learner.batch)
-        fitness, loss = self._train(lease, index, labels)
+        fitness, loss = self._train(lease, index, labels, self._rates(used, labels))
         cause = None
         if not (math.isfinite(loss) and lease.finite()):
             cause = (
@@ -189,8 +219,8 @@ class SGDEvaluator(Evaluator):
         if not self.queue:
             return {}
         waiting = [
-            {"candidate": candidate.state(), "lease": lease.state()}
-            for candidate, lease in self.queue
+            {"candidate": candidate.state(), "lease": lease.state(), "used": used}
+            for candidate, lease, used in self.queue
         ]
         return {"waiting": waiting, "free": self.free_places}
 
@@ -198,37 +228,80 @@ class SGDEvaluator(Evaluator):
         """Lease the same paths again, with the weights that they were leased with."""
         for waiting in state.get("waiting", []):
             self.submit(Candidate.of(waiting["candidate"]))
-            self.queue[-1][1].restore(waiting["lease"])
+            candidate, lease, used = self.queue.pop()
+            lease.restore(waiting["lease"])
+            self.queue.append((candidate, lease, waiting.get("used", used)))
         self.free_places = state.get("free", self.free_places)
 
-    def _train(self, lease: Lease, index: Tensor, labels: Tensor) -> tuple[float, float]:
+    def _rates(self, used: int, labels: Tensor) -> list[float]:
+        """The learning rate of each minibatch of an evaluation leased when ``used`` were used."""
+        budget, n = self.context.budget, len(labels)
+        start, span = budget.share(used), budget.of_evaluation(labels.numel())
+        return [self.learner.rate(min(start + span * i / n, 1.0)) for i in range(n)]
+
+    def _train(
+        self, lease: Lease, index: Tensor, labels: Tensor, rates: list[float]
+    ) -> tuple[float, float]:
         """Train a lease; return the accuracy and mean loss of its minibatches as they came."""
         if self.learner.plain and linear_step.applies(lease):
             inputs = self.flat_inputs[index].view(*labels.shape, -1)
+            heard = self._hear(index)
+            if heard is not None:
+                heard = [units.view(*labels.shape, -1) for units in heard]
+            momentum = self.learner.momentum
             logits = linear_step.train(
-                lease, inputs, labels, self.shift, self.scale, self.learner.learning_rate
+                lease, inputs, labels, self.shift, self.scale, rates, momentum, heard
             )
         else:
-            logits = self._train_by_autograd(lease, index, labels)
+            logits = self._train_by_autograd(lease, index, labels, rates)
         right = int((logits.argmax(-1) == labels).sum()) / labels.numel()
         return right, float(F.cross_entropy(logits.flatten(0, 1), labels.flatten()))
 
-    def _train_by_autograd(self, lease: Lease, index: Tensor, labels: Tensor) -> Tensor:
+    def _train_by_autograd(
+        self, lease: Lease, index: Tensor, labels: Tensor, rates: list[float]
+    ) -> Tensor:
         optimizer = self.learner.make_optimizer(lease.parameters())
+        state.put(optimizer, lease, self.learner.kept_state)
         outputs = []
-        for rows, y in zip(index.view_as(labels), labels, strict=True):
-            logits = lease.forward(self.task.prepare(self.task.inputs[rows]))
+        for rows, y, rate in zip(index.view_as(labels), labels, rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            logits = lease.forward(self.task.prepare(self.task.inputs[rows]), self._hear(rows))
             optimizer.zero_grad()
             F.cross_entropy(logits, y).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             outputs.append(logits.detach())
+        state.take(optimizer, lease, self.learner.kept_state)
         return torch.stack(outputs)
+
+    def _said(self) -> list[Tensor] | None:
+        """What the head's columns say of every training example, if it is worth its memory."""
+        columns, n = self.context.head.columns, len(self.task.inputs)
+        if columns is None:
+            return None
+        size = n * sum(map(math.prod, columns.shapes)) * 4
+        if size > self.learner.feature_memory * 2**30:
+            return None
+        kept = [torch.empty(n, *shape, device=self.context.device) for shape in columns.shapes]
+        for rows in torch.arange(n, device=self.context.device).split(SCORED_AT_ONCE):
+            for units, said in zip(kept, self._listen(rows) or [], strict=True):
+                units[rows] = said
+        return kept
+
+    def _hear(self, rows: Tensor) -> Heard:
+        """What the columns say of some training examples."""
+        return self._listen(rows) if self.heard is None else [u[rows] for u in self.heard]
+
+    def _listen(self, rows: Tensor) -> Heard:
+        if self.context.head.columns is None:
+            return None
+        return self.context.head.hear(self.task.prepare(self.task.inputs[rows]))
 
     @torch.no_grad()
     def _held_out(self, lease: Lease) -> float:
         right = 0
         for rows in torch.split(self.held, SCORED_AT_ONCE):
-            logits = lease.forward(self.task.prepare(self.task.inputs[rows]))
+            logits = lease.forward(self.task.prepare(self.task.inputs[rows]), self._hear(rows))
             right += int((logits.argmax(1) == self.task.labels[rows]).sum())
         return right / len(self.held)
 

@@ -1,0 +1,1 @@
+"""Transfer policies: what becomes of the pool between two stages, a file each."""

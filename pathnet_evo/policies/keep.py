@@ -1,0 +1,18 @@
+"""Keep: each task goes on with the weights of the one before; the control ``fine-tuning``."""
+
+from __future__ import annotations
+
+from pathnet_evo.genotype import Path
+from pathnet_evo.policies.base import Beginning, Grown, Start, TransferPolicy
+from pathnet_evo.pool import ModulePool
+
+
+class Keep(TransferPolicy):
+    """Freeze nothing and re-initialise nothing: earlier tasks are overwritten."""
+
+    def begin(self, beginning: Beginning) -> tuple[list[Start], list[Grown]]:
+        """Leave every module as it is."""
+        return [], []
+
+    def end(self, pool: ModulePool, path: Path) -> None:
+        """Leave every module as it is."""

@@ -1,0 +1,23 @@
+"""Scratch: each task begins with fresh modules; the control ``independent``."""
+
+from __future__ import annotations
+
+from pathnet_evo.genotype import Path
+from pathnet_evo.policies.base import Beginning, Grown, Start, TransferPolicy, redraw
+from pathnet_evo.pool import ModulePool
+
+
+class Scratch(TransferPolicy):
+    """Re-initialise everything between stages; earlier networks are lost."""
+
+    def begin(self, beginning: Beginning) -> tuple[list[Start], list[Grown]]:
+        """Draw every module again."""
+        redraw(beginning, keep_frozen=False)
+        return [], []
+
+    def end(self, pool: ModulePool, path: Path) -> None:
+        """Nothing is kept."""
+
+    def usable(self, stage: int, after: int) -> bool:
+        """Only until the next stage begins."""
+        return after <= stage
