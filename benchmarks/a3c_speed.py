@@ -63,9 +63,9 @@ class Contestant:
         streams = Streams(0, 0)
         pool = ModulePool(KINDS, MODULES, TASK.input_shape)
         pool.initialise(lambda layer: streams.torch("init", layer))
-        readout = pool.readout(TASK.n_actions + 1, streams.torch("readout"))
+        head = pool.head(TASK.n_actions + 1, streams.torch("readout"))
         device = torch.device("cpu")
-        context = LearningContext(pool, readout, TASK, device, streams, always_active=True)
+        context = LearningContext(pool, head, TASK, device, streams, always_active=True)
         self.evaluator = A3CEvaluator(A3C(lanes=LANES, steps=STEPS, threads=threads), context)
         self.seconds: dict[str, float] = defaultdict(float)
         self.rng, self.different = random.Random(0), different

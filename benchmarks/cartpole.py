@@ -15,7 +15,9 @@ from typing import Any
 
 import torch
 
+from pathnet_evo.budget import Budget
 from pathnet_evo.evolve import evolve
+from pathnet_evo.head import TaskHead
 from pathnet_evo.learners import LearningContext
 from pathnet_evo.modules import Linear
 from pathnet_evo.pool import ModulePool
@@ -54,10 +56,10 @@ def learn(seed: int, steps: int) -> tuple[float, int]:
     task = CartPole("CartPole-v1", (4,), 2)
     pool = ModulePool([Linear(units=UNITS)] * LAYERS, MODULES, task.input_shape)
     pool.initialise(lambda layer: streams.torch("init", layer))
-    readout = LEARNER.readout(pool, task, streams.torch("readout"))
+    head = TaskHead(pool.layers, LEARNER.readout(pool, task, streams.torch("readout")))
     device = torch.device("cpu")
     context = LearningContext(
-        pool, readout, task, device, streams, always_active=True, budget_frames=steps
+        pool, head, task, device, streams, always_active=True, budget=Budget(frames=steps)
     )
     shape, rng = pool.shape(WIDTH), streams.python("genotype")
     strategy = AsynchronousTournament(shape, rng, population=POPULATION)
@@ -66,7 +68,7 @@ def learn(seed: int, steps: int) -> tuple[float, int]:
     evaluator.close()
     best = strategy.best()
     assert best is not None
-    network = pool.network(pool.active(best, True), readout)
+    network = pool.network(pool.active(best, True), head)
     return LEARNER.score(network, task, streams)["mean_return"], strategy.told
 
 

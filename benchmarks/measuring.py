@@ -65,9 +65,9 @@ def pool(setting: Setting, modules: int | None = None) -> ModulePool:
 
 def context(setting: Setting, shared: ModulePool, learned: SupervisedTask) -> LearningContext:
     """A stage's context."""
-    readout = shared.readout(setting.classes, Streams(0).torch("readout"))
+    head = shared.head(setting.classes, Streams(0).torch("readout"))
     return LearningContext(
-        shared, readout, learned, torch.device("cpu"), Streams(0, 0), always_active=False
+        shared, head, learned, torch.device("cpu"), Streams(0, 0), always_active=False
     )
 
 

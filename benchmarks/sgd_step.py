@@ -101,7 +101,7 @@ class Eager:
 
     def __init__(self, setting: Setting, shared: ModulePool, learned: SupervisedTask) -> None:
         self.pool, self.task = shared, learned
-        self.readout = shared.readout(setting.classes, Streams(0).torch("readout"))
+        self.head = shared.head(setting.classes, Streams(0).torch("readout"))
         self.shape = shared.shape(setting.width)
         self.random = random.Random(0)
 
@@ -109,7 +109,7 @@ class Eager:
         """Two evaluations."""
         for _ in range(2):
             layers = [self.random.sample(range(c), self.shape.width) for c in self.shape.counts]
-            lease = self.pool.lease(tuple(tuple(sorted(p)) for p in layers), self.readout)
+            lease = self.pool.lease(tuple(tuple(sorted(p)) for p in layers), self.head)
             optimizer = torch.optim.SGD(lease.parameters(), RATE)
             right = 0
             for rows in torch.randperm(len(self.task.labels))[: MINIBATCHES * BATCH].split(BATCH):

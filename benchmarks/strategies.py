@@ -111,7 +111,7 @@ def plan_of(cell: Cell, learned: list[dict[str, Any]]) -> Plan:
             "population": cell.population,
             "start": cell.start,
         },
-        "transfer": {"always_active": cell.always_active},
+        "transfer": {"connect": "sum" if cell.always_active else "named"},
         "learner": {
             "name": "sgd",
             "learning_rate": 0.05,

@@ -71,8 +71,8 @@ class TransferConfig(_Section):
     connect: Literal["named", "sum", "lateral", "published"] | None = None
     """How frozen modules enter a new task's path: where a genotype names them (``named``), in every
     path (``sum``), or as columns: frozen paths that compute their own features, which lateral maps
-    of the task's own lead into its path (``lateral``); ``published`` is what the paper does. Default: the
-    learner's."""
+    of the task's own lead into its path (``lateral``); ``published`` is what the paper does.
+    Default: the learner's."""
     initial_modules: Literal["fresh", "copies", "mixed"] = "fresh"
     """What free modules are as a stage begins: re-initialised, copies of frozen modules, or some of
     each."""

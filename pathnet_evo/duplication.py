@@ -48,9 +48,7 @@ class Duplication:
         rng: draws.
     """
 
-    def __init__(
-        self, pool: ModulePool, head: TaskHead, rate: float, rng: random.Random
-    ) -> None:
+    def __init__(self, pool: ModulePool, head: TaskHead, rate: float, rng: random.Random) -> None:
         self.pool, self.head, self.rate, self.rng = pool, head, rate, rng
         self._fitnesses: dict[tuple[int, int], deque[float]] = {}
 

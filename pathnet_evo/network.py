@@ -118,9 +118,7 @@ class PathNetwork(nn.Module):
             aggregate=self.aggregate,
         ).to(self.shift.device)
 
-    def _layer(
-        self, i: int, x: Tensor, heard: list[Tensor] | None
-    ) -> tuple[Tensor, Tensor]:
+    def _layer(self, i: int, x: Tensor, heard: list[Tensor] | None) -> tuple[Tensor, Tensor]:
         """A layer's modules' outputs, with what skips them, and its own output."""
         kind, parameters = self.kinds[i], dict(self.layers[i].items())  # type: ignore[operator]
         joined = x if heard is None or not i else kind.join(x, heard[i - 1])

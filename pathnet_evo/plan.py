@@ -269,8 +269,10 @@ def _connections(
     found = []
     for place, wanted in [
         ("transfer.connect", config.transfer.connect),
-        *((f"arms.{i}.transfer.connect", a.policy and a.policy.connect)
-          for i, a in enumerate(arms.values())),
+        *(
+            (f"arms.{i}.transfer.connect", a.policy and a.policy.connect)
+            for i, a in enumerate(arms.values())
+        ),
     ]:
         deaf = {type(s.learner).__name__ for s in stages[1:] if not type(s.learner).listens}
         if wanted == "lateral" and deaf:

@@ -64,6 +64,10 @@ class ModulePool:
         readout.initialise(generator)
         return readout
 
+    def head(self, outputs: int, generator: torch.Generator) -> TaskHead:
+        """A new head that listens to nobody: a readout alone."""
+        return TaskHead(self.layers, self.readout(outputs, generator))
+
     def frozen_path(self) -> Path:
         """The frozen modules of each layer."""
         return tuple(layer.frozen_modules() for layer in self.layers)

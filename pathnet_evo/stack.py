@@ -284,9 +284,7 @@ class LeasedStack:
             return self.parameters
         return self.kind.widen(self.parameters, self.lateral.parameters["weight"])
 
-    def forward(
-        self, x: Tensor, aggregate: Aggregate = SUM, heard: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, aggregate: Aggregate = SUM, heard: Tensor | None = None) -> Tensor:
         """Aggregate the outputs of the leased modules, and add what the kind lets skip them.
 
         Args:

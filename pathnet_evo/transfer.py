@@ -208,9 +208,7 @@ class _Beginnings:
         self.connect = plan.connect(stage, trial.arm)
         self.columns: tuple[int, ...] = ()
 
-    def prepare(
-        self, pool: ModulePool | None
-    ) -> tuple[ModulePool, list[Start], list[Record]]:
+    def prepare(self, pool: ModulePool | None) -> tuple[ModulePool, list[Start], list[Record]]:
         """The pool as the stage begins with it, paths on its free modules, and what to report."""
         if pool is None:
             pool = self.plan.make_pool(self.task.input_shape, str(self.device))

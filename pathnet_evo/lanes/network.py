@@ -14,6 +14,7 @@ from pathnet_evo.lanes.layer import LaneLayer
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.stack import Stack
 
+
 class Lanes:
     """The networks of K lanes, each with its own path, and a readout that they share.
 

@@ -91,8 +91,8 @@ class TransferPolicy(BaseModel, ABC):
 
     connect: Connect | Literal["published"] | None = None
     """How frozen modules enter a new task's path: only where a genotype names them (``named``), in
-    every path (``sum``), or as columns that each path hears (``lateral``); ``published`` is what the
-    paper does with the learner's kind of task. Default: ``transfer.connect``."""
+    every path (``sum``), or as columns that each path hears (``lateral``); ``published`` is what
+    the paper does with the learner's kind of task. Default: ``transfer.connect``."""
     initial_modules: InitialModules | None = None
     """What free modules begin as. Default: ``transfer.initial_modules``."""
 

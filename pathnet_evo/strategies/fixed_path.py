@@ -17,7 +17,7 @@ class FixedPathSettings(StrategySettings):
     """Options of ``fixed-path``."""
 
     width: int | None = Field(None, ge=1)
-    """Modules a layer of the path, such as twice as many as other arms'. Default: ``pool.width``."""
+    """Modules a layer of the path, as for a wider control. Default: ``pool.width``."""
 
     @property
     def generation_size(self) -> int:

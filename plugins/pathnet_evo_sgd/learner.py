@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from pathnet_evo import memory
+from pathnet_evo.head import Heard
 from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
 from pathnet_evo.network import PathNetwork
-from pathnet_evo.head import Heard
 from pathnet_evo.policies.base import Connect
 from pathnet_evo.pool import Lease
 from pathnet_evo.schedule import Scheduled

@@ -43,7 +43,9 @@ def _records(plan: Plan) -> list[Any]:
 @pytest.mark.parametrize("always", ["false", "true"])
 def test_ten_tasks_without_forgetting(grow: str, always: str) -> None:
     """An earlier task would be forgotten, or a full pool would crash."""
-    records = _records(_plan(f"transfer.grow={grow}", f"transfer.always_active={always}"))
+    records = _records(
+        _plan(f"transfer.grow={grow}", f"transfer.connect={'sum' if always else 'named'}")
+    )
     finished = [r for r in records if isinstance(r, StageFinished)]
     assert len(finished) == len(PAIRS)
     for stage in finished:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pathnet_evo import config
+from pathnet_evo.aggregate import AGGREGATES
 from pathnet_evo.hookspecs import hookimpl
 from pathnet_evo.modules import Conv2d, Linear
 from pathnet_evo.plan import resolve
@@ -44,9 +45,11 @@ def make_pool():
     """Makes an initialised pool of 6 modules a layer over 2 x 6 x 6 inputs, and a readout."""
 
     def make(kinds="linear", modules=6, mean=False, seed=0, input_shape=(2, 6, 6)):
-        pool = ModulePool(KINDS[kinds], modules, input_shape, mean=mean)
+        pool = ModulePool(
+            KINDS[kinds], modules, input_shape, aggregate=AGGREGATES["mean" if mean else "sum"]
+        )
         pool.initialise(lambda layer: Streams(seed).torch("init", layer))
-        return pool, pool.readout(3, Streams(seed).torch("readout"))
+        return pool, pool.head(3, Streams(seed).torch("readout"))
 
     return make
 
@@ -57,7 +60,9 @@ def weights():
 
     def copy(*stacks):
         stacks = [
-            s for part in stacks for s in (part.layers if hasattr(part, "layers") else [part])
+            s
+            for part in stacks
+            for s in (getattr(part, "layers", None) or getattr(part, "stacks", [part]))
         ]
         return [{name: p.clone() for name, p in stack.parameters.items()} for stack in stacks]
 

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from pathnet_evo.genotype import Path
+from pathnet_evo.head import TaskHead
 from pathnet_evo.modules import Conv2d
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.stack import Stack
@@ -12,14 +13,14 @@ from pathnet_evo.stack import Stack
 class PlainNetwork(nn.Module):
     """The network that a path stands for, with weights copied out of a pool."""
 
-    def __init__(self, pool: ModulePool, path: Path, readout: Stack) -> None:
+    def __init__(self, pool: ModulePool, path: Path, head: TaskHead) -> None:
         super().__init__()
-        self.mean = pool.mean
+        self.mean = pool.aggregate.name == "mean"
         self.layers = nn.ModuleList(
             nn.ModuleList(one_module(stack, m) for m in modules)
             for stack, modules in zip(pool.layers, path, strict=True)
         )
-        self.readout = one_module(readout, 0)
+        self.readout = one_module(head.readout, 0)
 
     def forward(self, x):
         """Layer by layer, module by module."""
@@ -50,11 +51,11 @@ def one_module(stack: Stack, m: int) -> nn.Module:
     return made.requires_grad_(not bool(stack.frozen[m]))
 
 
-def assert_same_weights(plain: PlainNetwork, pool: ModulePool, path: Path, readout: Stack, **close):
+def assert_same_weights(plain: PlainNetwork, pool: ModulePool, path: Path, head: TaskHead, **close):
     """The pool holds what the plain network learned."""
     for stack, modules, layer in zip(pool.layers, path, plain.layers, strict=True):
         for m, module in zip(modules, layer, strict=True):
             for name, values in module.named_parameters():
                 torch.testing.assert_close(stack.parameters[name][m], values.detach(), **close)
     for name, values in plain.readout.named_parameters():
-        torch.testing.assert_close(readout.parameters[name][0], values.detach(), **close)
+        torch.testing.assert_close(head.readout.parameters[name][0], values.detach(), **close)

@@ -99,9 +99,7 @@ def test_with_lanes(make_plan, tmp_path):
 
 def test_with_layers_that_grow(make_plan, tmp_path):
     """New modules would be lost, or taken for frozen ones."""
-    plan = make_plan(
-        pool={"modules": 3}, transfer={"grow": 2, "always_active": True}, stages=STAGES
-    )
+    plan = make_plan(pool={"modules": 3}, transfer={"grow": 2, "connect": "sum"}, stages=STAGES)
     all_later_ones_are_the_same(plan, tmp_path)
 
 

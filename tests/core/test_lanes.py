@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from pathnet_evo.aggregate import AGGREGATES
 from pathnet_evo.lanes import Lanes, totals
 from pathnet_evo.modules import Conv2d, Linear, Residual
 from pathnet_evo.pool import ModulePool
@@ -60,16 +61,16 @@ def route(request, monkeypatch):
 def test_lanes_are_plain_networks(kinds, frozen, mean, reference):
     """Broken: a lane would act, or learn, as another network than that of its path."""
     layers, shape = KINDS[kinds]
-    pool = ModulePool(layers, 6, shape, mean=mean)
+    pool = ModulePool(layers, 6, shape, aggregate=AGGREGATES["mean" if mean else "sum"])
     pool.initialise(lambda layer: Streams(0).torch("init", layer))
     for i, layer in enumerate(pool.layers):
         layer.freeze(FROZEN[frozen][i % 2])
-    readout = pool.readout(4, Streams(0).torch("readout"))
+    head = pool.head(4, Streams(0).torch("readout"))
     paths = paths_of(len(layers))
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(len(paths), STEPS, *shape, generator=generator)
     d = torch.randn(len(paths), STEPS, 4, generator=generator)
-    lanes = Lanes(pool, readout, paths, STEPS)
+    lanes = Lanes(pool, head, paths, STEPS)
     outputs = torch.stack([lanes.forward(x[:, t], t) for t in range(STEPS)], 1)
     lanes.forward(x[:, 0])
     lanes.backward(d)
@@ -78,7 +79,7 @@ def test_lanes_are_plain_networks(kinds, frozen, mean, reference):
         if path is None:
             assert norms[lane] == 0
             continue
-        plain = reference.PlainNetwork(pool, path, readout)
+        plain = reference.PlainNetwork(pool, path, head)
         expected = plain(x[lane])
         torch.testing.assert_close(outputs[lane], expected)
         expected.backward(d[lane])
@@ -114,13 +115,13 @@ def test_bytes_are_shifted_and_scaled(change, stride, reference):
     shift, scale = CHANGES[change]
     pool = ModulePool([Conv2d(channels=3, kernel=4, stride=stride)], 4, (2, 20, 24))
     pool.initialise(lambda layer: Streams(0).torch("init", layer))
-    readout = pool.readout(4, Streams(0).torch("readout"))
+    head = pool.head(4, Streams(0).torch("readout"))
     paths = [((0, 2),), ((1, 2, 3),)]
     x = torch.randint(256, (2, 2, 20, 24), dtype=torch.uint8)
-    outputs = Lanes(pool, readout, paths, 0, shift, scale).forward(x)
+    outputs = Lanes(pool, head, paths, 0, shift, scale).forward(x)
     x = (x.float() - (0 if shift is None else shift)) * (1 if scale is None else scale)
     for lane, path in enumerate(paths):
-        expected = reference.PlainNetwork(pool, path, readout)(x[lane : lane + 1])[0]
+        expected = reference.PlainNetwork(pool, path, head)(x[lane : lane + 1])[0]
         torch.testing.assert_close(outputs[lane], expected.detach(), rtol=1e-4, atol=1e-5)
 
 
@@ -136,21 +137,26 @@ class Wave(Linear):
 @pytest.mark.parametrize("mean", [False, True], ids=["sum", "mean"])
 def test_lanes_of_any_kind_are_leases(mean):
     """Broken: lanes would compute what the same path does not when it is leased."""
-    pool = ModulePool([Wave(units=5), Residual(units=5), Wave(units=4)], 5, (3,), mean=mean)
+    pool = ModulePool(
+        [Wave(units=5), Residual(units=5), Wave(units=4)],
+        5,
+        (3,),
+        aggregate=AGGREGATES["mean" if mean else "sum"],
+    )
     pool.initialise(lambda layer: Streams(0).torch("init", layer))
     pool.layers[1].freeze((2, 4))
-    readout = pool.readout(4, Streams(0).torch("readout"))
+    head = pool.head(4, Streams(0).torch("readout"))
     paths = paths_of(3)
     x, d = torch.randn(len(paths), STEPS, 3), torch.randn(len(paths), STEPS, 4)
-    lanes = Lanes(pool, readout, paths, STEPS)
+    lanes = Lanes(pool, head, paths, STEPS)
     outputs = torch.stack([lanes.forward(x[:, t], t) for t in range(STEPS)], 1)
     lanes.backward(d)
     for lane, path in enumerate(paths[:-1]):
-        lease = pool.lease(path, readout)
+        lease = pool.lease(path, head)
         expected = lease.forward(x[lane])
         torch.testing.assert_close(outputs[lane], expected)
         expected.backward(d[lane])
-        for layer, leased in zip(lanes.layers, [*lease.layers, lease.readout], strict=True):
+        for layer, leased in zip(lanes.layers, lease.stacks, strict=True):
             for name, parameter in leased.parameters.items():
                 found = layer.gradients[name][lane, : len(leased.trainable)]
                 if len(leased.trainable):
@@ -161,13 +167,13 @@ def test_gradients_are_summed_by_module(reference):
     """Broken: a module that several lanes use would learn from one of them, or from idle lanes."""
     pool = ModulePool([Linear(units=4)] * 2, 5, (3,))
     pool.initialise(lambda layer: Streams(0).torch("init", layer))
-    readout = pool.readout(2, Streams(0).torch("readout"))
+    head = pool.head(2, Streams(0).torch("readout"))
     paths = [((0, 1), (2,)), ((1, 3), (2, 4)), ((1,), (0,)), None]
     weights = torch.tensor([0.5, 2.0, 0.0, 1.0])
     x, d = torch.randn(4, STEPS, 3), torch.randn(4, STEPS, 2)
     d[2] = torch.nan
     shares = slice(0, 1), slice(1, 4)
-    parts = [Lanes(pool, readout, paths, STEPS, part=part) for part in shares]
+    parts = [Lanes(pool, head, paths, STEPS, part=part) for part in shares]
     for lanes, part in zip(parts, shares, strict=True):
         for t in range(STEPS):
             lanes.forward(x[part, t], t)
@@ -178,7 +184,7 @@ def test_gradients_are_summed_by_module(reference):
     assert counts.tolist() == [1, 2, 1]
     expected = torch.zeros(5, 4, 3)
     for lane in (0, 1):
-        plain = reference.PlainNetwork(pool, paths[lane], readout)
+        plain = reference.PlainNetwork(pool, paths[lane], head)
         (plain(x[lane]) * d[lane] * weights[lane]).sum().backward()
         for m, module in zip(paths[lane][0], plain.layers[0], strict=True):
             expected[m] += module.weight.grad
@@ -193,7 +199,7 @@ def test_idle_lanes_give_zeros(kinds):
     layers, shape = KINDS[kinds]
     pool = ModulePool(layers, 6, shape)
     pool.initialise(lambda layer: Streams(0).torch("init", layer))
-    lanes = Lanes(pool, pool.readout(4, Streams(0).torch("readout")), [None] * 3, 1)
+    lanes = Lanes(pool, pool.head(4, Streams(0).torch("readout")), [None] * 3, 1)
     assert torch.equal(lanes.forward(torch.randn(3, *shape), 0), torch.zeros(3, 4))
 
 
@@ -201,14 +207,14 @@ def test_norms_do_not_depend_on_the_parts():
     """Broken: gradients are cut otherwise, and learn otherwise, on a machine with more cores."""
     pool = ModulePool([Linear(units=5)] * 8, 6, (7,))
     pool.initialise(lambda layer: Streams(0).torch("init", layer))
-    readout = pool.readout(4, Streams(0).torch("readout"))
+    head = pool.head(4, Streams(0).torch("readout"))
     paths = [tuple(((i + layer) % 6,) for layer in range(8)) for i in range(64)]
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(64, 7, generator=generator)
     d = torch.randn(64, 1, 4, generator=generator)
 
     def norms(part):
-        lanes = Lanes(pool, readout, paths, 1, part=part)
+        lanes = Lanes(pool, head, paths, 1, part=part)
         lanes.forward(x[part], 0)
         lanes.backward(d[part])
         return lanes.norms()

@@ -7,7 +7,6 @@ from torch.nn.functional import cross_entropy
 from pathnet_evo.genotype import distinct
 from pathnet_evo.modules import Linear
 from pathnet_evo.pool import ModulePool
-from pathnet_evo.stack import Stack
 
 PATH = ((0, 1), (2, 3))
 OTHER = ((1, 2), (3, 4))
@@ -15,7 +14,7 @@ OTHER = ((1, 2), (3, 4))
 
 def change(lease, by):
     """Add a number to everything that may change."""
-    for stack in [*lease.layers, lease.readout]:
+    for stack in lease.stacks:
         stack.parameters = {name: values + by for name, values in stack.leased.items()}
 
 
@@ -26,38 +25,38 @@ def same(a, b):
 
 def test_a_lease_alone_commits_exactly_what_was_trained(make_pool):
     """Broken: rounding of every evaluation would creep into the shared weights."""
-    pool, readout = make_pool()
-    lease = pool.lease(PATH, readout)
+    pool, head = make_pool()
+    lease = pool.lease(PATH, head)
     change(lease, 1e-9)
     trained = lease.layers[0].parameters["weight"]
     assert pool.commit(lease) == ((), ())
     assert torch.equal(pool.layers[0].parameters["weight"][[0, 1]], trained)
-    assert torch.equal(readout.parameters["bias"], lease.readout.parameters["bias"])
+    assert torch.equal(head.readout.parameters["bias"], lease.head.readout.parameters["bias"])
 
 
 def test_a_lease_that_is_dropped_changes_nothing(make_pool, weights):
     """Broken: a failed evaluation would leave its wreckage in the pool."""
-    pool, readout = make_pool()
-    before = weights(pool, readout)
-    lease = pool.lease(PATH, readout)
+    pool, head = make_pool()
+    before = weights(pool, head)
+    lease = pool.lease(PATH, head)
     for p in lease.parameters():
         p.data.fill_(torch.nan)
-    assert same(before, weights(pool, readout))
-    assert pool.commit(pool.lease(PATH, readout)) == ((), ())
+    assert same(before, weights(pool, head))
+    assert pool.commit(pool.lease(PATH, head)) == ((), ())
 
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_leases_that_overlap_lose_no_update(make_pool, weights, first):
     """Broken: of two contestants trained side by side, the later would erase the earlier."""
-    pool, readout = make_pool()
-    before = weights(pool, readout)
-    leases = [pool.lease(PATH, readout), pool.lease(OTHER, readout)]
+    pool, head = make_pool()
+    before = weights(pool, head)
+    leases = [pool.lease(PATH, head), pool.lease(OTHER, head)]
     change(leases[0], 1.0)
     change(leases[1], 10.0)
     for lease in (leases[first], leases[1 - first]):
         pool.commit(lease)
     wanted = [{0: 1, 1: 11, 2: 10}, {2: 1, 3: 11, 4: 10}, {0: 11}]
-    for stack, old, added in zip([*pool.layers, readout], before, wanted, strict=True):
+    for stack, old, added in zip(pool.stacks(head), before, wanted, strict=True):
         for name, values in stack.parameters.items():
             for m in range(len(stack)):
                 torch.testing.assert_close(values[m], old[name][m] + added.get(m, 0))
@@ -68,8 +67,8 @@ def test_a_commit_from_before_a_module_became_another_is_refused_for_it_alone(
     make_pool, weights, what
 ):
     """Broken: a late worker would overwrite frozen weights and so an old task."""
-    pool, readout = make_pool()
-    lease = pool.lease(PATH, readout)
+    pool, head = make_pool()
+    lease = pool.lease(PATH, head)
     change(lease, 1.0)
     layer = pool.layers[0]
     if what == "freeze":
@@ -79,20 +78,20 @@ def test_a_commit_from_before_a_module_became_another_is_refused_for_it_alone(
     else:
         keep = torch.arange(6) != 1
         layer.initialise(torch.Generator().manual_seed(9), keep)
-    before = weights(pool, readout)
+    before = weights(pool, head)
     assert pool.commit(lease) == ((1,), ())
     for name, values in layer.parameters.items():
         assert torch.equal(values[1], before[0][name][1])
         assert torch.equal(values[0], lease.layers[0].parameters[name][0])
     assert torch.equal(pool.layers[1].parameters["bias"][2], before[1]["bias"][2] + 1)
-    assert torch.equal(readout.parameters["bias"], before[2]["bias"] + 1)
+    assert torch.equal(head.readout.parameters["bias"], before[2]["bias"] + 1)
 
 
 def test_a_refused_module_leaves_overlapping_updates_of_the_others_whole(make_pool, weights):
     """Broken: refusal and addition together would mix up rows."""
-    pool, readout = make_pool()
+    pool, head = make_pool()
     before = weights(pool)
-    late, early = pool.lease(((0, 1, 2), (0,)), readout), pool.lease(((1,), (0,)), readout)
+    late, early = pool.lease(((0, 1, 2), (0,)), head), pool.lease(((1,), (0,)), head)
     change(late, 1.0)
     change(early, 10.0)
     pool.commit(early)
@@ -115,14 +114,14 @@ def test_a_refused_module_leaves_overlapping_updates_of_the_others_whole(make_po
 @pytest.mark.parametrize("kinds", ["linear", "mixed"])
 def test_no_optimizer_moves_a_frozen_module(make_pool, weights, name, options, kinds):
     """Broken: weight decay or momentum would erode earlier tasks: PathNet's one promise."""
-    pool, readout = make_pool(kinds)
-    task_a = pool.network(PATH, readout)
+    pool, head = make_pool(kinds)
+    task_a = pool.network(PATH, head)
     pool.freeze(PATH)
     before = weights(pool)
     x, y = torch.randn(8, 2, 6, 6), torch.arange(8) % 3
     answers = task_a(x)
     for path in (PATH, OTHER, ((1, 5), (2, 3))):
-        lease = pool.lease(path, pool.readout(3, torch.Generator().manual_seed(1)))
+        lease = pool.lease(path, pool.head(3, torch.Generator().manual_seed(1)))
         optimizer = getattr(torch.optim, name)(lease.parameters(), lr=0.1, **options)
         for _ in range(3):
             optimizer.zero_grad()
@@ -133,7 +132,7 @@ def test_no_optimizer_moves_a_frozen_module(make_pool, weights, name, options, k
         for key, values in stack.parameters.items():
             assert torch.equal(values[list(modules)], old[key][list(modules)])
     assert not torch.equal(pool.layers[0].parameters["bias"][5], before[0]["bias"][5])
-    assert torch.equal(pool.network(PATH, readout)(x), answers)
+    assert torch.equal(pool.network(PATH, head)(x), answers)
 
 
 def test_initialising_again_spares_what_is_frozen(make_pool, weights):
@@ -210,15 +209,15 @@ def test_any_path_goes_out_and_comes_back(case):
     modules, rows, frozen = case
     pool = ModulePool([Linear(units=2)] * len(rows), modules, (3,))
     pool.initialise(lambda layer: torch.Generator().manual_seed(layer))
-    readout: Stack = pool.readout(2, torch.Generator().manual_seed(9))
+    head = pool.head(2, torch.Generator().manual_seed(9))
     for layer, chosen in zip(pool.layers, frozen, strict=True):
         layer.freeze(sorted(chosen))
     before = [layer.parameters["weight"].clone() for layer in pool.layers]
     path = distinct(rows)
-    pool.commit(pool.lease(path, readout))
+    pool.commit(pool.lease(path, head))
     for layer, old in zip(pool.layers, before, strict=True):
         assert torch.equal(layer.parameters["weight"], old)
-    lease = pool.lease(path, readout)
+    lease = pool.lease(path, head)
     change(lease, 1.0)
     assert all(refused == () for refused in pool.commit(lease))
     for layer, old, active, still in zip(pool.layers, before, path, frozen, strict=True):

@@ -14,12 +14,12 @@ PATH = ((0, 2, 5), (1, 4))
 @pytest.mark.parametrize("kinds", ["linear", "conv", "mixed"])
 def test_a_leased_path_learns_as_plain_modules_do(make_pool, reference, kinds, mean):
     """Broken: users would train another network than the one the paper describes."""
-    pool, readout = make_pool(kinds, mean=mean)
+    pool, head = make_pool(kinds, mean=mean)
     pool.freeze(((2,), (4,)))
-    plain = reference.PlainNetwork(pool, PATH, readout)
+    plain = reference.PlainNetwork(pool, PATH, head)
     x = torch.randn(7, 2, 6, 6, generator=torch.Generator().manual_seed(1))
     y = torch.arange(7) % 3
-    lease = pool.lease(PATH, readout)
+    lease = pool.lease(PATH, head)
     torch.testing.assert_close(lease.forward(x), plain(x))
     for forward, parameters in (
         (lease.forward, lease.parameters()),
@@ -29,18 +29,18 @@ def test_a_leased_path_learns_as_plain_modules_do(make_pool, reference, kinds, m
         cross_entropy(forward(x), y).backward()
         optimizer.step()
     pool.commit(lease)
-    reference.assert_same_weights(plain, pool, PATH, readout)
+    reference.assert_same_weights(plain, pool, PATH, head)
 
 
 @pytest.mark.parametrize("mean", [False, True], ids=["sum", "mean"])
 @pytest.mark.parametrize("kinds", ["linear", "conv", "mixed"])
 def test_the_kept_network_is_the_path(make_pool, reference, kinds, mean):
     """Broken: what is kept of a task would answer otherwise than what was trained."""
-    pool, readout = make_pool(kinds, mean=mean)
+    pool, head = make_pool(kinds, mean=mean)
     x = torch.randint(256, (5, 2, 6, 6), dtype=torch.uint8)
     shift, scale = torch.full((2, 1, 1), 100.0), torch.full((2, 1, 1), 0.01)
-    network = pool.network(PATH, readout, shift, scale)
-    plain = reference.PlainNetwork(pool, PATH, readout)
+    network = pool.network(PATH, head, shift, scale)
+    plain = reference.PlainNetwork(pool, PATH, head)
     torch.testing.assert_close(network(x), plain((x.float() - 100) * 0.01))
     before = network(x)
     for values in pool.layers[0].parameters.values():
@@ -75,10 +75,10 @@ def test_modules_start_as_he_starts_them(kind):
 @pytest.mark.parametrize("path", [((0,),), ((0,), ()), ((0,), (6,)), ((-1,), (0,))])
 def test_a_path_that_the_pool_does_not_have_is_refused(make_pool, path):
     """Broken: a wrong index would silently train another module."""
-    pool, readout = make_pool()
+    pool, head = make_pool()
     for use in (pool.lease, pool.network):
         with pytest.raises(PathError):
-            use(path, readout)
+            use(path, head)
 
 
 @pytest.mark.parametrize("shape", [(12,), (2, 1, 1)])
@@ -90,10 +90,10 @@ def test_inputs_that_do_not_fit_a_layer_are_refused(shape):
 
 def test_a_genotype_that_repeats_a_gene_uses_the_module_once(make_pool, reference):
     """Broken: duplicated genes would count twice in the sum, a trap of re-implementations."""
-    pool, readout = make_pool()
+    pool, head = make_pool()
     x = torch.randn(3, 2, 6, 6)
-    lease = pool.lease(pool.active([[3, 3, 3], [5, 1, 5]], always_active=False), readout)
-    plain = reference.PlainNetwork(pool, ((3,), (1, 5)), readout)
+    lease = pool.lease(pool.active([[3, 3, 3], [5, 1, 5]], always_active=False), head)
+    plain = reference.PlainNetwork(pool, ((3,), (1, 5)), head)
     torch.testing.assert_close(lease.forward(x), plain(x))
 
 

@@ -31,11 +31,11 @@ class Shop:
         labels = torch.arange(8) % 2
         self.task = SupervisedTask("zeros", inputs, labels, inputs, labels, 2)
         self.pool = ModulePool([Linear(units=4)] * LAYERS, MODULES, (3,))
-        self.readout = self.pool.readout(2, torch.Generator().manual_seed(0))
-        for values in self.readout.parameters.values():
+        self.head = self.pool.head(2, torch.Generator().manual_seed(0))
+        for values in self.head.readout.parameters.values():
             values.zero_()
         self.context = LearningContext(
-            self.pool, self.readout, self.task, torch.device("cpu"), Streams(0, 0), False
+            self.pool, self.head, self.task, torch.device("cpu"), Streams(0, 0), False
         )
         self.rng = random.Random(0)
 
@@ -65,7 +65,7 @@ class Shop:
     def sums(self):
         """What was added, read from the pool; each module's numbers must all be the same."""
         found = []
-        for stack in [*self.pool.layers, self.readout]:
+        for stack in self.pool.stacks(self.head):
             values = torch.cat([p.flatten(1) for p in stack.parameters.values()], 1)
             assert (values == values[:, :1]).all(), "half of an update was written"
             found.append(values[:, 0].tolist())

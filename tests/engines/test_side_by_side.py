@@ -110,9 +110,9 @@ def test_frozen_and_renewed_modules_refuse(shop, toy, side_by_side):
     shop.pool.freeze(((module,), (candidate.genotype[1][0],)))
     while not evaluator.advance():
         pass
-    layers, readout = shop.sums()
+    layers, head = shop.sums()
     assert layers[0][module] == 0.0
-    assert readout == 1.0
+    assert head == 1.0
 
 
 def test_cancelled_work_is_refused(shop, toy, side_by_side, run_all):

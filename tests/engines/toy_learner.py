@@ -58,8 +58,8 @@ class ToyEvaluator(Evaluator):
 
     def submit(self, candidate):
         """Lease the path."""
-        path = self.context.pool.active(candidate.genotype, self.context.always_active)
-        self.queue.append((candidate, self.context.pool.lease(path, self.context.readout)))
+        path = self.context.path(candidate.genotype)
+        self.queue.append((candidate, self.context.pool.lease(path, self.context.head)))
 
     def advance(self):
         """Train."""

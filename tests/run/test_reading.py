@@ -110,7 +110,7 @@ class Nudging(Evaluator):
     def advance(self) -> list[Evaluation]:
         """One step."""
         candidate, task, pool = self.waiting.pop(), self.context.task, self.context.pool
-        lease = pool.lease(pool.active(candidate.genotype, False), self.context.readout)
+        lease = pool.lease(pool.active(candidate.genotype, False), self.context.head)
         logits = lease.forward(task.prepare(task.inputs))
         loss = torch.nn.functional.cross_entropy(logits, task.labels)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -60,8 +60,8 @@ class JugglerEvaluator(Evaluator):
     def submit(self, candidate: Candidate) -> None:
         """Lease the path."""
         pool = self.context.pool
-        path = pool.active(candidate.genotype, self.context.always_active)
-        self.held.append((candidate, pool.lease(path, self.context.readout)))
+        path = self.context.path(candidate.genotype)
+        self.held.append((candidate, pool.lease(path, self.context.head)))
 
     def advance(self) -> list[Evaluation]:
         """Any one of those that are held, once the hands are full; sometimes none."""

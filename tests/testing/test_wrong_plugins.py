@@ -188,10 +188,10 @@ class WobbleEvaluator(Evaluator):
         context = self.context
         if self.wrong == "lost" and candidate.id == 3:
             return
-        path = context.pool.active(candidate.genotype, context.always_active)
-        self.flying.append((candidate, context.pool.lease(path, context.readout)))
+        path = context.path(candidate.genotype)
+        self.flying.append((candidate, context.pool.lease(path, context.head)))
         if self.wrong == "early":
-            context.readout.parameters["bias"] += 1
+            context.head.readout.parameters["bias"] += 1
 
     def advance(self):
         if not self.flying:

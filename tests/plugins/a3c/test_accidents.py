@@ -28,8 +28,8 @@ def evaluator_on(task, **settings):
     streams = Streams(0, 0)
     pool = ModulePool([Linear(units=6)] * 2, 5, task.input_shape)
     pool.initialise(lambda layer: streams.torch("init", layer))
-    readout = pool.readout(task.n_actions + 1, streams.torch("readout"))
-    context = LearningContext(pool, readout, task, torch.device("cpu"), streams, True)
+    head = pool.head(task.n_actions + 1, streams.torch("readout"))
+    context = LearningContext(pool, head, task, torch.device("cpu"), streams, True)
     return A3C(**{"lanes": 3, "steps": 4, "episodes": 2, **settings}).evaluator(context)
 
 
@@ -173,10 +173,10 @@ def test_scores_are_mean_returns(walk):
     assert chance == learner.chance(task, Streams(0, 0))
     assert chance != learner.chance(task, Streams(1, 0))
     pool = ModulePool([Linear(units=2)], 1, (3,))
-    readout = pool.readout(3, torch.Generator())
-    readout.parameters["weight"].zero_()
-    readout.parameters["bias"].copy_(torch.tensor([[0.0, 200.0, 0.0]]))
-    network = pool.network(((0,),), readout)
+    head = pool.head(3, torch.Generator())
+    head.readout.parameters["weight"].zero_()
+    head.readout.parameters["bias"].copy_(torch.tensor([[0.0, 200.0, 0.0]]))
+    network = pool.network(((0,),), head)
     assert isinstance(network, PathNetwork)
     scores = learner.score(network, task, Streams(0, 0))
     assert scores == {"mean_return": pytest.approx(2.5 - 0.2)}

@@ -21,8 +21,8 @@ def stage(task, seed=0):
     streams = Streams(seed, 0)
     pool = ModulePool([Linear(units=6)] * 2, 5, task.input_shape)
     pool.initialise(lambda layer: streams.torch("init", layer))
-    readout = pool.readout(task.n_actions + 1, streams.torch("readout"))
-    return LearningContext(pool, readout, task, torch.device("cpu"), streams, False)
+    head = pool.head(task.n_actions + 1, streams.torch("readout"))
+    return LearningContext(pool, head, task, torch.device("cpu"), streams, False)
 
 
 def candidates(n, first=0):
@@ -52,16 +52,14 @@ def test_restored_lanes_go_on_bit_for_bit(walk, mode, rounds):
     evaluator = LEARNER.evaluator(context)
     go_on(evaluator, waiting, rounds)
     kept = copy.deepcopy(evaluator.state())
-    pool, readout = copy.deepcopy((context.pool, context.readout))
+    pool, head = copy.deepcopy((context.pool, context.head))
     expected = go_on(evaluator, list(waiting), 8)
-    again = LearningContext(pool, readout, task, context.device, context.streams, False)
+    again = LearningContext(pool, head, task, context.device, context.streams, False)
     restored = LEARNER.evaluator(again)
     restored.restore(kept)
     assert restored.used == kept["frames"]
     assert go_on(restored, list(waiting), 8) == expected
-    for ours, theirs in zip(
-        [*pool.layers, readout], [*context.pool.layers, context.readout], strict=True
-    ):
+    for ours, theirs in zip(pool.stacks(head), [*context.pool.layers, context.head], strict=True):
         for name in ours.parameters:
             assert torch.equal(ours.parameters[name], theirs.parameters[name])
             if ours.statistics:

@@ -67,8 +67,8 @@ def learn(threads, lanes):
     pool = ModulePool(KINDS, 6, SHAPE)
     pool.initialise(lambda layer: streams.torch("init", layer))
     pool.freeze(((0,), (1, 5), (3,)))
-    readout = pool.readout(4, streams.torch("readout"))
-    context = LearningContext(pool, readout, task, torch.device("cpu"), streams, True)
+    head = pool.head(4, streams.torch("readout"))
+    context = LearningContext(pool, head, task, torch.device("cpu"), streams, True)
     evaluator = A3C(lanes=lanes, steps=6, episodes=2, threads=threads).evaluator(context)
     rng, over, episodes, number = streams.python("genes"), [], [], 0
     for _ in range(8):
@@ -80,7 +80,7 @@ def learn(threads, lanes):
         episodes += evaluator.take_episodes()
     kept = [lane and lane["observation"] for lane in evaluator.state()["lanes"]]
     evaluator.close()
-    weights = [p for stack in [*pool.layers, readout] for p in stack.parameters.values()]
+    weights = [p for stack in pool.stacks(head) for p in stack.parameters.values()]
     return (over, episodes, kept, evaluator.used), torch.cat([w.flatten() for w in weights])
 
 
@@ -119,8 +119,8 @@ def test_threads_go_on_after_an_accident(walk, tmp_path):
     task = walk(accident="raise", once=str(tmp_path / "once"))
     streams = Streams(0, 0)
     pool = ModulePool([Linear(units=5)], 6, task.input_shape)
-    readout = pool.readout(task.n_actions + 1, streams.torch("readout"))
-    context = LearningContext(pool, readout, task, torch.device("cpu"), streams, True)
+    head = pool.head(task.n_actions + 1, streams.torch("readout"))
+    context = LearningContext(pool, head, task, torch.device("cpu"), streams, True)
     evaluator = A3C(lanes=4, steps=4, episodes=1, threads=2).evaluator(context)
     workers = set()
     for group in evaluator.groups:

@@ -21,7 +21,7 @@ SETTINGS = {
     "steps": 7,
     "discount": 0.9,
     "learning_rate": 0.02,
-    "annealing": False,
+    "schedule": "constant",
     "decay": 0.8,
     "epsilon": 0.01,
     "max_gradient_norm": 0.05,
@@ -36,8 +36,8 @@ def context(walk):
     pool = ModulePool([Linear(units=5), Linear(units=4)], 5, (3,))
     pool.initialise(lambda layer: streams.torch("init", layer))
     pool.freeze(FROZEN)
-    readout = pool.readout(3, streams.torch("readout"))
-    return LearningContext(pool, readout, task, torch.device("cpu"), streams, True)
+    head = pool.head(3, streams.torch("readout"))
+    return LearningContext(pool, head, task, torch.device("cpu"), streams, True)
 
 
 class Loop:
@@ -113,12 +113,12 @@ def test_updates_are_those_of_a_loop(context, reference, mode, divide, initial):
         learn(rollouts)
 
     evaluator._learn = spy
-    pool, readout = copy.deepcopy((context.pool, context.readout))
+    pool, head = copy.deepcopy((context.pool, context.head))
     candidates = [Candidate(i + 7, i, genes, None, i) for i, genes in enumerate(GENES)]
     loops = [Loop(context, candidate, SETTINGS) for candidate in candidates]
     for candidate in candidates:
         evaluator.submit(candidate)
-    tracked = [p.requires_grad_() for p in _modules(pool, readout)]
+    tracked = [p.requires_grad_() for p in _modules(pool, head)]
     groups = [torch.optim.RMSprop([p], lr=0.02, alpha=0.8, eps=0.01) for p in tracked]
     for group, parameter in zip(groups, tracked, strict=True):
         square = torch.full_like(parameter, initial)
@@ -130,7 +130,7 @@ def test_updates_are_those_of_a_loop(context, reference, mode, divide, initial):
         users = [0] * len(tracked)
         for loop, actions in zip(loops, taken[-1], strict=False):
             path = pool.active(loop.candidate.genotype, True)
-            network = reference.PlainNetwork(pool, path, readout)
+            network = reference.PlainNetwork(pool, path, head)
             loss = loop.loss(network, actions)
             if loss is None:
                 continue
@@ -143,15 +143,15 @@ def test_updates_are_those_of_a_loop(context, reference, mode, divide, initial):
             if n:
                 parameter.grad = total / (4 if divide == "lanes" else n)
                 group.step()
-        _write_back(pool, readout, tracked)
-        for ours, theirs in zip(_modules(context.pool, context.readout), tracked, strict=True):
+        _write_back(pool, head, tracked)
+        for ours, theirs in zip(_modules(context.pool, context.head), tracked, strict=True):
             torch.testing.assert_close(ours, theirs.detach(), rtol=2e-3, atol=2e-5)
     assert len(taken) >= 3
 
 
-def _modules(pool, readout):
+def _modules(pool, head):
     """Copies of every parameter of every module, by itself."""
-    stacks = [*pool.layers, readout]
+    stacks = pool.stacks(head)
     return [
         stack.parameters[name][m].detach().clone()
         for stack in stacks
@@ -160,9 +160,9 @@ def _modules(pool, readout):
     ]
 
 
-def _write_back(pool, readout, tracked):
+def _write_back(pool, head, tracked):
     values = iter(tracked)
-    for stack in [*pool.layers, readout]:
+    for stack in pool.stacks(head):
         for m in range(len(stack)):
             for name in ("weight", "bias"):
                 stack.parameters[name][m] = next(values).detach()

@@ -21,8 +21,8 @@ def stage(task):
     pool = ModulePool([Linear(units=6)] * 2, 5, task.input_shape)
     pool.initialise(lambda layer: streams.torch("init", layer))
     pool.freeze(FROZEN)
-    readout = pool.readout(task.n_actions + 1, streams.torch("readout"))
-    return LearningContext(pool, readout, task, torch.device("cpu"), streams, True)
+    head = pool.head(task.n_actions + 1, streams.torch("readout"))
+    return LearningContext(pool, head, task, torch.device("cpu"), streams, True)
 
 
 def run_all(evaluator, n, seconds=120):

@@ -7,6 +7,7 @@ from types import ModuleType
 import pytest
 import torch
 
+from pathnet_evo.aggregate import AGGREGATES
 from pathnet_evo.learners import Candidate, LearningContext
 from pathnet_evo.modules import Conv2d, Linear
 from pathnet_evo.pool import ModulePool
@@ -42,11 +43,16 @@ def make_context():
             "toy", inputs, labels, inputs[:20], labels[:20], n_classes=3, **options
         )
         first = Conv2d(channels=3, kernel=2) if conv else Linear(units=5)
-        pool = ModulePool([first, Linear(units=4), Linear(units=5)], 6, (2, 4, 4), mean=mean)
+        pool = ModulePool(
+            [first, Linear(units=4), Linear(units=5)],
+            6,
+            (2, 4, 4),
+            aggregate=AGGREGATES["mean" if mean else "sum"],
+        )
         pool.initialise(lambda layer: Streams(seed).torch("init", layer))
-        readout = pool.readout(3, Streams(seed).torch("readout"))
+        head = pool.head(3, Streams(seed).torch("readout"))
         streams = Streams(seed, 0)
-        return LearningContext(pool, readout, task, torch.device("cpu"), streams, always_active)
+        return LearningContext(pool, head, task, torch.device("cpu"), streams, always_active)
 
     return make
 

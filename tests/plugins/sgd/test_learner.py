@@ -14,7 +14,7 @@ OTHERS = ((0, 1, 2), (1, 2, 3), (5, 4, 0))
 
 def snapshot(context):
     """Copies of all weights and versions."""
-    stacks = [*context.pool.layers, context.readout]
+    stacks = [*context.pool.layers, context.head]
     values = [p.clone() for stack in stacks for p in stack.parameters.values()]
     return values + [stack.versions.clone() for stack in stacks]
 
@@ -80,7 +80,7 @@ def test_held_out_examples_are_never_trained_on(make_context, evaluate, monkeypa
     assert len(set(seen)) == 150
     assert not held & set(seen)
     path = context.pool.active(GENES, always_active=False)
-    network = context.pool.network(path, context.readout, context.task.shift, context.task.scale)
+    network = context.pool.network(path, context.head, context.task.shift, context.task.scale)
     answers = network(context.task.inputs[evaluator.held]).argmax(1)
     assert evaluation.fitness == int((answers == context.task.labels[evaluator.held]).sum()) / 50
 
@@ -132,7 +132,7 @@ def test_accuracy_is_the_share_of_right_answers(make_context, monkeypatch):
     context = make_context()
     task = context.task
     path = context.pool.active(GENES, always_active=False)
-    network = context.pool.network(path, context.readout, task.shift, task.scale)
+    network = context.pool.network(path, context.head, task.shift, task.scale)
     monkeypatch.setattr(learner_module, "SCORED_AT_ONCE", 7)
     right = [
         int(network(x[None]).argmax()) == int(y)

@@ -41,21 +41,21 @@ def train_plainly(plain, context, learner, optimizer):
 def test_the_step_by_hand_is_autograds(make_context, evaluate, reference, frozen, mean, raw):
     """Broken: the default learner would follow something that is not the gradient."""
     context = make_context(mean, raw=raw)
-    pool, readout = context.pool, context.readout
+    pool, head = context.pool, context.head
     for layer, modules in zip(pool.layers, FROZEN[frozen], strict=True):
         layer.freeze(modules)
     before = [layer.parameters["weight"].clone() for layer in pool.layers]
-    plain = reference.PlainNetwork(pool, PATH, readout)
+    plain = reference.PlainNetwork(pool, PATH, head)
     learner = SGD(learning_rate=0.05)
     assert learner.plain
-    assert linear_step.applies(pool.lease(PATH, readout))
+    assert linear_step.applies(pool.lease(PATH, head))
     (evaluation,) = evaluate(learner, context, GENES)
     optimizer = torch.optim.SGD(plain.trainable(), 0.05)
     assert evaluation.fitness == pytest.approx(
         train_plainly(plain, context, learner, optimizer), abs=2 / 800
     )
     assert evaluation.examples == 800
-    reference.assert_same_weights(plain, pool, PATH, readout, rtol=1e-3, atol=2e-5)
+    reference.assert_same_weights(plain, pool, PATH, head, rtol=1e-3, atol=2e-5)
     for layer, old, active in zip(pool.layers, before, PATH, strict=True):
         still = [m for m in range(6) if m not in active or layer.frozen[m]]
         assert torch.equal(layer.parameters["weight"][still], old[still])
@@ -77,14 +77,14 @@ def test_configured_optimizers_train_as_they_do_on_plain_modules(
     """Broken: an optimizer asked for by name would do something else here."""
     context = make_context(conv=conv)
     context.pool.freeze(((2,), (4,), (5,)))
-    plain = reference.PlainNetwork(context.pool, PATH, context.readout)
+    plain = reference.PlainNetwork(context.pool, PATH, context.head)
     learner = SGD(**{"learning_rate": 0.02, "minibatches": 20, **options})
     optimizer = learner.make_optimizer(plain.trainable())
     (evaluation,) = evaluate(learner, context, GENES)
     fitness = train_plainly(plain, context, learner, optimizer)
     assert evaluation.fitness == pytest.approx(fitness, abs=2 / 320)
     close = {"rtol": 1e-3, "atol": 1e-4}
-    reference.assert_same_weights(plain, context.pool, PATH, context.readout, **close)
+    reference.assert_same_weights(plain, context.pool, PATH, context.head, **close)
 
 
 @pytest.mark.parametrize(
@@ -104,11 +104,11 @@ def test_the_first_task_answers_as_before_bit_for_bit(make_context, evaluate, op
     learner = SGD(minibatches=10, **options)
     evaluate(learner, context, GENES)
     pool.freeze(PATH)
-    network = pool.network(PATH, context.readout)
+    network = pool.network(PATH, context.head)
     answers = network(context.task.inputs)
     pool.initialise(lambda layer: torch.Generator().manual_seed(layer))
     second = make_context(seed=1)
     second = type(second)(**{**vars(second), "pool": pool, "always_active": True})
     done = evaluate(learner, second, GENES, ((1, 1, 1), (1, 2, 3), (0, 1, 2)))
     assert not any(evaluation.failed for evaluation in done)
-    assert torch.equal(pool.network(PATH, context.readout)(context.task.inputs), answers)
+    assert torch.equal(pool.network(PATH, context.head)(context.task.inputs), answers)

@@ -1,0 +1,89 @@
+"""Transfer policies: what is frozen, what is drawn again, and what free modules begin as."""
+
+import pytest
+import torch
+
+from pathnet_evo.modules import Linear
+from pathnet_evo.plugins import Registry
+from pathnet_evo.policies.base import Beginning
+from pathnet_evo.pool import ModulePool
+from pathnet_evo.streams import Streams
+
+PATH = ((0, 1), (0, 1))
+
+
+@pytest.fixture
+def pool():
+    """Two layers of 8 modules, trained in some way."""
+    made = ModulePool([Linear(units=3), Linear(units=2)], 8, (4,))
+    made.initialise(lambda layer: Streams(0).torch("init", layer))
+    return made
+
+
+def begin(pool, name, initial="fresh", ranked=(0,), **options):
+    """End one stage and begin the next with a policy."""
+    policy = Registry().get("policies", name)(**options)
+    policy.end(pool, PATH)
+    before = [stack.parameters["weight"].clone() for stack in pool.layers]
+    beginning = Beginning(
+        pool=pool,
+        streams=Streams(0, 1),
+        width=2,
+        learned=[PATH],
+        ranked=list(ranked),
+        reinitialise=True,
+        grow=0,
+        initial_modules=initial,
+    )
+    starts, grown = policy.begin(beginning)
+    after = [stack.parameters["weight"] for stack in pool.layers]
+    kept = [
+        tuple(m for m in range(len(a)) if torch.equal(a[m], b[m]))
+        for a, b in zip(before, after, strict=True)
+    ]
+    return starts, grown, tuple(kept)
+
+
+def test_freeze_keeps_the_path_and_draws_the_rest_again(pool):
+    """Broken: the first task would be forgotten, or the second begin with its leftovers."""
+    starts, grown, kept = begin(pool, "freeze")
+    assert kept == pool.frozen_path() == PATH
+    assert [start.rows for start in starts] == [((2, 3), (2, 3))]
+    assert not grown
+
+
+def test_scratch_draws_everything_again(pool):
+    """Broken: the independent control would know something of the first task."""
+    assert begin(pool, "scratch")[2] == ((), ())
+
+
+def test_keep_leaves_everything(pool):
+    """Broken: the fine-tuning control would begin from other weights than it learned."""
+    assert begin(pool, "keep")[2] == (tuple(range(8)),) * 2
+    assert pool.frozen_path() == ((), ())
+
+
+@pytest.mark.parametrize("initial", ["copies", "mixed"])
+def test_copies_are_of_the_frozen_path_and_can_be_trained(pool, initial):
+    """Broken: what was asked to begin as the first task's weights would begin as noise."""
+    starts, _, kept = begin(pool, "freeze", initial)
+    assert kept == PATH
+    copies = next(start for start in starts if start.copy_of == 0)
+    for stack, source, target in zip(pool.layers, PATH, copies.rows, strict=True):
+        for a, b in zip(source, target, strict=True):
+            assert torch.equal(stack.parameters["weight"][a], stack.parameters["weight"][b])
+            assert not stack.frozen[b]
+    assert (starts[0].copy_of is None) == (initial == "mixed")
+    used = [set(start.rows[0]) for start in starts]
+    assert len(set().union(*used)) == sum(map(len, used)), "starts must not share modules"
+
+
+def test_random_columns_transfer_nothing(pool):
+    """Broken: the control would hear what the first task learned."""
+    head = pool.head(3, Streams(0).torch("readout"))
+    network = pool.network(PATH, head)
+    policy = Registry().get("policies", "random-columns")()
+    heard = policy.column(network, 0, Streams(0, 1))
+    x = torch.randn(5, 4)
+    assert not torch.allclose(heard.units(x)[0], network.units(x)[0])
+    assert not any(start.copy_of == 0 for start in begin(pool, "random-columns", "mixed")[0])

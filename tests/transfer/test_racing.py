@@ -1,0 +1,79 @@
+"""Racing: starts compete for a little of the budget, and the best gets the rest."""
+
+import random
+
+import pytest
+
+from pathnet_evo.budget import Budget
+from pathnet_evo.genotype import PathShape
+from pathnet_evo.learners import Evaluation
+from pathnet_evo.policies.base import Start
+from pathnet_evo.strategies.racing import Racing
+
+SHAPE = PathShape(2, 12, 2)
+STARTS = [Start(((2 * i, 2 * i + 1),) * 2) for i in range(4)]
+
+
+def race(fitness, evaluations=100, starts=STARTS, race=0.1, starts_at_most=3):
+    """Evaluate to the end of the budget; which place each evaluation had, and the strategy."""
+    budget = Budget(evaluations)
+    settings = Racing.Settings(race=race, starts=starts_at_most)
+    strategy = Racing(SHAPE, random.Random(0), settings, starts=starts, budget=budget)
+    places = []
+    while strategy.told < evaluations:
+        for candidate in strategy.ask(1):
+            places.append(candidate.place)
+            value = fitness(candidate.place, strategy.told)
+            strategy.tell(Evaluation(candidate, value))
+            budget.used = strategy.told
+    return places, strategy
+
+
+def test_the_best_start_gets_all_but_the_race():
+    """Broken: the budget would be spread over paths that are thrown away."""
+    places, strategy = race(lambda place, told: 0.1 * place, race=0.2)
+    assert places[21:] == [2] * 79, "three starts by default, the third is the best"
+    assert strategy.best() == [[4, 5], [4, 5]]
+
+
+def test_half_of_those_that_race_go_on():
+    """Broken: four starts would share the race to its end, and none be trained enough."""
+    places, _ = race(lambda place, told: -float(place), race=0.4, starts_at_most=4)
+    assert set(places[:20]) == {0, 1, 2, 3}
+    assert set(places[24:38]) == {0, 1}
+    assert set(places[42:]) == {0}
+
+
+def test_a_first_task_runs_no_race():
+    """Broken: a first task would spend its budget on choosing between equals."""
+    places, strategy = race(lambda place, told: 0.5, starts=[])
+    assert set(places) == {0}
+    assert strategy.best() == [[0, 1], [0, 1]]
+
+
+def test_a_start_that_fails_loses():
+    """Broken: a start without a finite fitness would be frozen."""
+    places, _ = race(lambda place, told: None if place == 0 else 0.1)
+    assert 0 not in places[15:]
+
+
+@pytest.mark.parametrize("stop", [3, 10, 30])
+def test_a_race_is_resumed_where_it_was(stop):
+    """Broken: a run that was killed in a race would choose another start."""
+    values = [0.3, 0.5, 0.4]
+
+    def follow(strategy, budget, n):
+        for _ in range(n):
+            (candidate,) = strategy.ask(1)
+            strategy.tell(Evaluation(candidate, values[candidate.place]))
+            budget.used = strategy.told
+        return strategy
+
+    budget = Budget(100)
+    whole = follow(Racing(SHAPE, random.Random(0), starts=STARTS, budget=budget), budget, stop)
+    again = Budget(100, used=stop)
+    resumed = Racing(SHAPE, random.Random(1), starts=STARTS, budget=again)
+    resumed.restore(whole.state())
+    follow(whole, budget, 40)
+    follow(resumed, again, 40)
+    assert whole.state() == resumed.state()
