@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pathnet_evo.errors import UserError
 from pathnet_evo.plugin_files import PluginFile
 from pathnet_evo.plugin_files import named as _file_named
+from pathnet_evo.upgrades import upgraded
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ def validate(data: Mapping[str, Any], source: str = "") -> RunConfig:
         ConfigError: everything that is wrong.
     """
     try:
-        return RunConfig.model_validate(data)
+        return RunConfig.model_validate(upgraded(data))
     except ValidationError as error:
         raise ConfigError(problems(error, RunConfig), source) from None
 

@@ -43,9 +43,9 @@ class Duplication:
 
     Args:
         pool: all modules.
-        head: the task's, whose maps into a module are copied with it.
         rate: copies a generation; of 2.5 these are two, and every other generation a third.
         rng: draws.
+        head: the task's, whose maps into a module are copied with it.
     """
 
     def __init__(self, pool: ModulePool, head: TaskHead, rate: float, rng: random.Random) -> None:
@@ -114,6 +114,7 @@ class Duplication:
             return None
         target = self.rng.choice(targets)
         self.pool.duplicate(layer, source, target)
-        self.head.duplicate(layer, source, target)
+        if self.head is not None:
+            self.head.duplicate(layer, source, target)
         self._fitnesses.pop((layer, target), None)
         return Copied(layer, source, target, known[source])

@@ -335,7 +335,7 @@ class _Beginnings:
             unit=type(stage.learner).unit,
         )
         rate = self.plan.config.transfer.duplication
-        duplication = Duplication(pool, head, rate, here.python("duplication")) if rate else None
+        duplication = Duplication(pool, rate, here.python("duplication"), head) if rate else None
         return Session(stage, self.plan.engine, strategy, context, started, emit, duplication)
 
 

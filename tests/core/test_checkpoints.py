@@ -105,7 +105,7 @@ def test_with_layers_that_grow(make_plan, tmp_path):
 
 def test_what_is_frozen_is_written_once_a_stage(make_plan, tmp_path):
     """Checkpoints would take time and space for what cannot change."""
-    plan = make_plan(stages=STAGES, pool={"modules": 2})
+    plan = make_plan(stages=STAGES, pool={"modules": 2}, transfer={"connect": "named"})
     kept = learn(plan, Trial(0, "pathnet", 0), tmp_path)
     sizes = {s.folder: (tmp_path / s.folder / "weights.safetensors").stat().st_size for s in kept}
     second = [size for name, size in sizes.items() if "stage-1-round" in name]

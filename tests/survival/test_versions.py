@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pathnet_evo import load_run
+from pathnet_evo import config, load_run
 from pathnet_evo.run.checking import inspect
 from pathnet_evo.run.lineage import LineageError, open_lineage
 from pathnet_evo.run.schema import VERSION
@@ -57,3 +57,18 @@ def test_a_run_of_a_later_version_says_why_it_does_not_open(tmp_path):
         db.execute(f"PRAGMA user_version={VERSION + 1}")
     with pytest.raises(LineageError, match=f"schema version {VERSION + 1}, .* a later version"):
         open_lineage(run / "lineage.sqlite")
+
+
+def test_a_run_from_before_columns_goes_on_as_it_was_begun():
+    """It would be resumed with another way for frozen modules to enter, another optimizer."""
+    text = (FIXTURES / "run-schema-1" / "run.toml").read_text()
+    old = config.parse(text, "run.toml")
+    games = {"name": "a3c", "annealing": False}
+    old["transfer"]["always_active"] = True
+    old["stages"][1]["learner"] = games
+    new = config.validate(old)
+    assert (new.transfer.connect, new.transfer.initial_modules) == ("sum", "fresh")
+    assert new.learner["optimizer_state"] == "fresh"
+    assert new.stages[1].learner == {"name": "a3c", "schedule": "constant"}
+    written = config.validate({"stages": [{"task": "digits"}], "transfer": {"grow": 2}})
+    assert written.transfer.connect is None, "what a user writes is of this version"
