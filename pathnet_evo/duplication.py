@@ -48,7 +48,13 @@ class Duplication:
         head: the task's, whose maps into a module are copied with it.
     """
 
-    def __init__(self, pool: ModulePool, head: TaskHead, rate: float, rng: random.Random) -> None:
+    def __init__(
+        self,
+        pool: ModulePool,
+        rate: float,
+        rng: random.Random,
+        head: TaskHead | None = None,
+    ) -> None:
         self.pool, self.head, self.rate, self.rng = pool, head, rate, rng
         self._fitnesses: dict[tuple[int, int], deque[float]] = {}
 

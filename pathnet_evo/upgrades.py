@@ -19,9 +19,9 @@ RESOLVED = {
 def upgraded(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The same configuration, as this version writes it."""
     transfer = data.get("transfer")
-    if not (RESOLVED <= data.keys() and isinstance(transfer, dict)):
+    if not (data.keys() >= RESOLVED and isinstance(transfer, dict)):
         return data
-    if "initial_modules" in transfer or not {"reinitialise", "grow"} <= transfer.keys():
+    if "initial_modules" in transfer or not transfer.keys() >= {"reinitialise", "grow"}:
         return data
     return _before_columns(data)
 
