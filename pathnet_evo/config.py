@@ -133,6 +133,11 @@ class ArmConfig(_Section):
     re-initialises the rest, ``scratch`` re-initialises everything, ``keep`` nothing;
     ``random-columns`` is ``freeze`` with random weights in place of what a task listens to."""
 
+    @property
+    def may_freeze(self) -> bool:
+        """Whether reports look for frozen modules; they load no plugins, so any policy may."""
+        return self.transfer.get("name") not in ("keep", "scratch")
+
 
 ARMS = {
     "pathnet": ArmConfig(name="pathnet"),

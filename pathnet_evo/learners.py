@@ -229,6 +229,19 @@ class Learner(BaseModel, ABC):
         """The chief score of who has learned nothing, such as that of random actions, or None."""
         return None
 
+    def inputs(self, task: Any, n: int, streams: Streams) -> Tensor:
+        """Some of the task's inputs, prepared for the network, to standardise columns on.
+
+        Args:
+            task: what is learned.
+            n: how many, at the most.
+            streams: the stage's random streams.
+
+        Returns:
+            ``(n, *input_shape)`` float32.
+        """
+        return task.prepare(task.inputs[:n])  # type: ignore[no-any-return]
+
     @abstractmethod
     def score(self, network: PathNetwork, task: Any, streams: Streams) -> dict[str, float]:
         """Held-out scores of a network, by name, the chief one first; changes nothing."""

@@ -33,7 +33,7 @@ class ModuleKind(BaseModel, ABC):
     Attributes:
         dense: whether a module is ``relu(W x + b)`` of its flattened input, with parameters
             ``weight`` and ``bias``: learners may then train it by matrix products alone. A
-            subclass that writes ``forward`` anew is not, unless it says so.
+            subclass with a ``forward`` of its own is not, unless it says so.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,8 +42,10 @@ class ModuleKind(BaseModel, ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "forward" in vars(cls) and "dense" not in vars(cls):
-            cls.dense = False
+        if "forward" in vars(cls):  # what a base class knows of its own does not hold any more
+            cls.dense = vars(cls).get("dense", False)
+            if "lane_layer" not in vars(cls):
+                cls.lane_layer = ModuleKind.lane_layer  # type: ignore[method-assign]
 
     @abstractmethod
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -134,12 +136,6 @@ class _OfVectors(ModuleKind):
         """Both flattened, one behind the other."""
         return torch.cat([x.flatten(1), units.flatten(1)], 1)
 
-    def lane_layer(self, input_shape: Shape) -> type[LaneLayer] | None:
-        """A matrix for each path."""
-        from pathnet_evo.lanes.linear import LinearLanes
-
-        return LinearLanes
-
 
 class Rectified(ModuleKind):
     """Modules of a weight and a bias that end in a ReLU."""
@@ -184,6 +180,12 @@ class Linear(Rectified, _OfVectors):
     def lateral_shape(self, source: Shape, input_shape: Shape) -> Shape:
         """A linear map, ``(units, units of source)``."""
         return (self.units, math.prod(source))
+
+    def lane_layer(self, input_shape: Shape) -> type[LaneLayer] | None:
+        """A matrix for each path."""
+        from pathnet_evo.lanes.linear import LinearLanes
+
+        return LinearLanes
 
 
 class Conv2d(Rectified):
@@ -325,6 +327,12 @@ class Affine(_OfVectors):
     def lateral_shape(self, source: Shape, input_shape: Shape) -> Shape:
         """A linear map, ``(outputs, units of source)``."""
         return (self.outputs, math.prod(source))
+
+    def lane_layer(self, input_shape: Shape) -> type[LaneLayer] | None:
+        """A matrix for each path."""
+        from pathnet_evo.lanes.linear import LinearLanes
+
+        return LinearLanes
 
 
 class Lateral(ModuleKind):

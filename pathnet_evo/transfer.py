@@ -297,8 +297,9 @@ class _Beginnings:
         stage, arm, here = self.stage, self.arm, self.streams
         if resumed is None:
             head = self.head(pool, self.columns)
-            if head.columns is not None and isinstance(self.task, SupervisedTask):
-                head.fit(self.task.prepare(self.task.inputs[:FITTED]))
+            if head.columns is not None:
+                inputs = stage.learner.inputs(self.task, FITTED, here)
+                head.fit(inputs.to(self.device))
         else:
             head = self.head(pool, self.listened(resumed.get("head", {})))
             starts = [Start(_rows(rows), None) for rows in resumed.get("starts", [])]

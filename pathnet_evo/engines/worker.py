@@ -181,8 +181,8 @@ class DistantPool(ModulePool):
         self.device = torch.device(stage.device)
         readout = Stack(stage.readout, self.feature_shape, 1, "meta")
         columns = None if stage.columns is None else stage.columns.to(self.device)
-        self.head = TaskHead(self.layers, readout, columns)
-        for stack, carried in zip(self.stacks(self.head), stage.carried, strict=True):
+        self.of_task = TaskHead(self.layers, readout, columns)
+        for stack, carried in zip(self.stacks(self.of_task), stage.carried, strict=True):
             stack.carry(carried)
         self.round = stage.round
         self._line = line
@@ -200,14 +200,14 @@ class DistantPool(ModulePool):
                 raise PathError(answer.error)
             found = self._slots.open(answer)
         number, modules, buffer = found
-        stacks = self.stacks(self.head)
+        stacks = self.stacks(self.of_task)
         views = cut(buffer, stacks, modules)
         leased = [
             self._leased(stack, of_stack, *blocks)
             for stack, of_stack, blocks in zip(stacks, modules, views, strict=True)
         ]
         layers, (readout, *maps) = leased[: len(self.layers)], leased[len(self.layers) :]
-        laterals = [None if stack is None else maps.pop(0) for stack in self.head.laterals]
+        laterals = [None if stack is None else maps.pop(0) for stack in self.of_task.laterals]
         for layer, lateral in zip([*layers, readout], laterals, strict=True):
             layer.lateral = lateral
         of_task = LeasedHead(head, readout, laterals)
@@ -310,7 +310,7 @@ class Worker:
         return stage.learner.evaluator(
             LearningContext(
                 self.pool,
-                self.pool.head,
+                self.pool.of_task,
                 task,
                 device,
                 stage.streams,

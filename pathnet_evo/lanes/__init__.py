@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from pathnet_evo.lanes.layer import LaneLayer, totals
 from pathnet_evo.lanes.network import Lanes
+from pathnet_evo.lanes.widened import split
 
-__all__ = ["LaneLayer", "Lanes", "totals"]
+__all__ = ["LaneLayer", "Lanes", "split", "totals"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pathnet_evo.aggregate import Aggregate
-from pathnet_evo.stack import Stack
+from pathnet_evo.lanes.widened import AnyStack, WidenedStack
 
 AT_ONCE = 2**19
 """Numbers that lanes handled together on a CPU should have, so that they stay in its cache."""
@@ -43,7 +43,7 @@ class LaneLayer:
 
     def __init__(
         self,
-        stack: Stack,
+        stack: AnyStack,
         lanes: Sequence[Sequence[int]],
         part: slice,
         aggregate: Aggregate,
@@ -106,7 +106,7 @@ class LaneLayer:
         if step is not None:
             self.inputs[:, step] = x
         out = self._averaged(out)
-        skipped = self.kind.skip(x)
+        skipped = self._skip(x)
         return out if skipped is None else skipped + out
 
     def backward(self, gradient: Tensor, below: bool) -> Tensor | None:
@@ -144,14 +144,20 @@ class LaneLayer:
             return None
         with torch.enable_grad():
             out = self.kind.forward(x, parameters).sum(1)
-            out = out / len(slots) if self.share is not None else out
-            skipped = self.kind.skip(x)
+            out = out if self.share is None else out * self.share[lane]
+            skipped = self._skip(x)
             out = out if skipped is None else skipped + out
         found = torch.autograd.grad(out, wanted, gradient, materialize_grads=True)
         if n_trained:
             for name, values in zip(parameters, found, strict=False):
                 self.gradients[name][lane, :n_trained] = values[:n_trained]
         return found[-1] if below else None
+
+    def _skip(self, x: Tensor) -> Tensor | None:
+        """What the kind lets skip its modules, of the layer's own input."""
+        if isinstance(self.stack, WidenedStack):
+            x = self.stack.own_input(x.unsqueeze(1)).squeeze(1)
+        return self.kind.skip(x)
 
     def _prepare(self) -> None:
         """Make room for what is kept, and gather what ``forward`` needs."""

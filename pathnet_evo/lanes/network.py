@@ -11,8 +11,8 @@ from pathnet_evo.aggregate import SUM, Aggregate
 from pathnet_evo.genotype import Path
 from pathnet_evo.head import TaskHead
 from pathnet_evo.lanes.layer import LaneLayer
+from pathnet_evo.lanes.widened import AnyStack, WidenedStack, listen
 from pathnet_evo.pool import ModulePool
-from pathnet_evo.stack import Stack
 
 
 class Lanes:
@@ -50,14 +50,19 @@ class Lanes:
         rows = [idle if path is None else path for path in paths]
         users: list[Sequence[int]] = [() if path is None else (0,) for path in paths]
         used = [[row[i] for row in rows] for i in range(len(pool.layers))]
+        self.columns = head.columns
+        stacks = [
+            stack if lateral is None else WidenedStack(stack, lateral)
+            for stack, lateral in zip([*pool.layers, head.readout], head.laterals, strict=True)
+        ]
         memories: list[dict[str, Tensor]] = [{} for _ in (*used, users)]
         if instead_of is not None:
             memories = [layer.memory for layer in instead_of.layers]
         self.layers: list[LaneLayer] = [
             lane_layer(stack, lanes, part, pool.aggregate, steps, memory)
-            for stack, lanes, memory in zip(pool.layers, used, memories, strict=False)
+            for stack, lanes, memory in zip(stacks, used, memories, strict=False)
         ]
-        self.layers.append(lane_layer(head.readout, users, part, SUM, steps, memories[-1]))
+        self.layers.append(lane_layer(stacks[-1], users, part, SUM, steps, memories[-1]))
 
     @torch.no_grad()
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
@@ -70,10 +75,25 @@ class Lanes:
         Returns:
             ``(K, outputs)`` float32.
         """
+        heard = (
+            None if self.columns is None else listen(self.columns, self._prepared(x), self.first)
+        )
         x = self.layers[0].normalised(x, self.shift, self.scale, step)
-        for layer in self.layers:
+        for i, layer in enumerate(self.layers):
+            if heard is not None and isinstance(layer.stack, WidenedStack):
+                x = layer.stack.join(x, heard[i - 1])
             x = layer.forward(x, step)
         return x
+
+    def _prepared(self, x: Tensor) -> Tensor:
+        """The input, shifted and scaled."""
+        x = x.float() if self.shift is None else x - self.shift
+        return x if self.scale is None else x * self.scale
+
+    @property
+    def first(self) -> int:
+        """Which of all lanes the first one is."""
+        return self.layers[0].first
 
     @torch.no_grad()
     def backward(self, gradient: Tensor) -> None:
@@ -88,7 +108,8 @@ class Lanes:
         for i in range(len(self.layers) - 1, lowest - 1, -1):
             d = self.layers[i].backward(gradient, below=i > lowest)
             if d is not None:
-                gradient = d
+                stack = self.layers[i].stack
+                gradient = stack.own_input(d) if isinstance(stack, WidenedStack) else d
 
     def norms(self) -> Tensor:
         """``(K,)`` the Euclidean norm of each lane's whole gradient."""
@@ -99,7 +120,7 @@ class Lanes:
 
 
 def lane_layer(
-    stack: Stack,
+    stack: AnyStack,
     lanes: Sequence[Sequence[int]],
     part: slice,
     aggregate: Aggregate,

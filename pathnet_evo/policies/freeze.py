@@ -54,7 +54,7 @@ def _lay_out(beginning: Beginning) -> list[Start]:
     if beginning.initial_modules != "fresh" and ranked:
         sources = [] if beginning.initial_modules == "copies" else [None]
         sources += [ranked[i % len(ranked)] for i in range(max(n_groups, 1) - len(sources))]
-    starts = []
+    starts: list[Start] = []
     for g, source in enumerate(sources[: max(n_groups, 1)]):
         groups = [modules[g * width : (g + 1) * width] for modules in free]
         if source is not None:

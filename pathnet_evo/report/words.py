@@ -73,6 +73,7 @@ def sentences(summary: dict[str, Any], arm: str, brief: bool = False) -> list[st
         brief: hold it against one control alone, ``independent`` where there is that.
     """
     found = [s for stage in summary["stages"] for s in _stage(summary, stage, arm, brief)]
+    found[:0] = _headline(summary, arm)
     found += _forgetting(summary)
     if not found:
         return ["No stage is finished yet, so there is nothing to compare."]
@@ -96,6 +97,57 @@ def promises(summary: dict[str, Any], failed: int) -> list[str]:
     if failed:
         found.append(f"{failed} evaluation{'s' if failed > 1 else ''} failed; see Trials.")
     return found
+
+
+MEANT = {CONTROL: "the same network from scratch", "fine-tuning": "fine-tuning"}
+"""The controls that a headline speaks of, in words."""
+
+
+def _headline(summary: dict[str, Any], arm: str) -> list[str]:
+    """The first thing to know: did the last task profit from those before?"""
+    done = [s for s in summary["stages"][1:] if _score(summary, arm, s["stage"], s["score"])]
+    if not done or arm in MEANT:
+        return []
+    stage, score = done[-1], done[-1]["score"]
+    said = []
+    for control, meant in MEANT.items():
+        said += [
+            _verdict(c, arm, meant)
+            for c in summary["comparisons"]
+            if (c["stage"], c["score"]) == (stage["stage"], score)
+            and {c["arm"], c["control"]} == {arm, control}
+        ]
+    if not any(said):
+        return []
+    text = f"{arm} learned {stage['name']} {' and '.join(s for s in said if s)}"
+    lost = [
+        result["forgetting"].get(s["score"])
+        for s, result in zip(summary["stages"], summary["arms"][arm]["stages"], strict=True)
+    ]
+    known = [part for part in lost if part is not None and part["mean"] is not None]
+    if known and all(value == 0 for part in known for value in part["seeds"].values()):
+        text += ", and forgot nothing"
+    return [text + "."]
+
+
+def _verdict(comparison: dict[str, Any], arm: str, meant: str) -> str:
+    """How an arm compares with a control, in a few words; empty where nothing can be said."""
+    score, mean, interval = comparison["score"], comparison["mean"], comparison["interval"]
+    if mean is None:
+        return ""
+    if comparison["arm"] != arm:
+        mean, interval = -mean, interval and [-end for end in reversed(interval)]
+    difference = shown(mean, score, sign=True)
+    if interval is None:
+        word = "better" if mean > 0 else "worse" if mean < 0 else "as well"
+        than = "as" if word == "as well" else "than"
+        return f"{word} {than} {meant} ({difference}; one seed, so this may be chance)"
+    span = f"{difference}, 95 % interval {shown_interval(interval, score, sign=True)}"
+    if interval[0] > 0:
+        return f"better than {meant} ({span})"
+    if interval[1] < 0:
+        return f"worse than {meant} ({span})"
+    return f"about as well as {meant}, as far as these seeds tell ({span})"
 
 
 def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str, brief: bool) -> Iterator[str]:
@@ -187,7 +239,13 @@ def _speed(speed: dict[str, Any], arm: str) -> str:
         clear = speed["interval"][0] > 1 or speed["interval"][1] < 1
         verdict = said if clear else "these seeds do not tell the two apart"
         text += f" (95 % interval {low} to {high}, {speed['n']} pairs of seeds): {verdict}"
-    return text + (f"; left out: {lost}." if lost else ".")
+    text += f"; left out: {lost}." if lost else "."
+    if twice := speed.get("by_generations"):
+        text += (
+            f" Counted in generations, as public implementations do (two evaluations of {arm}, one "
+            f"of {CONTROL}), that would be {times(twice['mean'])}."
+        )
+    return text
 
 
 def _lost(pairs: Sequence[dict[str, Any]], arm: str) -> str:

@@ -208,7 +208,7 @@ def _entries(
             run=run,
             arm=arm.name,
             strategy=str(section.get("name")),
-            transfer=arm.transfer,
+            transfer=str(arm.transfer["name"]),
             trials={t.seed: t for t in trials if t.arm == arm.name},
         )
 

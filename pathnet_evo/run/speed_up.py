@@ -14,6 +14,8 @@ from pathnet_evo.run.statistics import mean_interval, statistic
 
 CONTROL = "independent"
 """The arm that speed-up is measured against."""
+FIXED = "fixed-path"
+"""The strategy of controls that do not evolve."""
 
 
 def speed_ups(
@@ -51,8 +53,24 @@ def speed_ups(
             else:
                 continue
             known = {seed: pair for seed, pair in pairs.items() if pair is not None}
-            found[arm].append({"stage": i, "measure": measure, **_over_pairs(known)})
+            over = _over_pairs(known)
+            if stage["unit"] == "examples":
+                over["by_generations"] = _by_generations(over, config, arm)
+            found[arm].append({"stage": i, "measure": measure, **over})
     return found
+
+
+def _by_generations(over: Mapping[str, Any], config: RunConfig, arm: str) -> dict[str, Any] | None:
+    """A speed-up as public implementations count it; None where that is the same.
+
+    A generation of theirs is two evaluations of PathNet, but one of a control: at equal generations
+    PathNet has seen twice as many examples, and what is given here by examples is doubled.
+    """
+    evolves = {a.name: (a.strategy or config.strategy).get("name") != FIXED for a in config.arms}
+    if over["mean"] is None or not evolves[arm] or evolves[CONTROL]:
+        return None
+    interval = over["interval"] and [2 * end for end in over["interval"]]
+    return {"mean": 2 * over["mean"], "interval": interval}
 
 
 def _by_target(

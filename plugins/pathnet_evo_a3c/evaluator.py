@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pathnet_evo.lanes import totals
+from pathnet_evo.lanes import split, totals
 from pathnet_evo.learners import Candidate, Episode, Evaluation, Evaluator, LearningContext
 from pathnet_evo.tasks import EnvironmentTask
 from pathnet_evo_a3c import rmsprop
@@ -212,15 +212,16 @@ class A3CEvaluator(Evaluator):
             for gradient in gradients.values():
                 users = counts.view(-1, *[1] * (gradient.dim() - 1))
                 gradient /= users if learner.divide == "users" else len(self.lanes)
-            rmsprop.step(
-                parts[0].stack,
-                modules,
-                gradients,
-                learning_rate=self._learning_rate(),
-                decay=learner.decay,
-                epsilon=learner.epsilon,
-                initial=learner.initial_square,
-            )
+            for stack, own in split(parts[0].stack, gradients):
+                rmsprop.step(
+                    stack,
+                    modules,
+                    own,
+                    learning_rate=self._learning_rate(),
+                    decay=learner.decay,
+                    epsilon=learner.epsilon,
+                    initial=learner.initial_square,
+                )
 
     def _fail_others(self, good: Tensor, loss: Tensor) -> None:
         """Evaluations whose loss or gradient is not finite have failed."""

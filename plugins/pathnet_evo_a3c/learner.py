@@ -17,7 +17,7 @@ from pathnet_evo.stack import Stack
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import EnvironmentTask
 from pathnet_evo_a3c import room
-from pathnet_evo_a3c.playing import mean_return, sample, uniform
+from pathnet_evo_a3c.playing import mean_return, observed, sample, uniform
 
 
 class A3C(Scheduled, Learner):
@@ -30,6 +30,7 @@ class A3C(Scheduled, Learner):
     takes: ClassVar[type] = EnvironmentTask
     connect: ClassVar[Connect] = "sum"
     published: ClassVar[Connect] = "sum"
+    listens: ClassVar[bool] = True
     in_place: ClassVar[bool] = True
     unit: ClassVar[str] = "frames"
     fitness_name: ClassVar[str] = "return"
@@ -103,6 +104,12 @@ class A3C(Scheduled, Learner):
     def check(self, task: EnvironmentTask) -> None:
         """Refuse more workers than there is memory for."""
         room.check(task, self.workers, self.lanes, self.steps)
+
+    def inputs(self, task: EnvironmentTask, n: int, streams: Streams) -> Tensor:
+        """Observations of uniformly random actions, prepared for the network."""
+        seen = observed(task, n, streams)
+        seen = seen.float() if task.shift is None else seen - task.shift
+        return seen if task.scale is None else seen * task.scale
 
     def evaluator(self, context: LearningContext) -> Evaluator:
         """An evaluator with a place for every lane of every worker."""

@@ -14,6 +14,8 @@ from pathnet_evo_a3c.episodes import Episodes
 
 MOST_LANES = 64
 """Episodes that are played together at the most."""
+LISTENERS = 8
+"""Episodes whose observations show what a task's inputs are like."""
 
 
 def sample(logits: Tensor, generator: torch.Generator) -> Tensor:
@@ -77,6 +79,28 @@ def mean_return(
     finally:
         played.close()
     return float(scores.mean())
+
+
+def observed(task: EnvironmentTask, n: int, streams: Streams) -> Tensor:
+    """``(n, *observation_shape)`` observations of uniformly random actions.
+
+    Args:
+        task: what is played.
+        n: how many.
+        streams: the stage's random streams.
+    """
+    lanes, generator = min(n, LISTENERS), streams.torch("observed/actions")
+    played, found = Episodes(task, lanes), []
+    try:
+        seeds = [episode_seed(streams, "observed", i) for i in range(lanes)]
+        played.reset(np.ones(lanes, dtype=np.bool_), seeds)
+        for _ in range(-(-n // lanes)):
+            found.append(torch.from_numpy(played.observations.copy()))
+            step = played.step(uniform(lanes, task.n_actions, generator).numpy())
+            played.reset(step.ended, [seed + 1 for seed in seeds])
+    finally:
+        played.close()
+    return torch.cat(found)[:n]
 
 
 def episode_seed(streams: Streams, name: str, *key: int) -> int:

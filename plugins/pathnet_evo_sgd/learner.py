@@ -283,7 +283,7 @@ class SGDEvaluator(Evaluator):
         if size > self.learner.feature_memory * 2**30:
             return None
         kept = [torch.empty(n, *shape, device=self.context.device) for shape in columns.shapes]
-        for rows in torch.arange(n, device=self.context.device).split(SCORED_AT_ONCE):
+        for rows in torch.split(torch.arange(n, device=self.context.device), SCORED_AT_ONCE):
             for units, said in zip(kept, self._listen(rows) or [], strict=True):
                 units[rows] = said
         return kept

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from pathnet_evo.aggregate import AGGREGATES
-from pathnet_evo.lanes import Lanes, totals
+from pathnet_evo.columns import Columns
+from pathnet_evo.head import TaskHead
+from pathnet_evo.lanes import Lanes, split, totals
 from pathnet_evo.modules import Conv2d, Linear, Residual
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.streams import Streams
@@ -48,7 +50,7 @@ def paths_of(layers):
 def route(request, monkeypatch):
     """Have all convolutions computed in one way, and all linear layers."""
     block, few = request.param
-    monkeypatch.setattr("pathnet_evo.lanes.network.BLOCK", block)
+    monkeypatch.setattr("pathnet_evo.lanes.blocks.SMALLEST", block)
     monkeypatch.setattr("pathnet_evo.lanes.linear.FEW", few)
     monkeypatch.setattr("pathnet_evo.lanes.linear.LARGE", 0)
     monkeypatch.setattr("pathnet_evo.lanes.linear.ROWS", 3)
@@ -161,6 +163,46 @@ def test_lanes_of_any_kind_are_leases(mean):
                 found = layer.gradients[name][lane, : len(leased.trainable)]
                 if len(leased.trainable):
                     torch.testing.assert_close(found, parameter.grad, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures("route")
+@pytest.mark.parametrize("kinds", [*KINDS, "residual"])
+def test_lanes_that_listen_are_leases_that_listen(kinds):
+    """Broken: a game's path would hear, or learn from, other than what its columns say."""
+    odd = [Conv2d(channels=3), Residual(units=3), Wave(units=4)], (2, 6, 6)
+    layers, shape = odd if kinds == "residual" else KINDS[kinds]
+    pool = ModulePool(layers, 6, shape)
+    pool.initialise(lambda layer: Streams(0).torch("init", layer))
+    first = tuple(((5,), (4, 5))[i % 2] for i in range(len(layers)))
+    pool.freeze(first)
+    columns = Columns([0], [pool.network(first, pool.head(2, Streams(1).torch("readout")))])
+    head = TaskHead(pool.layers, pool.readout(4, Streams(0).torch("readout")), columns)
+    head.fit(torch.randn(20, *shape))
+    for stack in head.laterals[1:]:
+        weight = stack.parameters["weight"]
+        weight[:4].normal_(std=0.1, generator=Streams(0).torch("maps"))
+    paths = paths_of(len(layers))
+    paths[0] = tuple((*modules, 5) for modules in paths[0])
+    x, d = torch.randn(len(paths), STEPS, *shape), torch.randn(len(paths), STEPS, 4)
+    lanes = Lanes(pool, head, paths, STEPS)
+    outputs = torch.stack([lanes.forward(x[:, t], t) for t in range(STEPS)], 1)
+    lanes.backward(d)
+    shares = slice(0, 2), slice(2, 5)
+    parts = [Lanes(pool, head, paths, STEPS, part=part) for part in shares]
+    apart = torch.cat([part.forward(x[s, 0]) for part, s in zip(parts, shares, strict=True)])
+    same = torch.equal(apart, outputs[:, 0])
+    assert same or kinds == "residual", "the number of threads must change no number"
+    for lane, path in enumerate(paths[:-1]):
+        lease = pool.lease(path, head)
+        expected = lease.forward(x[lane], head.hear(x[lane]))
+        torch.testing.assert_close(outputs[lane], expected, rtol=1e-4, atol=1e-5)
+        expected.backward(d[lane])
+        for layer, leased in zip(lanes.layers, [*lease.layers, lease.head.readout], strict=True):
+            n = len(leased.trainable)
+            of = split(layer.stack, {k: v[lane, :n] for k, v in layer.gradients.items()})
+            for (_, found), part in zip(of, (leased, leased.lateral), strict=False):
+                for name, parameter in part.parameters.items() if n else ():
+                    torch.testing.assert_close(found[name], parameter.grad, rtol=1e-3, atol=1e-4)
 
 
 def test_gradients_are_summed_by_module(reference):

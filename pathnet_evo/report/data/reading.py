@@ -164,12 +164,12 @@ def read_report_data(
 
 def _arm_to_draw(config: RunConfig) -> str:
     """``pathnet``, else the first arm that freezes, else the first."""
-    order = sorted(config.arms, key=lambda arm: (arm.name != "pathnet", arm.transfer != "freeze"))
+    order = sorted(config.arms, key=lambda arm: (arm.name != "pathnet", not arm.may_freeze))
     return order[0].name
 
 
 def _views(db: sqlite3.Connection, config: RunConfig) -> Iterator[StageView]:
-    freezing = {arm.name for arm in config.arms if arm.transfer == "freeze"}
+    freezing = {arm.name for arm in config.arms if arm.may_freeze}
     rows = db.execute(
         "SELECT t.trial, t.arm, t.seed, s.stage, s.task FROM trials t "
         "JOIN stages s USING (trial) ORDER BY t.trial, s.stage"

@@ -101,7 +101,7 @@ def _content(data: ReportData) -> dict[str, Any]:
 def _capacity(data: ReportData) -> dict[str, list[dict[str, float] | None]]:
     """For arms that freeze: of how many modules how many were frozen as each stage began."""
     found: dict[str, list[dict[str, float] | None]] = {}
-    for arm in (a.name for a in data.config.arms if a.transfer == "freeze"):
+    for arm in (a.name for a in data.config.arms if a.may_freeze):
         stages = [data.of(arm, i) for i in range(len(data.stages))]
         before = [_mean_frozen([(v.counts, v.history.frozen) for v in views]) for views in stages]
         after = _mean_frozen([(v.counts, v.frozen_after) for v in stages[-1] if v.history.path])
