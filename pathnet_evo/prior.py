@@ -48,9 +48,19 @@ class Prior:
         best = max(self.stages.values(), default=0.0)
         return float((max(best * (1 - best), 0.01) / self.examples) ** 0.5)
 
-    def related(self, stage: int) -> bool:
-        """Whether a stage's path tells more than raw inputs and random weights, beyond chance."""
-        return self.stages[stage] > max(self.raw, self.random) + self.error
+    def starts(self) -> list[int | None]:
+        """What a new path may begin as, to be raced: copies of earlier paths, None for fresh.
+
+        Fresh alone where no path tells more than the raw inputs and random weights do, within one
+        standard error; copies alone where one does by three; else both. Of several paths those
+        within one standard error of the best.
+        """
+        unaided, ranked = max(self.raw, self.random), self.ranked
+        best = self.stages[ranked[0]]
+        if best <= unaided + self.error:
+            return [None]
+        near = [stage for stage in ranked if self.stages[stage] >= best - self.error]
+        return near if best > unaided + 3 * self.error else [None, *near]
 
 
 def accuracy(features: Sequence[Tensor], labels: Tensor, n_classes: int) -> float:

@@ -224,6 +224,7 @@ class _Beginnings:
             width=width,
             learned=[stage.path for stage in self.learned],
             ranked=ranked,
+            wanted=[None, *ranked] if prior is None else prior.starts(),
             reinitialise=transfer.reinitialise,
             grow=int(transfer.grow),
             initial_modules=initial,

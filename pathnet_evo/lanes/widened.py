@@ -77,5 +77,5 @@ def listen(columns: Columns, x: Tensor, first: int) -> list[Tensor]:
     before = first % ROWS
     after = -(before + len(x)) % ROWS
     padded = F.pad(x, (0, 0) * (x.dim() - 1) + (before, after))
-    blocks = [columns(block) for block in padded.split(ROWS)]
+    blocks = [columns(block) for block in torch.split(padded, ROWS)]
     return [torch.cat(units)[before : before + len(x)] for units in zip(*blocks, strict=True)]

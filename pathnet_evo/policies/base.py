@@ -61,6 +61,8 @@ class Beginning:
         width: the most modules of a layer that a path may use, N.
         learned: the path of each stage before.
         ranked: stages before, the one whose features suit the new task best first.
+        wanted: what paths may begin as where some modules are fresh and some are copies: stages
+            to copy, None for fresh, the most promising first.
         reinitialise: whether free modules are to be drawn again.
         grow: modules that a layer gets at least that has too few free ones; 0 for none.
         initial_modules: what free modules are to begin as.
@@ -71,6 +73,7 @@ class Beginning:
     width: int
     learned: Sequence[Path]
     ranked: Sequence[int]
+    wanted: Sequence[int | None]
     reinitialise: bool
     grow: int
     initial_modules: InitialModules

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import cycle, repeat
 from typing import ClassVar
 
 from pathnet_evo.genotype import Path
@@ -44,25 +46,33 @@ def _make_room(beginning: Beginning) -> list[Grown]:
 def _lay_out(beginning: Beginning) -> list[Start]:
     """Groups of N free modules a layer: fresh ones, and copies of earlier paths.
 
-    With ``mixed`` the first group is fresh, and then one earlier path after another is copied, the
-    most suitable first; with ``copies`` every group is a copy.
+    With ``mixed`` they are what the beginning wants, then fresh and copies in turn; with ``copies``
+    each is a copy, of one earlier path after another.
     """
-    pool, width, ranked = beginning.pool, beginning.width, list(beginning.ranked)
+    pool, width = beginning.pool, beginning.width
     free = [(~layer.frozen).nonzero().flatten().tolist() for layer in pool.layers]
-    n_groups = min(len(modules) for modules in free) // width
-    sources: list[int | None] = [None]
-    if beginning.initial_modules != "fresh" and ranked:
-        sources = [] if beginning.initial_modules == "copies" else [None]
-        sources += [ranked[i % len(ranked)] for i in range(max(n_groups, 1) - len(sources))]
+    n_groups = max(min(len(modules) for modules in free) // width, 1)
     starts: list[Start] = []
-    for g, source in enumerate(sources[: max(n_groups, 1)]):
+    for g, source in zip(range(n_groups), _sources(beginning), strict=False):
         groups = [modules[g * width : (g + 1) * width] for modules in free]
         if source is not None:
             _copy(pool, beginning.learned[source], groups)
-        rows = tuple(_filled(group, width) for group in groups)
         if source not in {start.copy_of for start in starts}:
-            starts.append(Start(rows, source))
+            starts.append(Start(tuple(_filled(group, width) for group in groups), source))
     return starts
+
+
+def _sources(beginning: Beginning) -> Iterator[int | None]:
+    """What one group after another begins as: a stage to copy, or None."""
+    ranked = list(beginning.ranked)
+    match beginning.initial_modules if ranked else "fresh":
+        case "copies":
+            yield from cycle(ranked)
+        case "mixed":
+            yield from beginning.wanted
+            yield from cycle([*{None: 0, **dict.fromkeys(beginning.wanted)}])
+        case _:
+            yield from repeat(None)
 
 
 def _filled(modules: list[int], width: int) -> tuple[int, ...]:

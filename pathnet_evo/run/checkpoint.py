@@ -336,7 +336,11 @@ def _of_head(i: int, head: dict[str, Any]) -> dict[str, Tensor]:
 
 def _head(tensors: dict[str, Tensor], i: int, stage: dict[str, Any], layers: int) -> dict[str, Any]:
     """The state of a stage's head, from its tensors and the plain data of its stage."""
-    head: dict[str, Any] = {"readout": _of_stack(tensors, f"readout-{i}"), "laterals": [], "columns": None}
+    head: dict[str, Any] = {
+        "readout": _of_stack(tensors, f"readout-{i}"),
+        "laterals": [],
+        "columns": None,
+    }
     if stage.get("columns"):
         names = [f"lateral-{i}-{layer}" for layer in range(layers + 1)]
         head["laterals"] = [

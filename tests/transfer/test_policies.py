@@ -31,6 +31,7 @@ def begin(pool, name, initial="fresh", ranked=(0,), **options):
         width=2,
         learned=[PATH],
         ranked=list(ranked),
+        wanted=[None, *ranked],
         reinitialise=True,
         grow=0,
         initial_modules=initial,

@@ -1,0 +1,61 @@
+"""The prior: what earlier paths tell of a new task, without training."""
+
+import pytest
+import torch
+from sklearn.linear_model import RidgeClassifier
+from sklearn.model_selection import LeaveOneOut, cross_val_predict
+
+from pathnet_evo.prior import RIDGES, Prior, accuracy
+
+
+def classes(n, gap, seed=0):
+    """Three overlapping classes of vectors."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(n) % 3
+    centres = gap * torch.randn(3, 6, generator=generator)
+    return centres[labels] + torch.randn(n, 6, generator=generator), labels
+
+
+def test_it_is_leave_one_out_accuracy_of_a_ridge_classifier():
+    """Broken: stages would be ranked by something else than how well they tell classes apart."""
+    x, labels = classes(60, 0.7)
+    scaled = (x - x.mean(0)) / (x.std(0) + 1e-6 + 0.01 * x.std())
+    kernel = (scaled @ scaled.T).diagonal().mean()
+    best = max(
+        (
+            cross_val_predict(
+                RidgeClassifier(alpha=float(ridge * kernel), fit_intercept=False),
+                scaled.numpy(),
+                labels.numpy(),
+                cv=LeaveOneOut(),
+            )
+            == labels.numpy()
+        ).mean()
+        for ridge in RIDGES
+    )
+    assert accuracy([x], labels, 3) == pytest.approx(best, abs=1 / 60)
+
+
+def test_noise_tells_nothing_and_distant_classes_everything():
+    """Broken: an unrelated task would be taken for a related one."""
+    x, labels = classes(300, 5.0)
+    assert accuracy([x], labels, 3) > 0.98
+    assert (
+        accuracy([torch.randn(300, 40, generator=torch.Generator().manual_seed(1))], labels, 3)
+        < 0.45
+    )
+
+
+@pytest.mark.parametrize(
+    ("stages", "starts"),
+    [
+        ({0: 0.5}, [None]),
+        ({0: 0.63}, [None, 0]),
+        ({0: 0.9}, [0]),
+        ({0: 0.9, 1: 0.895, 2: 0.5}, [0, 1]),
+        ({0: 0.3, 1: 0.63}, [None, 1]),
+    ],
+)
+def test_what_to_race_depends_on_what_is_told(stages, starts):
+    """Broken: a related task would be raced against what is surely worse, or not be used."""
+    assert Prior(examples=1000, raw=0.6, random=0.55, stages=stages).starts() == starts
