@@ -54,34 +54,37 @@ class Columns(nn.Module):
         return len(self.networks[0].unit_shapes)  # type: ignore[arg-type]
 
     @torch.no_grad()
-    def fit(self, inputs: Tensor, fans: Sequence[int | None]) -> None:
+    def fit(self, inputs: Tensor, fans: Sequence[int | None], homes: Sequence[Tensor] = ()) -> None:
         """Standardise what is heard on a task's inputs.
 
-        A unit is centred by its mean. A layer's units are divided by one number, so that a unit
-        that hears them all hears ``ENERGY``: the sum of its inputs' mean squares, to which the
-        largest stable step of gradient descent is inverse, is then the same whatever the columns'
-        scale, their number and the layer's fan-in. Units keep their sizes relative to each other:
-        those that hardly ever speak are not blown up to noise.
+        A unit is centred by its mean. A column's units in a layer are divided by one number, so
+        that a unit that hears them all hears ``ENERGY``: the sum of its inputs' mean squares, to
+        which the largest stable step of gradient descent is inverse, is then the same whatever the
+        columns' scale and the layer's fan-in. That number is the units' deviation on the task's
+        inputs or on those that the column was learned on, whichever is larger: what hardly speaks
+        of the new task is not blown up, and what speaks too loudly is muted. Units keep their sizes
+        relative to each other.
 
         Args:
             inputs: ``(examples, *input_shape)`` float32, prepared as for the network.
             fans: for each layer how many inputs one receiving unit hears; None where nobody does.
+            homes: for each column inputs of the task that it was learned on, likewise.
         """
-        sums = [torch.zeros(s[0], dtype=torch.float64, device=inputs.device) for s in self.shapes]
-        squares, seen = [torch.zeros_like(total) for total in sums], [0] * len(sums)
-        for x in torch.split(inputs, AT_ONCE):
-            for i, units in enumerate(self.raw(x)):
-                by_unit = units.double().transpose(0, 1).flatten(1)
-                sums[i] += by_unit.sum(1)
-                squares[i] += by_unit.square().sum(1)
-                seen[i] += by_unit.shape[1]
+        here = [_moments(network, inputs) for network in self.networks]  # type: ignore[arg-type]
+        home = [
+            _moments(network, x)  # type: ignore[arg-type]
+            for network, x in zip(self.networks, homes, strict=False)
+        ] or here
         for i, fan in enumerate(fans):
-            mean = sums[i] / seen[i]
-            variance = (squares[i] / seen[i] - mean.square()).clamp(min=0).mean()
-            factor = 0.0 if fan is None or variance < 1e-12 else (ENERGY / fan / variance) ** 0.5
             shift, scale = getattr(self, f"shift_{i}"), getattr(self, f"scale_{i}")
-            shift.copy_(mean.view_as(shift))
-            scale.fill_(factor)
+            shift.copy_(torch.cat([mean for mean, _ in (c[i] for c in here)]).view_as(shift))
+            factors = []
+            for (mean, there), (_, then) in zip(
+                (c[i] for c in here), (c[i] for c in home), strict=True
+            ):
+                energy = float(max(there, then)) * (fan or 0)
+                factors.append(torch.full_like(mean, (ENERGY / energy) ** 0.5 if energy else 0.0))
+            scale.copy_(torch.cat(factors).view_as(scale))
 
     def raw(self, x: Tensor, known: dict[int, list[Tensor]] | None = None) -> list[Tensor]:
         """What the columns say, as it is: for each layer ``(batch, *shape)``.
@@ -117,3 +120,17 @@ class Columns(nn.Module):
         for part in ("shift", "scale"):
             for i, values in enumerate(state[part]):
                 getattr(self, f"{part}_{i}").copy_(values)
+
+
+def _moments(network: PathNetwork, inputs: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """For each layer the mean of each unit, and the mean variance of all, over some inputs."""
+    found: list[tuple[Tensor, Tensor, int]] = []
+    for x in torch.split(inputs, AT_ONCE):
+        units = [u.double().transpose(0, 1).flatten(1) for u in network.units(x)]
+        sums = [(u.sum(1), u.square().sum(1), u.shape[1]) for u in units]
+        found = (
+            [(a + c, b + d, n + m) for (a, b, n), (c, d, m) in zip(found, sums, strict=True)]
+            if found
+            else sums
+        )
+    return [(a / n, (b / n - (a / n).square()).clamp(min=0).mean()) for a, b, n in found]

@@ -65,12 +65,17 @@ class TaskHead:
         """Everything trainable, the readout first; in the order of ``LeasedHead.stacks``."""
         return [self.readout, *(stack for stack in self.laterals if stack is not None)]
 
-    def fit(self, inputs: Tensor) -> None:
-        """Standardise what the columns say on the task's own inputs, prepared for the network."""
+    def fit(self, inputs: Tensor, homes: Sequence[Tensor] = ()) -> None:
+        """Standardise what the columns say; see ``Columns.fit``.
+
+        Args:
+            inputs: ``(examples, *input_shape)`` float32, of the task, prepared for the network.
+            homes: for each column the same of the task that it was learned on.
+        """
         if self.columns is not None:
             self.columns.to(inputs.device)
             fans = [None if s is None else _fan(s) for s in self.laterals[1:]]
-            self.columns.fit(inputs, fans)
+            self.columns.fit(inputs, fans, homes)
 
     def hear(self, x: Tensor) -> Heard:
         """What the columns say of ``x``, ``(batch, *input_shape)`` float32, prepared."""

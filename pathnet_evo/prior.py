@@ -51,16 +51,15 @@ class Prior:
     def starts(self) -> list[int | None]:
         """What a new path may begin as, to be raced: copies of earlier paths, None for fresh.
 
-        Fresh alone where no path tells more than the raw inputs and random weights do, within one
-        standard error; copies alone where one does by three; else both. Of several paths those
-        within one standard error of the best.
+        Fresh where every path tells less than random weights do, by a standard error: such a copy
+        has lost what the new task needs. Else copies of the best path, and of others that tell as
+        much within one standard error: a copy is trained, and is at worst a slow beginning.
         """
-        unaided, ranked = max(self.raw, self.random), self.ranked
+        ranked = self.ranked
         best = self.stages[ranked[0]]
-        if best <= unaided + self.error:
+        if best < self.random - self.error:
             return [None]
-        near = [stage for stage in ranked if self.stages[stage] >= best - self.error]
-        return near if best > unaided + 3 * self.error else [None, *near]
+        return [stage for stage in ranked if self.stages[stage] >= best - self.error]
 
 
 def accuracy(features: Sequence[Tensor], labels: Tensor, n_classes: int) -> float:

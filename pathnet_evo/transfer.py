@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pathnet_evo.budget import Budget
 from pathnet_evo.columns import AT_ONCE, Columns
@@ -273,6 +274,12 @@ class _Beginnings:
             stages={j: tell(network) for j, network in networks.items()},
         )
 
+    def _inputs(self, task: Task, stage: int) -> Tensor:
+        """Some inputs of a task, prepared for the network."""
+        learner = self.plan.stages[stage].learner
+        streams = Streams(self.trial.seed, stage)
+        return learner.inputs(task, FITTED, streams).to(self.device)
+
     def listened(self, head: dict[str, Any]) -> tuple[int, ...]:
         """The stages that a head listened to, as its state has it."""
         columns = head.get("columns")
@@ -299,8 +306,8 @@ class _Beginnings:
         if resumed is None:
             head = self.head(pool, self.columns)
             if head.columns is not None:
-                inputs = stage.learner.inputs(self.task, FITTED, here)
-                head.fit(inputs.to(self.device))
+                homes = [self._inputs(self.learned[j].task, j) for j in self.columns]
+                head.fit(self._inputs(self.task, self.i), homes)
         else:
             head = self.head(pool, self.listened(resumed.get("head", {})))
             starts = [Start(_rows(rows), None) for rows in resumed.get("starts", [])]
