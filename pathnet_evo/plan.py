@@ -169,7 +169,10 @@ class Plan:
                 if pool is None:
                     self._check_memory(task.input_shape)
                     pool = self.make_pool(task.input_shape, "meta")
-                stage.learner.outputs(task)
+                outputs = stage.learner.outputs(task)
+                need = memory.of_readout(outputs, pool.feature_shape)
+                if lack := memory.lacking(f"{outputs} outputs", need):
+                    raise TaskError(lack)
                 stage.learner.check(task)
             except TaskError as error:
                 found.append(Problem(f"stages.{i}.learner", str(error)))

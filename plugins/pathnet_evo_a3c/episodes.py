@@ -138,7 +138,10 @@ class Episodes:
             seen = seen.copy()
             for lane in np.flatnonzero(terminated | truncated):
                 seen[lane] = infos["final_obs"][lane]
-        return seen, np.asarray(rewards, dtype=np.float64), terminated, truncated
+        scores = np.asarray(rewards, dtype=np.float64)
+        if scores.size != env.num_envs:
+            raise ValueError(f"rewards of shape {scores.shape} for {env.num_envs} lanes")
+        return seen, scores.reshape(env.num_envs), terminated, truncated
 
     def replay(self, seeds: Sequence[int], actions: Sequence[Sequence[int]]) -> None:
         """Bring every lane to where its episode was.
