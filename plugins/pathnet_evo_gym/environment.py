@@ -13,6 +13,8 @@ from gymnasium.vector import SyncVectorEnv
 
 from pathnet_evo.modules import Shape
 
+FLOATS = np.dtype(np.float32)
+"""The one of its kind: other byte orders are others."""
 NUMBERS = "biuf"
 """Kinds of arrays that hold real numbers."""
 
@@ -97,9 +99,7 @@ class Adapted(gymnasium.Wrapper[Any, np.int64, Any, Any]):
             raise TypeError("reset() must give an observation and an info")
         return self._adapt.observation(given[0]), {}
 
-    def step(
-        self, action: np.int64
-    ) -> tuple[npt.NDArray[Any], float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.int64) -> tuple[npt.NDArray[Any], float, bool, bool, dict[str, Any]]:
         """One step; what else the environment tells is left out.
 
         Raises:
@@ -118,11 +118,15 @@ class Adapted(gymnasium.Wrapper[Any, np.int64, Any, Any]):
 
 
 def _as_floats(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        floats = x.astype(np.float32, copy=False)
+    floats = x if x.dtype is FLOATS else _narrowed(x)
     if not np.isfinite(floats).all():
         raise ValueError(f"an observation is not finite: {x[~np.isfinite(floats)].flat[0]}")
     return floats
+
+
+def _narrowed(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return x.astype(np.float32)
 
 
 def _as_bytes(x: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -139,12 +143,12 @@ def _as_bytes(x: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 def _one_number(what: str, given: Any) -> float:
     """A number, or what holds just one."""
-    if isinstance(given, float | int | np.floating | np.integer):
+    if isinstance(given, float | np.floating | np.integer):
         return float(given)
-    x = np.asarray(given)
+    x = np.asarray(given)  # whole numbers of more than 64 bits become objects
     if x.dtype.kind not in NUMBERS or x.size != 1:
-        is_ = f"an array of shape {x.shape}" if x.shape else repr(given)[:60]
-        raise TypeError(f"{what} is not one number but {is_}")
+        found = f"an array of shape {x.shape}" if x.shape else repr(given)[:60]
+        raise TypeError(f"{what} is not one number but {found}")
     return float(x.item())
 
 

@@ -50,11 +50,12 @@ class Variant:
             TaskError: an attribute does not exist, is not a number, would be truncated, or is
                 computed otherwise.
         """
-        spec = copy.copy(self.spec)
+        spec: Any = copy.copy(self.spec)
         held = {n: v for n, v in self.attributes.items() if n not in self._arguments}
         if held:
             spec.entry_point = holding = self._holding(held)
-        env = gymnasium.make(spec, **options, **self.kwargs, **self._arguments)
+        arguments: dict[str, Any] = {**options, **self.kwargs, **self._arguments}
+        env = gymnasium.make(spec, **arguments)
         try:
             if held:
                 type.__delattr__(holding, "__setattr__")  # steps cost what they did
@@ -161,7 +162,9 @@ def _parameters(creator: Any) -> Mapping[str, inspect.Parameter]:
         if isinstance(base, type) and "__init__" not in vars(base):
             continue
         try:
-            signature = inspect.signature(base.__init__ if isinstance(base, type) else base)
+            signature = inspect.signature(
+                vars(base)["__init__"] if isinstance(base, type) else base
+            )
         except (TypeError, ValueError):  # written in C, or no function
             break
         kinds = {parameter.kind for parameter in signature.parameters.values()}
