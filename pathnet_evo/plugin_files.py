@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pathnet_evo.errors import UserError
+
+if TYPE_CHECKING:
+    from gymnasium.envs.registration import EnvSpec
+
+_environments: dict[str, tuple[str, ...]] = {}
+"""Ids that each imported file registered with Gymnasium, by its module's name."""
 
 
 class PluginFileError(UserError):
@@ -40,6 +48,8 @@ def named(value: Any) -> Any:
 def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
     """Import a file, exactly the bytes whose SHA-256 is returned; equal files are one module.
 
+    Modules in the file's folder can be imported from then on, after all that are installed.
+
     Raises:
         PluginFileError: it cannot be read, has changed since it was recorded, or fails.
     """
@@ -60,11 +70,87 @@ def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
         return sys.modules[name], recorded
     module = ModuleType(name)
     module.__file__ = str(path)
-    sys.modules[name] = module
     try:
-        exec(compile(content, str(path), "exec"), module.__dict__)  # noqa: S102 - it was asked for
+        _execute(module, content)
+    except PluginFileError as error:
+        raise PluginFileError(f"{file.path}: {error}") from None
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise PluginFileError(f"{file.path}: failed to load: {reason}") from None
     return module, recorded
+
+
+def environments(module: ModuleType) -> tuple[str, ...]:
+    """The ids that an imported file registered with Gymnasium."""
+    return _environments.get(module.__name__, ())
+
+
+def _execute(module: ModuleType, content: bytes) -> None:
+    """Run a file as a module, and note what it registers.
+
+    Raises:
+        PluginFileError: it registers an environment of a module that is not found.
+    """
+    import gymnasium
+
+    path, known = Path(str(module.__file__)), dict(gymnasium.registry)
+    sys.modules[module.__name__] = module
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    try:
+        exec(compile(content, str(path), "exec"), module.__dict__)  # noqa: S102 - it was asked for
+        new = {i: s for i, s in gymnasium.registry.items() if known.get(i) is not s}
+        for spec in new.values():
+            _find_class(spec, module)
+    except BaseException:
+        del sys.modules[module.__name__]
+        raise
+    # A module that was imported before has registered its environments already.
+    imported = {_top(m.__name__) for m in vars(module).values() if isinstance(m, ModuleType)}
+    imported -= {"gymnasium"}
+    there = {i for i, spec in gymnasium.registry.items() if _module_of(spec) in imported}
+    _environments[module.__name__] = tuple(sorted(there | set(new)))
+
+
+def _find_class(spec: EnvSpec, module: ModuleType) -> None:
+    """Make sure that the module that an environment's ``entry_point`` names can be imported.
+
+    The name of the file itself means its module, which is not importable by that name.
+
+    Raises:
+        PluginFileError: there is no such module, or another one of that name comes first.
+    """
+    if not isinstance(spec.entry_point, str):
+        return
+    path, (of, _, what) = Path(str(module.__file__)), spec.entry_point.partition(":")
+    if of == path.stem and hasattr(module, what):
+        spec.entry_point = getattr(module, what)
+        return
+    where = f'environment "{spec.id}": entry_point "{spec.entry_point}"'
+    origin = _origin(_top(of))
+    if origin is None:
+        raise PluginFileError(f"{where}: no module {of} is installed, or lies beside the file")
+    mine = path.parent / _top(of)
+    if (mine.with_suffix(".py").is_file() or mine.is_dir()) and path.parent not in origin.parents:
+        raise PluginFileError(f"{where}: {origin} comes before {mine}; rename yours")
+
+
+def _module_of(spec: EnvSpec) -> str:
+    entry: Any = spec.entry_point or spec.vector_entry_point
+    return _top(entry if isinstance(entry, str) else getattr(entry, "__module__", ""))
+
+
+def _top(name: str) -> str:
+    return name.partition(":")[0].partition(".")[0]
+
+
+def _origin(name: str) -> Path | None:
+    """The file of a module that is imported or can be; the name itself where it has none."""
+    if name in sys.modules:
+        return Path(getattr(sys.modules[name], "__file__", None) or name)
+    importlib.invalidate_caches()
+    try:
+        found = find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    return None if found is None else Path(found.origin or name)

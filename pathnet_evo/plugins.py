@@ -60,7 +60,7 @@ class Plugin:
         distribution: the package that brought it.
         version: the package's version.
         hooks: the hooks that it implements.
-        names: what it registered, by family.
+        names: what it registered, by family; ``environments`` are Gymnasium's.
         errors: why it, or a part of it, does not work.
     """
 
@@ -181,12 +181,14 @@ class Registry:
             PluginFileError: it cannot be read, has changed since it was recorded, or does not
                 work; a file that is asked for is not passed over in silence.
         """
-        from pathnet_evo.plugin_files import PluginFileError, import_file
+        from pathnet_evo.plugin_files import PluginFileError, environments, import_file
 
         module, recorded = import_file(file)
         if any(module is known for known, _ in self._modules):
             return recorded
         plugin = Plugin(Path(recorded.path).name, recorded.path)
+        if registered := environments(module):
+            plugin.names["environments"] = list(registered)
         self._enter(plugin, module)
         self.plugins.append(plugin)
         if plugin.errors:
@@ -238,7 +240,7 @@ class Registry:
                 meant = f' Did you mean "{guess[0]}"?' if guess else ""
                 plugin.errors.append(f"{caller.name} is not a hook.{meant}")
         plugin.hooks.sort()
-        if not plugin.hooks and not plugin.errors:
+        if not plugin.hooks and not plugin.names and not plugin.errors:
             plugin.errors.append("implements no hook (is @hookimpl missing?)")
         for family in FAMILIES:
             register = self._register(family, plugin)
