@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from pathnet_evo.errors import UserError
+from pathnet_evo.plugin_calls import PluginFailed, calling
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
@@ -37,7 +39,7 @@ class PluginFile(BaseModel):
 
     def within(self, folder: Path) -> PluginFile:
         """The same file with its path taken from a folder, not from the working directory."""
-        return self.model_copy(update={"path": str(folder / Path(self.path).expanduser())})
+        return self.model_copy(update={"path": str(folder / os.path.expanduser(self.path))})
 
 
 def named(value: Any) -> Any:
@@ -53,7 +55,7 @@ def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
     Raises:
         PluginFileError: it cannot be read, has changed since it was recorded, or fails.
     """
-    path = Path(file.path).expanduser().absolute()
+    path = Path(os.path.expanduser(file.path)).absolute()
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -71,12 +73,12 @@ def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
     module = ModuleType(name)
     module.__file__ = str(path)
     try:
-        _execute(module, content)
+        with calling("", PluginFileError):
+            _execute(module, content)
     except PluginFileError as error:
         raise PluginFileError(f"{file.path}: {error}") from None
-    except (Exception, SystemExit) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise PluginFileError(f"{file.path}: failed to load: {reason}") from None
+    except PluginFailed as error:
+        raise PluginFileError(f"{file.path}: failed to load: {error}") from None
     return module, recorded
 
 

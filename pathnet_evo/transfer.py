@@ -15,13 +15,22 @@ from pathnet_evo.genotype import Genotype, Path, distinct
 from pathnet_evo.learners import Learner, LearningContext
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.plan import Plan, Trial
+from pathnet_evo.plugin_calls import calling
 from pathnet_evo.pool import ModulePool
-from pathnet_evo.records import Emit, FrontFound, Saturated, StageFinished, StageStarted
+from pathnet_evo.records import (
+    Emit,
+    FrontFound,
+    NotScored,
+    Saturated,
+    StageFinished,
+    StageStarted,
+)
+from pathnet_evo.scoring import scoring
 from pathnet_evo.session import Session
 from pathnet_evo.stack import Stack
-from pathnet_evo.strategies.base import Strategy
+from pathnet_evo.strategies.base import Strategy, StrategyError
 from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import SupervisedTask, Task
+from pathnet_evo.tasks import SupervisedTask, Task, TaskError
 
 
 @dataclass
@@ -105,13 +114,16 @@ def learn_sequence(
     session_state = None if start is None else start["session"]
     for i in range(len(learned), len(plan.stages)):
         task = _task(plan, i, streams, device, pool)
-        saturated: list[Saturated] = []
+        notes: list[Saturated | NotScored] = []
         if pool is None or session_state is None:
             pool, saturated = _prepare(plan, trial, i, streams.at(i), task, device, pool)
-        session = _session(plan, trial, i, streams.at(i), task, device, pool, emit, session_state)
+            notes += saturated
+        session = _session(
+            plan, trial, i, streams.at(i), task, device, pool, emit, session_state, notes.append
+        )
         if session_state is None:
             emit(session.started)
-            for record in saturated:
+            for record in notes:
                 emit(record)
         else:
             session.restore(session_state, start["seconds"] if start else 0.0)
@@ -205,15 +217,18 @@ def _session(
     pool: ModulePool,
     emit: Emit,
     resumed: dict[str, Any] | None,
+    note: Callable[[NotScored], None],
 ) -> Session:
     stage, arm = plan.stages[i], plan.arms[trial.arm]
-    readout = stage.learner.readout(pool, task, here.torch("readout"))
-    strategy = arm.strategy(
-        pool.shape(plan.config.pool.width),
-        here.python("genotype"),
-        arm.settings,
-        frozen=pool.frozen_path(),
-    )
+    with calling("readout", TaskError):
+        readout = stage.learner.readout(pool, task, here.torch("readout"))
+    with calling("strategy", StrategyError):
+        strategy = arm.strategy(
+            pool.shape(plan.config.pool.width),
+            here.python("genotype"),
+            arm.settings,
+            frozen=pool.frozen_path(),
+        )
     context = LearningContext(
         pool,
         readout,
@@ -223,7 +238,10 @@ def _session(
         stage.always_active,
         budget_frames=stage.frames,
     )
-    chance = stage.learner.chance(task, here) if resumed is None else resumed["chance"]
+    chance = None if resumed is None else resumed["chance"]
+    if resumed is None:
+        with scoring(trial.id, i, note):
+            chance = stage.learner.chance(task, here)
     started = StageStarted(
         trial=trial.id,
         stage=i,
@@ -261,10 +279,11 @@ def _finish(
     if transfer == "freeze":
         pool.freeze(path)
     visible = range(i, i + 1) if transfer == "scratch" else range(i + 1)
-    scores = {
-        j: learned[j].learner.score(learned[j].network(pool), learned[j].task, streams.at(j))
-        for j in visible
-    }
+    scores = {}
+    for j in visible:
+        with scoring(trial.id, i, session.emit, strategy.told, j):
+            network = learned[j].network(pool)
+            scores[j] = learned[j].learner.score(network, learned[j].task, streams.at(j))
     return StageFinished(
         trial=trial.id,
         stage=i,

@@ -13,6 +13,7 @@ from pathnet_evo import presets
 from pathnet_evo.config import ConfigError, Problem, RunConfig, override, parse, validate
 from pathnet_evo.observers.base import resolve_observers
 from pathnet_evo.plan import Plan, resolve
+from pathnet_evo.plugin_calls import PluginFailed, calling
 from pathnet_evo.plugin_files import PluginFile
 from pathnet_evo.plugins import Registry
 
@@ -74,13 +75,21 @@ def ready(config: RunConfig, registry: Registry, label: str = "", rehearse: bool
     Raises:
         ConfigError: everything that is wrong.
     """
-    plan = resolve(config, registry, label)
     with _labelled(label):
+        plan = _resolved(config, registry)
         resolve_observers(config, registry)
         if rehearse:
             device_of(plan)
             plan.rehearse()
     return plan
+
+
+def _resolved(config: RunConfig, registry: Registry) -> Plan:
+    try:
+        with calling("", ConfigError):
+            return resolve(config, registry)
+    except PluginFailed as error:
+        raise ConfigError([Problem("", str(error))]) from None
 
 
 @contextmanager

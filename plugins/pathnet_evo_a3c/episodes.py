@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pathnet_evo.plugin_calls import said
 from pathnet_evo.tasks import EnvironmentTask, TaskError
 
 Mask = NDArray[np.bool_]
@@ -26,9 +27,10 @@ class EnvironmentFailed(TaskError):  # noqa: N818
 def _blamed() -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # it may be anybody's code
-        what = f"the environment raised {type(error).__name__}: {error}"
-        raise EnvironmentFailed(what) from error
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # it may be anybody's code, and SystemExit is no end of ours
+        raise EnvironmentFailed(f"the environment raised {said(error)}") from error
 
 
 @dataclass(frozen=True)
