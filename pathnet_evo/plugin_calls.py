@@ -1,4 +1,4 @@
-"""Calling plugins' code: what it raises becomes one line, what it changes of the process is undone."""
+"""Calling plugins' code: errors become one line, changes of the process are undone."""
 
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ def calling(what: str, *expected: type[BaseException]) -> Iterator[None]:
         before.put_back()
         raise
     except BaseException as error:  # SystemExit, and panics of native code, are among them
-        before.put_back()
-        raise PluginFailed(_line(what, said(error))) from error
+        changed = before.put_back()
+        reason = f"{said(error)}, after it {changed}" if changed else said(error)
+        raise PluginFailed(_line(what, reason)) from error
     if changed := before.put_back():
         raise PluginFailed(_line(what, f"{changed}; a plugin has to leave that alone"))
 
@@ -103,7 +104,7 @@ def said(error: BaseException) -> str:
     line = " ".join(text.split())
     line = line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
     place = _place(error)
-    return f"{line} ({place})" if place else line
+    return f"{line}, at {place}" if place else line
 
 
 def _place(error: BaseException) -> str | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pathnet_evo.encodings import NOT_TEXT, is_text, printable
 from pathnet_evo.errors import UserError
 from pathnet_evo.plugin_calls import PluginFailed, calling
 
@@ -47,6 +48,17 @@ def named(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
 
+def given(path: str | Path) -> PluginFile:
+    """A file that a user names.
+
+    Raises:
+        PluginFileError: its path cannot be recorded.
+    """
+    if not is_text(str(path)):
+        raise PluginFileError(f"{printable(str(path))}: {NOT_TEXT}")
+    return PluginFile(path=str(path))
+
+
 def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
     """Import a file, exactly the bytes whose SHA-256 is returned; equal files are one module.
 
@@ -66,7 +78,7 @@ def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
             f"{file.path}: has changed since it was recorded (SHA-256 {sha256[:12]}..., recorded "
             f"{str(file.sha256)[:12]}...); put it back, or take sha256 out of the configuration"
         )
-    recorded = PluginFile(path=str(path), sha256=sha256)
+    recorded = given(path).model_copy(update={"sha256": sha256})
     name = f"pathnet_evo_file_{path.stem}_{sha256[:12]}"
     if name in sys.modules:
         return sys.modules[name], recorded

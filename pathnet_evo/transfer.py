@@ -25,7 +25,7 @@ from pathnet_evo.records import (
     StageFinished,
     StageStarted,
 )
-from pathnet_evo.scoring import scoring
+from pathnet_evo.scoring import scored
 from pathnet_evo.session import Session
 from pathnet_evo.stack import Stack
 from pathnet_evo.strategies.base import Strategy, StrategyError
@@ -54,6 +54,10 @@ class Learned:
     def network(self, pool: ModulePool) -> PathNetwork:
         """The stage's network with the pool's present weights."""
         return pool.network(self.path, self.readout, self.task.shift, self.task.scale)
+
+    def score(self, pool: ModulePool, streams: Streams) -> dict[str, float]:
+        """The held-out scores of the stage's network with the pool's present weights."""
+        return self.learner.score(self.network(pool), self.task, streams)
 
 
 class Keep:
@@ -238,10 +242,10 @@ def _session(
         stage.always_active,
         budget_frames=stage.frames,
     )
-    chance = None if resumed is None else resumed["chance"]
     if resumed is None:
-        with scoring(trial.id, i, note):
-            chance = stage.learner.chance(task, here)
+        chance = scored(partial(stage.learner.chance, task, here), note, trial.id, i)
+    else:
+        chance = resumed["chance"]
     started = StageStarted(
         trial=trial.id,
         stage=i,
@@ -281,9 +285,10 @@ def _finish(
     visible = range(i, i + 1) if transfer == "scratch" else range(i + 1)
     scores = {}
     for j in visible:
-        with scoring(trial.id, i, session.emit, strategy.told, j):
-            network = learned[j].network(pool)
-            scores[j] = learned[j].learner.score(network, learned[j].task, streams.at(j))
+        score = partial(learned[j].score, pool, streams.at(j))
+        found = scored(score, session.emit, trial.id, i, strategy.told, j)
+        if found is not None:
+            scores[j] = found
     return StageFinished(
         trial=trial.id,
         stage=i,

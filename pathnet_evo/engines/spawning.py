@@ -81,7 +81,7 @@ def _script() -> str | None:
 
 
 def _module() -> str | None:
-    return getattr(sys.modules["__main__"].__spec__, "name", None)
+    return getattr(getattr(sys.modules["__main__"], "__spec__", None), "name", None)
 
 
 def _probe() -> int:

@@ -14,7 +14,7 @@ from pathnet_evo.config import ConfigError, Problem, RunConfig, override, parse,
 from pathnet_evo.observers.base import resolve_observers
 from pathnet_evo.plan import Plan, resolve
 from pathnet_evo.plugin_calls import PluginFailed, calling
-from pathnet_evo.plugin_files import PluginFile
+from pathnet_evo.plugin_files import given
 from pathnet_evo.plugins import Registry
 
 
@@ -64,7 +64,7 @@ def configure(
         Path(source).parent if not isinstance(source, dict) and label.endswith(".toml") else Path()
     )
     files = [file.within(folder) for file in config.plugins]
-    files += [PluginFile(path=str(path)) for path in plugins]
+    files += [given(path) for path in plugins]
     recorded = dict.fromkeys(registry.load_file(file) for file in files)
     return config.model_copy(update={"plugins": list(recorded)}), label
 

@@ -196,7 +196,7 @@ class Run:
             raise RunError(f"checkpoint {row['checkpoint']!r} lies outside the run's folder")
         try:
             checkpoint.verify(folder, row["manifest"])
-            files = json.loads((folder / checkpoint.MANIFEST).read_text())["files"]
+            files = json.loads((folder / checkpoint.MANIFEST).read_text(encoding="utf-8"))["files"]
         except CheckpointError as error:
             raise RunError(str(error)) from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
