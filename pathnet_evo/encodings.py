@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-
 NOT_TEXT = "not UTF-8 text, and cannot be recorded; choose another name"
 SHOWN = 40
 """Letters that are shown on either side of one that has no encoding."""

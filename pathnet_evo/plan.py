@@ -190,7 +190,6 @@ class Plan:
         if found:
             raise ConfigError(found)
 
-
     def _rehearse_pool(self, task: Task) -> ModulePool:
         """A pool for the first task that holds no numbers.
 

@@ -36,10 +36,11 @@ def calling(what: str, *expected: type[BaseException]) -> Iterator[None]:
     Raises:
         PluginFailed: it raised anything else, or changed the process.
     """
+    passing: tuple[type[BaseException], ...] = (KeyboardInterrupt, GeneratorExit, PluginFailed)
     before = ProcessState.now()
     try:
         yield
-    except (KeyboardInterrupt, GeneratorExit, PluginFailed, *expected):
+    except (*passing, *expected):
         before.put_back()
         raise
     except BaseException as error:  # SystemExit, and panics of native code, are among them

@@ -25,7 +25,7 @@ from pathnet_evo.run.lineage import Lineage
 from pathnet_evo.strategies.base import Replacement
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # As for whatever a script starts in the background; what tests start, and stop, would inherit it.
+    # As for whatever a script starts in the background. What tests start would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NAMES = ("<script>alert(1)</script> $x_", "b & <b>")

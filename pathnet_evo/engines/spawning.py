@@ -86,9 +86,7 @@ def _module() -> str | None:
 
 def _probe() -> int:
     """Start a process that does nothing; its status."""
-    process = multiprocessing.get_context("spawn").Process(
-        target=_nothing, name=PROBE, daemon=True
-    )
+    process = multiprocessing.get_context("spawn").Process(target=_nothing, name=PROBE, daemon=True)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process.start()

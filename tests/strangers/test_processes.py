@@ -37,6 +37,8 @@ GUARD
     print(run.summary["state"])
 """
 GUARDS = {"plain": "if True:", "guarded": 'if __name__ == "__main__":'}
+BACKGROUND = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
+"""Starts a program with SIGINT ignored, as a script does with what it puts into the background."""
 SPAWNING = {"jobs": ["seeds=2", "jobs=2"], "engine": ["engine.name=processes", "engine.workers=1"]}
 
 
@@ -69,7 +71,7 @@ def test_a_script_without_a_main_guard(how: str, script, tmp_path: Path) -> None
     assert done.stderr.count("Traceback") == 1, "the script's own, and none of its children"
     last = done.stderr.splitlines()[-1]
     assert last.startswith("pathnet_evo.engines.spawning.SpawnError: ")
-    assert 'script.py: begins its run again in each process' in last
+    assert "script.py: begins its run again in each process" in last
     assert last.endswith('put what begins the run under `if __name__ == "__main__":`')
     assert not (tmp_path / "runs").exists()
 
@@ -112,7 +114,7 @@ def test_a_loop_over_launch_is_stopped(number: signal.Signals, tmp_path: Path) -
             signal.raise_signal(number)
 
     begun = 0
-    with pytest.raises((KeyboardInterrupt, SystemExit)) as ended:  # noqa: PT012
+    with pytest.raises((KeyboardInterrupt, SystemExit)) as ended:
         for _ in range(2):
             begun += 1
             launch("digits", SMALL, runs_dir=tmp_path, name=f"run-{begun}", heard=once(press))
@@ -169,8 +171,7 @@ def test_a_program_in_the_background_of_a_script(tmp_path: Path) -> None:
     code = "from pathnet_evo.cli import main; main()"
     long = [f"--set={s}" for s in [*SMALL, "stages.*.generations=1000000"]]
     process = subprocess.Popen(
-        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", sys.executable, "-c", code]
-        + ["run", "digits", "--name=it", *long],
+        [*BACKGROUND, sys.executable, "-c", code, "run", "digits", "--name=it", *long],
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stderr=subprocess.PIPE,
@@ -201,7 +202,7 @@ def test_children_of_tests_can_be_interrupted() -> None:
     conftest = Path(__file__).parents[1] / "conftest.py"
     code = f"import runpy; runpy.run_path({str(conftest)!r}); {suite}"
     done = subprocess.run(
-        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", sys.executable, "-c", code],
+        [*BACKGROUND, sys.executable, "-c", code],
         capture_output=True,
         text=True,
         timeout=300,

@@ -49,9 +49,7 @@ def test_an_environment_that_raises_is_made_anew(walk, tmp_path):
     """Broken: one bad step would end a run, or nobody would learn why a lane failed."""
     evaluator = evaluator_on(walk(accident="raise", once=str(tmp_path / "once")))
     causes = {evaluation.cause.rpartition(":")[0] for evaluation in finish(evaluator)}
-    assert causes == {
-        "the environment raised RuntimeError: the floor gave way, at environments.py"
-    }
+    assert causes == {"the environment raised RuntimeError: the floor gave way, at environments.py"}
     assert not any(evaluation.failed for evaluation in finish(evaluator, first=3))
 
 
