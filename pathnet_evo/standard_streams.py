@@ -90,13 +90,11 @@ def lost() -> str | None:
 
 
 def put_back(stdout: Any, stderr: Any) -> list[str]:
-    """Restore the standard streams, and open them where they were closed; what had changed."""
+    """Restore the standard streams, and open those that were closed; which these are, in words."""
     changed = open_descriptors(NAMES)
     for descriptor, stream in zip(NAMES, (stdout, stderr), strict=True):
         name = NAMES[descriptor]
-        if getattr(sys, name) is not stream:
-            setattr(sys, name, stream)
-            changed.append(f"replaced sys.{name}")
+        setattr(sys, name, stream)
         if getattr(stream, "closed", False):
             setattr(sys, name, _opened(descriptor, stream))
             changed.append(f"closed sys.{name}")

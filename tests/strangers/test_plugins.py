@@ -284,6 +284,20 @@ def test_a_plugin_file_panics_as_it_is_imported(plugin: Path) -> None:
         launch(configuration(), runs_dir="runs", plugins=[plugin])
 
 
+@pytest.mark.parametrize("how", HOWS)
+def test_an_observer_goes_astray(
+    how: str, plugin: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run would end, or all that follows be written elsewhere, since somebody watched it."""
+    observer = f"@hookimpl\ndef generation_finished(record):\n    stray({how!r})\n"
+    plugin.write_text(PLUGIN + observer)
+    run = launch(configuration(), runs_dir="runs", plugins=[plugin])
+    assert run.summary["state"] == "finished"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"plugin astray.py failed in generation_finished ({HOWS[how]}")
+    assert line.endswith("it is switched off, the run goes on")
+
+
 def test_a_callback_of_the_users_own_is_no_plugin(plugin: Path) -> None:
     """An error in somebody's own callback would be taken for a failed trial, and pass unseen."""
 
