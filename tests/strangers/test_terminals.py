@@ -147,7 +147,7 @@ def test_a_folder_that_an_ascii_locale_lacks(program, tmp_path: Path) -> None:
     (tmp_path / "e.toml").write_text('name = "é"\n[[stages]]\ntask = "digits"\n', encoding="utf-8")
     error = program("run", "e.toml", status=2, **ASCII).stderr
     way_out = "set LC_ALL=C.UTF-8 or PYTHONUTF8=1"
-    assert error == rf"\xe9: cannot be named in this locale (ascii); {way_out}" + "\n"
+    assert error == rf"runs/\xe9: cannot be named in this locale (ascii); {way_out}" + "\n"
     arm = "--set=arms=[{name='é'}]"
     error = program("run", "digits", *SMALL, arm, status=2, **ASCII).stderr
     assert "cannot be named in this locale" in error
