@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathnet_evo.modules import ModuleKind, ShapeError
     from pathnet_evo.network import PathNetwork
     from pathnet_evo.pool import Lease, ModulePool
-    from pathnet_evo.run.reading import Run, load_run
+    from pathnet_evo.run.reading import Run, RunFailed, load_run
     from pathnet_evo.run.runner import launch, resume
     from pathnet_evo.strategies.base import Strategy, StrategySettings
     from pathnet_evo.streams import Streams
@@ -31,7 +31,7 @@ _HOMES = {
     "modules": ("ModuleKind", "ShapeError"),
     "network": ("PathNetwork",),
     "pool": ("Lease", "ModulePool"),
-    "run.reading": ("Run", "load_run"),
+    "run.reading": ("Run", "RunFailed", "load_run"),
     "run.runner": ("launch", "resume"),
     "strategies.base": ("Strategy", "StrategySettings"),
     "streams": ("Streams",),
@@ -55,6 +55,7 @@ __all__ = [
     "PathNetwork",
     "PathShape",
     "Run",
+    "RunFailed",
     "ShapeError",
     "Strategy",
     "StrategySettings",

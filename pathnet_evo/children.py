@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.multiprocessing as multiprocessing
 
+from pathnet_evo import standard_streams
 from pathnet_evo.engines.orphans import end_with_parent
 
 
@@ -70,6 +71,7 @@ def _begin(
     deterministic: bool,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    standard_streams.endure()
     end_with_parent()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(deterministic)

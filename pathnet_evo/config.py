@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from pathnet_evo.encodings import NOT_TEXT, is_text, printable, typed
 from pathnet_evo.errors import UserError
 from pathnet_evo.plugin_files import PluginFile
 from pathnet_evo.plugin_files import named as _file_named
@@ -221,10 +222,26 @@ def validate(data: Mapping[str, Any], source: str = "") -> RunConfig:
     Raises:
         ConfigError: everything that is wrong.
     """
+    if found := [Problem(place, NOT_TEXT) for place, text in _texts(data) if not is_text(text)]:
+        raise ConfigError(found, source)
     try:
         return RunConfig.model_validate(upgraded(data))
     except ValidationError as error:
         raise ConfigError(problems(error, RunConfig), source) from None
+
+
+def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """All texts in plain data, keys among them, and where they are."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            below = f"{place}.{key}" if place else str(key)
+            yield printable(below), str(key)
+            yield from _texts(part, printable(below))
+    elif isinstance(value, list | tuple):
+        for i, part in enumerate(value):
+            yield from _texts(part, f"{place}.{i}")
 
 
 def override(data: dict[str, Any], settings: Iterable[str]) -> None:
@@ -237,7 +254,7 @@ def override(data: dict[str, Any], settings: Iterable[str]) -> None:
     """
     found = []
     for setting in settings:
-        place, equals, text = setting.partition("=")
+        place, equals, text = typed(setting).partition("=")
         if not equals or not place:
             found.append(Problem(f"--set {setting}", "expected PLACE=VALUE"))
             continue

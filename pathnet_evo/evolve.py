@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pathnet_evo.learners import Episode, Evaluation, Evaluator
-from pathnet_evo.strategies.base import Strategy
+from pathnet_evo.plugin_calls import calling
+from pathnet_evo.strategies.base import Strategy, StrategyError
 
 
 class StageFailed(RuntimeError):  # noqa: N818
@@ -35,13 +36,16 @@ def evolve(
     """
     try:
         while not stop():
-            for candidate in strategy.ask(evaluator.free):
+            with calling("ask", StrategyError):
+                candidates = list(strategy.ask(evaluator.free))
+            for candidate in candidates:
                 evaluator.submit(candidate)
             evaluations = evaluator.advance()
             if episodes := evaluator.take_episodes():
                 played(episodes)
             for evaluation in map(_finite, evaluations):
-                strategy.tell(evaluation)
+                with calling("tell", StrategyError):
+                    strategy.tell(evaluation)
                 heard(evaluation)
                 if strategy.failures >= len(strategy.members):
                     raise StageFailed(

@@ -221,6 +221,11 @@ class Learner(BaseModel, ABC):
         """Something that trains candidates on the context's pool."""
 
     @property
+    def processes(self) -> int:
+        """How many processes an evaluator starts."""
+        return 0
+
+    @property
     def deterministic(self) -> bool:
         """Whether equal seeds give equal results, bit for bit."""
         return True

@@ -71,6 +71,11 @@ def of_pool(kinds: Sequence[ModuleKind], modules: int, input_shape: Shape) -> in
     return NUMBER * numbers + LAYER * len(kinds)
 
 
+def of_readout(outputs: int, features: Shape) -> int:
+    """Bytes of the weights that turn a network's features into outputs."""
+    return NUMBER * outputs * (math.prod(features) + 1)
+
+
 def of_population(genotypes: int, layers: int, width: int) -> int:
     """Bytes of so many genotypes; measured: 970 for L = N = 3."""
     return genotypes * (700 + layers * (64 + 8 * width))

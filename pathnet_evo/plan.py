@@ -15,6 +15,7 @@ from pathnet_evo.engines.base import Engine
 from pathnet_evo.genotype import PathError, PathShape
 from pathnet_evo.learners import Learner
 from pathnet_evo.modules import ModuleKind, ShapeError
+from pathnet_evo.plugin_calls import PluginFailed, calling
 from pathnet_evo.plugins import PluginError, Registry
 from pathnet_evo.policies.base import Connect, TransferPolicy
 from pathnet_evo.pool import ModulePool
@@ -88,6 +89,13 @@ class Plan:
         return learner.published if wanted == "published" else wanted
 
     @property
+    def spawns(self) -> bool:
+        """Whether processes are started, for trials side by side or within one."""
+        side_by_side = self.config.jobs > 1 and len(self.trials) > 1
+        within = self.engine.processes or any(stage.learner.processes for stage in self.stages)
+        return bool(side_by_side or within)
+
+    @property
     def trials(self) -> list[Trial]:
         """Seed by seed, each with all arms, so that arms can be compared early."""
         seeds = range(self.config.seed, self.config.seed + self.config.seeds)
@@ -105,8 +113,9 @@ class Plan:
         wanted = self.stages[stage]
         place = f"stages.{stage}.task"
         try:
-            task = wanted.task.make(TaskContext(streams, stage, settings, given))
-        except TaskError as error:
+            with calling("make", TaskError):
+                task = wanted.task.make(TaskContext(streams, stage, settings, given))
+        except (TaskError, PluginFailed) as error:
             raise ConfigError([Problem(place, str(error))]) from None
         if not isinstance(task, wanted.learner.takes):
             learner = wanted.learner
@@ -173,16 +182,32 @@ class Plan:
             try:
                 task = self.make_task(i, streams, pool)
                 if pool is None:
-                    self._check_memory(task.input_shape)
-                    pool = self.make_pool(task.input_shape, "meta")
-                stage.learner.outputs(task)
-                stage.learner.check(task)
-            except TaskError as error:
+                    pool = self._rehearse_pool(task)
+                with calling("", TaskError):
+                    outputs = stage.learner.outputs(task)
+                    need = memory.of_readout(outputs, pool.feature_shape)
+                    if lack := memory.lacking(f"{outputs} outputs", need):
+                        raise TaskError(lack)
+                    stage.learner.check(task)
+            except (TaskError, PluginFailed) as error:
                 found.append(Problem(f"stages.{i}.learner", str(error)))
             except ConfigError as error:
                 found += error.problems
         if found:
             raise ConfigError(found)
+
+    def _rehearse_pool(self, task: Task) -> ModulePool:
+        """A pool for the first task that holds no numbers.
+
+        Raises:
+            ConfigError: the pool cannot be made.
+        """
+        try:
+            with calling("", ConfigError):
+                self._check_memory(task.input_shape)
+                return self.make_pool(task.input_shape, "meta")
+        except PluginFailed as error:
+            raise ConfigError([Problem("pool.layers", str(error))]) from None
 
 
 def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
@@ -356,8 +381,9 @@ def _plugin(
         return None
     try:
         model = model_of(registry.get(family, name))
-        return model.model_validate(options, context={"operators": registry.operators})
-    except PluginError as error:
+        with calling("", ValidationError, PluginError):
+            return model.model_validate(options, context={"operators": registry.operators})
+    except (PluginError, PluginFailed) as error:
         found.append(Problem(f"{place}.{key}", str(error)))
     except ValidationError as error:
         found.extend(problems(error, model, place))

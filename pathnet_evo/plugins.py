@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from pathnet_evo import hookspecs
+from pathnet_evo.plugin_calls import PluginFailed, calling
 
 if TYPE_CHECKING:
     import typer
@@ -62,7 +63,7 @@ class Plugin:
         distribution: the package that brought it.
         version: the package's version.
         hooks: the hooks that it implements.
-        names: what it registered, by family.
+        names: what it registered, by family; ``environments`` are Gymnasium's.
         errors: why it, or a part of it, does not work.
     """
 
@@ -119,9 +120,10 @@ class Registry:
         registered, plugin = self._found[family][name]
         what = f"{SINGULAR[family]} {name!r} of plugin {plugin.name}"
         try:
-            found = _imported(registered) if isinstance(registered, str) else registered
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"{what} cannot be imported: {_said(error)}") from None
+            with calling(""):
+                found = _imported(registered) if isinstance(registered, str) else registered
+        except PluginFailed as error:
+            raise PluginError(f"{what} cannot be imported: {error}") from None
         wanted = BASES[family]
         if wanted is None:
             if not callable(found):
@@ -159,9 +161,10 @@ class Registry:
             app: typer.Typer = typer.Typer(add_completion=False)
             self._call("register_commands", module, plugin, app=app)
             try:
-                commands = get_group(app).commands if _has_commands(app) else {}
-            except (Exception, SystemExit) as error:
-                plugin.errors.append(f"register_commands: {_said(error)}")
+                with calling("register_commands"):
+                    commands = get_group(app).commands if _has_commands(app) else {}
+            except PluginFailed as error:
+                plugin.errors.append(str(error))
                 continue
             for name, command in commands.items():
                 if name in found or name in taken:
@@ -183,12 +186,14 @@ class Registry:
             PluginFileError: it cannot be read, has changed since it was recorded, or does not
                 work; a file that is asked for is not passed over in silence.
         """
-        from pathnet_evo.plugin_files import PluginFileError, import_file
+        from pathnet_evo.plugin_files import PluginFileError, environments, import_file
 
         module, recorded = import_file(file)
         if any(module is known for known, _ in self._modules):
             return recorded
         plugin = Plugin(Path(recorded.path).name, recorded.path)
+        if registered := environments(module):
+            plugin.names["environments"] = list(registered)
         self._enter(plugin, module)
         self.plugins.append(plugin)
         if plugin.errors:
@@ -210,9 +215,10 @@ class Registry:
         plugin = Plugin(entry.name, entry.value, *dist)
         self.plugins.append(plugin)
         try:
-            module = entry.load()
-        except (Exception, SystemExit) as error:
-            plugin.errors.append(_said(error))
+            with calling(""):
+                module = entry.load()
+        except PluginFailed as error:
+            plugin.errors.append(str(error))
             return
         self._enter(plugin, module)
 
@@ -220,9 +226,10 @@ class Registry:
         """Take a module in, whatever is wrong with it."""
         name = f"{plugin.distribution} {plugin.version}:{plugin.name}"
         try:
-            self._manager.register(module, name=name)
-        except (Exception, SystemExit) as error:
-            plugin.errors.append(_said(error))
+            with calling(""):
+                self._manager.register(module, name=name)
+        except PluginFailed as error:
+            plugin.errors.append(str(error))
             if self._manager.has_plugin(name):
                 self._manager.unregister(name=name)
             return
@@ -240,7 +247,7 @@ class Registry:
                 meant = f' Did you mean "{guess[0]}"?' if guess else ""
                 plugin.errors.append(f"{caller.name} is not a hook.{meant}")
         plugin.hooks.sort()
-        if not plugin.hooks and not plugin.errors:
+        if not plugin.hooks and not plugin.names and not plugin.errors:
             plugin.errors.append("implements no hook (is @hookimpl missing?)")
         for family in FAMILIES:
             register = self._register(family, plugin)
@@ -250,9 +257,10 @@ class Registry:
         """Call one plugin's own implementation of a hook, whatever it does."""
         for call in self._implementations(hook, module):
             try:
-                call(**arguments)
-            except (Exception, SystemExit) as error:
-                plugin.errors.append(f"{hook}: {_said(error)}")
+                with calling(hook):
+                    call(**arguments)
+            except PluginFailed as error:
+                plugin.errors.append(str(error))
 
     def _implementations(self, hook: str, module: Any) -> Iterator[Callable[..., None]]:
         """A module's implementations of a hook, which may take fewer arguments than they get."""
@@ -316,11 +324,6 @@ def _is_own(entry: EntryPoint) -> bool:
 
 def _has_commands(app: typer.Typer) -> bool:
     return bool(app.registered_commands or app.registered_groups)
-
-
-def _said(error: BaseException) -> str:
-    """An error on one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _imported(path: str) -> Any:

@@ -209,6 +209,34 @@ class FrontFound:
 
 
 @dataclass(frozen=True)
+class NotScored:
+    """A network, or the random baseline, could not be scored; the trial goes on without the score.
+
+    Args:
+        trial: the trial's id.
+        stage: index of the stage that began or ended just then.
+        evaluations: how many the stage has had; -1 as it begins.
+        scored: index of the stage whose network it was; None for the random baseline.
+        cause: why.
+    """
+
+    trial: int
+    stage: int
+    evaluations: int
+    scored: int | None
+    cause: str
+
+    def __str__(self) -> str:
+        return not_scored(self.scored, self.cause)
+
+
+def not_scored(scored: int | None, cause: str) -> str:
+    """What could not be scored, and why, as a sentence."""
+    what = "the random baseline" if scored is None else f"stage {scored}'s network"
+    return f"{what} could not be scored: {cause}"
+
+
+@dataclass(frozen=True)
 class StageFinished:
     """A stage is over, its best path known and scored.
 
@@ -223,7 +251,8 @@ class StageFinished:
         fitness: its latest fitness.
         reused: modules of the path that an earlier stage froze.
         frozen: the frozen modules after this stage.
-        scores: for each stage so far whose network still exists, its held-out scores now.
+        scores: for each stage so far whose network still exists, its held-out scores now; of those
+            that could not be scored there is a ``NotScored`` instead.
         checkpoint: the checkpoint's folder and the SHA-256 of its manifest; None without one.
     """
 
@@ -283,6 +312,7 @@ Record: TypeAlias = (
     | EpisodesFinished
     | GenerationFinished
     | FrontFound
+    | NotScored
     | StageFinished
     | Checkpointed
     | TrialFinished

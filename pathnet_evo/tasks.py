@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from pathnet_evo.folders import cache_folder as cache_folder
 from pathnet_evo.modules import Shape
 from pathnet_evo.streams import Streams
 
@@ -188,11 +188,3 @@ class TaskSettings(BaseModel, ABC):
         Raises:
             TaskError: it cannot be made; the message says what is wrong and the way out.
         """
-
-
-def cache_folder() -> Path:
-    """Where plugins may keep what can be computed again."""
-    import os
-
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "pathnet-evo"

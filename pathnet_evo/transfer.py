@@ -19,22 +19,25 @@ from pathnet_evo.head import TaskHead
 from pathnet_evo.learners import Learner, LearningContext
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.plan import Plan, Trial
+from pathnet_evo.plugin_calls import calling
 from pathnet_evo.policies.base import Beginning, InitialModules, Start
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.prior import MOST, Prior, accuracy
 from pathnet_evo.records import (
     Emit,
     FrontFound,
+    NotScored,
     Record,
     Saturated,
     StageFinished,
     StageStarted,
     TransferPlanned,
 )
+from pathnet_evo.scoring import scored
 from pathnet_evo.session import Session
-from pathnet_evo.strategies.base import Strategy
+from pathnet_evo.strategies.base import Strategy, StrategyError
 from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import SupervisedTask, Task
+from pathnet_evo.tasks import SupervisedTask, Task, TaskError
 
 FITTED = 1000
 """Training examples on which columns are standardised."""
@@ -61,6 +64,10 @@ class Learned:
     def network(self, pool: ModulePool) -> PathNetwork:
         """The stage's network with the pool's present weights."""
         return pool.network(self.path, self.head, self.task.shift, self.task.scale)
+
+    def score(self, pool: ModulePool, streams: Streams) -> dict[str, float]:
+        """The held-out scores of the stage's network with the pool's present weights."""
+        return self.learner.score(self.network(pool), self.task, streams)
 
 
 class Keep:
@@ -126,7 +133,7 @@ def learn_sequence(
         starts: list[Start] = []
         if pool is None or session_state is None:
             pool, starts, prepared = begun.prepare(pool)
-        session = begun.session(pool, starts, emit, session_state)
+        session = begun.session(pool, starts, emit, session_state, prepared.append)
         if session_state is None:
             emit(session.started)
             for record in prepared:
@@ -230,7 +237,8 @@ class _Beginnings:
             grow=int(transfer.grow),
             initial_modules=initial,
         )
-        starts, grown = self.policy.begin(beginning)
+        with calling("transfer policy"):
+            starts, grown = self.policy.begin(beginning)
         if self.connect == "lateral" and self.policy.listens:
             self.columns = tuple(sorted(ranked[: transfer.max_columns]))
         records: list[Record] = [
@@ -287,7 +295,8 @@ class _Beginnings:
 
     def head(self, pool: ModulePool, columns: Sequence[int]) -> TaskHead:
         """A new head that listens to the paths of earlier stages."""
-        readout = self.stage.learner.readout(pool, self.task, self.streams.torch("readout"))
+        with calling("readout", TaskError):
+            readout = self.stage.learner.readout(pool, self.task, self.streams.torch("readout"))
         if not columns:
             return TaskHead(pool.layers, readout)
         heard = [
@@ -299,7 +308,12 @@ class _Beginnings:
         return TaskHead(pool.layers, readout, Columns(columns, heard).to(self.device))
 
     def session(
-        self, pool: ModulePool, starts: list[Start], emit: Emit, resumed: dict[str, Any] | None
+        self,
+        pool: ModulePool,
+        starts: list[Start],
+        emit: Emit,
+        resumed: dict[str, Any] | None,
+        note: Callable[[NotScored], None],
     ) -> Session:
         """The stage, ready to be worked at."""
         stage, arm, here = self.stage, self.arm, self.streams
@@ -312,14 +326,15 @@ class _Beginnings:
             head = self.head(pool, self.listened(resumed.get("head", {})))
             starts = [Start(_rows(rows), None) for rows in resumed.get("starts", [])]
         budget = Budget(stage.evaluations, stage.frames)
-        strategy = arm.strategy(
-            pool.shape(self.plan.config.pool.width),
-            here.python("genotype"),
-            arm.settings,
-            frozen=pool.frozen_path(),
-            starts=starts,
-            budget=budget,
-        )
+        with calling("strategy", StrategyError):
+            strategy = arm.strategy(
+                pool.shape(self.plan.config.pool.width),
+                here.python("genotype"),
+                arm.settings,
+                frozen=pool.frozen_path(),
+                starts=starts,
+                budget=budget,
+            )
         context = LearningContext(
             pool,
             head,
@@ -329,7 +344,11 @@ class _Beginnings:
             self.connect == "sum",
             budget=budget,
         )
-        chance = stage.learner.chance(self.task, here) if resumed is None else resumed["chance"]
+        if resumed is None:
+            untrained = partial(stage.learner.chance, self.task, here)
+            chance = scored(untrained, note, self.trial.id, self.i)
+        else:
+            chance = resumed["chance"]
         started = StageStarted(
             trial=self.trial.id,
             stage=self.i,
@@ -366,12 +385,15 @@ def _finish(
     best = _best(strategy)
     path = context.path(best)
     learned.append(Learned(session.started.task, context.task, stage.learner, path, context.head))
-    policy.end(pool, path)
+    with calling("transfer policy"):
+        policy.end(pool, path)
     visible = [j for j in range(i + 1) if policy.usable(j, i)]
-    scores = {
-        j: learned[j].learner.score(learned[j].network(pool), learned[j].task, streams.at(j))
-        for j in visible
-    }
+    scores = {}
+    for j in visible:
+        score = partial(learned[j].score, pool, streams.at(j))
+        found = scored(score, session.emit, trial.id, i, strategy.told, j)
+        if found is not None:
+            scores[j] = found
     return StageFinished(
         trial=trial.id,
         stage=i,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,10 @@ from pathnet_evo.records import (
 )
 from pathnet_evo.run.lineage import Lineage
 from pathnet_evo.strategies.base import Replacement
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As for whatever a script starts in the background. What tests start would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NAMES = ("<script>alert(1)</script> $x_", "b & <b>")
 FIRST = ((0, 1), (2, 3))

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from pathnet_evo import standard_streams
 from pathnet_evo.cli import (
     check,
     compare,
@@ -21,6 +22,7 @@ from pathnet_evo.cli import (
     run,
     watch,
 )
+from pathnet_evo.encodings import in_words
 from pathnet_evo.errors import UserError
 
 
@@ -66,14 +68,34 @@ for command in (
 
 
 def main() -> None:
-    """Run a command; a user's mistake is one line a problem and status 2, no traceback."""
+    """Run a command; a user's mistake is one line a problem and status 2, no traceback.
+
+    A reader that goes away, as ``head`` does, changes nothing; output that cannot be written for
+    another reason is reported, with status 1 where all else went well.
+    """
+    standard_streams.endure()
+    status = _status()
+    if lost := standard_streams.lost():
+        sys.stderr.write(f"standard output: cannot be written ({lost})\n")
+    sys.exit(status or int(lost is not None))
+
+
+def _status() -> int:
+    """Run a command; its exit status."""
     try:
         app()
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            sys.stderr.write(f"{end.code}\n")
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(2)
+        return 2
+    except UnicodeEncodeError as error:
+        sys.stderr.write(f"{in_words(error)}\n")
+        return 2
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+        return 1
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
+    return 0

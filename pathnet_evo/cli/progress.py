@@ -21,6 +21,7 @@ from pathnet_evo.records import (
     EpisodesFinished,
     Evaluated,
     GenerationFinished,
+    NotScored,
     Record,
     Saturated,
     StageFinished,
@@ -132,7 +133,7 @@ class Progress:
                 self.heard(begun)
                 trial = self.running[begun.trial]
                 trial.evaluations, trial.examples = record.evaluations, record.examples
-            case Saturated():
+            case Saturated() | NotScored():
                 trial = self.running[record.trial]
                 self._line(f"{trial.arm}, seed {trial.seed}: stage {trial.stage}: {record}")
             case Evaluated():
@@ -186,8 +187,9 @@ class Progress:
         trial.budget = 0
         scores = ", ".join(
             f"{name.replace('_', ' ')} {value:.3f}"
-            for name, value in record.scores[record.stage].items()
+            for name, value in record.scores.get(record.stage, {}).items()
         )
+        scores = scores or "not scored"
         self._line(f"{self._what(trial)}  done in {record.seconds:.1f} s: {scores}")
 
     def _line(self, text: str) -> None:

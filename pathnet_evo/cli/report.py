@@ -39,7 +39,9 @@ def report(
         raise UserError(f"{run}: not a run's folder (it has no lineage.sqlite)")
     formats = _formats(figures)
     try:
-        (run / "summary.json").write_text(json.dumps(summarise(run), indent=1) + "\n")
+        (run / "summary.json").write_text(
+            json.dumps(summarise(run), indent=1) + "\n", encoding="utf-8"
+        )
         typer.echo(write_report(run))
         if formats:
             from pathnet_evo.report.figures import save_figures

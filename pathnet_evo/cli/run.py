@@ -72,7 +72,7 @@ def run(
 
 def conclude(folder: Path, failed: Failed, as_json: bool) -> None:
     """Show what came out of a run, and end with the status that says how it ended."""
-    summary = json.loads((folder / "summary.json").read_text())
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     if as_json:
         typer.echo(json.dumps(summary))
     else:
@@ -92,7 +92,7 @@ def stoppable() -> Iterator[None]:
 
 def tell_how_to_go_on(folder: Path) -> None:
     """Say how to go on with a run that is not over."""
-    if json.loads((folder / "summary.json").read_text())["state"] == "interrupted":
+    if json.loads((folder / "summary.json").read_text(encoding="utf-8"))["state"] == "interrupted":
         typer.echo(f"to go on: pathnet-evo resume {shlex.quote(str(folder))}", err=True)
 
 

@@ -7,7 +7,11 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from pathnet_evo.engines.contained import Contained
+from pathnet_evo.evolve import StageFailed
 from pathnet_evo.learners import Evaluator, Learner, LearningContext
+from pathnet_evo.plugin_calls import calling
+from pathnet_evo.tasks import TaskError
 
 
 class Engine(BaseModel, ABC):
@@ -49,5 +53,6 @@ class Inline(Engine):
     shares_pool: ClassVar[bool] = True
 
     def evaluator(self, learner: Learner, context: LearningContext) -> Evaluator:
-        """The learner's evaluator."""
-        return learner.evaluator(context)
+        """The learner's evaluator, contained."""
+        with calling("evaluator", StageFailed, TaskError):
+            return Contained(learner.evaluator(context))

@@ -12,7 +12,8 @@ import torch
 from pathnet_evo.config import ConfigError
 from pathnet_evo.evolve import StageFailed
 from pathnet_evo.plan import Plan, Trial
-from pathnet_evo.records import Emit, TrialFinished, TrialStarted
+from pathnet_evo.plugin_calls import PluginFailed, ProcessState, said
+from pathnet_evo.records import Emit, Record, TrialFinished, TrialStarted
 from pathnet_evo.run.checkpoint import CheckpointError
 from pathnet_evo.run.keeping import Keeper
 from pathnet_evo.run.resuming import Start
@@ -50,27 +51,52 @@ def run_trial(
 ) -> None:
     """Run one trial to its end, from its beginning or from a checkpoint.
 
-    A stage that fails, or a checkpoint that cannot be written, ends it, and is told, not raised.
+    A stage that fails, a checkpoint that cannot be written, or whatever a plugin raises, ends it,
+    and is reported, not raised. What ``emit`` raises is no failure of the trial, and is raised.
     """
-    emit(TrialStarted(trial.id, trial.arm, trial.seed))
+    outside: list[BaseException] = []
+
+    def tell(record: Record) -> None:
+        try:
+            emit(record)
+        except BaseException as error:
+            outside.append(error)
+            raise
+
+    tell(TrialStarted(trial.id, trial.arm, trial.seed))
     with one_thread(device):
         try:
             state, chains, base = (None, None, None) if start is None else start.load(folder)
-            keeper = Keeper(folder, trial, plan.config.checkpoints, emit, chains, base)
+            keeper = Keeper(folder, trial, plan.config.checkpoints, tell, chains, base)
             learned = learn_sequence(plan, trial, device, keeper.emit, stop, keeper, state)
-        except CheckpointError as error:
-            emit(TrialFinished(trial.id, "interrupted", str(error)))
-            return
-        except (StageFailed, StrategyError, ConfigError, TaskError) as error:
-            emit(TrialFinished(trial.id, "failed", str(error)))
-            return
-    whole = len(learned) == len(plan.stages)
-    emit(TrialFinished(trial.id, "finished" if whole else "interrupted"))
+        except BaseException as error:
+            if outside or isinstance(error, KeyboardInterrupt):
+                raise
+            over = TrialFinished(trial.id, *_failure(error))
+        else:
+            whole = len(learned) == len(plan.stages)
+            over = TrialFinished(trial.id, "finished" if whole else "interrupted")
+    tell(over)
+
+
+def _failure(error: BaseException) -> tuple[str, str]:
+    """The state of a trial that an error ended, and the error on one line."""
+    match error:
+        case CheckpointError():
+            return "interrupted", str(error)
+        case StageFailed() | StrategyError() | ConfigError() | TaskError() | PluginFailed():
+            return "failed", str(error)
+        case _:
+            return "failed", said(error)
 
 
 @contextmanager
 def one_thread(device: str) -> Iterator[None]:
-    """One torch thread and, on a GPU, deterministic algorithms, as long as the block lasts."""
+    """One torch thread and, on a GPU, deterministic algorithms, as long as the block lasts.
+
+    Whatever else of the process is changed in it is put back.
+    """
+    before = ProcessState.now()
     threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)
@@ -82,3 +108,4 @@ def one_thread(device: str) -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
+        before.put_back()

@@ -14,11 +14,13 @@ from typing import Any
 
 import torch.multiprocessing as multiprocessing
 
+from pathnet_evo import standard_streams
 from pathnet_evo.config import RunConfig
 from pathnet_evo.engines.inline import run_trial
 from pathnet_evo.engines.orphans import end_with_parent
+from pathnet_evo.errors import UserError
 from pathnet_evo.plan import Trial, resolve
-from pathnet_evo.plugin_files import PluginFileError
+from pathnet_evo.plugin_calls import PluginFailed, calling
 from pathnet_evo.plugins import Registry
 from pathnet_evo.records import (
     Emit,
@@ -152,14 +154,15 @@ def _work(
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # they were, until they could be ignored
+    standard_streams.endure()
     end_with_parent()
     loaded = RunConfig.model_validate(config)
     try:
-        registry = Registry(files=loaded.plugins)
-    except PluginFileError as error:
+        with calling("", UserError):
+            plan = resolve(loaded, Registry(files=loaded.plugins))
+    except (UserError, PluginFailed) as error:
         _refuse(orders, records, str(error))
         return
-    plan = resolve(loaded, registry)
     gathered: list[Record] = []
     sent = time.monotonic()
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pathnet_evo import standard_streams
 from pathnet_evo.aggregate import AGGREGATES
 from pathnet_evo.children import load_plugin_files
 from pathnet_evo.engines.messages import (
@@ -34,6 +35,7 @@ from pathnet_evo.engines.orphans import end_with_parent
 from pathnet_evo.genotype import Path, PathError
 from pathnet_evo.head import LeasedHead, TaskHead
 from pathnet_evo.learners import Candidate, Evaluation, Evaluator, LearningContext
+from pathnet_evo.plugin_calls import PluginFailed, calling
 from pathnet_evo.pool import Lease, ModulePool
 from pathnet_evo.stack import LeasedStack, Stack
 
@@ -43,6 +45,7 @@ def work(
 ) -> None:
     """A worker's whole life: it ends when its parent does, or closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    standard_streams.endure()
     end_with_parent()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(deterministic)
@@ -269,13 +272,12 @@ class Worker:
                 self.line.send(Unable(f"a worker process cannot use what it was sent: {error}"))
                 continue
             try:
-                self._do(message)
+                with calling("", _Cancelled, EOFError, ConnectionError):
+                    self._do(message)
             except _Cancelled:
                 self._drop()
-            except (EOFError, ConnectionError):
-                raise
-            except Exception as error:
-                self._fail(error)
+            except PluginFailed as error:
+                self._fail(str(error))
 
     def _do(self, message: Any) -> None:
         match message:
@@ -294,10 +296,11 @@ class Worker:
         self._drop()
         self.stage, self.taken = None, 0
         try:
-            self.pool = DistantPool(stage, self.line, self.slots)
-            self.evaluator = self._evaluator(stage)
-        except Exception as error:
-            self.line.send(Unable(f"{type(error).__name__}: {error}"))
+            with calling(""):
+                self.pool = DistantPool(stage, self.line, self.slots)
+                self.evaluator = self._evaluator(stage)
+        except PluginFailed as error:
+            self.line.send(Unable(str(error)))
             return
         self.stage = stage
         self.line.send(Ready(stage.round, self.evaluator.free))
@@ -352,12 +355,16 @@ class Worker:
             self.evaluator.cancel()
             self.slots.revoke()
 
-    def _fail(self, error: Exception) -> None:
-        """Tell all that is in flight as failed, and go on with a new evaluator."""
-        cause = f"{type(error).__name__}: {error}"
+    def _fail(self, cause: str) -> None:
+        """Report all that is in flight as failed; a new evaluator takes over."""
         seconds = time.perf_counter() - self.since
         over = [Evaluation(c, None, cause, seconds=seconds) for c in self.flying.values()]
-        self._drop()
         assert self.stage is not None
-        self.evaluator = self._evaluator(self.stage)
+        try:
+            with calling(""):
+                self._drop()
+                self.evaluator = self._evaluator(self.stage)
+        except PluginFailed as error:
+            self.line.send(Unable(str(error)))
+            return
         self._report(over)

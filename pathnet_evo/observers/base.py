@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pathnet_evo import standard_streams
 from pathnet_evo.config import ConfigError, Problem, RunConfig, problems
 from pathnet_evo.plan import Trial
+from pathnet_evo.plugin_calls import PluginFailed, calling
 from pathnet_evo.plugins import PluginError, Registry
 from pathnet_evo.records import (
     Evaluated,
@@ -107,13 +108,13 @@ class Observers:
     def _call(self, hook: str, **said: Any) -> None:
         for name, call in list(self._calls[hook].items()):
             try:
-                call(run=self.run, **said)
-            except (Exception, SystemExit) as error:
+                with calling(""):
+                    call(run=self.run, **said)
+            except PluginFailed as error:
                 for calls in self._calls.values():
                     calls.pop(name, None)
-                reason = " ".join(f"{type(error).__name__}: {error}".split())
-                sys.stderr.write(
-                    f"{name} failed in {hook} ({reason}); it is switched off, the run goes on\n"
+                standard_streams.warn(
+                    f"{name} failed in {hook} ({error}); it is switched off, the run goes on"
                 )
 
 
@@ -137,8 +138,9 @@ def resolve_observers(config: RunConfig, registry: Registry) -> list[tuple[str, 
             continue
         try:
             model = registry.get("observers", name)
-            made.append((name, model.model_validate(options)))
-        except PluginError as error:
+            with calling("", ValidationError):
+                made.append((name, model.model_validate(options)))
+        except (PluginError, PluginFailed) as error:
             found.append(Problem(f"{place}.name", str(error)))
         except ValidationError as error:
             found.extend(problems(error, model, place))

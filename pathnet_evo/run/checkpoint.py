@@ -86,12 +86,12 @@ def write(
         temporary.mkdir(parents=True)
         tensors, plain = _split(taken, whole=base is None)
         save_file(tensors, temporary / "weights.safetensors")
-        (temporary / "state.json").write_text(json.dumps(plain))
+        (temporary / "state.json").write_text(json.dumps(plain), encoding="utf-8")
         files = {f.name: _sum(f) for f in sorted(temporary.iterdir())}
         standing = {} if base is None else {"base": {"folder": base[0], "manifest": base[1]}}
         text = json.dumps({**about, **standing, "files": files}, indent=1)
         _sync(temporary.iterdir())
-        (temporary / MANIFEST).write_text(text)
+        (temporary / MANIFEST).write_text(text, encoding="utf-8")
         _sync([temporary / MANIFEST, temporary])
         os.replace(temporary, folder)
         renamed = True
@@ -176,7 +176,7 @@ def load(folder: Path, manifest: str) -> dict[str, Any]:
 
 def read_state(folder: Path) -> dict[str, Any]:
     """A checkpoint's plain data."""
-    state = json.loads((folder / "state.json").read_text())
+    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     assert isinstance(state, dict)
     return state
 

@@ -15,6 +15,7 @@ from typing import Any
 import tomli_w
 
 from pathnet_evo.config import RunConfig
+from pathnet_evo.encodings import in_words
 from pathnet_evo.errors import UserError
 from pathnet_evo.plan import Plan
 from pathnet_evo.plugins import Registry
@@ -43,6 +44,8 @@ def create(
         DirectoryError: a bad name, a name that exists, or a folder that cannot be written.
     """
     try:
+        for arm in plan.arms:
+            os.fsencode(arm)  # it names folders of checkpoints, once there are any
         folder = claim(runs, plan.config.name, name)
         known = about(registry, device, command, plan.deterministic)
         replace(folder / "about.json", json.dumps(known, indent=1))
@@ -51,6 +54,8 @@ def create(
         raise DirectoryError(
             f"{error.filename or runs}: cannot be written ({error.strerror})"
         ) from None
+    except UnicodeEncodeError as error:
+        raise DirectoryError(in_words(error)) from None
     return folder
 
 

@@ -121,7 +121,7 @@ def holder(folder: Path) -> Holder | None:
 
 def _read(path: Path) -> Holder | None:
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
         return Holder(str(found["host"]), int(found["pid"]), str(found["started"]), alive=False)
     except (OSError, ValueError, KeyError, TypeError):
         return None

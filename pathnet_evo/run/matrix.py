@@ -76,7 +76,8 @@ def create(config: RunConfig, runs: Path, name: str | None) -> Path:
     try:
         folder = claim(runs, config.name, name)
         (folder / FILE).write_text(
-            f"# `pathnet-evo run {FILE}` repeats all runs of this matrix.\n\n{text}"
+            f"# `pathnet-evo run {FILE}` repeats all runs of this matrix.\n\n{text}",
+            encoding="utf-8",
         )
     except OSError as error:
         raise DirectoryError(f"{runs}: cannot be written ({error.strerror})") from None
@@ -91,7 +92,8 @@ def unfinished(folder: Path, config: RunConfig) -> Iterator[RunConfig]:
     for run in pairs(config).values():
         home = folder / run.name
         try:
-            over = json.loads((home / "summary.json").read_text())["state"] == "finished"
+            summary = json.loads((home / "summary.json").read_text(encoding="utf-8"))
+            over = summary["state"] == "finished"
         except (OSError, ValueError, KeyError, TypeError):
             over = False
         if over:
@@ -104,7 +106,7 @@ def unfinished(folder: Path, config: RunConfig) -> Iterator[RunConfig]:
 def write_matrix(folder: Path) -> dict[str, Any]:
     """Write ``matrix.json`` from the runs that are there, finished or not, and return it."""
     matrix = transfer_matrix(folder)
-    (folder / "matrix.json").write_text(json.dumps(matrix, indent=1) + "\n")
+    (folder / "matrix.json").write_text(json.dumps(matrix, indent=1) + "\n", encoding="utf-8")
     return matrix
 
 

@@ -13,7 +13,8 @@ from pathnet_evo import presets
 from pathnet_evo.config import ConfigError, Problem, RunConfig, override, parse, validate
 from pathnet_evo.observers.base import resolve_observers
 from pathnet_evo.plan import Plan, resolve
-from pathnet_evo.plugin_files import PluginFile
+from pathnet_evo.plugin_calls import PluginFailed, calling
+from pathnet_evo.plugin_files import given
 from pathnet_evo.plugins import Registry
 
 
@@ -63,7 +64,7 @@ def configure(
         Path(source).parent if not isinstance(source, dict) and label.endswith(".toml") else Path()
     )
     files = [file.within(folder) for file in config.plugins]
-    files += [PluginFile(path=str(path)) for path in plugins]
+    files += [given(path) for path in plugins]
     recorded = dict.fromkeys(registry.load_file(file) for file in files)
     return config.model_copy(update={"plugins": list(recorded)}), label
 
@@ -74,13 +75,21 @@ def ready(config: RunConfig, registry: Registry, label: str = "", rehearse: bool
     Raises:
         ConfigError: everything that is wrong.
     """
-    plan = resolve(config, registry, label)
     with _labelled(label):
+        plan = _resolved(config, registry)
         resolve_observers(config, registry)
         if rehearse:
             device_of(plan)
             plan.rehearse()
     return plan
+
+
+def _resolved(config: RunConfig, registry: Registry) -> Plan:
+    try:
+        with calling("", ConfigError):
+            return resolve(config, registry)
+    except PluginFailed as error:
+        raise ConfigError([Problem("", str(error))]) from None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +20,20 @@ from pathnet_evo.run.lineage import LineageError, open_lineage
 from pathnet_evo.run.results import RunError, intact, read_config
 from pathnet_evo.run.summary import summarise
 
-__all__ = ["Run", "RunError", "load_run"]
+__all__ = ["Run", "RunError", "RunFailed", "load_run"]
+
+
+class RunFailed(RuntimeError):  # noqa: N818
+    """Trials of a run failed; the others are done, and all that they did can be read.
+
+    Attributes:
+        run: the run.
+        errors: what ended each of the trials, with its arm and seed.
+    """
+
+    def __init__(self, run: Run, errors: Sequence[str]) -> None:
+        self.run, self.errors = run, list(errors)
+        super().__init__(f"{run.folder}: {'; '.join(errors)}")
 
 
 def load_run(folder: Path | str, registry: Registry | None = None) -> Run:
@@ -76,6 +90,16 @@ class Run:
     def seeds(self) -> tuple[int, ...]:
         """The seeds that every arm has."""
         return tuple(range(self.config.seed, self.config.seed + self.config.seeds))
+
+    @property
+    def errors(self) -> list[str]:
+        """Why trials failed, or could not go on, as the lineage has it now."""
+        path = self.folder / "lineage.sqlite"
+        with closing(open_lineage(path)) as db, intact(path):
+            found = db.execute(
+                "SELECT arm, seed, error FROM trials WHERE error IS NOT NULL ORDER BY trial"
+            ).fetchall()
+        return [f"{arm}, seed {seed}: {error}" for arm, seed, error in found]
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -170,7 +194,7 @@ class Run:
             raise RunError(f"checkpoint {row['checkpoint']!r} lies outside the run's folder")
         try:
             checkpoint.verify(folder, row["manifest"])
-            files = json.loads((folder / checkpoint.MANIFEST).read_text())["files"]
+            files = json.loads((folder / checkpoint.MANIFEST).read_text(encoding="utf-8"))["files"]
         except CheckpointError as error:
             raise RunError(str(error)) from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

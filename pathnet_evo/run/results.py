@@ -14,6 +14,7 @@ from typing import Any
 from pathnet_evo.config import RunConfig, parse, validate
 from pathnet_evo.errors import UserError
 from pathnet_evo.genotype import distinct, n_modules
+from pathnet_evo.records import not_scored
 from pathnet_evo.run.directory import replace
 from pathnet_evo.run.lineage import never_begun, open_lineage
 from pathnet_evo.run.statistics import plain_numbers
@@ -48,6 +49,7 @@ class StageResult:
         seconds: how long it took; None until the stage is over.
         frozen: modules that are frozen after it; None until the stage is over.
         front: of a strategy with several objectives, what there was to choose from.
+        not_scored: why scores are missing.
     """
 
     stage: int
@@ -70,6 +72,7 @@ class StageResult:
     seconds: float | None
     frozen: int | None = None
     front: dict[str, Any] | None = None
+    not_scored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -222,7 +225,18 @@ def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
         seconds=row["seconds"],
         frozen=sum(map(len, json.loads(row["frozen"]))) if row["frozen"] else None,
         front=_front(db, key),
+        not_scored=_not_scored(db, key),
     )
+
+
+def _not_scored(db: sqlite3.Connection, key: tuple[int, int]) -> tuple[str, ...]:
+    found = db.execute(
+        "SELECT data FROM events WHERE trial = ? AND stage = ? AND kind = 'not scored' "
+        "ORDER BY evaluation, number",
+        key,
+    )
+    events = [json.loads(data) for (data,) in found]
+    return tuple(not_scored(event["scored"], event["cause"]) for event in events)
 
 
 def _front(db: sqlite3.Connection, key: tuple[int, int]) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from pathnet_evo.records import (
     Evaluated,
     FrontFound,
     GenerationFinished,
+    NotScored,
     Record,
     Saturated,
     StageFinished,
@@ -23,6 +24,11 @@ from pathnet_evo.records import (
 
 Row: TypeAlias = tuple[str, dict[str, Any]]
 """A table and the values of its columns."""
+
+
+APART = 1_000_000
+"""Keeps the numbers of ``NotScored`` apart from those of layers, which come before it as a stage
+begins, and from that of the front, which comes after it as a stage ends."""
 
 
 def rows(record: Record) -> Iterator[Row]:
@@ -55,6 +61,12 @@ def rows(record: Record) -> Iterator[Row]:
             place = {"trial": record.trial, "stage": record.stage}
             found = plain({**vars(record.front), "chosen": record.chosen})
             event = {"number": 0, "kind": "front", "data": found}
+            yield "events", {**place, "evaluation": record.evaluations, **event}
+        case NotScored():
+            place = {"trial": record.trial, "stage": record.stage}
+            number = APART if record.scored is None else record.scored - APART
+            found = plain({"scored": record.scored, "cause": record.cause})
+            event = {"number": number, "kind": "not scored", "data": found}
             yield "events", {**place, "evaluation": record.evaluations, **event}
         case StageFinished():
             yield "results", _result(record)

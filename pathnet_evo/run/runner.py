@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pathnet_evo.engines.spawning import check_main, refuse_while_imported
 from pathnet_evo.errors import Stopped, UserError
 from pathnet_evo.observers.base import Observers, RunInfo, resolve_observers
 from pathnet_evo.plan import Plan
@@ -22,7 +23,7 @@ from pathnet_evo.run import directory
 from pathnet_evo.run.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.run.lock import Lock
 from pathnet_evo.run.preparing import device_of, prepare
-from pathnet_evo.run.reading import Run, load_run
+from pathnet_evo.run.reading import Run, RunFailed, load_run
 from pathnet_evo.run.results import RunError, config_text, intact
 from pathnet_evo.run.resuming import Say, Start, check_changes, remove, starts_of
 from pathnet_evo.run.summary import summarise
@@ -50,17 +51,23 @@ def launch(
         plugins: files of plugins that are not installed.
 
     Returns:
-        The run, readable; ``run.summary`` says what came out.
+        The run, finished and readable; ``run.summary`` says what came out.
 
     Raises:
         ConfigError: everything that is wrong with the configuration.
         DirectoryError: the run's folder cannot be made.
+        SpawnError: processes are wanted, and this script cannot start any.
+        RunFailed: trials failed; all else is done, and its ``run`` can be read.
+        KeyboardInterrupt: Ctrl-C, when the run is where it can be resumed; ``SystemExit`` with
+            status 143 for SIGTERM, where the script does not handle that itself.
     """
+    refuse_while_imported()
     registry = Registry()
     plan = prepare(source, settings, registry, plugins)
+    if plan.spawns:
+        check_main()
     folder = create(plan, registry, Path(runs_dir), name, command)
-    execute(plan, folder, heard, registry)
-    return load_run(folder, registry)
+    return _over(execute(plan, folder, heard, registry), folder, registry)
 
 
 @dataclass
@@ -110,21 +117,48 @@ def resume(
         say: hears of checkpoints that cannot be used.
 
     Returns:
-        The run, readable.
+        The run, finished and readable.
 
     Raises:
         RunError: there is no such run, or its configuration was changed by hand.
         ConfigError: a setting that cannot change, and why.
         LockError: another process is writing it.
         LineageError: the lineage is damaged.
+        SpawnError, RunFailed, KeyboardInterrupt, SystemExit: as of ``launch``.
     """
-    reopened = reopen(Path(folder), settings, command, say)
-    proceed(reopened, heard)
-    return load_run(folder, reopened.registry)
+    refuse_while_imported()
+    reopened = reopen(Path(folder), settings, command, say, spawning=check_main)
+    return _over(proceed(reopened, heard), Path(folder), reopened.registry)
 
 
-def reopen(folder: Path, settings: Sequence[str], command: str, say: Say) -> Reopened:
-    """Hold a run and bring it back to its last checkpoints; see ``resume``."""
+def _over(signal_number: int, folder: Path, registry: Registry) -> Run:
+    """The run, if it finished; else what ended it is raised."""
+    if signal_number:
+        _pass_on(signal_number)
+    run = load_run(folder, registry)
+    if errors := run.errors:
+        raise RunFailed(run, errors)
+    return run
+
+
+def _pass_on(number: int) -> None:
+    """Let a signal that ended a run have the effect that it has on any other program."""
+    if number == signal.SIGTERM and signal.getsignal(number) is signal.SIG_DFL:
+        raise SystemExit(128 + number)
+    signal.raise_signal(number)
+
+
+def reopen(
+    folder: Path,
+    settings: Sequence[str],
+    command: str,
+    say: Say,
+    spawning: Callable[[], None] = lambda: None,
+) -> Reopened:
+    """Hold a run and bring it back to its last checkpoints; see ``resume``.
+
+    ``spawning`` is called before anything is changed, if the run needs processes.
+    """
     if not (folder / "run.toml").is_file():
         raise RunError(f"{folder}: not a run's folder (it has no run.toml)")
     lock = _hold(folder)
@@ -136,6 +170,8 @@ def reopen(folder: Path, settings: Sequence[str], command: str, say: Say) -> Reo
         plan = prepare(folder / "run.toml", settings, registry) if settings else before
         if plan is before:
             plan.rehearse()
+        if plan.spawns:
+            spawning()
         path = folder / "lineage.sqlite"
         with _errors(folder):
             directory.clear(folder)
@@ -251,12 +287,12 @@ def proceed(run: Reopened, heard: Emit = lambda record: None) -> int:
 def _run(run: Reopened, emit: Emit, stop: Callable[[], bool]) -> None:
     from pathnet_evo.engines import inline, processes
 
-    plan, device = run.plan, device_of(run.plan)
+    plan, device, folder = run.plan, device_of(run.plan), run.folder.absolute()
     trials = [(trial, run.starts[trial.id]) for trial in plan.trials if trial.id in run.starts]
     if plan.config.jobs > 1 and len(trials) > 1:
-        processes.run_trials(plan.config, trials, run.folder, device, emit, stop)
+        processes.run_trials(plan.config, trials, folder, device, emit, stop)
     else:
-        inline.run_trials(plan, trials, run.folder, device, emit, stop)
+        inline.run_trials(plan, trials, folder, device, emit, stop)
 
 
 def _conclude(folder: Path, observers: Observers) -> None:
@@ -292,7 +328,10 @@ def _errors(folder: Path, way_out: str = "") -> Iterator[None]:
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM: the first asks to stop, the second stops at once."""
+    """Collect SIGINT and SIGTERM: the first asks to stop, the second stops at once.
+
+    One that is ignored stays so, as SIGINT is for what a script starts in the background.
+    """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
@@ -303,9 +342,15 @@ def _signals() -> Iterator[list[int]]:
         if len(received) > 1:
             raise Stopped(number)
 
-    kept = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if _is_ours(n)]
+    kept = {number: signal.signal(number, receive) for number in numbers}
     try:
         yield received
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
+
+
+def _is_ours(number: int) -> bool:
+    """Whether a signal's handler can be replaced, and put back: nobody ignores it."""
+    return signal.getsignal(number) not in (signal.SIG_IGN, None)

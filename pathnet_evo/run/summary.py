@@ -136,6 +136,7 @@ def _arm_stage(trials: Mapping[int, TrialResult], i: int, last: int) -> dict[str
         "scores": _by_name(after[i]),
         "rescores": {str(j): _by_name(after[j]) for j in range(i + 1, last + 1) if after[j]},
         "forgetting": _by_name(_minus(after[i], after[last]), _of_difference) if i < last else {},
+        "not_scored": {str(seed): list(s.not_scored) for seed, s in done.items() if s.not_scored},
         "fronts": {str(seed): s.front for seed, s in done.items() if s.front},
         "curves": {str(seed): curve for seed, s in done.items() if (curve := _curve(s))},
         "unfinished": {

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pathnet_evo.plugin_calls import said
 from pathnet_evo.tasks import EnvironmentTask, TaskError
 
 Mask = NDArray[np.bool_]
@@ -26,9 +27,10 @@ class EnvironmentFailed(TaskError):  # noqa: N818
 def _blamed() -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # it may be anybody's code
-        what = f"the environment raised {type(error).__name__}: {error}"
-        raise EnvironmentFailed(what) from error
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # it may be anybody's code, and SystemExit is no end of ours
+        raise EnvironmentFailed(f"the environment raised {said(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,10 @@ class Episodes:
             seen = seen.copy()
             for lane in np.flatnonzero(terminated | truncated):
                 seen[lane] = infos["final_obs"][lane]
-        return seen, np.asarray(rewards, dtype=np.float64), terminated, truncated
+        scores = np.asarray(rewards, dtype=np.float64)
+        if scores.size != env.num_envs:
+            raise ValueError(f"rewards of shape {scores.shape} for {env.num_envs} lanes")
+        return seen, scores.reshape(env.num_envs), terminated, truncated
 
     def replay(self, seeds: Sequence[int], actions: Sequence[Sequence[int]]) -> None:
         """Bring every lane to where its episode was.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
@@ -81,7 +82,7 @@ class Lane:
             "candidate": list(astuple(self.candidate)),
             "scores": list(self.scores),
             "seed": self.seed,
-            "actions": torch.tensor(self.actions, dtype=torch.int16),
+            "actions": torch.tensor(self.actions, dtype=_narrowest(self.actions)),
             "score": self.score,
             "frames": self.frames,
             "observation": digest(observation) if self.started else None,
@@ -102,6 +103,13 @@ class Lane:
             score=state["score"],
             frames=state["frames"],
         )
+
+
+def _narrowest(numbers: Sequence[int]) -> torch.dtype:
+    """The type that keeps numbers from 0 in the fewest bytes, two at least."""
+    largest = max(numbers, default=0)
+    fitting = (t for t in (torch.int16, torch.int32) if largest <= torch.iinfo(t).max)
+    return next(fitting, torch.int64)
 
 
 def digest(observation: NDArray[Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import torch
@@ -81,9 +82,14 @@ class A3C(Scheduled, Learner):
     """Score the most probable actions instead of drawing them."""
     restarts: int = Field(10, ge=0)
     """How often, in one stage, an environment that raised, or a worker that died or hung, is
-    replaced by a new one."""
+    replaced by a new one; and how often an environment is that raised as a network was scored."""
     limit: float = Field(600, gt=0, allow_inf_nan=False)
     """Seconds that a worker may take for a rollout; after them it is taken to hang."""
+
+    @property
+    def processes(self) -> int:
+        """The workers, where there are several."""
+        return self.workers if self.workers > 1 else 0
 
     @property
     def deterministic(self) -> bool:
@@ -127,7 +133,7 @@ class A3C(Scheduled, Learner):
         def act(observations: Tensor) -> Tensor:
             return uniform(len(observations), task.n_actions, generator)
 
-        return mean_return(task, self.score_episodes, self.lanes, act, streams)
+        return self._mean_return(task, act, streams)
 
     def score(
         self, network: PathNetwork, task: EnvironmentTask, streams: Streams
@@ -138,7 +144,12 @@ class A3C(Scheduled, Learner):
         def act(observations: Tensor) -> Tensor:
             return self.actions(network, observations, generator)
 
-        return {"mean_return": mean_return(task, self.score_episodes, self.lanes, act, streams)}
+        return {"mean_return": self._mean_return(task, act, streams)}
+
+    def _mean_return(
+        self, task: EnvironmentTask, act: Callable[[Tensor], Tensor], streams: Streams
+    ) -> float:
+        return mean_return(task, self.score_episodes, self.lanes, act, streams, self.restarts)
 
     @torch.inference_mode()
     def actions(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import EnvironmentTask
-from pathnet_evo_a3c.episodes import Episodes
+from pathnet_evo_a3c.episodes import EnvironmentFailed, Episodes
 
 MOST_LANES = 64
 """Episodes that are played together at the most."""
@@ -50,8 +50,11 @@ def mean_return(
     lanes: int,
     act: Callable[[Tensor], Tensor],
     streams: Streams,
+    restarts: int = 0,
 ) -> float:
     """The mean of the raw returns of some episodes, which start from seeds of their own.
+
+    Where the environment raises, those that had not ended begin again in a new one.
 
     Args:
         task: what is played.
@@ -59,12 +62,35 @@ def mean_return(
         lanes: how many are played together at the most.
         act: gives ``(K,)`` actions for ``(K, *observation_shape)`` observations.
         streams: the stage's random streams.
+        restarts: how often an environment that raised is replaced by a new one.
+
+    Raises:
+        EnvironmentFailed: it raised once more.
     """
     seeds = [episode_seed(streams, "score", i) for i in range(episodes)]
-    waiting = list(range(episodes))
-    lanes = min(lanes, episodes, MOST_LANES)
+    scores: dict[int, float] = {}
+    for left in range(restarts, -1, -1):
+        try:
+            _play(task, seeds, min(lanes, MOST_LANES), act, scores)
+            break
+        except EnvironmentFailed:
+            if not left:
+                raise
+    return float(np.array([scores[i] for i in range(episodes)]).mean())
+
+
+def _play(
+    task: EnvironmentTask,
+    seeds: Sequence[int],
+    lanes: int,
+    act: Callable[[Tensor], Tensor],
+    scores: dict[int, float],
+) -> None:
+    """Play the episodes that have no score yet to their ends, and score each as it ends."""
+    waiting = [i for i in range(len(seeds)) if i not in scores]
+    lanes = min(lanes, len(waiting))
     playing = [waiting.pop(0) for _ in range(lanes)]
-    scores = np.zeros(episodes)
+    returns = np.zeros(len(seeds))
     played = Episodes(task, lanes)
     try:
         played.reset(np.ones(lanes, dtype=np.bool_), [seeds[i] for i in playing])
@@ -72,13 +98,14 @@ def mean_return(
             step = played.step(act(torch.from_numpy(played.observations)).numpy())
             for lane, i in enumerate(playing):
                 if i >= 0:
-                    scores[i] += step.rewards[lane]
+                    returns[i] += step.rewards[lane]
                 if step.ended[lane]:
+                    if i >= 0:
+                        scores[i] = float(returns[i])
                     playing[lane] = waiting.pop(0) if waiting else -1
             played.reset(step.ended, [seeds[i] for i in playing])
     finally:
         played.close()
-    return float(scores.mean())
 
 
 def observed(task: EnvironmentTask, n: int, streams: Streams) -> Tensor:

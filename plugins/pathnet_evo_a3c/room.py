@@ -18,18 +18,18 @@ def check(task: EnvironmentTask, workers: int, lanes: int, steps: int) -> None:
         task: what is played.
         workers: how many processes.
         lanes: of each of them.
-        steps: of a rollout, whose observations are kept.
+        steps: of a rollout, whose observations and logits are kept.
 
     Raises:
         TaskError: more is needed than is free; the message says how many workers fit.
     """
-    rollout = steps * math.prod(task.observation_shape) * NUMBER
+    rollout = steps * (math.prod(task.observation_shape) + task.n_actions) * NUMBER
     each = PROCESS * (workers > 1) + lanes * (LANE + rollout)
     free = available()
     if workers * each > free:
         fit = free // each
         more = f"{fit} would fit" if fit else "take fewer lanes"
         raise TaskError(
-            f"{workers} workers of {lanes} lanes need about {gibibytes(workers * each)} of "
-            f"memory, and {gibibytes(free)} are free: {more}"
+            f"{workers} workers of {lanes} lanes, with {task.n_actions} actions, need about "
+            f"{gibibytes(workers * each)} of memory, and {gibibytes(free)} are free: {more}"
         )

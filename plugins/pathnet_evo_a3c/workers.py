@@ -74,7 +74,7 @@ def work(connection: Connection) -> None:
             connection.send(Report(number, tuple(evaluations), tuple(evaluator.take_episodes())))
     except (EOFError, ConnectionError):
         raise
-    except Exception as error:  # whatever a learner's parts raise is told, by name
+    except (Exception, SystemExit) as error:  # whatever a learner's parts raise is told, by name
         connection.send(Report(number, error=f"raised {type(error).__name__}: {error}"))
     finally:
         evaluator.close()

@@ -13,49 +13,151 @@ from gymnasium.vector import SyncVectorEnv
 
 from pathnet_evo.modules import Shape
 
+FLOATS = np.dtype(np.float32)
+"""The one of its kind: other byte orders are others."""
+NUMBERS = "biuf"
+"""Kinds of arrays that hold real numbers."""
+
 
 @dataclass(frozen=True)
 class Adapt:
-    """What is done to an environment's observations and actions.
+    """What is done to an environment's observations.
 
     Args:
+        given: the shape that the environment's space says.
+        bytes_: whether observations are uint8; all others become float32.
         moved: whether the last axis becomes the first, ``(H, W, C)`` to ``(C, H, W)``.
         padded: the shape that zeros behind each axis fill them up to, or None.
     """
 
+    given: Shape
+    bytes_: bool = False
     moved: bool = False
     padded: Shape | None = None
 
-    def shape(self, given: tuple[int, ...]) -> Shape:
-        """The shape of an observation, before it is padded."""
-        return (given[-1], *given[:-1]) if self.moved else tuple(given)
+    @property
+    def shape(self) -> Shape:
+        """The shape of an observation, before it is padded; one number is a vector of one."""
+        if not self.given:
+            return (1,)
+        return (self.given[-1], *self.given[:-1]) if self.moved else self.given
 
-    def observation(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """One observation: float32, or uint8 where it was."""
+    @property
+    def space(self) -> gymnasium.spaces.Box:
+        """The space of what ``observation`` gives."""
+        shape = self.shape if self.padded is None else self.padded
+        if self.bytes_:
+            return gymnasium.spaces.Box(0, 255, shape, np.uint8)
+        return gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32)
+
+    def observation(self, given: Any) -> npt.NDArray[Any]:
+        """One observation, as float32 or uint8.
+
+        Raises:
+            ValueError: it is not what the space says, or not finite.
+        """
         x = np.asarray(given)
-        x = x if x.dtype == np.uint8 else x.astype(np.float32)
-        x = np.moveaxis(x, -1, 0) if self.moved else x
+        if x.dtype.kind not in NUMBERS:
+            raise ValueError(f"an observation holds no numbers but {x.dtype}")
+        if x.shape != self.given:
+            raise ValueError(f"an observation is {x.shape}, but its space says {self.given}")
+        x = _as_bytes(x) if self.bytes_ else _as_floats(x)
+        x = np.moveaxis(x, -1, 0) if self.moved else x.reshape(self.shape)
         if self.padded is None:
             return x
         return np.pad(x, [(0, w - s) for s, w in zip(x.shape, self.padded, strict=True)])
 
-    def wrap(self, env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
-        """An environment with such observations, and with actions from 0."""
-        space, actions = env.observation_space, env.action_space
-        assert isinstance(space, gymnasium.spaces.Box)
+
+class Adapted(gymnasium.Wrapper[Any, np.int64, Any, Any]):
+    """An environment with observations as ``Adapt`` makes them, and actions from 0.
+
+    It takes nothing for what it is not: a step that does not give one reward, say, raises.
+
+    Args:
+        env: one with a Box and Discrete actions.
+        adapt: what is done to its observations.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], adapt: Adapt) -> None:
+        super().__init__(env)
+        actions = env.action_space
         assert isinstance(actions, gymnasium.spaces.Discrete)
-        wanted = gymnasium.spaces.Box(
-            self.observation(space.low),
-            self.observation(space.high),
-            dtype=np.uint8 if space.dtype == np.uint8 else np.float32,
+        self._adapt, self._first = adapt, int(actions.start)
+        self.observation_space = adapt.space
+        self.action_space = gymnasium.spaces.Discrete(int(actions.n))
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[npt.NDArray[Any], dict[str, Any]]:
+        """The first observation; what else the environment tells is left out.
+
+        Raises:
+            TypeError, ValueError: it gave something else than its space and Gymnasium say.
+        """
+        given = self.env.reset(seed=seed, options=options)
+        if not (isinstance(given, tuple) and len(given) == 2):
+            raise TypeError("reset() must give an observation and an info")
+        return self._adapt.observation(given[0]), {}
+
+    def step(self, action: np.int64) -> tuple[npt.NDArray[Any], float, bool, bool, dict[str, Any]]:
+        """One step; what else the environment tells is left out.
+
+        Raises:
+            TypeError, ValueError: it gave something else than its space and Gymnasium say.
+        """
+        observation, reward, terminated, truncated, _ = self.env.step(
+            action + self._first if self._first else action
         )
-        env = gymnasium.wrappers.TransformObservation(env, self.observation, wanted)
-        first = int(actions.start)
-        if first == 0:
-            return env
-        return gymnasium.wrappers.TransformAction(
-            env, lambda action: action + first, gymnasium.spaces.Discrete(actions.n)
+        return (
+            self._adapt.observation(observation),
+            _one_number("the reward", reward),
+            _yes_or_no("terminated", terminated),
+            _yes_or_no("truncated", truncated),
+            {},
         )
+
+
+def _as_floats(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    floats = x if x.dtype is FLOATS else _narrowed(x)
+    if not np.isfinite(floats).all():
+        raise ValueError(f"an observation is not finite: {x[~np.isfinite(floats)].flat[0]}")
+    return floats
+
+
+def _narrowed(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return x.astype(np.float32)
+
+
+def _as_bytes(x: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if x.dtype == np.uint8:
+        return x
+    with np.errstate(invalid="ignore"):
+        small = x.astype(np.uint8)
+    if not np.array_equal(small, x):
+        raise ValueError(
+            f"an observation holds {x[small != x].flat[0]}, but its space says bytes, 0 to 255"
+        )
+    return small
+
+
+def _one_number(what: str, given: Any) -> float:
+    """A number, or what holds just one."""
+    if isinstance(given, float | np.floating | np.integer):
+        return float(given)
+    x = np.asarray(given)  # whole numbers of more than 64 bits become objects
+    if x.dtype.kind not in NUMBERS or x.size != 1:
+        found = f"an array of shape {x.shape}" if x.shape else repr(given)[:60]
+        raise TypeError(f"{what} is not one number but {found}")
+    return float(x.item())
+
+
+def _yes_or_no(what: str, given: Any) -> bool:
+    if isinstance(given, bool | np.bool_):
+        return bool(given)
+    if (number := _one_number(what, given)) not in (0, 1):
+        raise ValueError(f"{what} is neither true nor false but {number:g}")
+    return bool(number)
 
 
 class GymLanes(SyncVectorEnv[Any, Any]):

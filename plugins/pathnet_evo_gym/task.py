@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from functools import partial
+from typing import Annotated, Any
 
 import gymnasium
 import torch
@@ -15,15 +15,27 @@ from torch import Tensor
 
 from pathnet_evo.modules import Shape
 from pathnet_evo.tasks import EnvironmentTask, TaskContext, TaskError, TaskSettings
-from pathnet_evo_gym.environment import Adapt, GymLanes
+from pathnet_evo_gym.channels import Channels, channels_last
+from pathnet_evo_gym.environment import Adapt, Adapted, GymLanes
+from pathnet_evo_gym.names import registered
+from pathnet_evo_gym.variants import Variant
 
 Plain = StrictBool | StrictInt | StrictFloat | StrictStr
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 STEPS = 10_000
 """Steps after which an episode is cut off where neither environment nor user has a limit."""
-WRAPPERS = ("GymV21Environment-v0", "GymV26Environment-v0")
-"""Ids that stand for environments of another package, which they would import by name."""
+NO_LIMIT = (None, -1)
+"""What Gymnasium takes for no limit."""
+RESERVED = (
+    "render_mode",
+    "max_episode_steps",
+    "disable_env_checker",
+    "id",
+    "env_id",
+    "vectorization_mode",
+)
+"""Arguments of ``gymnasium.make`` that are set here."""
 
 
 class GymSettings(TaskSettings):
@@ -35,13 +47,14 @@ class GymSettings(TaskSettings):
     kwargs: dict[str, Plain | list[Plain]] = Field({})
     """Options of the environment, such as ``{is_slippery = false}``."""
     attributes: dict[str, Number] = Field({})
-    """Numbers that the environment has as attributes, set when it is made, such as
-    ``{gravity = 15.0}``: variants of one task."""
+    """Numbers that the environment has as attributes, other ones from the start, such as
+    ``{gravity = 15.0}``: variants of one task. What its constructor computes from them follows."""
     max_steps: int | None = Field(None, ge=1, strict=True)
     """Steps after which an episode is cut off; nothing for the environment's own limit, or 10,000
     where it has none."""
-    channels: Literal["last", "first"] = "last"
-    """Where pictures have their channels; ``last`` are moved to the front."""
+    channels: Channels = "auto"
+    """Where pictures have their channels; ``last`` are moved to the front. ``auto`` finds out by
+    the shape, and refuses one that says nothing, such as 10 by 10 by 10."""
     pad: bool = False
     """Put zeros behind observations that are smaller than what the pool takes, so that different
     environments share a pool."""
@@ -53,22 +66,12 @@ class GymSettings(TaskSettings):
     @field_validator("id")
     @classmethod
     def _registered(cls, name: str) -> str:
-        known = [known for known in gymnasium.registry if known not in WRAPPERS]
-        if ":" in name:
-            raise ValueError(
-                "a module to import cannot be named here: load a plugin that registers the "
-                "environment (--plugin FILE.py)"
-            )
-        if name not in known:
-            near = get_close_matches(name, known, 3)
-            meant = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise ValueError(f"no such environment is registered with Gymnasium.{meant}")
-        return name
+        return registered(name)
 
     @field_validator("kwargs")
     @classmethod
     def _no_rendering(cls, kwargs: dict[str, Any]) -> dict[str, Any]:
-        for name in ("render_mode", "max_episode_steps", "id", "env_id", "vectorization_mode"):
+        for name in RESERVED:
             if name in kwargs:
                 raise ValueError(f"{name} cannot be set here")
         return kwargs
@@ -77,14 +80,17 @@ class GymSettings(TaskSettings):
         """The task; observations are float32, or uint8 where the environment's are.
 
         Raises:
-            TaskError: it cannot be made, has continuous actions, or observations that are no
-                single array or larger than what the pool takes.
+            TaskError: it cannot be made, has continuous actions, observations that are no single
+                array or larger than what the pool takes, or attributes that do not last.
         """
         env = self.environment()
         try:
-            return self._task(env, context.input_shape)
+            task = self._task(env, context.input_shape)
+            if self.attributes:
+                self._check_reset(env)
         finally:
             env.close()
+        return task
 
     def environment(self, *, render: bool = False) -> gymnasium.Env[Any, Any]:
         """One environment as Gymnasium makes it, with the attributes that were asked for.
@@ -92,25 +98,45 @@ class GymSettings(TaskSettings):
         Raises:
             TaskError: it cannot be made, or has no such attribute.
         """
-        spec = gymnasium.spec(self.id)
-        limit = self.max_steps or spec.max_episode_steps or STEPS
+        # Not every environment knows how to draw: without need none is asked to.
+        drawing = {"render_mode": "rgb_array"} if render else {}
         try:
-            env = gymnasium.make(
-                spec,
-                max_episode_steps=limit,
-                render_mode="rgb_array" if render else None,
-                disable_env_checker=True,
-                **self.kwargs,
+            return self._variant().make(
+                max_episode_steps=self.limit, disable_env_checker=True, **drawing
             )
+        except TaskError:
+            raise
         except Exception as error:  # whatever an environment does
             raise TaskError(f"{self.id} cannot be made: {_said(error)}") from None
-        for name, value in self.attributes.items():
-            found = getattr(env.unwrapped, name, None)
-            if isinstance(found, bool) or not isinstance(found, int | float):
-                env.close()
-                raise TaskError(f"{self.id} has no attribute {name!r} that is a number")
-            setattr(env.unwrapped, name, type(found)(value))
-        return env
+
+    @property
+    def limit(self) -> int:
+        """Steps after which an episode is cut off.
+
+        Raises:
+            TaskError: the environment is registered with a limit that is none.
+        """
+        own = gymnasium.spec(self.id).max_episode_steps
+        if self.max_steps is not None:
+            return self.max_steps
+        if own in NO_LIMIT:
+            return STEPS
+        if not isinstance(own, int) or own < 1:
+            raise TaskError(
+                f"{self.id} is registered with max_episode_steps = {own!r}: set max_steps"
+            )
+        return own
+
+    def _variant(self) -> Variant:
+        return Variant(gymnasium.spec(self.id), self.attributes, self.kwargs)
+
+    def _check_reset(self, env: gymnasium.Env[Any, Any]) -> None:
+        """Refuse attributes that an episode's start overwrites."""
+        try:
+            env.reset(seed=0)
+        except Exception as error:  # whatever an environment does
+            raise TaskError(f"{self.id} cannot be reset: {_said(error)}") from None
+        self._variant().check(env, " after a reset")
 
     def _task(self, env: gymnasium.Env[Any, Any], wanted: Shape | None) -> GymTask:
         spaces = gymnasium.spaces
@@ -124,28 +150,50 @@ class GymSettings(TaskSettings):
                 f"{self.id}: its observations are {_kind(space)}, and only a Box of numbers can be "
                 "learned"
             )
-        adapt = Adapt(moved=len(space.shape) == 3 and self.channels == "last")
-        shape = adapt.shape(space.shape)
-        if self.pad and wanted is not None and wanted != shape:
-            if len(wanted) != len(shape) or any(w < s for w, s in zip(wanted, shape, strict=True)):
-                raise TaskError(
-                    f"{self.id}: observations {shape} cannot be padded to the pool's {wanted}. "
-                    "Set pool.input to a shape that all tasks fit in"
-                )
-            adapt = replace(adapt, padded=wanted)
+        adapt = self._adapt(space, wanted)
+        shape = adapt.shape
         own = shape if adapt.padded is None else adapt.padded
-        bytes_ = space.dtype == "uint8"
-        scale = self.scale if self.scale is not None else (1 / 255 if bytes_ else None)
+        scale = self.scale if self.scale is not None else (1 / 255 if adapt.bytes_ else None)
         return GymTask(
             name=self.id,
             observation_shape=own,
             n_actions=int(actions.n),
             shift=self._normal("shift", self.shift, shape, own) if self.shift else None,
             scale=None if scale is None else self._normal("scale", scale, shape, own),
-            max_steps=_limit(env),
+            max_steps=self.limit,
             settings=self,
             adapt=adapt,
         )
+
+    def _adapt(self, space: gymnasium.spaces.Box, wanted: Shape | None) -> Adapt:
+        """What is done to observations so that the pool takes them."""
+        given = tuple(int(side) for side in space.shape)
+        if 0 in given:
+            raise TaskError(f"{self.id}: observations {given} hold no numbers")
+        adapt = Adapt(given, bytes_=space.dtype == "uint8", moved=self._moved(given))
+        shape = adapt.shape
+        if not self.pad or wanted is None or wanted == shape:
+            return adapt
+        if len(wanted) != len(shape) or any(w < s for w, s in zip(wanted, shape, strict=True)):
+            raise TaskError(
+                f"{self.id}: observations {shape} cannot be padded to the pool's {wanted}. "
+                "Set pool.input to a shape that all tasks fit in"
+            )
+        return replace(adapt, padded=wanted)
+
+    def _moved(self, given: Shape) -> bool:
+        """Whether the channels are moved to the front."""
+        if len(given) != 3:
+            return False
+        if self.channels != "auto":
+            return self.channels == "last"
+        last = channels_last(given)
+        if last is None:
+            raise TaskError(
+                f"{self.id}: observations are {given}, which does not say where the channels are: "
+                'set channels to "last" or "first"'
+            )
+        return last
 
     def _normal(self, what: str, value: float | list[float], shape: Shape, own: Shape) -> Tensor:
         """A shift or a scale that broadcasts against an observation, zeros behind included."""
@@ -172,13 +220,10 @@ class GymTask(EnvironmentTask):
             modes = _modes(self.settings)
             if "rgb_array" not in modes:
                 raise TaskError(f"{self.settings.id} draws no pictures (rgb_array)")
-        return GymLanes(
-            [
-                lambda: self.adapt.wrap(self.settings.environment(render=render))
-                for _ in range(lanes)
-            ],
-            seeds,
-        )
+        return GymLanes([partial(self._lane, render)] * lanes, seeds)
+
+    def _lane(self, render: bool) -> Adapted:
+        return Adapted(self.settings.environment(render=render), self.adapt)
 
 
 def _modes(settings: GymSettings) -> Sequence[str]:
@@ -186,13 +231,6 @@ def _modes(settings: GymSettings) -> Sequence[str]:
     modes: Sequence[str] = env.metadata.get("render_modes", ())
     env.close()
     return modes
-
-
-def _limit(env: gymnasium.Env[Any, Any]) -> int:
-    spec = env.spec
-    assert spec is not None
-    assert spec.max_episode_steps is not None
-    return spec.max_episode_steps
 
 
 def _kind(space: gymnasium.Space[Any]) -> str:

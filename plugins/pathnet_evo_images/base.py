@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,7 +87,7 @@ class ImageTask(TaskSettings):
     @property
     def folder(self) -> Path:
         """``root`` with the home folder filled in."""
-        return self.root.expanduser()
+        return Path(os.path.expanduser(self.root))
 
     def make(self, context: TaskContext) -> SupervisedTask:
         """The task: uint8 images ``(n, C, H, W)`` and labels from 0.

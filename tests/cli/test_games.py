@@ -104,5 +104,5 @@ def test_more_workers_than_memory_allows():
     with pytest.raises(pathnet_evo.config.ConfigError) as raised:
         preparing.prepare(config([GAME], input=[4, 24, 24]), settings, Registry())
     said = str(raised.value)
-    assert "stages.0.learner: 4000 workers of 4 lanes need about" in said
+    assert "stages.0.learner: 4000 workers of 4 lanes, with 4 actions, need about" in said
     assert "would fit" in said

@@ -46,9 +46,9 @@ def test_switched_off(install, program, small):
     assert "never" not in done.stdout
     lines = [line for line in done.stderr.splitlines() if "switched off" in line]
     assert lines == [
-        "observer broken failed in evaluation_finished (ValueError: disk full); "
+        "observer broken failed in evaluation_finished (ValueError: disk full, at my_lab.py:7); "
         "it is switched off, the run goes on",
-        "plugin my-lab failed in generation_finished (SystemExit: 5); "
+        "plugin my-lab failed in generation_finished (SystemExit: 5, at my_lab.py:18); "
         "it is switched off, the run goes on",
     ]
 

@@ -170,7 +170,7 @@ def test_nothing_is_left_behind(how, lanes, tmp_path):
         folders = list(temporary.iterdir()) if how != "crash" else []
         if how != "crash":
             program.send_signal(getattr(signal, how))
-        program.wait()
+        program.wait(300)
         program.stdout.close()
         assert until(lambda: not list(temporary.iterdir()))
         assert not list(home.iterdir()), "nothing in the user's folders"
