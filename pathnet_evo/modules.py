@@ -34,11 +34,15 @@ class ModuleKind(BaseModel, ABC):
         dense: whether a module is ``relu(W x + b)`` of its flattened input, with parameters
             ``weight`` and ``bias``: learners may then train it by matrix products alone. A
             subclass with a ``forward`` of its own is not, unless it says so.
+        shares_weights: whether a module applies the same weights at many places of its input, as a
+            convolution does: what a first layer of such modules learned of one task is a good
+            beginning for another, so paths may begin as copies.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dense: ClassVar[bool] = False
+    shares_weights: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -190,6 +194,8 @@ class Linear(Rectified, _OfVectors):
 
 class Conv2d(Rectified):
     """A two-dimensional convolution with a ReLU, as in the paper's Atari network."""
+
+    shares_weights: ClassVar[bool] = True
 
     channels: int = Field(8, ge=1)
     """Number of features of a module."""

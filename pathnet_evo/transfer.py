@@ -232,7 +232,7 @@ class _Beginnings:
             width=width,
             learned=[stage.path for stage in self.learned],
             ranked=ranked,
-            wanted=[None, *ranked] if prior is None else prior.starts(),
+            wanted=self._wanted(pool, ranked, prior),
             reinitialise=transfer.reinitialise,
             grow=int(transfer.grow),
             initial_modules=initial,
@@ -256,6 +256,18 @@ class _Beginnings:
                 )
             )
         return pool, starts, records
+
+    def _wanted(
+        self, pool: ModulePool, ranked: Sequence[int], prior: Prior | None
+    ) -> list[int | None]:
+        """What a new path may begin as: copies, fresh modules (None), or either, to be raced.
+
+        Where a first layer has a weight for every place of its input, copies were up to 10 points
+        below fresh modules that listen to the same path, and nowhere clearly above.
+        """
+        if not pool.layers[0].kind.shares_weights:
+            return [None]
+        return [None, *ranked] if prior is None else prior.starts()
 
     def _prior(self, pool: ModulePool, initial: InitialModules) -> Prior | None:
         """How well earlier paths tell the task's classes apart, where that is asked for."""
