@@ -17,6 +17,10 @@ from torch.nn import functional as F  # noqa: N812
 
 MOST = 1000
 """Examples that are looked at."""
+UNTRAINED = 3
+"""Paths of random weights to compare with."""
+CLEARLY = 0.75
+"""Standard errors by which a path must tell more than those do, to be listened to."""
 RIDGES = (1e-3, 1e-2, 1e-1)
 """Ridges that are tried, as shares of the kernel's mean diagonal; the best counts."""
 
@@ -28,7 +32,7 @@ class Prior:
     Args:
         examples: how many examples it looked at.
         raw: on the raw inputs.
-        random: on the units of a path of random weights.
+        random: on the units of paths of random weights, the mean of some.
         stages: on the units of each earlier stage's path.
     """
 
@@ -47,6 +51,15 @@ class Prior:
         """The standard error of an accuracy near the best."""
         best = max(self.stages.values(), default=0.0)
         return float((max(best * (1 - best), 0.01) / self.examples) ** 0.5)
+
+    def telling(self) -> list[int]:
+        """The stages worth listening to, the most telling first.
+
+        Those whose path tells more than paths of random weights do: what it says is then not only
+        what any wider network would make of the input.
+        """
+        least = self.random + CLEARLY * self.error
+        return [stage for stage in self.ranked if self.stages[stage] > least]
 
     def starts(self) -> list[int | None]:
         """What a new path may begin as, to be raced: copies of earlier paths, None for fresh.

@@ -22,7 +22,7 @@ from pathnet_evo.plan import Plan, Trial
 from pathnet_evo.plugin_calls import calling
 from pathnet_evo.policies.base import Beginning, InitialModules, Start
 from pathnet_evo.pool import ModulePool
-from pathnet_evo.prior import MOST, Prior, accuracy
+from pathnet_evo.prior import MOST, UNTRAINED, Prior, accuracy
 from pathnet_evo.records import (
     Emit,
     FrontFound,
@@ -240,7 +240,8 @@ class _Beginnings:
         with calling("transfer policy"):
             starts, grown = self.policy.begin(beginning)
         if self.connect == "lateral" and self.policy.listens:
-            self.columns = tuple(sorted(ranked[: transfer.max_columns]))
+            telling = ranked if prior is None else prior.telling()
+            self.columns = tuple(sorted(telling[: transfer.max_columns]))
         records: list[Record] = [
             Saturated(self.trial.id, self.i, g.layer, g.free, width, g.added) for g in grown
         ]
@@ -279,7 +280,10 @@ class _Beginnings:
         rows = order[:MOST].to(task.inputs.device)
         x, labels = task.prepare(task.inputs[rows]), task.labels[rows]
         networks = {j: self.learned[j].network(pool) for j in range(self.i)}
-        untrained = networks[self.i - 1].untrained(self.streams.torch("prior/random"))
+        last = networks[self.i - 1]
+        untrained = [
+            last.untrained(self.streams.torch("prior/random", n)) for n in range(UNTRAINED)
+        ]
         n = task.n_classes
 
         def tell(network: PathNetwork) -> float:
@@ -290,7 +294,7 @@ class _Beginnings:
         return Prior(
             examples=len(rows),
             raw=accuracy([x], labels, n),
-            random=tell(untrained),
+            random=sum(map(tell, untrained)) / UNTRAINED,
             stages={j: tell(network) for j, network in networks.items()},
         )
 

@@ -59,3 +59,9 @@ def test_noise_tells_nothing_and_distant_classes_everything():
 def test_what_to_race_depends_on_what_is_told(stages, starts):
     """Broken: a related task would be raced against what is surely worse, or not be used."""
     assert Prior(examples=1000, raw=0.6, random=0.55, stages=stages).starts() == starts
+
+
+def test_what_tells_no_more_than_noise_is_not_listened_to():
+    """Broken: unrelated tasks would be disturbed by what an earlier one says."""
+    prior = Prior(examples=400, raw=0.6, random=0.5, stages={0: 0.51, 1: 0.7, 2: 0.6, 3: 0.4})
+    assert prior.telling() == [1, 2]
