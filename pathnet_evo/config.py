@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pathnet_evo.errors import UserError
+from pathnet_evo.names import folder_name, label
 from pathnet_evo.plugin_files import PluginFile
 from pathnet_evo.plugin_files import named as _file_named
 
@@ -34,6 +35,12 @@ class ConfigError(UserError):
         self.problems = list(problems)
         self.source = source
         super().__init__("\n".join(f"{source}: {p}" if source else str(p) for p in problems))
+
+
+FolderName = Annotated[str, AfterValidator(folder_name)]
+"""A name that folders are called after."""
+Label = Annotated[str, AfterValidator(label)]
+"""A name that is only shown."""
 
 
 class _Section(BaseModel):
@@ -97,7 +104,7 @@ class StageConfig(_Section):
 
     task: NamedSection
     """The task's name and its options."""
-    name: str | None = None
+    name: Label | None = None
     """What reports call the stage; nothing is the task's own name."""
     generations: int = Field(100, ge=1)
     """Budget, in generations of the configured strategy; every arm gets as many evaluations."""
@@ -112,8 +119,8 @@ class StageConfig(_Section):
 class ArmConfig(_Section):
     """A strategy and a transfer policy (``arms``)."""
 
-    name: str = Field(min_length=1)
-    """What reports call the arm."""
+    name: FolderName
+    """What reports call the arm, and its folders."""
     strategy: NamedSection | None = None
     """Nothing is the configured strategy."""
     transfer: Literal["freeze", "scratch", "keep"] = "freeze"
@@ -143,7 +150,7 @@ def _arm(value: Any) -> Any:
 class RunConfig(_Section):
     """A whole run."""
 
-    name: str = "run"
+    name: FolderName = "run"
     """What the run's folder is called unless ``--name`` says."""
     arms: list[Annotated[ArmConfig, BeforeValidator(_arm)]] = Field(
         ["pathnet", "independent", "fine-tuning", "random"], min_length=1, validate_default=True

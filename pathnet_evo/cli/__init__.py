@@ -21,6 +21,7 @@ from pathnet_evo.cli import (
     run,
     watch,
 )
+from pathnet_evo.cli.terminal import outlasting, say
 from pathnet_evo.errors import UserError
 
 
@@ -67,13 +68,11 @@ for command in (
 
 def main() -> None:
     """Run a command; a user's mistake is one line a problem and status 2, no traceback."""
-    try:
-        app()
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    with outlasting():
+        try:
+            app()
+        except UserError as error:
+            say(error, err=True)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            sys.exit(130)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pathnet_evo.cli.terminal import say
+
 FORMATS = ("png", "pdf", "svg")
 
 
@@ -32,20 +34,20 @@ def report(
 
         page = run / "matrix.html"
         page.write_text(matrix_page(matrix.write_matrix(run)), encoding="utf-8")
-        typer.echo(run / "matrix.json")
-        typer.echo(page)
+        say(run / "matrix.json")
+        say(page)
         return
     if not (run / "lineage.sqlite").is_file():
         raise UserError(f"{run}: not a run's folder (it has no lineage.sqlite)")
     formats = _formats(figures)
     try:
         (run / "summary.json").write_text(json.dumps(summarise(run), indent=1) + "\n")
-        typer.echo(write_report(run))
+        say(write_report(run))
         if formats:
             from pathnet_evo.report.figures import save_figures
 
             for path in save_figures(run, formats):
-                typer.echo(path)
+                say(path)
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be written ({error.strerror})") from None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,10 +15,9 @@ import tomli_w
 
 from pathnet_evo.config import RunConfig
 from pathnet_evo.errors import UserError
+from pathnet_evo.names import folder_name
 from pathnet_evo.plan import Plan
 from pathnet_evo.plugins import Registry
-
-LONGEST_NAME = 100
 
 
 class DirectoryError(UserError):
@@ -60,12 +58,10 @@ def claim(runs: Path, default: str, name: str | None) -> Path:
     Raises:
         DirectoryError: a bad name, or one that exists.
     """
-    wanted = name or default
-    if not re.fullmatch(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*", wanted) or len(wanted) > LONGEST_NAME:
-        raise DirectoryError(
-            f"--name {wanted!r}: not a folder's name (no slashes, no leading dot, "
-            f"{LONGEST_NAME} characters at most)"
-        )
+    try:
+        wanted = folder_name(name or default)
+    except ValueError as error:
+        raise DirectoryError(f"--name {name or default!r}: {error}") from None
     runs.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
