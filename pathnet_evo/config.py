@@ -43,6 +43,10 @@ Label = Annotated[str, AfterValidator(label)]
 """A name that is only shown."""
 
 
+MOST_SEEDS = 1_000_000
+"""The most seeds of a run."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -158,7 +162,7 @@ class RunConfig(_Section):
     """What is held against each other."""
     seed: int = Field(0, ge=0, lt=2**63)
     """The first seed."""
-    seeds: int = Field(1, ge=1)
+    seeds: int = Field(1, ge=1, le=MOST_SEEDS)
     """How many seeds: seed, seed + 1, ..."""
     jobs: int = Field(1, ge=1)
     """How many trials run at the same time, each in a process of its own."""
@@ -179,6 +183,11 @@ class RunConfig(_Section):
     each of the other stages, of these two; together they make a matrix of transfer."""
     checkpoints: CheckpointsConfig = CheckpointsConfig()
     stages: list[StageConfig] = Field(min_length=1)
+
+    @property
+    def n_trials(self) -> int:
+        """How many trials there are: one an arm and seed."""
+        return len(self.arms) * self.seeds
 
 
 def parse(text: str, source: str) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def _write(page: Path, found: dict[str, Any], runs: list[Path]) -> None:
 
 def _show(found: dict[str, Any]) -> None:
     from pathnet_evo.cli.tables import costs, differences
+    from pathnet_evo.report.words import not_finite
 
     out = console()
     if not out.is_terminal:
@@ -62,6 +63,9 @@ def _show(found: dict[str, Any]) -> None:
     for difference in found["differences"]:
         values = ", ".join(json.dumps(value) for value in difference["values"])
         say(f"{difference['key']}: {values}")
+    for run in found["runs"]:
+        for text in not_finite(run["not_finite"]):
+            say(f"{run['run']}: {text}")
     for reason in found["not_compared"]:
         say(reason)
 

@@ -7,8 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from pathnet_evo.cli.terminal import cell, console
-from pathnet_evo.report.words import shown, shown_interval, speed_up, times
+from pathnet_evo.cli.terminal import cell, console, say
+from pathnet_evo.report.words import not_finite, shown, shown_interval, speed_up, times
 
 NONE: dict[str, Any] = {"mean": None, "interval": None}
 """What was not measured."""
@@ -23,6 +23,8 @@ def results(summary: dict[str, Any]) -> None:
                 table.add_row(*_row(summary, stage, name, arm["stages"][stage["stage"]]))
         table.add_section()
     console().print(table)
+    for text in not_finite(summary["not_finite"]):
+        say(text)
 
 
 def transfers(matrix: dict[str, Any]) -> None:
@@ -55,6 +57,8 @@ def _row(summary: dict[str, Any], stage: dict[str, Any], name: str, values: Any)
 
 def _measured(value: dict[str, Any], score: str) -> str:
     interval = shown_interval(value["interval"], score).replace(" % to", " to")
+    if value["mean"] is None and value.get("seeds"):
+        return "not finite"
     return shown(value["mean"], score) + (f" ({interval})" if interval else "")
 
 

@@ -52,7 +52,7 @@ def outlasting() -> Iterator[None]:
     What is written afterwards goes nowhere, and the command ends as it would have.
     """
     kept = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (cast(TextIO, _Outlasting(stream)) for stream in kept)
+    sys.stdout, sys.stderr = (cast("TextIO", _Outlasting(stream)) for stream in kept)
     try:
         yield
     finally:

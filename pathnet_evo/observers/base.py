@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pathnet_evo.config import ConfigError, Problem, RunConfig, problems
+from pathnet_evo.names import visible
 from pathnet_evo.plan import Trial
 from pathnet_evo.plugins import PluginError, Registry
 from pathnet_evo.records import (
@@ -111,7 +112,7 @@ class Observers:
             except (Exception, SystemExit) as error:
                 for calls in self._calls.values():
                     calls.pop(name, None)
-                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                reason = visible(" ".join(f"{type(error).__name__}: {error}".split()))
                 sys.stderr.write(
                     f"{name} failed in {hook} ({reason}); it is switched off, the run goes on\n"
                 )

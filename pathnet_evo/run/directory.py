@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,6 +19,10 @@ from pathnet_evo.errors import UserError
 from pathnet_evo.names import folder_name
 from pathnet_evo.plan import Plan
 from pathnet_evo.plugins import Registry
+from pathnet_evo.run.places import read_plain
+
+LEFT = re.compile(r"\.(run\.toml|about\.json|summary\.json|report(\.html)?)\.tmp-\d+")
+"""Names of files that ``replace`` was writing when its process was killed."""
 
 
 class DirectoryError(UserError):
@@ -87,7 +92,8 @@ def replace(path: Path, text: str) -> None:
     """Write a file that is, whenever power fails, as it was or as it is to be."""
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("x", encoding="utf-8", errors="replace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -103,8 +109,9 @@ def replace(path: Path, text: str) -> None:
 
 def clear(folder: Path) -> None:
     """Remove files that were being written when a process was killed."""
-    for path in [*folder.glob(".*.tmp-*"), *folder.glob("figures/.*.tmp-*")]:
-        path.unlink()
+    for path in folder.glob(".*.tmp-*"):
+        if LEFT.fullmatch(path.name):
+            path.unlink()
 
 
 def toml(plan: Plan) -> str:
@@ -167,9 +174,9 @@ def went_on(folder: Path, command: str, places: dict[str, str]) -> None:
     """
     path = folder / "about.json"
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = json.loads(read_plain(path))
         resumed = [*known.get("resumed", [])]
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         known, resumed = {}, []
     now = datetime.now(UTC).isoformat(timespec="seconds")
     made = version("pathnet-evo")

@@ -94,7 +94,7 @@ class Failpoints:
                 return result
 
         connect = sqlite3.connect
-        sqlite3.connect = lambda *args, **kwargs: connect(*args, factory=Connection, **kwargs)
+        sqlite3.connect = lambda *args, **kwargs: connect(*args, **{"factory": Connection, **kwargs})
 
     def close(self) -> None:
         """Leave how often failpoints were passed."""

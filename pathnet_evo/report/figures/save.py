@@ -12,6 +12,7 @@ from pathnet_evo.report.data.transfer import transfer_matrix
 from pathnet_evo.report.figures import curves, evolution, paths
 from pathnet_evo.report.figures.matrix import matrix
 from pathnet_evo.report.figures.style import style
+from pathnet_evo.run.places import check_own
 
 
 def save_figures(folder: Path, formats: Sequence[str]) -> list[Path]:
@@ -28,7 +29,9 @@ def save_figures(folder: Path, formats: Sequence[str]) -> list[Path]:
         RunError: no such run.
         ConfigError: ``run.toml`` is damaged.
         LineageError: ``lineage.sqlite`` is damaged.
+        PlaceError: a link lies where a figure is to be written.
     """
+    check_own(folder)
     data = read_report_data(folder)
     target = folder / "figures"
     target.mkdir(exist_ok=True)
