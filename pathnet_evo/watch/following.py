@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.watch.reading import read_content
-from pathnet_evo.watch.runs import signature
+from pathnet_evo.watch.runs import Entry, RunsFolder, signature
 
 LOG = logging.getLogger(__name__)
 
@@ -21,6 +21,28 @@ LOOK = 0.5
 
 REST = 20
 """A rest is so many times as long as the reading before it computed: 5 % of a core at the most."""
+
+
+class Listing:
+    """The runs of a folder, read once for all who ask at the same time.
+
+    Args:
+        runs: the folder.
+    """
+
+    def __init__(self, runs: RunsFolder) -> None:
+        self.runs = runs
+        self._reading: asyncio.Task[list[Entry]] | None = None
+        self._begun = 0.0
+
+    async def entries(self, fresh: float = 0.0) -> list[Entry]:
+        """Every run, from a reading that is under way or began less than ``fresh`` seconds ago."""
+        now = asyncio.get_running_loop().time()
+        old = self._reading is None or now - self._begun >= fresh
+        if self._reading is None or (self._reading.done() and old):
+            self._begun = now
+            self._reading = asyncio.create_task(asyncio.to_thread(self.runs.entries))
+        return await asyncio.shield(self._reading)
 
 
 @dataclass
