@@ -219,7 +219,8 @@ def test_a_pipe_in_place_of_a_file(command: Any, foreign: Path, name: str) -> No
     for other in ("check", "report", "compare", "resume"):
         ended = command(other, str(foreign))
         assert ended.err.count("\n") <= 1
-        assert ended.status in ((0, 1, 2) if name == "lock" else (1, 2))
+        unread = name == "lock" or (name, other) == ("about.json", "compare")
+        assert ended.status in ((0, 1, 2) if unread else (1, 2))
 
 
 def test_a_matrix_that_names_a_folder_of_ours(command: Any, tmp_path: Path) -> None:
@@ -244,7 +245,7 @@ HOSTILE = {
     f"{ENDLESS} x AS trial, x AS stage, x AS episode, x AS score, x AS at FROM c",
     "one more view": f"CREATE VIEW more AS {ENDLESS} x FROM c",
     "a trigger": "CREATE TRIGGER t AFTER UPDATE ON trials BEGIN DELETE FROM evaluations; END",
-    "a column that computes": "ALTER TABLE trials ADD COLUMN g AS (randomblob(900000000))",
+    "a column that computes": "ALTER TABLE trials ADD COLUMN g AS (arm || arm)",
     "an index that computes": "CREATE INDEX i ON trials (length(arm))",
     "a table too few": "DROP TABLE generations",
     "a column too few": "ALTER TABLE evaluations DROP COLUMN examples",
@@ -290,7 +291,7 @@ def test_a_foreign_lineage(
     for arguments in (["check"], ["report"], ["report", "--figures", "svg"], ["resume"]):
         ended = command(arguments[0], str(foreign), *arguments[1:])
         assert ended.status == (1 if arguments == ["check"] else 2), ended
-        assert ended.err.count("\n") == 1
+        assert 0 < ended.err.count("\n") <= 1 + (arguments == ["resume"])  # its task is unknown
         assert len(ended.err) < 600
     compared = command("compare", str(foreign), str(good))
     assert compared.status in (0, 2)
@@ -399,13 +400,9 @@ def test_a_game_with_infinite_rewards(
     assert found["stages"][0]["results"]["pathnet"]["scores"]["mean_return"]["mean"] == 3.0
     assert pathnet_evo.load_run(tmp_path).summary["not_finite"] == summary["not_finite"]
     assert "Not finite" in read_content(tmp_path)[0]
-    assert not [line for line in cells(tmp_path) if "Infinity" in line] or old
-
-
-def cells(folder: Path) -> list[str]:
-    """All JSON of a lineage."""
-    with closing(sqlite3.connect(folder / "lineage.sqlite")) as db:
-        return [text for (text,) in db.execute("SELECT scores FROM stages")]
+    with closing(sqlite3.connect(tmp_path / "lineage.sqlite")) as db:
+        texts = [text for (text,) in db.execute("SELECT scores FROM stages")]
+    assert all(map(strict, texts)) if not old else "Infinity" in "".join(texts)
 
 
 class Harsh(gymnasium.Env[Any, Any]):
