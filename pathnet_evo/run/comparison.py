@@ -110,7 +110,7 @@ def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
     ]
     with intact(", ".join(map(str, folders))):
         results = [_stage(i, configs[0], trials[0], entries) for i in stages]
-    return plain_numbers(
+    found: dict[str, Any] = plain_numbers(
         {
             "version": VERSION,
             "runs": [
@@ -140,6 +140,7 @@ def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
             "stages": results,
         }
     )
+    return found
 
 
 def difference(a: Mapping[int, float], b: Mapping[int, float]) -> dict[str, Any]:

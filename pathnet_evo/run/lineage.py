@@ -22,9 +22,10 @@ from pathnet_evo.records import (
     TrialFinished,
     TrialStarted,
 )
+from pathnet_evo.run.cells import plain
 from pathnet_evo.run.migrations import migrate
 from pathnet_evo.run.opening import LineageError, open_lineage, opened, said
-from pathnet_evo.run.rows import Position, plain, rows
+from pathnet_evo.run.rows import Position, rows
 from pathnet_evo.run.schema import REPEATABLE, SCHEMA, VERSION
 
 __all__ = ["Lineage", "LineageError", "digest", "open_lineage", "plain"]

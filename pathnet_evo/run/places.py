@@ -8,8 +8,8 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.names import folder_name
@@ -118,7 +118,7 @@ def _written(run: Path) -> Iterator[Path]:
             yield from sorted((run / name).iterdir())
 
 
-def open_plain(path: Path) -> BinaryIO:
+def open_plain(path: Path) -> BufferedReader:
     """Open a file to read, if it is one.
 
     Raises:

@@ -153,7 +153,7 @@ def _task(plan: Plan, stage: int, streams: Streams) -> EnvironmentTask:
 
 
 def _chance(run: Run, stage: int, arm: str, seed: int) -> float | None:
-    with reading(run.folder) as db:
+    with reading(run.folder, ("trials", "stages")) as db:
         row = db.execute(
             "SELECT s.chance FROM stages s JOIN trials t USING (trial) "
             "WHERE t.arm = ? AND t.seed = ? AND s.stage = ?",

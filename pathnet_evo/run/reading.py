@@ -37,7 +37,7 @@ def load_run(folder: Path | str, registry: Registry | None = None) -> Run:
         raise RunError(f"{folder}: no such run")
     try:
         config = read_config(folder)
-        with reading(folder) as db:
+        with reading(folder, ("stages",)) as db:
             names = dict(
                 db.execute("SELECT stage, task FROM stages ORDER BY trial DESC").fetchall()
             )
@@ -150,7 +150,7 @@ class Run:
     def _checkpoint(self, arm: str, seed: int, stage: int) -> Path:
         """The folder of a stage's checkpoint, every byte checked."""
         try:
-            with reading(self.folder) as db:
+            with reading(self.folder, ("trials", "stages")) as db:
                 row = db.execute(
                     "SELECT s.checkpoint, s.manifest FROM stages s JOIN trials t USING (trial) "
                     "WHERE t.arm = ? AND t.seed = ? AND s.stage = ?",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,8 +175,12 @@ def intact(lineage: Path | str) -> Iterator[None]:
 
 
 @contextmanager
-def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+def reading(folder: Path, tables: Collection[str] | None = None) -> Iterator[sqlite3.Connection]:
     """A run's lineage, every value of its column's type; what makes no sense is told in one line.
+
+    Args:
+        folder: the run's folder.
+        tables: those that are to be read; None is all.
 
     Raises:
         LineageError: it cannot be read.
@@ -184,7 +188,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     """
     path = folder / "lineage.sqlite"
     with closing(open_lineage(path)) as db, intact(path):
-        check_values(db, path)
+        check_values(db, path, tables)
         yield db
 
 

@@ -51,7 +51,7 @@ def summarise(folder: Path, ending: bool = False, digested: bool = True) -> dict
         trials = read_trials(db)
     with intact(lineage):
         found = _summary(config, trials)
-    return plain_numbers(
+    summary: dict[str, Any] = plain_numbers(
         {
             "version": VERSION,
             "name": config.name,
@@ -63,6 +63,7 @@ def summarise(folder: Path, ending: bool = False, digested: bool = True) -> dict
             "about": about,
         }
     )
+    return summary
 
 
 def _summary(config: RunConfig, trials: Sequence[TrialResult]) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def _entry(folder: Path) -> Entry:
     try:
         config = read_config(folder)
         held = holder(folder)
-        with reading(folder) as db:
+        with reading(folder, ("trials", "stages")) as db:
             states = [state for (state,) in db.execute("SELECT state FROM trials")]
             done = sum(_shares(db))
     except (UserError, sqlite3.Error) as error:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,7 @@ from uvicorn.server import ServerState
 
 import pathnet_evo
 from pathnet_evo.errors import UserError
-from pathnet_evo.records import Checkpointed, StageStarted, TrialFinished, TrialStarted
+from pathnet_evo.records import Checkpointed, TrialFinished, TrialStarted
 from pathnet_evo.run import opening
 from pathnet_evo.run.comparison import compare_runs
 from pathnet_evo.run.lock import Lock
@@ -267,7 +268,8 @@ HOSTILE = {
     "a score that is a word": """UPDATE stages SET scores = '{"0": {"test_accuracy": "good"}}'""",
     "scores in a list": "UPDATE stages SET scores = '[1]'",
     "scores nested deep": f"UPDATE stages SET scores = '{NESTED}'",
-    "a mutation outside": """UPDATE events SET data = '{"winner":0,"loser":1,"changes":[[9,9,9,9]]}'""",
+    "a mutation outside": "UPDATE events SET data = "
+    """'{"winner":0,"loser":1,"changes":[[9,9,9,9]]}'""",
     "a replacement outside": """UPDATE events SET data = '{"winner":7e9,"loser":1,"changes":[]}'""",
     "an event that is none": "UPDATE events SET data = 'no JSON'",
     "a place outside": "UPDATE evaluations SET place = 4000000000",
@@ -355,15 +357,15 @@ def infinite(folder: Path, made_up: SimpleNamespace) -> None:
     for trial, (arm, seed) in enumerate((a, s) for s in (0, 1) for a in ("pathnet", "independent")):
         begun = made_up.episodes(trial)
         scores = [float("inf"), -1e308, float("nan"), 1e308, 2.0] * 8
-        told = [e.__class__(**{**vars(e), "score": s}) for e, s in zip(begun[2].episodes, scores)]
+        told = [replace(e, score=s) for e, s in zip(begun[2].episodes, scores, strict=True)]
         score = {0: {"mean_return": [float("-inf"), 3.0][seed]}}
-        first, *_, last = made_up.stage(trial, 0, [0.1, 1e308, -1e308, None], {0: 0.5})
-        started = StageStarted(**{**vars(begun[1]), "chance": float("-inf")})
+        *_, last = made_up.stage(trial, 0, [0.1, 1e308, -1e308, None], {0: 0.5})
+        started = replace(begun[1], chance=float("-inf"))
         records += [
             TrialStarted(trial, arm, seed),
             started,
-            begun[2].__class__(**{**vars(begun[2]), "episodes": tuple(told)}),
-            last.__class__(**{**vars(last), "scores": score, "fitness": 1e308}),
+            replace(begun[2], episodes=tuple(told)),
+            replace(last, scores=score, fitness=1e308),
             TrialFinished(trial, "finished"),
         ]
     made_up.lineage(folder, records)

@@ -1,4 +1,4 @@
-"""Names as strangers give them, and as strangers' runs bring them: no file, terminal or page obeys."""
+"""Names as strangers give them, and as their runs bring them: no file, terminal or page obeys."""
 
 from __future__ import annotations
 
