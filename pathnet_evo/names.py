@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 LONGEST_NAME = 100
 """Characters of a folder's name; in UTF-8 twice as many bytes."""
 LONGEST_LABEL = 200
 """Characters of a name that is only shown."""
 
-UNSHOWN = {"Cc", "Cs", "Zl", "Zp"}
-"""Unicode's categories of controls, halves of characters, and ends of lines."""
-TURNING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that change the direction of what follows them."""
+CONTROLS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+"""Controls, ends of lines and halves of characters, and what turns the direction of a text."""
+CONTROLS_BUT_LINES = re.compile(CONTROLS.pattern.replace(r"\x00-\x1f", r"\x00-\x08\x0b-\x1f"))
+"""The same without the end of a line, and tabs."""
 
 
 def folder_name(text: str) -> str:
@@ -51,7 +52,7 @@ def visible(text: str) -> str:
 
     Lines stay lines, and tabs tabs.
     """
-    return "".join(c if c in "\n\t" or not _controls(c) else _spelt(c) for c in text)
+    return CONTROLS_BUT_LINES.sub(_spelt, text)
 
 
 def _unfit(text: str, longest: int) -> str | None:
@@ -62,13 +63,9 @@ def _unfit(text: str, longest: int) -> str | None:
         return "no spaces at its ends"
     if len(text) > longest:
         return f"{longest} characters at most"
-    bad = next((c for c in text if _controls(c)), None)
+    bad = CONTROLS.search(text)
     return None if bad is None else f"no control characters such as {_spelt(bad)}"
 
 
-def _controls(character: str) -> bool:
-    return character in TURNING or unicodedata.category(character) in UNSHOWN
-
-
-def _spelt(character: str) -> str:
-    return character.encode("unicode_escape").decode()
+def _spelt(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()

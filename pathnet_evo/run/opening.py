@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 from shutil import copyfile
@@ -158,17 +159,18 @@ def opened(path: Path) -> sqlite3.Connection:
         OSError: it, or a file of SQLite's beside it, cannot be read or is no plain file.
     """
     files = [path, *(path.with_name(path.name + end) for end in BESIDE)]
-    present = [file for file in files if file.exists() or file.is_symlink()]
-    for file in present:
-        open_plain(file).close()
-    size = sum(file.stat().st_size for file in present)
+    sizes = {}
+    for file in files:
+        with suppress(FileNotFoundError), open_plain(file) as plain:
+            sizes[file] = os.fstat(plain.fileno()).st_size
+    present, size = set(sizes), sum(sizes.values())
     db = _connected(path, size)
     try:
         db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         return db
     except sqlite3.OperationalError:
         db.close()
-        if not set(present) - {path, path.with_name(f"{path.name}-shm")}:
+        if not present - {path, path.with_name(f"{path.name}-shm")}:
             raise
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / path.name

@@ -478,30 +478,35 @@ def test_means_of_numbers_that_cannot_be_added() -> None:
 # Readers that leave, and connections that stay -------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["compare", "check", "report"])
-def test_a_reader_that_leaves(foreign: Path, name: str) -> None:
-    """``pathnet-evo compare ... | head`` would end with status 1 in a script, or complain."""
+def without_a_reader(*arguments: str) -> int:
+    """The status of a command whose output nobody reads any more."""
     reading, writing = os.pipe()
     os.close(reading)
     program = "from pathnet_evo.cli import main; main()"
-    ended = subprocess.run(
-        [sys.executable, "-c", program, name, str(foreign)],
-        stdout=writing, stderr=subprocess.PIPE, text=True, timeout=LIMIT, check=False,
-    )  # fmt: skip
-    os.close(writing)
-    assert (ended.returncode, ended.stderr) == (0, "")
-
-
-def test_what_a_reader_that_left_did_not_see(foreign: Path) -> None:
-    """A script would take a damaged run for a whole one, as ``check`` was not read to its end."""
-    spoil(foreign, HOSTILE["a trigger"])
-    reading, writing = os.pipe()
-    os.close(reading)
-    program = "from pathnet_evo.cli import main; main()"
-    command = [sys.executable, "-c", program, "check", str(foreign)]
+    command = [sys.executable, "-c", program, *arguments]
     ended = subprocess.run(command, stdout=writing, stderr=writing, timeout=LIMIT, check=False)
     os.close(writing)
-    assert ended.returncode == 1
+    return ended.returncode
+
+
+def test_a_comparison_whose_reader_leaves(foreign: Path) -> None:
+    """``pathnet-evo compare ... | head`` would end with status 1 in a script."""
+    assert without_a_reader("compare", str(foreign)) == 0
+
+
+def test_a_check_whose_reader_leaves(foreign: Path) -> None:
+    """A script would take a damaged run for a whole one, as ``check`` was not read to its end."""
+    spoil(foreign, HOSTILE["a trigger"])
+    assert without_a_reader("check", str(foreign)) == 1
+
+
+def test_a_run_whose_reader_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``pathnet-evo run ... 2>&1 | head`` would end with the reader of its log."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    sets = [f"--set={setting}" for setting in TINY]
+    runs = str(tmp_path / "runs")
+    assert without_a_reader("run", "--name=run", f"--runs-dir={runs}", *sets) == 0
+    assert strict((tmp_path / "runs/run/summary.json").read_text())["state"] == "finished"
 
 
 async def served(application: Callable[..., Any]) -> tuple[asyncio.Server, int]:
