@@ -22,6 +22,7 @@ from pathnet_evo.cli import (
     run,
     watch,
 )
+from pathnet_evo.cli.terminal import say
 from pathnet_evo.encodings import in_words
 from pathnet_evo.errors import UserError
 
@@ -76,7 +77,7 @@ def main() -> None:
     standard_streams.endure()
     status = _status()
     if lost := standard_streams.lost():
-        sys.stderr.write(f"standard output: cannot be written ({lost})\n")
+        say(f"standard output: cannot be written ({lost})", err=True)
     sys.exit(status or int(lost is not None))
 
 
@@ -86,13 +87,13 @@ def _status() -> int:
         app()
     except SystemExit as end:
         if isinstance(end.code, str):
-            sys.stderr.write(f"{end.code}\n")
+            say(end.code, err=True)
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except UserError as error:
-        sys.stderr.write(f"{error}\n")
+        say(error, err=True)
         return 2
     except UnicodeEncodeError as error:
-        sys.stderr.write(f"{in_words(error)}\n")
+        say(in_words(error), err=True)
         return 2
     except BrokenPipeError:
         return 1

@@ -79,15 +79,17 @@ class Sparkline:
         self._pending: list[float] = []
 
     def add(self, value: float) -> None:
-        """Take the next value in."""
+        """Take the next value in; what is not finite has no bar."""
+        if not math.isfinite(value):
+            return
         self._pending.append(value)
         if len(self._pending) < self._every:
             return
-        self._values.append(sum(self._pending) / len(self._pending))
+        self._values.append(sum(pending / len(self._pending) for pending in self._pending))
         self._pending = []
         if len(self._values) >= WIDEST:
             pairs = zip(self._values[::2], self._values[1::2], strict=True)
-            self._values = [(a + b) / 2 for a, b in pairs]
+            self._values = [a / 2 + b / 2 for a, b in pairs]
             self._every *= 2
 
     def text(self, plain: bool = False) -> str:
@@ -100,5 +102,5 @@ class Sparkline:
         if not self._values:
             return ""
         low, high = min(self._values), max(self._values)
-        step = (high - low) / (len(bars) - 1) or 1.0
-        return "".join(bars[round((value - low) / step)] for value in self._values)
+        step = (high / 2 - low / 2) / (len(bars) - 1) or 1.0
+        return "".join(bars[round((value / 2 - low / 2) / step)] for value in self._values)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from pathnet_evo.cli.terminal import say
+
 
 def presets(
     name: Annotated[str | None, typer.Argument(help="Print this one's TOML.")] = None,
@@ -14,8 +16,8 @@ def presets(
     from pathnet_evo import presets
 
     if name is not None:
-        typer.echo(presets.read(name), nl=False)
+        say(presets.read(name), end="")
         return
     for known in presets.names():
         first = presets.read(known).splitlines()[0].lstrip("# ")
-        typer.echo(f"{known:17} {first}")
+        say(f"{known:17} {first}")

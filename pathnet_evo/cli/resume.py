@@ -5,10 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from pathnet_evo.cli.terminal import say
 
 if TYPE_CHECKING:
     from pathnet_evo.cli.run import Failed
@@ -56,10 +59,7 @@ def _go_on(run: Path, settings: list[str], quiet: bool) -> Failed:
 
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
 
-    def say(text: str) -> None:
-        typer.echo(text, err=True)
-
-    opened = runner.reopen(run, settings, command, say)
+    opened = runner.reopen(run, settings, command, partial(say, err=True))
     done = opened.stages_over
     with Progress(opened.plan, run, quiet=quiet, done=done) as progress, stoppable():
         signal = runner.proceed(opened, progress.heard)

@@ -7,6 +7,10 @@ from typing import Any
 
 from pathnet_evo.run.speed_up import CONTROL
 
+FEW = 5
+"""Of what is the same for many trials, so many are listed."""
+LARGE = 1e15
+"""From here on numbers are shown with an exponent."""
 NOTHING, TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
 
 
@@ -18,7 +22,7 @@ def shown(value: float | None, name: str = "", sign: bool = False) -> str:
     if "accuracy" in name:
         unit = "points" if sign else "%"
         return f"{100 * value:{plus}.1f} {unit}" if value else f"0 {unit}"
-    if value and abs(value) >= 10_000:
+    if LARGE > abs(value) >= 10_000:
         return f"{value:{plus},.0f}"
     return f"{value:{plus}.4g}" if value else "0"
 
@@ -95,7 +99,22 @@ def promises(summary: dict[str, Any], failed: int) -> list[str]:
         )
     if failed:
         found.append(f"{failed} evaluation{'s' if failed > 1 else ''} failed; see Trials.")
-    return found
+    return found + not_finite(summary["not_finite"])
+
+
+def not_finite(found: Sequence[dict[str, Any]]) -> list[str]:
+    """A sentence for each kind of value that is not finite, the first few of them.
+
+    Args:
+        found: what a summary says under ``not_finite``.
+    """
+    told = [
+        f"Not finite, so in no mean, curve or test: {one['what']} ({', '.join(one['values'])}"
+        f"{', {} times'.format(one['count']) if one['count'] > 1 else ''}) of {one['arm']}, "
+        f"seed {one['seed']}, stage {one['stage']}."
+        for one in found[:FEW]
+    ]
+    return told + ([f"So are {len(found) - FEW} more; see summary.json."] if found[FEW:] else [])
 
 
 def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str, brief: bool) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -13,16 +12,20 @@ from typing import Any
 from scipy.special import stdtr, stdtrit
 
 from pathnet_evo.config import ConfigError, RunConfig
-from pathnet_evo.run.lineage import LineageError, open_lineage
+from pathnet_evo.run.lineage import LineageError
+from pathnet_evo.run.lock import holder, run_state
+from pathnet_evo.run.not_finite import not_finite
 from pathnet_evo.run.results import (
     RunError,
     StageResult,
     TrialResult,
+    intact,
     read_config,
     read_trials,
-    run_state,
+    reading,
 )
 from pathnet_evo.run.statistics import (
+    average,
     mean_interval,
     paired_p,
     plain_numbers,
@@ -72,8 +75,9 @@ def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
 
     Returns:
         - ``version``: 1.
-        - ``runs``: for each run its ``run`` (what it is called here), ``folder``, ``state`` and
-          ``seeds``.
+        - ``runs``: for each run its ``run`` (what it is called here), ``folder``, ``state``,
+          ``seeds``, and ``not_finite``: what it measured that is in no mean and no test, as in
+          ``summary.json``.
         - ``entries``: for each arm of each run its ``entry`` (what it is called here), ``run``,
           ``arm``, ``strategy`` and ``transfer``.
         - ``differences``: keys in which the runs' configurations differ, each with ``key`` and
@@ -95,11 +99,7 @@ def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
         RunError: a run that is not there, is damaged or is named twice; no stage can be compared.
     """
     names = _names(folders)
-    configs, trials = [], []
-    for folder in folders:
-        config, found = _read(folder)
-        configs.append(config)
-        trials.append(found)
+    configs, trials, states = zip(*map(_read, folders), strict=True)
     stages, reasons = _comparable(names, configs, trials)
     if not stages:
         raise RunError("; ".join(reasons))
@@ -108,40 +108,49 @@ def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
         for name, config, found in zip(names, configs, trials, strict=True)
         for entry in _entries(name, config, found, alone=len(names) == 1)
     ]
-    return {
-        "version": VERSION,
-        "runs": [
-            {
-                "run": name,
-                "folder": str(folder),
-                "state": run_state([t.state for t in found], len(config.arms) * config.seeds),
-                "seeds": list(range(config.seed, config.seed + config.seeds)),
-            }
-            for name, folder, config, found in zip(names, folders, configs, trials, strict=True)
-        ],
-        "entries": [
-            {
-                "entry": entry.name,
-                "run": entry.run,
-                "arm": entry.arm,
-                "strategy": entry.strategy,
-                "transfer": entry.transfer,
-            }
-            for entry in entries
-        ],
-        "differences": list(_differences(configs)),
-        "not_compared": reasons,
-        "stages": [_stage(i, configs[0], trials[0], entries) for i in stages],
-    }
+    with intact(", ".join(map(str, folders))):
+        results = [_stage(i, configs[0], trials[0], entries) for i in stages]
+    found: dict[str, Any] = plain_numbers(
+        {
+            "version": VERSION,
+            "runs": [
+                {
+                    "run": name,
+                    "folder": str(folder),
+                    "state": state,
+                    "seeds": list(range(config.seed, config.seed + config.seeds)),
+                    "not_finite": not_finite(found),
+                }
+                for name, folder, config, state, found in zip(
+                    names, folders, configs, states, trials, strict=True
+                )
+            ],
+            "entries": [
+                {
+                    "entry": entry.name,
+                    "run": entry.run,
+                    "arm": entry.arm,
+                    "strategy": entry.strategy,
+                    "transfer": entry.transfer,
+                }
+                for entry in entries
+            ],
+            "differences": list(_differences(configs)),
+            "not_compared": reasons,
+            "stages": results,
+        }
+    )
+    return found
 
 
 def difference(a: Mapping[int, float], b: Mapping[int, float]) -> dict[str, Any]:
     """The mean of a minus b over seeds, its 95 % interval and p value, as ``compare_runs`` says.
 
     Args:
-        a: values by seed.
+        a: values by seed; those that are not finite are left out.
         b: values by seed.
     """
+    a, b = ({s: v for s, v in of.items() if math.isfinite(v)} for of in (a, b))
     shared = sorted(a.keys() & b.keys())
     if len(shared) > 1:
         pairs = [a[seed] - b[seed] for seed in shared]
@@ -154,13 +163,18 @@ def difference(a: Mapping[int, float], b: Mapping[int, float]) -> dict[str, Any]
 def _welch(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
     if not a or not b:
         return {"mean": None, "interval": None, "p": None}
-    mean = math.fsum(a) / len(a) - math.fsum(b) / len(b)
+    mean = average(a) - average(b)
+    untested = {"mean": mean, "interval": None, "p": None}
     if len(a) < 2 or len(b) < 2:
-        return {"mean": mean, "interval": None, "p": None}
-    va, vb = _squared_error(a), _squared_error(b)
+        return untested
+    try:
+        va, vb = _squared_error(a), _squared_error(b)
+        squares = (va + vb) ** 2
+    except OverflowError:
+        return untested
     if va + vb == 0:
         return {"mean": mean, "interval": [mean, mean], "p": None}
-    freedom = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
+    freedom = squares / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
     error = math.sqrt(va + vb)
     reach = float(stdtrit(freedom, 0.975)) * error
     p = float(2 * stdtr(freedom, -abs(mean) / error))
@@ -169,8 +183,7 @@ def _welch(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
 
 def _squared_error(values: Sequence[float]) -> float:
     """The squared standard error of the mean."""
-    n = len(values)
-    mean = math.fsum(values) / n
+    n, mean = len(values), average(values)
     return math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n
 
 
@@ -187,13 +200,16 @@ def _names(folders: Sequence[Path]) -> list[str]:
     ]
 
 
-def _read(folder: Path) -> tuple[RunConfig, list[TrialResult]]:
+def _read(folder: Path) -> tuple[RunConfig, list[TrialResult], str]:
+    """A run's configuration, its trials, and its state."""
     if not folder.is_dir():
         raise RunError(f"{folder}: no such run")
     try:
         config = read_config(folder)
-        with closing(open_lineage(folder / "lineage.sqlite")) as db:
-            return config, read_trials(db)
+        held = holder(folder)
+        with reading(folder) as db:
+            trials = read_trials(db)
+        return config, trials, run_state(held, [t.state for t in trials], config.n_trials)
     except (ConfigError, LineageError) as error:
         raise RunError(" ".join(str(error).splitlines())) from None
 

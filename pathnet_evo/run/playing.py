@@ -16,8 +16,9 @@ from pathnet_evo.learners import Learner
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.plan import Plan, resolve
 from pathnet_evo.plugins import Registry
-from pathnet_evo.run.lineage import open_lineage
+from pathnet_evo.run.cells import number_or_none
 from pathnet_evo.run.reading import Run, RunError
+from pathnet_evo.run.results import reading
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import EnvironmentTask, TaskError
 
@@ -152,10 +153,10 @@ def _task(plan: Plan, stage: int, streams: Streams) -> EnvironmentTask:
 
 
 def _chance(run: Run, stage: int, arm: str, seed: int) -> float | None:
-    with closing(open_lineage(run.folder / "lineage.sqlite")) as db:
+    with reading(run.folder, ("trials", "stages")) as db:
         row = db.execute(
             "SELECT s.chance FROM stages s JOIN trials t USING (trial) "
             "WHERE t.arm = ? AND t.seed = ? AND s.stage = ?",
             (arm, seed, stage),
         ).fetchone()
-    return None if row is None else row["chance"]
+    return None if row is None else number_or_none(row["chance"])

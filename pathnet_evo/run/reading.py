@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +15,9 @@ from pathnet_evo.plan import resolve
 from pathnet_evo.plugins import Registry
 from pathnet_evo.run import checkpoint
 from pathnet_evo.run.checkpoint import CheckpointError
-from pathnet_evo.run.lineage import LineageError, open_lineage
-from pathnet_evo.run.results import RunError, intact, read_config
+from pathnet_evo.run.lineage import LineageError
+from pathnet_evo.run.places import PlaceError, checkpoint_folder
+from pathnet_evo.run.results import RunError, read_config, reading
 from pathnet_evo.run.summary import summarise
 
 __all__ = ["Run", "RunError", "RunFailed", "load_run"]
@@ -52,8 +51,7 @@ def load_run(folder: Path | str, registry: Registry | None = None) -> Run:
         raise RunError(f"{folder}: no such run")
     try:
         config = read_config(folder)
-        path = folder / "lineage.sqlite"
-        with closing(open_lineage(path)) as db, intact(path):
+        with reading(folder, ("stages",)) as db:
             names = dict(
                 db.execute("SELECT stage, task FROM stages ORDER BY trial DESC").fetchall()
             )
@@ -95,8 +93,7 @@ class Run:
     @property
     def errors(self) -> list[str]:
         """Why trials failed, or could not go on, as the lineage has it now."""
-        path = self.folder / "lineage.sqlite"
-        with closing(open_lineage(path)) as db, intact(path):
+        with reading(self.folder, ("trials",)) as db:
             found = db.execute(
                 "SELECT arm, seed, error FROM trials WHERE error IS NOT NULL ORDER BY trial"
             ).fetchall()
@@ -152,7 +149,7 @@ class Run:
             return self._read(folder, i)
         except CheckpointError as error:
             raise RunError(str(error)) from None
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, RecursionError, OSError) as error:
             raise RunError(f"{folder}: not a checkpoint of this run ({error!r})") from None
 
     def index(self, stage: int | str) -> int:
@@ -176,8 +173,7 @@ class Run:
     def _checkpoint(self, arm: str, seed: int, stage: int) -> Path:
         """The folder of a stage's checkpoint, every byte checked."""
         try:
-            path = self.folder / "lineage.sqlite"
-            with closing(open_lineage(path)) as db, intact(path):
+            with reading(self.folder, ("trials", "stages")) as db:
                 row = db.execute(
                     "SELECT s.checkpoint, s.manifest FROM stages s JOIN trials t USING (trial) "
                     "WHERE t.arm = ? AND t.seed = ? AND s.stage = ?",
@@ -190,17 +186,14 @@ class Run:
                 f"stage {self.stages[stage]!r} of arm {arm!r}, seed {seed}, is not finished: "
                 "it has no checkpoint"
             )
-        root = self.folder.resolve()
-        folder = Path(root, str(row["checkpoint"])).resolve()
-        if root not in folder.parents:
-            raise RunError(f"checkpoint {row['checkpoint']!r} lies outside the run's folder")
         try:
-            checkpoint.verify(folder, row["manifest"])
-            files = json.loads((folder / checkpoint.MANIFEST).read_text(encoding="utf-8"))["files"]
-        except CheckpointError as error:
+            folder = checkpoint_folder(self.folder, row["checkpoint"])
+            about = checkpoint.verify(folder, row["manifest"])
+        except (PlaceError, CheckpointError) as error:
             raise RunError(str(error)) from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RunError(f"{folder / checkpoint.MANIFEST}: damaged ({error!r})") from None
+        if (about.get("arm", arm), about.get("seed", seed)) != (arm, seed):
+            raise RunError(f"{folder}: a checkpoint of another trial")
+        files = about["files"]
         for name in ("state.json", "weights.safetensors"):
             if name not in files:
                 raise RunError(f"{folder / checkpoint.MANIFEST}: does not name {name}")

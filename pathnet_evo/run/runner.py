@@ -7,7 +7,7 @@ import signal
 import threading
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -16,16 +16,18 @@ from typing import Any
 from pathnet_evo.engines.spawning import check_main, refuse_while_imported
 from pathnet_evo.errors import Stopped, UserError
 from pathnet_evo.observers.base import Observers, RunInfo, resolve_observers
-from pathnet_evo.plan import Plan
+from pathnet_evo.plan import Plan, Trial
 from pathnet_evo.plugins import Registry
 from pathnet_evo.records import Checkpointed, Emit, Record, TrialFinished
 from pathnet_evo.run import directory
+from pathnet_evo.run.keeping import folder_of
 from pathnet_evo.run.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.run.lock import Lock
+from pathnet_evo.run.places import PlaceError, check_own, remove_checkpoint
 from pathnet_evo.run.preparing import device_of, prepare
 from pathnet_evo.run.reading import Run, RunFailed, load_run
 from pathnet_evo.run.results import RunError, config_text, intact
-from pathnet_evo.run.resuming import Say, Start, check_changes, remove, starts_of
+from pathnet_evo.run.resuming import Say, Start, check_changes, starts_of
 from pathnet_evo.run.summary import summarise
 
 
@@ -257,9 +259,9 @@ def proceed(run: Reopened, heard: Emit = lambda record: None) -> int:
         lineage.write(record)
         match record:
             case Checkpointed():
-                _retire(run, record.trial, plan.config.checkpoints.keep)
+                _retire(run, about.trials[record.trial], plan.config.checkpoints.keep)
             case TrialFinished(state="finished"):
-                _retire(run, record.trial, 0)
+                _retire(run, about.trials[record.trial], 0)
             case TrialFinished(state="interrupted", error=str()):
                 broken = True
         heard(record)
@@ -300,18 +302,20 @@ def _conclude(folder: Path, observers: Observers) -> None:
     from pathnet_evo.report import write_report
 
     with _errors(folder, "`pathnet-evo report` writes what is missing"):
-        summary = summarise(folder, running=False)
+        summary = summarise(folder, ending=True)
         directory.replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
         observers.finished(summary)
         write_report(folder, summary)
 
 
-def _retire(run: Reopened, trial: int, keep: int) -> None:
-    for old in run.lineage.retire(trial, keep):
-        remove(run.folder / old)
+def _retire(run: Reopened, trial: Trial, keep: int) -> None:
+    for old in run.lineage.retire(trial.id, keep):
+        with suppress(PlaceError):  # a foreign lineage may name anything
+            remove_checkpoint(run.folder, old, folder_of(trial))
 
 
 def _hold(folder: Path) -> Lock:
+    check_own(folder)
     with _errors(folder):
         return Lock(folder)
 

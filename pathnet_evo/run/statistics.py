@@ -39,11 +39,21 @@ def mean_interval(values: Sequence[float]) -> tuple[float | None, list[float] | 
     n = len(values)
     if n == 0:
         return None, None
-    mean = math.fsum(values) / n
+    mean = average(values)
     if n == 1:
         return mean, None
     reach = float(stdtrit(n - 1, 0.975)) * _deviation(values, mean) / math.sqrt(n)
-    return mean, [mean - reach, mean + reach]
+    interval = [mean - reach, mean + reach]
+    return mean, interval if all(map(math.isfinite, interval)) else None
+
+
+def average(values: Sequence[float]) -> float:
+    """The mean; right for numbers that are too large to be added, and not finite if one is not."""
+    n = len(values)
+    try:
+        return math.fsum(values) / n
+    except (OverflowError, ValueError):
+        return sum(v / n for v in values)
 
 
 def paired_p(differences: Sequence[float]) -> float | None:
@@ -51,7 +61,7 @@ def paired_p(differences: Sequence[float]) -> float | None:
     n = len(differences)
     if n < 2:
         return None
-    mean = math.fsum(differences) / n
+    mean = average(differences)
     deviation = _deviation(differences, mean)
     if deviation <= 1e-12 * max(abs(mean), 1e-300):
         return None
@@ -59,7 +69,11 @@ def paired_p(differences: Sequence[float]) -> float | None:
 
 
 def _deviation(values: Sequence[float], mean: float) -> float:
-    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    try:
+        return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    except OverflowError:  # squares of numbers beyond 1e154
+        most = max(map(abs, values))
+        return most * _deviation([v / most for v in values], mean / most)
 
 
 def plain_numbers(value: Any) -> Any:
@@ -68,4 +82,4 @@ def plain_numbers(value: Any) -> Any:
         return None
     if isinstance(value, dict):
         return {key: plain_numbers(v) for key, v in value.items()}
-    return [plain_numbers(v) for v in value] if isinstance(value, list) else value
+    return [plain_numbers(v) for v in value] if isinstance(value, list | tuple) else value

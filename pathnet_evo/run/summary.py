@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from pathnet_evo.config import RunConfig
 from pathnet_evo.run.curves import learning_curve
-from pathnet_evo.run.lineage import digest, open_lineage
-from pathnet_evo.run.lock import holder
+from pathnet_evo.run.lineage import digest
+from pathnet_evo.run.lock import holder, run_state
+from pathnet_evo.run.not_finite import not_finite
 from pathnet_evo.run.results import (
     StageResult,
     TrialResult,
@@ -19,23 +19,23 @@ from pathnet_evo.run.results import (
     read_about,
     read_config,
     read_trials,
-    run_state,
+    reading,
 )
 from pathnet_evo.run.speed_up import CONTROL, frames_of, speed_ups
-from pathnet_evo.run.statistics import paired_p, score_statistic, statistic
+from pathnet_evo.run.statistics import paired_p, plain_numbers, score_statistic, statistic
 
 VERSION = 1
 """Version of the summary's shape."""
 
 
-def summarise(folder: Path, running: bool | None = None, digested: bool = True) -> dict[str, Any]:
+def summarise(folder: Path, ending: bool = False, digested: bool = True) -> dict[str, Any]:
     """The content of ``summary.json``: plain data that is equal for equal runs.
 
     Only what lies under ``times`` and ``about`` differs between a run and its repetition.
 
     Args:
         folder: a run's folder, with ``run.toml`` and ``lineage.sqlite``.
-        running: whether somebody is writing it; None asks its lock.
+        ending: it is over, though this process still holds its lock.
         digested: read the whole lineage for its digest; else that is None.
 
     Raises:
@@ -46,30 +46,38 @@ def summarise(folder: Path, running: bool | None = None, digested: bool = True) 
     config = read_config(folder)
     about = read_about(folder)
     lineage = folder / "lineage.sqlite"
-    held = holder(folder)
-    with closing(open_lineage(lineage)) as db, intact(lineage):
+    held = None if ending else holder(folder)
+    with reading(folder) as db:
         trials = read_trials(db)
+    with intact(lineage):
+        found = _summary(config, trials)
+    summary: dict[str, Any] = plain_numbers(
+        {
+            "version": VERSION,
+            "name": config.name,
+            "state": run_state(held, [t.state for t in trials], config.n_trials),
+            "deterministic": about.get("deterministic"),
+            "digest": digest(lineage) if digested else None,
+            "seeds": list(range(config.seed, config.seed + config.seeds)),
+            **found,
+            "about": about,
+        }
+    )
+    return summary
+
+
+def _summary(config: RunConfig, trials: Sequence[TrialResult]) -> dict[str, Any]:
+    """What came out of the trials."""
     arms = [arm.name for arm in config.arms]
     of_arm = {arm: {t.seed: t for t in trials if t.arm == arm} for arm in arms}
     stages = [_stage(i, config, trials) for i in range(len(config.stages))]
     return {
-        "version": VERSION,
-        "name": config.name,
-        "state": run_state(
-            [t.state for t in trials],
-            len(arms) * config.seeds,
-            running=held is not None and held.alive if running is None else running,
-            killed=running is None and held is not None,
-        ),
-        "deterministic": about.get("deterministic"),
-        "digest": digest(lineage) if digested else None,
-        "seeds": list(range(config.seed, config.seed + config.seeds)),
         "stages": stages,
         "arms": {arm: _arm(of_arm[arm], len(stages)) for arm in arms},
         "speed_up": speed_ups(config, of_arm, stages),
         "comparisons": list(_comparisons(config, of_arm, len(stages))),
+        "not_finite": not_finite(trials),
         "times": {arm: _times(of_arm[arm], len(stages)) for arm in arms},
-        "about": about,
     }
 
 

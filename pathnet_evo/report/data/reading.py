@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +15,8 @@ from pathnet_evo.genotype import Path as ModulePath
 from pathnet_evo.report.data.curves import Curve, Line, curve
 from pathnet_evo.report.data.history import read_history
 from pathnet_evo.report.data.stages import StageView
-from pathnet_evo.run.lineage import open_lineage
-from pathnet_evo.run.results import read_config
+from pathnet_evo.run.cells import number
+from pathnet_evo.run.results import config_text, read_config, reading
 from pathnet_evo.run.summary import summarise
 
 FAILURES_SHOWN = 50
@@ -146,13 +145,13 @@ def read_report_data(
     config = read_config(folder)
     if summary is None:
         summary = summarise(folder, digested=digested)
-    with closing(open_lineage(folder / "lineage.sqlite")) as db:
+    with reading(folder) as db:
         (n_failures,) = db.execute(
             "SELECT count(*) FROM evaluations WHERE fitness IS NULL"
         ).fetchone()
         return ReportData(
             folder=folder,
-            toml=(folder / "run.toml").read_text(encoding="utf-8"),
+            toml=config_text(folder),
             config=config,
             summary=summary,
             shown=_arm_to_draw(config),
@@ -169,6 +168,7 @@ def _arm_to_draw(config: RunConfig) -> str:
 
 
 def _views(db: sqlite3.Connection, config: RunConfig) -> Iterator[StageView]:
+    arms = {arm.name for arm in config.arms}
     freezing = {arm.name for arm in config.arms if arm.transfer == "freeze"}
     rows = db.execute(
         "SELECT t.trial, t.arm, t.seed, s.stage, s.task FROM trials t "
@@ -176,6 +176,10 @@ def _views(db: sqlite3.Connection, config: RunConfig) -> Iterator[StageView]:
     ).fetchall()
     frozen: dict[int, tuple[ModulePath, ...]] = {}
     for row in rows:
+        if not 0 <= row["stage"] < len(config.stages):
+            raise ValueError(f"stage {row['stage']} of {len(config.stages)}")
+        if row["arm"] not in arms:
+            raise ValueError(f"an arm {row['arm']!r} that is not configured")
         history = read_history(db, row["trial"], row["stage"])
         earlier = frozen.get(row["trial"], ())
         overlap, chance = _overlap(db, row["trial"], row["stage"])
@@ -196,8 +200,9 @@ def _overlap(db: sqlite3.Connection, trial: int, stage: int) -> tuple[Line, floa
             (trial, stage),
         )
     ]
-    line = ([n for n, _ in measured], [found["frozen_overlap"] for _, found in measured])
-    return line, measured[0][1]["frozen_overlap_chance"] if measured else None
+    values = [number(found["frozen_overlap"]) for _, found in measured]
+    chance = number(measured[0][1]["frozen_overlap_chance"]) if measured else None
+    return ([n for n, _ in measured], values), chance
 
 
 def _failures(db: sqlite3.Connection) -> list[Failure]:
