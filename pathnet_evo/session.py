@@ -15,6 +15,7 @@ from pathnet_evo.evolve import evolve
 from pathnet_evo.genotype import Path, distinct
 from pathnet_evo.learners import Episode, Evaluation, Evaluator, LearningContext
 from pathnet_evo.plan import Stage
+from pathnet_evo.numbers import whole
 from pathnet_evo.records import (
     Emit,
     EpisodesFinished,
@@ -185,7 +186,7 @@ class Session:
                 self._evaluator.restore(self._in_flight)
             evolve(self.strategy, self._evaluator, over, self.progress.heard, self.progress.played)
             if self._evaluator.used is not None:
-                self.progress.examples = self._evaluator.used
+                self.progress.examples = whole(self._evaluator.used)
         finally:
             self._evaluator.close()
             self._evaluator = None

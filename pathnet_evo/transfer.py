@@ -15,6 +15,7 @@ from pathnet_evo.genotype import Genotype, Path, distinct
 from pathnet_evo.learners import Learner, LearningContext
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.plan import Plan, Trial
+from pathnet_evo.numbers import named
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.records import Emit, FrontFound, Saturated, StageFinished, StageStarted
 from pathnet_evo.session import Session
@@ -239,6 +240,7 @@ def _session(
     )
     rate = plan.config.transfer.duplication
     duplication = Duplication(pool, rate, here.python("duplication")) if rate else None
+    chance = None if chance is None else float(chance)
     return Session(stage, plan.engine, strategy, context, started, emit, duplication)
 
 
@@ -262,7 +264,7 @@ def _finish(
         pool.freeze(path)
     visible = range(i, i + 1) if transfer == "scratch" else range(i + 1)
     scores = {
-        j: learned[j].learner.score(learned[j].network(pool), learned[j].task, streams.at(j))
+        j: named(learned[j].learner.score(learned[j].network(pool), learned[j].task, streams.at(j)))
         for j in visible
     }
     return StageFinished(

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pathnet_evo.errors import UserError
+from pathnet_evo.numbers import simple
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.session import Session
 from pathnet_evo.transfer import Learned, state
@@ -82,7 +83,7 @@ def write(
         temporary.mkdir(parents=True)
         tensors, plain = _split(taken, whole=base is None)
         save_file(tensors, temporary / "weights.safetensors")
-        (temporary / "state.json").write_text(json.dumps(plain))
+        (temporary / "state.json").write_text(json.dumps(plain, default=simple))
         files = {f.name: _sum(f) for f in sorted(temporary.iterdir())}
         standing = {} if base is None else {"base": {"folder": base[0], "manifest": base[1]}}
         text = json.dumps({**about, **standing, "files": files}, indent=1)

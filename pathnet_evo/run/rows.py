@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from pathnet_evo.numbers import simple
 from pathnet_evo.records import (
     EpisodesFinished,
     Evaluated,
@@ -37,7 +38,7 @@ def rows(record: Record) -> Iterator[Row]:
         case EpisodesFinished():
             for number, episode in enumerate(record.episodes, record.number):
                 place = {"trial": record.trial, "stage": record.stage, "episode": number}
-                yield "episodes", {**place, **vars(episode), "score": float(episode.score)}
+                yield "episodes", {**place, **vars(episode)}
         case GenerationFinished():
             found = plain(dict(record.diversity)) if record.diversity else None
             means = {"best": _real(record.best), "mean": _real(record.mean)}
@@ -118,7 +119,7 @@ def _result(record: StageFinished) -> dict[str, Any]:
 
 def plain(value: Any) -> str:
     """Compact JSON."""
-    return json.dumps(value, separators=(",", ":"))
+    return json.dumps(value, separators=(",", ":"), default=simple)
 
 
 def _real(value: float | None) -> float | None:
