@@ -17,7 +17,7 @@ from pathnet_evo.modules import ModuleKind, ShapeError
 from pathnet_evo.plugins import PluginError, Registry
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.strategies.base import Strategy, StrategySettings
-from pathnet_evo.streams import Streams
+from pathnet_evo.streams import Streams, lend
 from pathnet_evo.tasks import Task, TaskContext, TaskError, TaskSettings
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -99,7 +99,8 @@ class Plan:
         wanted = self.stages[stage]
         place = f"stages.{stage}.task"
         try:
-            task = wanted.task.make(TaskContext(streams, stage, settings, given))
+            with lend(streams.at(stage).python("global/task")):
+                task = wanted.task.make(TaskContext(streams, stage, settings, given))
         except TaskError as error:
             raise ConfigError([Problem(place, str(error))]) from None
         if not isinstance(task, wanted.learner.takes):

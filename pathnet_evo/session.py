@@ -26,6 +26,7 @@ from pathnet_evo.records import (
 )
 from pathnet_evo.strategies.base import Strategy
 
+from pathnet_evo.streams import seed_globals
 
 @dataclass
 class StageProgress:
@@ -162,6 +163,9 @@ class Session:
         Args:
             stop: asked between rounds.
             between: called between rounds, when the state can be taken, but for a stage that is
+        Each round begins with the global generators at the start of a stream of its own; call it
+        within ``streams.borrow``.
+
                 over; with true when told to stop.
 
         Returns:
@@ -173,13 +177,18 @@ class Session:
         self._evaluator = self.engine.evaluator(self.stage.learner, self.context)
         stopped = False
 
+        streams, stopped = self.context.streams, False
+        seed_globals(streams, "evaluator")
         def over() -> bool:
             nonlocal stopped
             stopped, reached = stop(), self._reached()
             if stopped or not reached:
                 between(stopped)
-            self.rounds += not (stopped or reached)
-            return stopped or reached
+            if stopped or reached:
+                return True
+            seed_globals(streams, "round", self.rounds)
+            self.rounds += 1
+            return False
 
         try:
             if self._in_flight is not None:

@@ -21,7 +21,7 @@ from pathnet_evo.records import Emit, FrontFound, Saturated, StageFinished, Stag
 from pathnet_evo.session import Session
 from pathnet_evo.stack import Stack
 from pathnet_evo.strategies.base import Strategy
-from pathnet_evo.streams import Streams
+from pathnet_evo.streams import Streams, borrow, seed_globals
 from pathnet_evo.tasks import SupervisedTask, Task
 
 
@@ -77,6 +77,7 @@ class Keep:
 def learn_sequence(
     plan: Plan,
     trial: Trial,
+@borrow()
     device: str,
     emit: Emit,
     stop: Callable[[], bool] = lambda: False,
