@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -155,21 +155,29 @@ class Plan:
         if lack:
             raise ConfigError([Problem("pool", lack)])
 
-    def rehearse(self) -> None:
+    def rehearse(
+        self,
+        made: Callable[[int, Task], None] = lambda stage, task: None,
+        seeds: Mapping[int, int] = {},
+    ) -> None:
         """Make the pool and every task once, so that what is missing shows before a run begins.
+
+        Args:
+            made: called with each stage and its task.
+            seeds: the seed of a stage's task, where it is not the run's first.
 
         Raises:
             ConfigError: everything that is wrong with tasks and shapes.
         """
-        streams = Streams(self.config.seed)
         found: list[Problem] = []
         pool: ModulePool | None = None
         for i, stage in enumerate(self.stages):
             try:
-                task = self.make_task(i, streams, pool)
+                task = self.make_task(i, Streams(seeds.get(i, self.config.seed)), pool)
                 if pool is None:
                     self._check_memory(task.input_shape)
                     pool = self.make_pool(task.input_shape, "meta")
+                made(i, task)
                 outputs = stage.learner.outputs(task)
                 need = memory.of_readout(outputs, pool.feature_shape)
                 if lack := memory.lacking(f"{outputs} outputs", need):

@@ -12,10 +12,11 @@ from pathnet_evo.diversity import diversity
 from pathnet_evo.duplication import Copied, Duplication
 from pathnet_evo.engines.base import Engine
 from pathnet_evo.evolve import evolve
+from pathnet_evo.fingerprint import Fingerprint
 from pathnet_evo.genotype import Path, distinct
 from pathnet_evo.learners import Episode, Evaluation, Evaluator, LearningContext
-from pathnet_evo.plan import Stage
 from pathnet_evo.numbers import whole
+from pathnet_evo.plan import Stage
 from pathnet_evo.records import (
     Emit,
     EpisodesFinished,
@@ -25,8 +26,8 @@ from pathnet_evo.records import (
     StageStarted,
 )
 from pathnet_evo.strategies.base import Strategy
-
 from pathnet_evo.streams import seed_globals
+
 
 @dataclass
 class StageProgress:
@@ -119,6 +120,7 @@ class Session:
         strategy: who evolves.
         context: what the learner works on.
         started: what the lineage knows of the stage's beginning.
+        fingerprint: of the task.
         emit: hears of everything that happens.
         duplication: copies useful modules, or None.
 
@@ -134,11 +136,12 @@ class Session:
         strategy: Strategy,
         context: LearningContext,
         started: StageStarted,
+        fingerprint: Fingerprint,
         emit: Emit,
         duplication: Duplication | None = None,
     ) -> None:
         self.stage, self.engine, self.strategy, self.context = stage, engine, strategy, context
-        self.started, self.emit = started, emit
+        self.started, self.fingerprint, self.emit = started, fingerprint, emit
         self.progress = StageProgress(
             started.trial,
             started.stage,
@@ -160,12 +163,12 @@ class Session:
     def run(self, stop: Callable[[], bool], between: Callable[[bool], None]) -> bool:
         """Evolve until the budget is used up, the threshold is reached, or told to stop.
 
-        Args:
-            stop: asked between rounds.
-            between: called between rounds, when the state can be taken, but for a stage that is
         Each round begins with the global generators at the start of a stream of its own; call it
         within ``streams.borrow``.
 
+        Args:
+            stop: asked between rounds.
+            between: called between rounds, when the state can be taken, but for a stage that is
                 over; with true when told to stop.
 
         Returns:
@@ -174,11 +177,10 @@ class Session:
         Raises:
             StageFailed: evaluations failed one after another.
         """
-        self._evaluator = self.engine.evaluator(self.stage.learner, self.context)
-        stopped = False
-
         streams, stopped = self.context.streams, False
         seed_globals(streams, "evaluator")
+        self._evaluator = self.engine.evaluator(self.stage.learner, self.context)
+
         def over() -> bool:
             nonlocal stopped
             stopped, reached = stop(), self._reached()

@@ -11,13 +11,14 @@ import torch
 
 from pathnet_evo.duplication import Duplication
 from pathnet_evo.evolve import StageFailed
+from pathnet_evo.fingerprint import Fingerprint
 from pathnet_evo.genotype import Genotype, Path, distinct
 from pathnet_evo.learners import Learner, LearningContext
 from pathnet_evo.network import PathNetwork
-from pathnet_evo.plan import Plan, Trial
 from pathnet_evo.numbers import named
+from pathnet_evo.plan import Plan, Trial
 from pathnet_evo.pool import ModulePool
-from pathnet_evo.records import Emit, FrontFound, Saturated, StageFinished, StageStarted
+from pathnet_evo.records import Emit, FrontFound, Saturated, StageFinished, StageStarted, TaskMade
 from pathnet_evo.session import Session
 from pathnet_evo.stack import Stack
 from pathnet_evo.strategies.base import Strategy
@@ -35,6 +36,7 @@ class Learned:
         learner: who learned it.
         path: the modules active in the best path.
         readout: the task's readout.
+        fingerprint: of the task.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Learned:
     learner: Learner
     path: Path
     readout: Stack
+    fingerprint: Fingerprint
 
     def network(self, pool: ModulePool) -> PathNetwork:
         """The stage's network with the pool's present weights."""
@@ -74,10 +77,10 @@ class Keep:
         return None
 
 
+@borrow()
 def learn_sequence(
     plan: Plan,
     trial: Trial,
-@borrow()
     device: str,
     emit: Emit,
     stop: Callable[[], bool] = lambda: False,
@@ -103,14 +106,24 @@ def learn_sequence(
     """
     keep = Keep() if keep is None else keep
     streams = Streams(trial.seed)
-    learned, pool = ([], None) if start is None else _learned(plan, streams, device, start)
+
+    def made(i: int, pool: ModulePool | None) -> tuple[Task, Fingerprint]:
+        # The first task decides what the pool takes, whenever it is made.
+        task = plan.make_task(i, streams, pool if i else None)
+        fingerprint = Fingerprint.of(task)
+        emit(TaskMade(trial.id, i, fingerprint))
+        return (task.to(device) if isinstance(task, SupervisedTask) else task), fingerprint
+
+    learned, pool = ([], None) if start is None else _learned(plan, streams, device, start, made)
     session_state = None if start is None else start["session"]
     for i in range(len(learned), len(plan.stages)):
-        task = _task(plan, i, streams, device, pool)
+        given = made(i, pool)
+        here = streams.at(i)
+        seed_globals(here, "stage")
         saturated: list[Saturated] = []
         if pool is None or session_state is None:
-            pool, saturated = _prepare(plan, trial, i, streams.at(i), task, device, pool)
-        session = _session(plan, trial, i, streams.at(i), task, device, pool, emit, session_state)
+            pool, saturated = _prepare(plan, trial, i, here, given[0], device, pool)
+        session = _session(plan, trial, i, here, given, device, pool, emit, session_state)
         if session_state is None:
             emit(session.started)
             for record in saturated:
@@ -120,6 +133,7 @@ def learn_sequence(
             session_state = None
         if not session.run(stop, partial(keep.between, pool, learned, session)):
             return learned
+        seed_globals(here, "scores")
         finished = _finish(plan, trial, streams, pool, learned, session)
         if front := _front(session):
             emit(front)
@@ -137,6 +151,8 @@ def state(
         learned: the stages that are over.
         session: the stage at work; None where the next one has not begun.
     """
+    given = [stage.fingerprint for stage in learned]
+    given += [] if session is None else [session.fingerprint]
     return {
         "input_shape": list(pool.input_shape),
         "layers": [layer.state() for layer in pool.layers],
@@ -146,11 +162,16 @@ def state(
         ],
         "session": None if session is None else session.state(),
         "seconds": 0.0 if session is None else session.seconds,
+        "data": [str(fingerprint) for fingerprint in given],
     }
 
 
 def _learned(
-    plan: Plan, streams: Streams, device: str, start: dict[str, Any]
+    plan: Plan,
+    streams: Streams,
+    device: str,
+    start: dict[str, Any],
+    made: Callable[[int, ModulePool | None], tuple[Task, Fingerprint]],
 ) -> tuple[list[Learned], ModulePool]:
     """The stages that were learned before, and the pool as it was then."""
     pool = plan.make_pool(tuple(start["input_shape"]), device)
@@ -158,18 +179,12 @@ def _learned(
         layer.restore(layer_state)
     learned = []
     for i, kept in enumerate(start["learned"]):
-        task, learner = _task(plan, i, streams, device, pool), plan.stages[i].learner
+        (task, fingerprint), learner = made(i, pool), plan.stages[i].learner
         readout = learner.readout(pool, task, streams.at(i).torch("readout"))
         readout.restore(kept["readout"])
         path = tuple(tuple(modules) for modules in kept["path"])
-        learned.append(Learned(kept["name"], task, learner, path, readout))
+        learned.append(Learned(kept["name"], task, learner, path, readout, fingerprint))
     return learned, pool
-
-
-def _task(plan: Plan, i: int, streams: Streams, device: str, pool: ModulePool | None) -> Task:
-    # The first task decides what the pool takes, whenever it is made.
-    task = plan.make_task(i, streams, pool if i else None)
-    return task.to(device) if isinstance(task, SupervisedTask) else task
 
 
 def _prepare(
@@ -202,12 +217,13 @@ def _session(
     trial: Trial,
     i: int,
     here: Streams,
-    task: Task,
+    made: tuple[Task, Fingerprint],
     device: str,
     pool: ModulePool,
     emit: Emit,
     resumed: dict[str, Any] | None,
 ) -> Session:
+    task, fingerprint = made
     stage, arm = plan.stages[i], plan.arms[trial.arm]
     readout = stage.learner.readout(pool, task, here.torch("readout"))
     strategy = arm.strategy(
@@ -226,6 +242,7 @@ def _session(
         budget_frames=stage.frames,
     )
     chance = stage.learner.chance(task, here) if resumed is None else resumed["chance"]
+    chance = None if chance is None else float(chance)
     started = StageStarted(
         trial=trial.id,
         stage=i,
@@ -241,8 +258,7 @@ def _session(
     )
     rate = plan.config.transfer.duplication
     duplication = Duplication(pool, rate, here.python("duplication")) if rate else None
-    chance = None if chance is None else float(chance)
-    return Session(stage, plan.engine, strategy, context, started, emit, duplication)
+    return Session(stage, plan.engine, strategy, context, started, fingerprint, emit, duplication)
 
 
 def _finish(
@@ -259,7 +275,14 @@ def _finish(
     best = _best(strategy)
     path = pool.active(best, stage.always_active)
     learned.append(
-        Learned(session.started.task, context.task, stage.learner, path, context.readout)
+        Learned(
+            session.started.task,
+            context.task,
+            stage.learner,
+            path,
+            context.readout,
+            session.fingerprint,
+        )
     )
     if transfer == "freeze":
         pool.freeze(path)

@@ -235,6 +235,7 @@ def _split(taken: dict[str, Any], whole: bool) -> tuple[dict[str, Tensor], dict[
         "layers": taken["kinds"],
         "input_shape": taken["input_shape"],
         "session": _apart(taken["session"], tensors),
+        "data": taken["data"],
     }
     return {n: values.detach().cpu().contiguous() for n, values in tensors.items()}, plain
 

@@ -22,6 +22,7 @@ from pathnet_evo.records import (
     Record,
     StageFinished,
     StageResumed,
+    TaskMade,
     TrialFinished,
     TrialStarted,
 )
@@ -92,6 +93,8 @@ class Lineage:
                     "ON CONFLICT (trial) DO UPDATE SET state = 'running', error = NULL",
                     (record.trial, record.arm, record.seed),
                 )
+            case TaskMade():
+                self._take_data(record)
             case StageResumed():
                 begun = record.started
                 place = {"trial": begun.trial, "stage": begun.stage}
@@ -108,6 +111,22 @@ class Lineage:
                     "UPDATE trials SET state = ?, error = ? WHERE trial = ?",
                     (record.state, record.error, record.trial),
                 )
+
+    def _take_data(self, record: TaskMade) -> None:
+        """Add what a task gave, unless it is what it gave before."""
+        key, text = (record.trial, record.stage), str(record.fingerprint)
+        latest = self._db.execute(
+            "SELECT number, fingerprint FROM data WHERE trial = ? AND stage = ? "
+            "ORDER BY number DESC LIMIT 1",
+            key,
+        ).fetchone()
+        number, before = latest or (-1, None)
+        if text != before:
+            self._db.execute(
+                "INSERT INTO data SELECT ?, ?, ?, count(*), ? FROM evaluations "
+                "WHERE trial = ? AND stage = ?",
+                (*key, number + 1, text, *key),
+            )
 
     def configured(self, text: str) -> None:
         """Take note of what ``run.toml`` is about to hold."""
@@ -140,7 +159,7 @@ class Lineage:
         here = nothing if position is None else position
         with self._writing():
             self._begin()
-            for table in ("events", "times", "evaluations", "episodes", "generations"):
+            for table in ("events", "times", "evaluations", "episodes", "generations", "data"):
                 self._forget(table, trial, here)
             self._forget("stage_times", trial, here)
             where, values = here.within("results")

@@ -75,7 +75,7 @@ def ready(config: RunConfig, registry: Registry, label: str = "", rehearse: bool
         ConfigError: everything that is wrong.
     """
     plan = resolve(config, registry, label)
-    with _labelled(label):
+    with labelled(label):
         resolve_observers(config, registry)
         if rehearse:
             device_of(plan)
@@ -84,7 +84,8 @@ def ready(config: RunConfig, registry: Registry, label: str = "", rehearse: bool
 
 
 @contextmanager
-def _labelled(label: str) -> Iterator[None]:
+def labelled(label: str) -> Iterator[None]:
+    """Say of what is wrong with a configuration where it came from."""
     try:
         yield
     except ConfigError as error:
