@@ -120,6 +120,17 @@ class Plan:
             )
         return task
 
+    def task_of(self, stage: int, seed: int) -> Task:
+        """The task of a stage for one seed, apart from any trial.
+
+        Raises:
+            ConfigError: it cannot be made.
+        """
+        streams, pool = Streams(seed), None
+        if stage > 0 and self.config.pool.input is None:
+            pool = self.make_pool(self.make_task(0, streams, None).input_shape, "meta")
+        return self.make_task(stage, streams, pool)
+
     def make_pool(self, input_shape: tuple[int, ...], device: str) -> ModulePool:
         """The pool, not yet initialised.
 

@@ -21,7 +21,6 @@ from pathnet_evo.run.data import learned_on, of_trial
 from pathnet_evo.run.lineage import LineageError, open_lineage
 from pathnet_evo.run.results import RunError, intact, read_config
 from pathnet_evo.run.summary import summarise
-from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import Task
 
 __all__ = ["Run", "RunError", "load_run"]
@@ -162,12 +161,8 @@ class Run:
         """
         i = self.index(stage)
         seed = self.seeds[0] if seed is None else seed
-        streams, pool = Streams(seed), None
         try:
-            plan = resolve(self.config, self.registry or Registry())
-            if i > 0 and self.config.pool.input is None:
-                pool = plan.make_pool(plan.make_task(0, streams, None).input_shape, "meta")
-            task = plan.make_task(i, streams, pool)
+            task = resolve(self.config, self.registry or Registry()).task_of(i, seed)
         except ConfigError as error:
             raise RunError("; ".join(map(str, error.problems))) from None
         if not accept_changed_data:

@@ -229,7 +229,7 @@ def proceed(run: Reopened, heard: Emit = lambda record: None) -> int:
     def emit(record: Record) -> None:
         nonlocal broken
         if isinstance(record, TaskMade):
-            run.ledger.heard(record, trials)
+            run.ledger.heard(record, plan, trials[record.trial].seed)
         lineage.write(record)
         match record:
             case Checkpointed():

@@ -206,14 +206,20 @@ def test_changed_the_images_of_a_stage_that_one_seed_had_learned(tree):
         pathnet_evo.resume(run)
 
 
-def test_changed_the_images_while_the_run_went_on(tree):
-    """The second arm would be compared with the first on other data."""
+@pytest.mark.parametrize(
+    "sections", [{"arms": ["pathnet", "independent"]}, {"seeds": 2}, {"seeds": 2, "noise": 0.2}]
+)
+def test_changed_the_images_while_the_run_went_on(tree, sections):
+    """The second arm, or seed, would be compared with the first on other data."""
 
     def heard(record) -> None:
         if isinstance(record, Evaluated) and record.number == 0:
             add_images(tree)
 
-    config = of_tree(arms=["pathnet", "independent"], stages=of_tree()["stages"][:1])
+    sections = dict(sections)
+    noise = sections.pop("noise", 0.0)
+    task = {"name": "folder", "root": "birds", "noise": noise}
+    config = of_tree(stages=[{"task": task, "generations": 4}], **sections)
     with pytest.raises(DataError, match="38 training examples, the run began with 18"):
         pathnet_evo.launch(config, name="run", heard=heard)
     assert rows(Path("runs/run"), "SELECT state FROM trials")[0] == ("finished",)
