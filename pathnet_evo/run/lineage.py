@@ -76,8 +76,8 @@ class Lineage:
             self._begin()
             self._write(record)
             late = time.monotonic() - self._committed > 1
-            frequent = isinstance(record, Evaluated | EpisodesFinished)
-            if not frequent and (late or not isinstance(record, GenerationFinished)):
+            followed = isinstance(record, Evaluated | EpisodesFinished | TaskMade)
+            if not followed and (late or not isinstance(record, GenerationFinished)):
                 self.commit()
 
     def _write(self, record: Record) -> None:
