@@ -237,7 +237,7 @@ def _check_normalisation(
         if values.dtype != torch.float32:
             raise TaskError(f"{name}: {part} must be float32, not {_type(values)}")
         try:
-            fits = np.broadcast_shapes(tuple(values.shape), shape) == shape
+            fits = np.broadcast_shapes(tuple(values.shape), shape) == tuple(shape)
         except ValueError:
             fits = False
         if not fits:

@@ -119,7 +119,9 @@ def add_a_class(tree: Path) -> None:
 
 def change_the_size(tree: Path) -> None:
     for file in tree.rglob("*.png"):
-        Image.open(file).resize((6, 6)).save(file)
+        with Image.open(file) as image:
+            changed = image.resize((6, 6))
+        changed.save(file)
 
 
 def repaint_one(tree: Path) -> None:
@@ -480,6 +482,13 @@ def test_drew_from_global_generators(drawing):
     assert pathnet_evo.resume(run).summary["digest"] == digest
     told = rows(run, "SELECT fitness, metrics FROM evaluations")
     assert len(set(told)) == len(told) == 20, "rounds would repeat one another's draws"
+
+
+def test_drew_from_global_generators_in_one_worker(drawing):
+    """An engine with one worker says that it is deterministic, and would not be."""
+    one = {**drawing, "engine": {"name": "processes", "workers": 1}, "arms": ["pathnet"]}
+    digests = {pathnet_evo.launch(one, name=name).summary["digest"] for name in ("a", "b")}
+    assert len(digests) == 1
 
 
 def test_told_numbers_of_numpys_types(drawing):
