@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pathnet_evo.genotype import Path
-from pathnet_evo.modules import ModuleKind
+from pathnet_evo.modules import ModuleKind, Shape, ShapeError
 
 
 class PathNetwork(nn.Module):
@@ -21,6 +21,7 @@ class PathNetwork(nn.Module):
         mean: average the outputs of a layer's modules instead of summing them.
         shift: subtracted from the input; broadcasts against one example.
         scale: the shifted input is multiplied with it.
+        input_shape: the shape of one example; None where it is not known.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class PathNetwork(nn.Module):
         mean: bool = False,
         shift: Tensor | None = None,
         scale: Tensor | None = None,
+        input_shape: Shape | None = None,
     ) -> None:
         super().__init__()
         self.kinds = list(kinds)
         self.path = path
         self.mean = mean
+        self.input_shape = input_shape
         self.layers = nn.ModuleList(
             nn.ParameterDict({name: nn.Parameter(p.clone()) for name, p in values.items()})
             for values in parameters
@@ -54,7 +57,15 @@ class PathNetwork(nn.Module):
 
         Returns:
             ``(batch, outputs)`` float32: logits, or policy and value.
+
+        Raises:
+            ShapeError: examples of another shape than the network was learned on.
         """
+        if self.input_shape is not None and tuple(x.shape[1:]) != self.input_shape:
+            raise ShapeError(
+                f"the network takes (batch, {', '.join(map(str, self.input_shape))}), "
+                f"got {tuple(x.shape)}"
+            )
         x = (x.float() - self.shift) * self.scale
         for kind, parameters in zip(self.kinds, self.layers, strict=True):
             out = kind.forward(x, dict(parameters.items()))  # type: ignore[operator]

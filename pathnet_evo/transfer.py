@@ -11,9 +11,11 @@ import torch
 
 from pathnet_evo.duplication import Duplication
 from pathnet_evo.evolve import StageFailed
+from pathnet_evo.fingerprint import Fingerprint
 from pathnet_evo.genotype import Genotype, Path, distinct
 from pathnet_evo.learners import Learner, LearningContext
 from pathnet_evo.network import PathNetwork
+from pathnet_evo.numbers import named
 from pathnet_evo.plan import Plan, Trial
 from pathnet_evo.plugin_calls import calling
 from pathnet_evo.pool import ModulePool
@@ -24,12 +26,13 @@ from pathnet_evo.records import (
     Saturated,
     StageFinished,
     StageStarted,
+    TaskMade,
 )
 from pathnet_evo.scoring import scored
 from pathnet_evo.session import Session
 from pathnet_evo.stack import Stack
 from pathnet_evo.strategies.base import Strategy, StrategyError
-from pathnet_evo.streams import Streams
+from pathnet_evo.streams import Streams, borrow, seed_globals
 from pathnet_evo.tasks import SupervisedTask, Task, TaskError
 
 
@@ -43,6 +46,7 @@ class Learned:
         learner: who learned it.
         path: the modules active in the best path.
         readout: the task's readout.
+        fingerprint: of the task.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Learned:
     learner: Learner
     path: Path
     readout: Stack
+    fingerprint: Fingerprint
 
     def network(self, pool: ModulePool) -> PathNetwork:
         """The stage's network with the pool's present weights."""
@@ -57,7 +62,7 @@ class Learned:
 
     def score(self, pool: ModulePool, streams: Streams) -> dict[str, float]:
         """The held-out scores of the stage's network with the pool's present weights."""
-        return self.learner.score(self.network(pool), self.task, streams)
+        return named(self.learner.score(self.network(pool), self.task, streams))
 
 
 class Keep:
@@ -86,6 +91,7 @@ class Keep:
         return None
 
 
+@borrow()
 def learn_sequence(
     plan: Plan,
     trial: Trial,
@@ -114,16 +120,26 @@ def learn_sequence(
     """
     keep = Keep() if keep is None else keep
     streams = Streams(trial.seed)
-    learned, pool = ([], None) if start is None else _learned(plan, streams, device, start)
+
+    def made(i: int, pool: ModulePool | None) -> tuple[Task, Fingerprint]:
+        # The first task decides what the pool takes, whenever it is made.
+        task = plan.make_task(i, streams, pool if i else None)
+        fingerprint = Fingerprint.of(task)
+        emit(TaskMade(trial.id, i, fingerprint))
+        return (task.to(device) if isinstance(task, SupervisedTask) else task), fingerprint
+
+    learned, pool = ([], None) if start is None else _learned(plan, streams, device, start, made)
     session_state = None if start is None else start["session"]
     for i in range(len(learned), len(plan.stages)):
-        task = _task(plan, i, streams, device, pool)
+        given = made(i, pool)
+        here = streams.at(i)
+        seed_globals(here, "stage")
         notes: list[Saturated | NotScored] = []
         if pool is None or session_state is None:
-            pool, saturated = _prepare(plan, trial, i, streams.at(i), task, device, pool)
+            pool, saturated = _prepare(plan, trial, i, here, given[0], device, pool)
             notes += saturated
         session = _session(
-            plan, trial, i, streams.at(i), task, device, pool, emit, session_state, notes.append
+            plan, trial, i, here, given, device, pool, emit, session_state, notes.append
         )
         if session_state is None:
             emit(session.started)
@@ -134,6 +150,7 @@ def learn_sequence(
             session_state = None
         if not session.run(stop, partial(keep.between, pool, learned, session)):
             return learned
+        seed_globals(here, "scores")
         finished = _finish(plan, trial, streams, pool, learned, session)
         if front := _front(session):
             emit(front)
@@ -151,6 +168,8 @@ def state(
         learned: the stages that are over.
         session: the stage at work; None where the next one has not begun.
     """
+    given = [stage.fingerprint for stage in learned]
+    given += [] if session is None else [session.fingerprint]
     return {
         "input_shape": list(pool.input_shape),
         "layers": [layer.state() for layer in pool.layers],
@@ -160,11 +179,16 @@ def state(
         ],
         "session": None if session is None else session.state(),
         "seconds": 0.0 if session is None else session.seconds,
+        "data": [str(fingerprint) for fingerprint in given],
     }
 
 
 def _learned(
-    plan: Plan, streams: Streams, device: str, start: dict[str, Any]
+    plan: Plan,
+    streams: Streams,
+    device: str,
+    start: dict[str, Any],
+    made: Callable[[int, ModulePool | None], tuple[Task, Fingerprint]],
 ) -> tuple[list[Learned], ModulePool]:
     """The stages that were learned before, and the pool as it was then."""
     pool = plan.make_pool(tuple(start["input_shape"]), device)
@@ -172,18 +196,12 @@ def _learned(
         layer.restore(layer_state)
     learned = []
     for i, kept in enumerate(start["learned"]):
-        task, learner = _task(plan, i, streams, device, pool), plan.stages[i].learner
+        (task, fingerprint), learner = made(i, pool), plan.stages[i].learner
         readout = learner.readout(pool, task, streams.at(i).torch("readout"))
         readout.restore(kept["readout"])
         path = tuple(tuple(modules) for modules in kept["path"])
-        learned.append(Learned(kept["name"], task, learner, path, readout))
+        learned.append(Learned(kept["name"], task, learner, path, readout, fingerprint))
     return learned, pool
-
-
-def _task(plan: Plan, i: int, streams: Streams, device: str, pool: ModulePool | None) -> Task:
-    # The first task decides what the pool takes, whenever it is made.
-    task = plan.make_task(i, streams, pool if i else None)
-    return task.to(device) if isinstance(task, SupervisedTask) else task
 
 
 def _prepare(
@@ -216,13 +234,14 @@ def _session(
     trial: Trial,
     i: int,
     here: Streams,
-    task: Task,
+    made: tuple[Task, Fingerprint],
     device: str,
     pool: ModulePool,
     emit: Emit,
     resumed: dict[str, Any] | None,
     note: Callable[[NotScored], None],
 ) -> Session:
+    task, fingerprint = made
     stage, arm = plan.stages[i], plan.arms[trial.arm]
     with calling("readout", TaskError):
         readout = stage.learner.readout(pool, task, here.torch("readout"))
@@ -243,7 +262,7 @@ def _session(
         budget_frames=stage.frames,
     )
     if resumed is None:
-        chance = scored(partial(stage.learner.chance, task, here), note, trial.id, i)
+        chance = scored(partial(_chance, stage.learner, task, here), note, trial.id, i)
     else:
         chance = resumed["chance"]
     started = StageStarted(
@@ -261,7 +280,12 @@ def _session(
     )
     rate = plan.config.transfer.duplication
     duplication = Duplication(pool, rate, here.python("duplication")) if rate else None
-    return Session(stage, plan.engine, strategy, context, started, emit, duplication)
+    return Session(stage, plan.engine, strategy, context, started, fingerprint, emit, duplication)
+
+
+def _chance(learner: Learner, task: Task, here: Streams) -> float | None:
+    found = learner.chance(task, here)
+    return None if found is None else float(found)
 
 
 def _finish(
@@ -278,7 +302,14 @@ def _finish(
     best = _best(strategy)
     path = pool.active(best, stage.always_active)
     learned.append(
-        Learned(session.started.task, context.task, stage.learner, path, context.readout)
+        Learned(
+            session.started.task,
+            context.task,
+            stage.learner,
+            path,
+            context.readout,
+            session.fingerprint,
+        )
     )
     if transfer == "freeze":
         pool.freeze(path)

@@ -22,6 +22,10 @@ def play(
     video: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Record a film, .mp4 or .gif.")
     ] = None,
+    accept_changed_data: Annotated[
+        bool,
+        typer.Option("--accept-changed-data", help="Play although the task changed since."),
+    ] = False,
     load_plugins: Annotated[
         bool, typer.Option("--load-plugins", help="Execute the plugin files that the run names.")
     ] = False,
@@ -41,7 +45,8 @@ def play(
     files = run.config.plugins
     run = load_run(folder, Registry(files=files if load_plugins else ()))
     try:
-        found = player(run, int(stage) if stage and stage.isdecimal() else stage, arm, seed)
+        wanted = int(stage) if stage and stage.isdecimal() else stage
+        found = player(run, wanted, arm, seed, accept_changed_data)
     except RunError as error:
         if files and not load_plugins and "is not registered" in str(error):
             names = ", ".join(file.path for file in files)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pathnet_evo.genotype import Path
+from pathnet_evo.numbers import simple
 
 MOST_MODULES = 1_000_000
 """The most modules of a pool that readers make room for."""
@@ -19,9 +20,11 @@ def plain(value: Any) -> str:
     ``number`` takes both.
     """
     try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+        return json.dumps(value, separators=(",", ":"), allow_nan=False, default=simple)
     except ValueError:
-        return json.dumps(_named(value), separators=(",", ":"), allow_nan=False)
+        return json.dumps(
+            _named(value), separators=(",", ":"), allow_nan=False, default=_named_simple
+        )
 
 
 def real(value: float | None) -> float | str | None:
@@ -111,3 +114,7 @@ def _named(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _named(part) for key, part in value.items()}
     return [_named(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _named_simple(value: Any) -> Any:
+    return _named(simple(value))

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pathnet_evo.errors import UserError
+from pathnet_evo.numbers import simple
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.run.places import open_plain
 from pathnet_evo.session import Session
@@ -86,7 +87,8 @@ def write(
         temporary.mkdir(parents=True)
         tensors, plain = _split(taken, whole=base is None)
         save_file(tensors, temporary / "weights.safetensors")
-        (temporary / "state.json").write_text(json.dumps(plain), encoding="utf-8")
+        text = json.dumps(plain, default=simple)
+        (temporary / "state.json").write_text(text, encoding="utf-8")
         files = {f.name: _sum(f) for f in sorted(temporary.iterdir())}
         standing = {} if base is None else {"base": {"folder": base[0], "manifest": base[1]}}
         text = json.dumps({**about, **standing, "files": files}, indent=1)
@@ -176,9 +178,14 @@ def load(folder: Path, manifest: str) -> dict[str, Any]:
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """A checkpoint's plain data."""
+    """A checkpoint's plain data.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is none.
+    """
     state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    assert isinstance(state, dict)
+    if not isinstance(state, dict):
+        raise ValueError("state.json is not a table")
     return state
 
 
@@ -239,6 +246,7 @@ def _split(taken: dict[str, Any], whole: bool) -> tuple[dict[str, Tensor], dict[
         "layers": taken["kinds"],
         "input_shape": taken["input_shape"],
         "session": _apart(taken["session"], tensors),
+        "data": taken["data"],
     }
     return {n: values.detach().cpu().contiguous() for n, values in tensors.items()}, plain
 

@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -169,13 +170,16 @@ def about(
     }
 
 
-def went_on(folder: Path, command: str, places: dict[str, str]) -> None:
+def went_on(
+    folder: Path, command: str, places: dict[str, str], accepted: Sequence[str] = ()
+) -> None:
     """Take note in ``about.json`` that a run goes on, and where each trial was cut.
 
     Args:
         folder: the run's folder.
         command: what was typed.
         places: the checkpoint that each trial goes on from, by the trial's name.
+        accepted: changes of the data that were accepted.
     """
     path = folder / "about.json"
     try:
@@ -185,5 +189,8 @@ def went_on(folder: Path, command: str, places: dict[str, str]) -> None:
         known, resumed = {}, []
     now = datetime.now(UTC).isoformat(timespec="seconds")
     made = version("pathnet-evo")
-    resumed.append({"at": now, "version": made, "command": command, "from": places})
+    sitting: dict[str, Any] = {"at": now, "version": made, "command": command, "from": places}
+    if accepted:
+        sitting["accepted"] = list(accepted)
+    resumed.append(sitting)
     replace(path, json.dumps({**known, "resumed": resumed}, indent=1))

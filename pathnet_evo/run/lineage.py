@@ -19,6 +19,7 @@ from pathnet_evo.records import (
     Record,
     StageFinished,
     StageResumed,
+    TaskMade,
     TrialFinished,
     TrialStarted,
 )
@@ -70,8 +71,8 @@ class Lineage:
             self._begin()
             self._write(record)
             late = time.monotonic() - self._committed > 1
-            frequent = isinstance(record, Evaluated | EpisodesFinished)
-            if not frequent and (late or not isinstance(record, GenerationFinished)):
+            followed = isinstance(record, Evaluated | EpisodesFinished | TaskMade)
+            if not followed and (late or not isinstance(record, GenerationFinished)):
                 self.commit()
 
     def _write(self, record: Record) -> None:
@@ -87,6 +88,8 @@ class Lineage:
                     "ON CONFLICT (trial) DO UPDATE SET state = 'running', error = NULL",
                     (record.trial, record.arm, record.seed),
                 )
+            case TaskMade():
+                self._take_data(record)
             case StageResumed():
                 begun = record.started
                 place = {"trial": begun.trial, "stage": begun.stage}
@@ -103,6 +106,22 @@ class Lineage:
                     "UPDATE trials SET state = ?, error = ? WHERE trial = ?",
                     (record.state, record.error, record.trial),
                 )
+
+    def _take_data(self, record: TaskMade) -> None:
+        """Add what a task gave, unless it is what it gave before."""
+        key, text = (record.trial, record.stage), str(record.fingerprint)
+        latest = self._db.execute(
+            "SELECT number, fingerprint FROM data WHERE trial = ? AND stage = ? "
+            "ORDER BY number DESC LIMIT 1",
+            key,
+        ).fetchone()
+        number, before = latest or (-1, None)
+        if text != before:
+            self._db.execute(
+                "INSERT INTO data SELECT ?, ?, ?, count(*), ? FROM evaluations "
+                "WHERE trial = ? AND stage = ?",
+                (*key, number + 1, text, *key),
+            )
 
     def configured(self, text: str) -> None:
         """Take note of what ``run.toml`` is about to hold."""
@@ -136,7 +155,7 @@ class Lineage:
         here = nothing if position is None else position
         with self._writing():
             self._begin()
-            for table in ("events", "times", "evaluations", "episodes", "generations"):
+            for table in ("events", "times", "evaluations", "episodes", "generations", "data"):
                 self._forget(table, trial, here)
             self._forget("stage_times", trial, here)
             where, values = here.within("results")

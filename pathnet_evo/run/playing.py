@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from pathnet_evo.config import ConfigError
 from pathnet_evo.learners import Learner
 from pathnet_evo.network import PathNetwork
-from pathnet_evo.plan import Plan, resolve
+from pathnet_evo.plan import resolve
 from pathnet_evo.plugins import Registry
 from pathnet_evo.run.cells import number_or_none
 from pathnet_evo.run.reading import Run, RunError
@@ -82,15 +83,19 @@ class Player:
                         with self._telling():
                             (picture,) = env.render()
                         seen(picture, rate)
-                    actions = self.learner.actions(
-                        self.network, torch.from_numpy(observations), generator
-                    )
+                    actions = self._actions(torch.from_numpy(observations), generator)
                     with self._telling():
                         observations, rewards, ended, cut, _ = env.step(actions.numpy())
                     steps, score = steps + 1, score + float(rewards[0])
                     over = bool(ended[0] or cut[0] or steps == self.task.max_steps)
                     stepped(i, steps, score)
                 yield score
+
+    def _actions(self, observations: Tensor, generator: torch.Generator) -> Tensor:
+        try:
+            return self.learner.actions(self.network, observations, generator)
+        except TaskError as error:
+            raise RunError(f"stage {self.name!r}: {error}") from None
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -103,7 +108,11 @@ class Player:
 
 
 def player(
-    run: Run, stage: int | str | None = None, arm: str = "pathnet", seed: int | None = None
+    run: Run,
+    stage: int | str | None = None,
+    arm: str = "pathnet",
+    seed: int | None = None,
+    accept_changed_data: bool = False,
 ) -> Player:
     """What a run learned on a stage, ready to play.
 
@@ -112,9 +121,11 @@ def player(
         stage: name or index; None is the last stage that is played.
         arm: which arm.
         seed: which seed; None is the first.
+        accept_changed_data: play although the task is not what it was when it was learned.
 
     Raises:
-        RunError: there is no such stage, arm or seed, it is not finished, or it is not played.
+        RunError: there is no such stage, arm or seed, it is not finished, it is not played, or its
+            task is not what it was.
     """
     try:
         plan = resolve(run.config, run.registry or Registry())
@@ -130,26 +141,16 @@ def player(
     network = run.network(i, arm, seed)
     seed = run.seeds[0] if seed is None else seed
     streams = Streams(seed)
+    task = run.task(i, arm, seed, accept_changed_data)
+    assert isinstance(task, EnvironmentTask)
     return Player(
         name=run.stages[i],
         network=network,
-        task=_task(plan, i, streams),
+        task=task,
         learner=plan.stages[i].learner,
         streams=streams.at(i),
         chance=_chance(run, i, arm, seed),
     )
-
-
-def _task(plan: Plan, stage: int, streams: Streams) -> EnvironmentTask:
-    try:
-        pool = None
-        if stage > 0 and plan.config.pool.input is None:
-            pool = plan.make_pool(plan.make_task(0, streams, None).input_shape, "meta")
-        task: Any = plan.make_task(stage, streams, pool)
-    except ConfigError as error:
-        raise RunError("; ".join(map(str, error.problems))) from None
-    assert isinstance(task, EnvironmentTask)
-    return task
 
 
 def _chance(run: Run, stage: int, arm: str, seed: int) -> float | None:

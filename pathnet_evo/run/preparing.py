@@ -75,7 +75,7 @@ def ready(config: RunConfig, registry: Registry, label: str = "", rehearse: bool
     Raises:
         ConfigError: everything that is wrong.
     """
-    with _labelled(label):
+    with labelled(label):
         plan = _resolved(config, registry)
         resolve_observers(config, registry)
         if rehearse:
@@ -93,7 +93,8 @@ def _resolved(config: RunConfig, registry: Registry) -> Plan:
 
 
 @contextmanager
-def _labelled(label: str) -> Iterator[None]:
+def labelled(label: str) -> Iterator[None]:
+    """Say of what is wrong with a configuration where it came from."""
     try:
         yield
     except ConfigError as error:

@@ -14,6 +14,7 @@ from pathnet_evo.config import ConfigError, Problem
 from pathnet_evo.plan import Plan, Trial
 from pathnet_evo.run import checkpoint
 from pathnet_evo.run.checkpoint import Base, CheckpointError
+from pathnet_evo.run.data import learned_on, of_trial
 from pathnet_evo.run.keeping import folder_of
 from pathnet_evo.run.lineage import Lineage, open_lineage
 from pathnet_evo.run.places import PlaceError, checkpoint_folder, left_in, remove_checkpoint
@@ -114,8 +115,11 @@ def position_of(run: Path, db: sqlite3.Connection, trial: Trial, start: Start) -
         position = Position(**about["position"])
         links = about["lineage"]
         same = chains_of(db, trial.id, position).links == links
+        learned_on(folder, of_trial(db, trial.id))
     except sqlite3.Error as error:
         raise CheckpointError(f"{folder}: its lineage cannot be read ({error})") from None
+    except ValueError as error:
+        raise CheckpointError(f"{folder}: its data are not known ({error})") from None
     except (KeyError, TypeError, OverflowError):
         raise CheckpointError(f"{folder}: written before trials could be gone on with") from None
     if not same:

@@ -188,7 +188,7 @@ class Position:
     def within(self, table: str) -> tuple[str, tuple[int, ...]]:
         """The SQL condition that holds for what is covered of a table, and its parameters."""
         here = (self.stage, self.stage)
-        if self.finished or table == "stages":
+        if self.finished or table in ("stages", "data"):
             return "(stage <= ?)", (self.stage,)
         match table:
             case "evaluations" | "times" | "events":

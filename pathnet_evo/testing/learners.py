@@ -128,7 +128,7 @@ class LearnerContract(ABC):
         """A task on which training diverges; None where there is none to be had."""
         task = self.task()
         if isinstance(task, SupervisedTask):
-            return replace(task, scale=torch.tensor(math.nan))
+            return replace(task, scale=torch.tensor(torch.finfo(torch.float32).max))
         return None
 
     def _bench(
