@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from functools import cache
 from typing import Any
 
@@ -23,7 +24,9 @@ from pathnet_evo.cli import (
     watch,
 )
 from pathnet_evo.encodings import in_words
-from pathnet_evo.errors import UserError
+from pathnet_evo.errors import UserError, UserNotice
+
+_with_place = warnings.formatwarning
 
 
 class Commands(TyperGroup):
@@ -74,6 +77,7 @@ def main() -> None:
     another reason is reported, with status 1 where all else went well.
     """
     standard_streams.endure()
+    warnings.formatwarning = _shown
     status = _status()
     if lost := standard_streams.lost():
         sys.stderr.write(f"standard output: cannot be written ({lost})\n")
@@ -99,3 +103,16 @@ def _status() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _shown(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """A warning as text: the sentence alone where it is meant for users."""
+    if issubclass(category, UserNotice):
+        return f"{message}\n"
+    return _with_place(message, category, filename, lineno, line)
