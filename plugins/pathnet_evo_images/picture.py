@@ -106,7 +106,7 @@ def read(file: str, promised: bool = True, bits: Mapping[int, int] | None = None
 
 
 def _channels_first(samples: Samples) -> Pixels:
-    return np.ascontiguousarray(samples.transpose(2, 0, 1))
+    return np.array(samples.transpose(2, 0, 1), order="C")  # no stride is negative in a copy
 
 
 def _orientation(image: ImageFile) -> int:

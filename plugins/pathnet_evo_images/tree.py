@@ -19,7 +19,7 @@ from pathnet_evo_images.lock import exclusive
 from pathnet_evo_images.pixels import Frame
 from pathnet_evo_images.source import Images, Place, Source, composed
 from pathnet_evo_images.stamps import settle, stamp
-from pathnet_evo_images.walk import NO_IMAGE, Found, Skipped, class_folders, files, loose
+from pathnet_evo_images.walk import NOT_IMAGES, Found, Skipped, class_folders, files, loose
 
 SPLITS = ("train", "test")
 CACHE_FORMAT = 2
@@ -166,7 +166,7 @@ class Tree(Source):
         skipped = Skipped()
         skipped.names.update({reason: list(own) for reason, own in self.skipped.names.items()})
         for index in found.others:
-            skipped.add(NO_IMAGE, os.path.basename(self.files[index].stamp.path))
+            skipped.add(NOT_IMAGES, os.path.basename(self.files[index].stamp.path))
         if skipped.names:
             self.place.say(f"skipped in {self.root}: {skipped}")
         if found.remark:

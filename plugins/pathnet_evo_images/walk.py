@@ -35,10 +35,10 @@ SYSTEM = frozenset(
 """Files and folders that file managers and storage devices make, in lower case."""
 
 HIDDEN = "hidden or made by the system"
-NO_IMAGE = "not an image"
-IRREGULAR = "not a regular file"
-LINKED_FOLDER = "a link to a folder"
-DEAD_LINK = "a link to nothing"
+NOT_IMAGES = "that are not images"
+IRREGULAR = "that are not regular files"
+LINKED_FOLDER = "links to folders"
+DEAD_LINK = "links to nothing"
 LOOSE = "outside the folders of classes"
 SHOWN = 3
 """Names given for each reason."""
@@ -55,7 +55,7 @@ class Skipped:
         self.names.setdefault(reason, []).append(name)
 
     def __str__(self) -> str:
-        """One line; nothing where nothing was passed over."""
+        """How many, why, and some of their names; nothing where nothing was passed over."""
         return ", ".join(
             f"{len(names)} {reason} ({', '.join(sorted(set(names))[:SHOWN])}"
             f"{', ...' if len(set(names)) > SHOWN else ''})"
