@@ -3,7 +3,8 @@
 Each case is made from its number: classes with odd names; files of odd modes, depths, formats,
 endings, orientations and damages; links, FIFOs, sockets, hidden and system-made files among them.
 The task ``folder`` gives the values that were drawn, resized by Pillow where sizes differ, or says
-what is wrong in one line; it does the same again from its cache. Ends with status 1 if one does not.
+what is wrong in one line; it does the same again from its cache. Ends with status 1 where it does
+not.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Case:
         root: where.
         size: what the images are brought to; None where all have one size.
         channels: what is asked for.
-        images: ``(H, W, 1 or 3)`` of bytes, by path within the tree; None where the file is damaged.
+        images: ``(H, W, 1 or 3)`` of bytes, by path within the tree; None for a damaged file.
         spoiled: whether damaged images and links to nothing are among them.
         broken: whether one was written, so that an error is right.
         tolerance: how far a value may be off by rounding.
@@ -253,7 +254,9 @@ def turned(stored: Array, orientation: int) -> Array:
         for j in range(width):
             along_row = i if row_0 in ("top", "left") else height - 1 - i
             along_column = j if column_0 in ("top", "left") else width - 1 - j
-            shown[(along_row, along_column) if upright else (along_column, along_row)] = stored[i, j]
+            shown[(along_row, along_column) if upright else (along_column, along_row)] = stored[
+                i, j
+            ]
     return shown
 
 

@@ -158,9 +158,8 @@ class _Decoder:
         try:
             picture = read(path, promised, bits)
         except Exception as error:  # of whatever type, at a file from anywhere
-            what = "not an image" if isinstance(error, UnidentifiedImageError) else error
             raise self.place.error(
-                f"cannot read {path} ({what or type(error).__name__}). Replace or delete it."
+                f"cannot read {path} ({_reason(error)}). Replace or delete it."
             ) from error
         if picture is None:
             return None
@@ -173,6 +172,13 @@ class _Decoder:
         except ValueError as error:
             raise self.place.error(f"{path}: {error}") from None
         return framed[0].numpy()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    said = error.strerror if isinstance(error, OSError) else None
+    return said or str(error) or type(error).__name__
 
 
 def _size(image: Pixels) -> str:

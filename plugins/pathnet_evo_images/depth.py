@@ -128,7 +128,7 @@ def lower_bytes(image: ImageFile, layout: str) -> npt.NDArray[np.uint8]:
     else:
         raise ValueError(f"16-bit {channels} that uses fewer bits is not supported")
     image.tile = [
-        tile._replace(args=other if isinstance(tile.args, str) else (other, *tile.args[1:]))
+        tile._replace(args=(other, *tile.args[1:]) if isinstance(tile.args, tuple) else other)
         for tile in image.tile
     ]
     image.load()

@@ -44,6 +44,7 @@ FORMATS = {
 them runs another program, as PostScript does."""
 VAGUE = frozenset({"DIB", "ICO", "PCX", "TGA"})
 """Formats that other files can be mistaken for: read where an ending promises an image."""
+PLAIN = [name for name in FORMATS if name not in VAGUE]
 ENDINGS = frozenset(ending for endings in FORMATS.values() for ending in endings)
 
 ORIENTATION, WHITE_IS_ZERO, PHOTOMETRIC = 0x0112, 0, 262
@@ -86,27 +87,30 @@ def read(file: str, promised: bool = True, bits: Mapping[int, int] | None = None
     Raises:
         Exception: it is damaged, or not supported. Decoders raise almost anything.
     """
-    formats = [name for name in FORMATS if promised or name not in VAGUE]
     with open_regular(file) as opened:
         try:
-            image = Image.open(opened, formats=formats)
+            image = Image.open(opened, formats=[*FORMATS] if promised else PLAIN)
         except Exception:
             if promised:
                 raise
             return None
         with image:
             samples, said = _samples(image, opened, bits or {})
-            samples = UPRIGHT.get(_orientation(image), lambda seen: seen)(samples)
+            upright = UPRIGHT.get(_orientation(image))
+    if upright is not None:
+        samples = upright(samples)
+    found = None if said is None else Depth(said, _peak(samples))
+    if samples.dtype != np.uint8:
+        shift = (FULL if said is None else (bits or {}).get(said, FULL)) - 8
+        samples = (samples >> shift).astype(np.uint8)
+    pixels = np.array(samples.transpose(2, 0, 1), order="C")  # no stride of a copy is negative
+    return Picture(pixels, found)
+
+
+def _peak(samples: Samples) -> int:
+    """The largest sample of 16 bits, at least that of which the upper eight are known."""
     peak = int(samples.max())
-    if samples.dtype == np.uint8:  # of 16 bits, all of which are used, or of eight
-        return Picture(_channels_first(samples), said and Depth(said, peak << 8 | 0xFF))
-    shift = (FULL if said is None else (bits or {}).get(said, FULL)) - 8
-    pixels = (samples >> shift).astype(np.uint8)
-    return Picture(_channels_first(pixels), said and Depth(said, peak))
-
-
-def _channels_first(samples: Samples) -> Pixels:
-    return np.array(samples.transpose(2, 0, 1), order="C")  # no stride is negative in a copy
+    return peak << 8 if samples.dtype == np.uint8 else peak
 
 
 def _orientation(image: ImageFile) -> int:
@@ -150,4 +154,4 @@ def _of_bytes(image: Image.Image) -> Pixels:
         return np.array(image.convert("L"))[..., None]
     if image.mode in ("P", "PA"):  # Pillow warns of transparency lost in one step
         image = image.convert("RGBA")
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

@@ -6,8 +6,8 @@ import errno
 import os
 import stat
 import sys
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from pathnet_evo.tasks import cache_folder
 from pathnet_evo_images.stamps import open_regular
@@ -45,7 +45,7 @@ def private_folder() -> Path:
     return folder
 
 
-def open_private(file: Path) -> BinaryIO:
+def open_private(file: Path) -> BufferedReader:
     """Open a file in the folder for reading.
 
     Raises:

@@ -9,8 +9,9 @@ import stat
 import sys
 import time
 from collections.abc import Iterable
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 MOUNTS = Path("/proc/self/mountinfo")
 """Linux's list of mounted file systems."""
@@ -83,7 +84,7 @@ def settle(stamps: Iterable[Stamp]) -> bool:
     return True
 
 
-def open_regular(file: Path | str, flags: int = 0) -> BinaryIO:
+def open_regular(file: Path | str, flags: int = 0) -> BufferedReader:
     """Open a file for reading without ever waiting for it, as a FIFO makes one wait.
 
     Raises:

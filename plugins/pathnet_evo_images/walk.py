@@ -144,7 +144,7 @@ def _file(place: Place, entry: os.DirEntry[str], skipped: Skipped) -> Found | No
     except OSError as error:
         if promised:
             raise place.error(
-                f"cannot read {entry.path} ({error.strerror}). Replace or delete it."
+                f"cannot read {entry.path} ({error.strerror or error}). Replace or delete it."
             ) from None
         skipped.add(DEAD_LINK, entry.name)
         return None
