@@ -363,7 +363,7 @@ def _framed(case: Case, shown: Array, channels: int) -> Array:
 
 
 @contextmanager
-def _limit(seconds: int) -> Iterator[None]:
+def limit(seconds: int) -> Iterator[None]:
     """Raise where something hangs."""
 
     def late(number: int, frame: FrameType | None) -> None:
@@ -380,7 +380,7 @@ def _limit(seconds: int) -> Iterator[None]:
 
 def check(number: int) -> tuple[str, bool]:
     """What is wrong with a case, and whether an error was allowed."""
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, _limit(SECONDS):
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, limit(SECONDS):
         os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"
         case = write(Path(folder) / "tree", number)
         return wrong(case), case.broken

@@ -6,6 +6,7 @@ import multiprocessing
 import unicodedata
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -14,7 +15,7 @@ from torch import Tensor
 from pathnet_evo.errors import UserNotice
 from pathnet_evo.tasks import TaskError
 from pathnet_evo_images.pixels import Frame
-from pathnet_evo_images.stamps import Stamp
+from pathnet_evo_images.stamps import Stamp, settle, stamp
 
 UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode's categories of control characters, of wrong UTF-8, and of ends of lines."""
@@ -46,6 +47,16 @@ class Place:
     def error(self, text: str) -> TaskError:
         """An error of this task, on one line."""
         return TaskError(f"{self.kind}: {printable(text)}")
+
+    def check_unchanged(self, stamps: Iterable[Stamp]) -> None:
+        """Compare files with their stamps, after reading them.
+
+        Raises:
+            TaskError: one has changed.
+        """
+        for each in stamps:
+            if stamp(each.path) != each:
+                raise self.error(f"{each.path} changed while it was read. Try again.")
 
     def say(self, text: str) -> None:
         """Warn of something once in a run, on one line: workers leave it to the main process."""
@@ -105,9 +116,12 @@ def decoded(source: Source, frame: Frame) -> Images:
     """The images of a source in the shape that is wanted, read once in a process.
 
     Raises:
-        TaskError: unreadable files, or images that do not fit the frame.
+        TaskError: unreadable files, or that change meanwhile, or images that do not fit the frame.
     """
+    if source.stamps:
+        settle(source.stamps)
     images = source.read(frame)
+    source.place.check_unchanged(source.stamps)
     try:
         frame.check(len(images.train) + len(images.test), images.train.shape[1:])
         return replace(images, train=frame.apply(images.train), test=frame.apply(images.test))

@@ -18,7 +18,7 @@ from pathnet_evo_images.decode import Decoded, decode_all
 from pathnet_evo_images.lock import exclusive
 from pathnet_evo_images.pixels import Frame
 from pathnet_evo_images.source import Images, Place, Source, composed
-from pathnet_evo_images.stamps import settle, stamp
+from pathnet_evo_images.stamps import settle
 from pathnet_evo_images.walk import NOT_IMAGES, Found, Skipped, class_folders, files, loose
 
 SPLITS = ("train", "test")
@@ -140,9 +140,7 @@ class Tree(Source):
         """
         settled = settle(file.stamp for file in self.files)
         found = decode_all(self.place, self.files, frame)
-        for file, _ in self.files:
-            if stamp(file.path) != file:
-                raise self.place.error(f"{file.path} changed while it was read. Try again.")
+        self.place.check_unchanged(file.stamp for file in self.files)
         self._keep(name, key, found, settled)
         return found
 

@@ -8,10 +8,11 @@ import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -23,9 +24,10 @@ from PIL import Image, ImageOps
 from pathnet_evo.errors import UserNotice
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import SupervisedTask, TaskContext, TaskError
-from pathnet_evo_images import cache, picture, private, stamps, tree, walk
+from pathnet_evo_images import cache, mnist, picture, private, source, stamps, tree, walk
 from pathnet_evo_images.folder import Folder
 from pathnet_evo_images.lock import exclusive
+from pathnet_evo_images.mnist import Mnist
 from pathnet_evo_images.source import decoded
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -50,6 +52,13 @@ def fuzz() -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(autouse=True)
+def limit(fuzz: ModuleType) -> Iterator[None]:
+    """What hangs, fails."""
+    with fuzz.limit(120):
+        yield
 
 
 @pytest.fixture
@@ -209,7 +218,7 @@ def test_an_image_was_replaced_where_nothing_tells(d, replace, monkeypatch) -> N
         return plain(path, told)
 
     monkeypatch.setattr(walk, "stamp", invented)
-    monkeypatch.setattr(tree, "stamp", invented)
+    monkeypatch.setattr(source, "stamp", invented)
     paint(d.parent / "second.bmp", 98)
     before = make(d)
     replace(d)
@@ -228,6 +237,36 @@ def test_an_image_was_replaced_while_it_was_read(d, monkeypatch) -> None:
     monkeypatch.setattr("pathnet_evo_images.decode.read", slowly)
     with pytest.raises(TaskError, match=r"^folder: .*cat/0\.bmp changed while it was read\."):
         make(d)
+
+
+def test_the_files_of_mnist_were_replaced(tmp_path, monkeypatch) -> None:
+    """Other digits under the same names, sizes and times would not be read in the same process."""
+
+    def write(grey: int) -> None:
+        for part, n in (("train", 20), ("t10k", 10)):
+            images = bytes([0, 0, 8, 3]) + struct.pack(">3I", n, 28, 28) + bytes([grey]) * n * 784
+            labels = bytes([0, 0, 8, 1]) + struct.pack(">I", n) + bytes(i % 10 for i in range(n))
+            for name, data in (("images-idx3", images), ("labels-idx1", labels)):
+                file = tmp_path / "mnist" / f"{part}-{name}-ubyte"
+                file.write_bytes(data)
+                os.utime(file, ns=(10**18, 10**18))
+
+    (tmp_path / "mnist").mkdir()
+    for grey in (1, 2):
+        write(grey)
+        task = Mnist(root=tmp_path, download=False).make(TaskContext(Streams(0)))
+        assert task.inputs.unique().tolist() == [grey]
+
+    def slowly(found, frame):
+        found = read_idx(found, frame)
+        write(3)
+        return found
+
+    read_idx = mnist._Idx.read
+    monkeypatch.setattr(mnist._Idx, "read", slowly)
+    decoded.cache_clear()
+    with pytest.raises(TaskError, match=r"^mnist: .*-ubyte changed while it was read"):
+        Mnist(root=tmp_path, download=False).make(TaskContext(Streams(0)))
 
 
 def test_a_tree_was_written_the_moment_before(monkeypatch) -> None:
