@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 import json
 import os
 import shutil
@@ -282,6 +283,13 @@ def test_a_tree_was_written_the_moment_before(monkeypatch) -> None:
     assert [stamps.settle(each) for each in ([old], [old, new], [coarse])] == [True] * 3
     assert slept == pytest.approx([0, 0.019, 1 - 0.123456789])
     assert not stamps.settle([old, ahead])
+
+
+def test_two_images_were_unpacked_in_the_same_moment() -> None:
+    """Folders of them that change names would look as before: nothing but inodes would differ."""
+    status = {"st_size": 1, "st_mtime_ns": 2, "st_ctime_ns": 3, "st_dev": os.stat("/").st_dev}
+    one, other = (stamps.stamp(__file__, SimpleNamespace(**status, st_ino=i)) for i in (1, 2))
+    assert one != other
 
 
 def test_files_are_from_the_future(d, monkeypatch, kept) -> None:
@@ -582,6 +590,22 @@ def test_a_pgm_had_16_bits(d, largest, binary) -> None:
         assert min(np.abs(image - o).max() for o in expected(drawn, largest)) <= 1
 
 
+def test_a_scanner_wrote_white_as_zero(d) -> None:
+    """Films and faxes of 16 bits would be read as negatives, as Pillow reads them."""
+    drawn = np.random.default_rng(0).integers(0, 2**16, (6, SIDE, SIDE), dtype=np.uint16)
+
+    def tiff(number: int) -> bytes:
+        written = io.BytesIO()
+        Image.fromarray(2**16 - 1 - drawn[number]).save(written, "TIFF")
+        one, zero = (struct.pack("<HHIHH", 262, 3, 1, i, 0) for i in (1, 0))
+        assert written.getvalue().count(one) == 1
+        return written.getvalue().replace(one, zero)
+
+    put(d, tiff, ".tif")
+    for image in make(d).inputs[:, 0].numpy().astype(float):
+        assert min(np.abs(image - other).max() for other in expected(drawn, 65535)) <= 1
+
+
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])
 def test_an_image_had_32_bits(d, dtype) -> None:
     """What 0 to 1, or to 2 billion, is to be would be guessed."""
@@ -732,9 +756,12 @@ def test_a_fifo_was_named_like_an_image(d, something, name) -> None:
         assert greys(make(d)) == before
 
 
-def test_an_image_became_a_fifo(d, monkeypatch) -> None:
+def test_an_image_became_a_fifo(d, fuzz, monkeypatch) -> None:
     """It would hang after all, where a file is exchanged after it was looked at."""
     file = d / "train/cat/0.bmp"
+    os.mkfifo(d / "fifo")
+    with fuzz.limit(10), pytest.raises(OSError, match="not a regular file"):
+        picture.read(str(d / "fifo"))  # in a thread, a hang could not be ended
     wait = tree.settle
 
     def exchange(found):
