@@ -58,7 +58,7 @@ def fuzz() -> ModuleType:
 @pytest.fixture(autouse=True)
 def limit(fuzz: ModuleType) -> Iterator[None]:
     """What hangs, fails."""
-    with fuzz.limit(120):
+    with fuzz.limit(40):
         yield
 
 
