@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from functools import cache
 from typing import Any
 
@@ -24,7 +25,9 @@ from pathnet_evo.cli import (
 )
 from pathnet_evo.cli.terminal import say
 from pathnet_evo.encodings import in_words
-from pathnet_evo.errors import UserError
+from pathnet_evo.errors import UserError, UserNotice
+
+_with_place = warnings.formatwarning
 
 
 class Commands(TyperGroup):
@@ -75,6 +78,7 @@ def main() -> None:
     another reason is reported, with status 1 where all else went well.
     """
     standard_streams.endure()
+    warnings.formatwarning = _shown
     status = _status()
     if lost := standard_streams.lost():
         say(f"standard output: cannot be written ({lost})", err=True)
@@ -100,3 +104,16 @@ def _status() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _shown(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """A warning as text: the sentence alone where it is meant for users."""
+    if issubclass(category, UserNotice):
+        return f"{message}\n"
+    return _with_place(message, category, filename, lineno, line)
