@@ -26,6 +26,7 @@ from pathnet_evo.cli import (
 from pathnet_evo.cli.terminal import say
 from pathnet_evo.encodings import in_words
 from pathnet_evo.errors import UserError, UserNotice
+from pathnet_evo.names import visible
 
 _with_place = warnings.formatwarning
 
@@ -114,6 +115,6 @@ def _shown(
     line: str | None = None,
 ) -> str:
     """A warning as text: the sentence alone where it is meant for users."""
-    if issubclass(category, UserNotice):
-        return f"{message}\n"
-    return _with_place(message, category, filename, lineno, line)
+    alone = issubclass(category, UserNotice)
+    text = f"{message}\n" if alone else _with_place(message, category, filename, lineno, line)
+    return visible(text)
