@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from pathnet_evo.names import on_one_line
 from pathnet_evo.numbers import simple
 from pathnet_evo.tasks import EnvironmentTask, SupervisedTask, Task
 
@@ -194,5 +195,5 @@ def _shown(value: Any) -> str:
     if value is None:
         return "none"
     text = value if isinstance(value, str) else json.dumps(value)
-    text = "".join(c if c.isprintable() else "?" for c in text)
+    text = on_one_line(text)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -55,6 +55,11 @@ def visible(text: str) -> str:
     return CONTROLS_BUT_LINES.sub(_spelt, text)
 
 
+def on_one_line(text: str) -> str:
+    """The same where a text is to be one line: ends of lines are spelt out, too."""
+    return CONTROLS.sub(_spelt, text)
+
+
 def _unfit(text: str, longest: int) -> str | None:
     """Why a text cannot be a name of any kind."""
     if not text.strip():

@@ -13,18 +13,10 @@ from functools import lru_cache
 from torch import Tensor
 
 from pathnet_evo.errors import UserNotice
+from pathnet_evo.names import on_one_line
 from pathnet_evo.tasks import TaskError
 from pathnet_evo_images.pixels import Frame
 from pathnet_evo_images.stamps import Stamp, settle, stamp
-
-UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Unicode's categories of control characters, of wrong UTF-8, and of ends of lines."""
-
-
-def printable(text: str) -> str:
-    """A text without what files' names can hold: line ends, escape sequences, wrong UTF-8."""
-    bad = [letter for letter in set(text) if unicodedata.category(letter) in UNPRINTABLE]
-    return text.translate({ord(letter): ascii(letter)[1:-1] for letter in bad})
 
 
 def composed(name: str) -> str:
@@ -46,7 +38,7 @@ class Place:
 
     def error(self, text: str) -> TaskError:
         """An error of this task, on one line."""
-        return TaskError(f"{self.kind}: {printable(text)}")
+        return TaskError(f"{self.kind}: {on_one_line(text)}")
 
     def check_unchanged(self, stamps: Iterable[Stamp]) -> None:
         """Compare files with their stamps, after reading them.
@@ -61,7 +53,7 @@ class Place:
     def say(self, text: str) -> None:
         """Warn of something once in a run, on one line: workers leave it to the main process."""
         if multiprocessing.parent_process() is None:
-            warnings.warn(f"{self.kind}: {printable(text)}", UserNotice, stacklevel=2)
+            warnings.warn(f"{self.kind}: {on_one_line(text)}", UserNotice, stacklevel=2)
 
     def setting(self, assignment: str) -> str:
         """The command-line option that changes a field of this task."""

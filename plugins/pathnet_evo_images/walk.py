@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from pathnet_evo.names import CONTROLS
 from pathnet_evo_images.picture import ENDINGS
-from pathnet_evo_images.source import UNPRINTABLE, Place, composed
+from pathnet_evo_images.source import Place, composed
 from pathnet_evo_images.stamps import Stamp, stamp
 
 SYSTEM = frozenset(
@@ -93,7 +93,7 @@ def class_folders(place: Place, split: Path) -> dict[str, Path]:
         folders = sorted(e.name for e in entries if not made_by_the_system(e.name) and e.is_dir())
     for folder in folders:
         name = composed(folder)
-        if any(unicodedata.category(letter) in UNPRINTABLE for letter in name):
+        if CONTROLS.search(name):
             raise place.error(
                 f"the folder {split / folder} has a name that is not UTF-8 or holds control "
                 "characters. Rename it."
