@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathnet_evo.genotype import distinct, n_modules
 from pathnet_evo.records import not_scored
 from pathnet_evo.run.directory import replace
 from pathnet_evo.run.lineage import never_begun, open_lineage
-from pathnet_evo.run.statistics import plain_numbers
+from pathnet_evo.run.statistics import Range, extent, plain_numbers
 
 
 class RunError(UserError):
@@ -256,6 +256,12 @@ def _front(db: sqlite3.Connection, key: tuple[int, int]) -> dict[str, Any] | Non
         for i, (rows, values) in enumerate(found["members"])
     ]
     return {"objectives": found["objectives"], "rule": found["rule"], "members": members}
+
+
+def returned(trials: Iterable[TrialResult], stage: int) -> Range:
+    """The least and the greatest score of an episode of a stage."""
+    played = (t.stages[stage].episodes for t in trials if stage in t.stages)
+    return extent(score for episodes in played for _, score in episodes)
 
 
 def run_state(
