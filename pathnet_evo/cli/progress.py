@@ -66,7 +66,7 @@ class Running:
     @property
     def mean(self) -> float | None:
         """Mean fitness of the last generations."""
-        return sum(self.means) / len(self.means) if self.means else None
+        return sum(mean / len(self.means) for mean in self.means) if self.means else None
 
 
 class Progress:
@@ -186,7 +186,7 @@ class Progress:
         self.done += 1
         trial.budget = 0
         scores = ", ".join(
-            f"{name.replace('_', ' ')} {value:.3f}"
+            f"{name.replace('_', ' ')} {_number(value)}"
             for name, value in record.scores.get(record.stage, {}).items()
         )
         scores = scores or "not scored"
@@ -199,7 +199,7 @@ class Progress:
             self.console.print(text, markup=False, soft_wrap=True)
 
     def _what(self, trial: Running) -> str:
-        best = "" if trial.best is None else f"  best {trial.best:.3f}"
+        best = "" if trial.best is None else f"  best {_number(trial.best)}"
         return (
             f"{trial.arm}, seed {trial.seed}: stage {trial.stage} {trial.task}, "
             f"generation {trial.generation}{best}"
@@ -244,7 +244,10 @@ class Progress:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    """A fitness or score in a column's width, whatever it is."""
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if abs(value) < 1e7 else f"{value:.3e}"
 
 
 def _clock(seconds: float) -> str:

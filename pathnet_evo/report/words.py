@@ -17,10 +17,10 @@ def shown(value: float | None, name: str = "", sign: bool = False) -> str:
     if value is None:
         return NOTHING
     plus = "+" if sign else ""
-    if "accuracy" in name:
+    if "accuracy" in name and abs(value) < 1e6:
         unit = "points" if sign else "%"
         return f"{100 * value:{plus}.1f} {unit}" if value else f"0 {unit}"
-    if value and abs(value) >= 10_000:
+    if 10_000 <= abs(value) < 1e15:
         return f"{value:{plus},.0f}"
     return f"{value:{plus}.4g}" if value else "0"
 
@@ -37,7 +37,9 @@ def shown_interval(interval: Sequence[float] | None, name: str = "", sign: bool 
 
 def times(value: float | None, digits: int = 2) -> str:
     """A speed-up, such as 1.18 times."""
-    return NOTHING if value is None else f"{value:.{digits}f}{TIMES}"
+    if value is None:
+        return NOTHING
+    return (f"{value:.{digits}f}" if value < 1e6 else f"{value:.3g}") + TIMES
 
 
 def censored_times(pair: dict[str, Any]) -> str:

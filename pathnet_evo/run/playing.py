@@ -59,7 +59,7 @@ class Player:
             seen: given every picture, and how many of them make a second; None draws none.
 
         Raises:
-            RunError: the environment cannot be made, or does not draw pictures.
+            RunError: the environment cannot be made or does not draw pictures, or a plugin raises.
         """
         seeds = [
             int(self.streams.sequence("play", i).generate_state(1)[0] >> 1) for i in range(episodes)
@@ -81,24 +81,26 @@ class Player:
                         with self._telling():
                             (picture,) = env.render()
                         seen(picture, rate)
-                    actions = self.learner.actions(
-                        self.network, torch.from_numpy(observations), generator
-                    )
+                    with self._telling("learner"):
+                        chosen = self.learner.actions(
+                            self.network, torch.from_numpy(observations), generator
+                        )
+                        actions = chosen.numpy()
                     with self._telling():
-                        observations, rewards, ended, cut, _ = env.step(actions.numpy())
+                        observations, rewards, ended, cut, _ = env.step(actions)
                     steps, score = steps + 1, score + float(rewards[0])
                     over = bool(ended[0] or cut[0] or steps == self.task.max_steps)
                     stepped(i, steps, score)
                 yield score
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Whatever an environment raises, such as for want of a library to draw with."""
+    def _telling(self, who: str = "environment") -> Iterator[None]:
+        """Whatever a plugin raises, such as for want of a library to draw with."""
         try:
             yield
         except Exception as error:
             text = " ".join(f"{type(error).__name__}: {error}".split())
-            raise RunError(f"stage {self.name!r}: the environment raised {text}") from None
+            raise RunError(f"stage {self.name!r}: the {who} raised {text}") from None
 
 
 def player(
@@ -113,7 +115,8 @@ def player(
         seed: which seed; None is the first.
 
     Raises:
-        RunError: there is no such stage, arm or seed, it is not finished, or it is not played.
+        RunError: there is no such stage, arm or seed, it is not finished, it is not played, or its
+            learner does not say how networks act.
     """
     try:
         plan = resolve(run.config, run.registry or Registry())
@@ -126,6 +129,12 @@ def player(
     if i not in played:
         have = ", ".join(run.stages[j] for j in played) or "none"
         raise RunError(f"stage {run.stages[i]!r} is not played, it is looked at (played: {have})")
+    learner = plan.stages[i].learner
+    if type(learner).actions is Learner.actions:
+        raise RunError(
+            f"stage {run.stages[i]!r} cannot be played: its learner, {type(learner).__name__}, "
+            "does not say how its networks act (Learner.actions)"
+        )
     network = run.network(i, arm, seed)
     seed = run.seeds[0] if seed is None else seed
     streams = Streams(seed)
@@ -133,7 +142,7 @@ def player(
         name=run.stages[i],
         network=network,
         task=_task(plan, i, streams),
-        learner=plan.stages[i].learner,
+        learner=learner,
         streams=streams.at(i),
         chance=_chance(run, i, arm, seed),
     )
