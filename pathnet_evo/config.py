@@ -192,13 +192,13 @@ class RunConfig(_Section):
 
 
 def parse(text: str, source: str) -> dict[str, Any]:
-    """TOML as plain data.
+    """TOML as plain data; a byte-order mark before it, as Windows' editors write, is left out.
 
     Raises:
         ConfigError: not TOML.
     """
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.removeprefix("\ufeff"))
     except (
         ValueError,
         RecursionError,

@@ -69,7 +69,7 @@ class Running:
     @property
     def mean(self) -> float | None:
         """Mean fitness of the last generations."""
-        return sum(self.means) / len(self.means) if self.means else None
+        return sum(mean / len(self.means) for mean in self.means) if self.means else None
 
 
 class Progress:
@@ -247,9 +247,10 @@ class Progress:
 
 
 def _number(value: float | None) -> str:
+    """A fitness or score in a column's width, whatever it is."""
     if value is None:
         return "-"
-    return f"{value:.3f}" if abs(value) < LARGE else f"{value:.4g}"
+    return f"{value:.3f}" if abs(value) < LARGE else f"{value:.3e}"
 
 
 def _clock(seconds: float) -> str:

@@ -8,7 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from pathnet_evo.cli.terminal import cell, console, say
-from pathnet_evo.report.words import not_finite, shown, shown_interval, speed_up, times
+from pathnet_evo.report.words import (
+    area_gain,
+    not_finite,
+    shown,
+    shown_interval,
+    speed_up,
+    times,
+)
 
 NONE: dict[str, Any] = {"mean": None, "interval": None}
 """What was not measured."""
@@ -16,11 +23,14 @@ NONE: dict[str, Any] = {"mean": None, "interval": None}
 
 def results(summary: dict[str, Any]) -> None:
     """Print each arm's score, speed-up and forgetting for every stage that is over."""
-    table = _plain(["stage", "arm", "score (95 % interval)", "speed-up", "forgotten"])
+    speeds = [speed for found in summary["speed_up"].values() for speed in found]
+    areas = any(speed["mean"] is None and area_gain(speed) for speed in speeds)
+    gained = ["area gained"] if areas else []
+    table = _plain(["stage", "arm", "score (95 % interval)", "speed-up", *gained, "forgotten"])
     for stage in summary["stages"]:
         for name, arm in summary["arms"].items():
             if stage["stage"] < len(arm["stages"]):
-                table.add_row(*_row(summary, stage, name, arm["stages"][stage["stage"]]))
+                table.add_row(*_row(summary, stage, name, arm["stages"][stage["stage"]], areas))
         table.add_section()
     console().print(table)
     for text in not_finite(summary["not_finite"]):
@@ -39,7 +49,9 @@ def transfers(matrix: dict[str, Any]) -> None:
         console().print(table, f"mean {times(found['mean'])}", "")
 
 
-def _row(summary: dict[str, Any], stage: dict[str, Any], name: str, values: Any) -> list[Text]:
+def _row(
+    summary: dict[str, Any], stage: dict[str, Any], name: str, values: Any, areas: bool
+) -> list[Text]:
     score = stage["score"]
     measured = values["scores"].get(score) or NONE
     forgotten = values["forgetting"].get(score)
@@ -50,6 +62,7 @@ def _row(summary: dict[str, Any], stage: dict[str, Any], name: str, values: Any)
         name,
         _measured(measured, score),
         "" if fast is None else _speed_up(fast),
+        *(["" if fast is None else area_gain(fast)] if areas else []),
         "" if forgotten is None else shown(forgotten["mean"], score, sign=True),
     )
     return [cell(text) for text in cells]

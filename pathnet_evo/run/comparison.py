@@ -23,13 +23,18 @@ from pathnet_evo.run.results import (
     read_config,
     read_trials,
     reading,
+    returned,
 )
 from pathnet_evo.run.statistics import (
+    AMOUNT,
+    ANY,
+    Range,
     average,
+    cut,
     mean_interval,
     paired_p,
     plain_numbers,
-    score_statistic,
+    score_range,
     statistic,
 )
 
@@ -143,14 +148,22 @@ def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
     return found
 
 
-def difference(a: Mapping[int, float], b: Mapping[int, float]) -> dict[str, Any]:
+def difference(
+    a: Mapping[int, float], b: Mapping[int, float], within: Range = ANY
+) -> dict[str, Any]:
     """The mean of a minus b over seeds, its 95 % interval and p value, as ``compare_runs`` says.
 
     Args:
         a: values by seed; those that are not finite are left out.
         b: values by seed.
+        within: what values can be; the interval ends where no difference can be.
     """
     a, b = ({s: v for s, v in of.items() if math.isfinite(v)} for of in (a, b))
+    found = _difference(a, b)
+    return {**found, "interval": cut(found["interval"], within)}
+
+
+def _difference(a: Mapping[int, float], b: Mapping[int, float]) -> dict[str, Any]:
     shared = sorted(a.keys() & b.keys())
     if len(shared) > 1:
         pairs = [a[seed] - b[seed] for seed in shared]
@@ -289,18 +302,22 @@ def _stage(
     names = dict.fromkeys(name for found in scores.values() for name in found)
     begun = next((t.stages[i] for t in trials if i in t.stages), None)
     wanted = config.stages[i]
+    episodes = returned((t for entry in entries for t in entry.trials.values()), i)
+    ranges = {name: score_range(name, episodes) for name in names}
     return {
         "stage": i,
         "name": begun.name if begun else wanted.name or str(wanted.task.get("name")),
         "unit": begun.unit if begun else None,
         "same_budget": len(_budgets(i, entries)) < 2,
-        "results": {entry.name: _result(entry, i, scores[entry.name]) for entry in entries},
+        "results": {entry.name: _result(entry, i, scores[entry.name], ranges) for entry in entries},
         "tests": [
             {
                 "score": name,
                 "a": a.name,
                 "b": b.name,
-                **difference(scores[a.name].get(name, {}), scores[b.name].get(name, {})),
+                **difference(
+                    scores[a.name].get(name, {}), scores[b.name].get(name, {}), ranges[name]
+                ),
             }
             for name in names
             for a, b in combinations(entries, 2)
@@ -312,11 +329,16 @@ def _budgets(stage: int, entries: Sequence[_Entry]) -> set[int]:
     return {t.stages[stage].budget for e in entries for t in e.trials.values() if stage in t.stages}
 
 
-def _result(entry: _Entry, stage: int, scores: Mapping[str, Mapping[int, float]]) -> dict[str, Any]:
+def _result(
+    entry: _Entry,
+    stage: int,
+    scores: Mapping[str, Mapping[int, float]],
+    ranges: Mapping[str, Range],
+) -> dict[str, Any]:
     done = entry.finished(stage)
     return {
-        "evaluations": statistic({seed: len(s.fitnesses) for seed, s in done.items()}),
-        "examples": statistic({seed: s.examples for seed, s in done.items()}),
-        "seconds": statistic({seed: s.seconds for seed, s in done.items()}),
-        "scores": {name: score_statistic(name, dict(values)) for name, values in scores.items()},
+        "evaluations": statistic({seed: len(s.fitnesses) for seed, s in done.items()}, AMOUNT),
+        "examples": statistic({seed: s.examples for seed, s in done.items()}, AMOUNT),
+        "seconds": statistic({seed: s.seconds for seed, s in done.items()}, AMOUNT),
+        "scores": {name: statistic(dict(v), ranges[name]) for name, v in scores.items()},
     }

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from pathnet_evo.config import ConfigError
 from pathnet_evo.learners import Learner
@@ -61,7 +60,7 @@ class Player:
             seen: given every picture, and how many of them make a second; None draws none.
 
         Raises:
-            RunError: the environment cannot be made, or does not draw pictures.
+            RunError: the environment cannot be made or does not draw pictures, or a plugin raises.
         """
         seeds = [
             int(self.streams.sequence("play", i).generate_state(1)[0] >> 1) for i in range(episodes)
@@ -83,28 +82,28 @@ class Player:
                         with self._telling():
                             (picture,) = env.render()
                         seen(picture, rate)
-                    actions = self._actions(torch.from_numpy(observations), generator)
+                    with self._telling("learner"):
+                        chosen = self.learner.actions(
+                            self.network, torch.from_numpy(observations), generator
+                        )
+                        actions = chosen.numpy()
                     with self._telling():
-                        observations, rewards, ended, cut, _ = env.step(actions.numpy())
+                        observations, rewards, ended, cut, _ = env.step(actions)
                     steps, score = steps + 1, score + float(rewards[0])
                     over = bool(ended[0] or cut[0] or steps == self.task.max_steps)
                     stepped(i, steps, score)
                 yield score
 
-    def _actions(self, observations: Tensor, generator: torch.Generator) -> Tensor:
-        try:
-            return self.learner.actions(self.network, observations, generator)
-        except TaskError as error:
-            raise RunError(f"stage {self.name!r}: {error}") from None
-
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Whatever an environment raises, such as for want of a library to draw with."""
+    def _telling(self, who: str = "environment") -> Iterator[None]:
+        """Whatever a plugin raises, such as for want of a library to draw with."""
         try:
             yield
+        except TaskError as error:
+            raise RunError(f"stage {self.name!r}: {error}") from None
         except Exception as error:
             text = " ".join(f"{type(error).__name__}: {error}".split())
-            raise RunError(f"stage {self.name!r}: the environment raised {text}") from None
+            raise RunError(f"stage {self.name!r}: the {who} raised {text}") from None
 
 
 def player(
@@ -125,7 +124,7 @@ def player(
 
     Raises:
         RunError: there is no such stage, arm or seed, it is not finished, it is not played, or its
-            task is not what it was.
+            task is not what it was, or its learner does not say how networks act.
     """
     try:
         plan = resolve(run.config, run.registry or Registry())
@@ -138,6 +137,12 @@ def player(
     if i not in played:
         have = ", ".join(run.stages[j] for j in played) or "none"
         raise RunError(f"stage {run.stages[i]!r} is not played, it is looked at (played: {have})")
+    learner = plan.stages[i].learner
+    if type(learner).actions is Learner.actions:
+        raise RunError(
+            f"stage {run.stages[i]!r} cannot be played: its learner, {type(learner).__name__}, "
+            "does not say how its networks act (Learner.actions)"
+        )
     network = run.network(i, arm, seed)
     seed = run.seeds[0] if seed is None else seed
     streams = Streams(seed)
@@ -147,7 +152,7 @@ def player(
         name=run.stages[i],
         network=network,
         task=task,
-        learner=plan.stages[i].learner,
+        learner=learner,
         streams=streams.at(i),
         chance=_chance(run, i, arm, seed),
     )

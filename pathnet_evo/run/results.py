@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from pathnet_evo.run.directory import replace
 from pathnet_evo.run.lineage import never_begun, open_lineage
 from pathnet_evo.run.opening import check_values, said
 from pathnet_evo.run.places import check_own, read_plain
-from pathnet_evo.run.statistics import plain_numbers
+from pathnet_evo.run.statistics import Range, extent, plain_numbers
 
 
 class RunError(UserError):
@@ -296,3 +296,9 @@ def _front(
     ]
     objectives = [str(name) for name in found["objectives"]]
     return {"objectives": objectives, "rule": str(found["rule"]), "members": members}
+
+
+def returned(trials: Iterable[TrialResult], stage: int) -> Range:
+    """The least and the greatest score of an episode of a stage."""
+    played = (t.stages[stage].episodes for t in trials if stage in t.stages)
+    return extent(score for episodes in played for _, score in episodes)

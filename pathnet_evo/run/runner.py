@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ from pathnet_evo.run.summary import summarise
 
 
 def launch(
-    source: str | Path | dict[str, Any] = "digits",
+    source: str | Path | Mapping[str, Any] = "digits",
     settings: Sequence[str] = (),
     *,
     name: str | None = None,
@@ -45,7 +45,8 @@ def launch(
     """Run a preset, a TOML file or a configuration given as a dictionary.
 
     Args:
-        source: a preset's name, the path of a ``.toml`` file, or plain data.
+        source: a preset's name, the path of a ``.toml`` file, or plain data, in which paths and
+            NumPy's numbers may stand for text and numbers.
         settings: ``"a.b=VALUE"`` overrides, as ``--set`` takes them.
         name: the run's folder under ``runs_dir``; None is the configuration's name, numbered.
         runs_dir: the folder of all runs.

@@ -17,6 +17,7 @@ from pathnet_evo.report.data.history import read_history
 from pathnet_evo.report.data.stages import StageView
 from pathnet_evo.run.cells import number
 from pathnet_evo.run.results import config_text, read_config, reading
+from pathnet_evo.run.statistics import SHARE, Range, extent, score_range
 from pathnet_evo.run.summary import summarise
 
 FAILURES_SHOWN = 50
@@ -99,18 +100,29 @@ class ReportData:
         found = (self._usage(arm, i) for arm in self.arms for i in range(len(self.stages)))
         return [usage for usage in found if usage is not None]
 
+    @cached_property
+    def fitness_ranges(self) -> list[Range]:
+        """What fitnesses and smoothed scores can be, stage by stage."""
+        found = []
+        for i, stage in enumerate(self.stages):
+            played = (view.history.episodes for view in self.views if view.stage == i)
+            returned = extent(score for episodes in played for _, score in episodes)
+            found.append(score_range(stage["fitness_name"] or "", returned))
+        return found
+
     def of(self, arm: str, stage: int) -> list[StageView]:
         """A stage of an arm, seed by seed."""
         return [view for view in self.views if (view.arm, view.stage) == (arm, stage)]
 
     def curve(self, arm: str, stage: int) -> Curve:
         """An arm's learning curve on a stage; empty where it has none."""
-        return curve({view.seed: view.line() for view in self.of(arm, stage)})
+        lines = {view.seed: view.line() for view in self.of(arm, stage)}
+        return curve(lines, self.fitness_ranges[stage])
 
     def overlap(self, arm: str, stage: int) -> Curve:
         """The population's overlap with frozen modules on a stage; empty where none are."""
         views = (view for view in self.of(arm, stage) if view.overlap_chance)
-        return curve({view.seed: view.overlap for view in views})
+        return curve({view.seed: view.overlap for view in views}, SHARE)
 
     def _usage(self, arm: str, stage: int) -> Usage | None:
         views = [view for view in self.of(arm, stage) if view.history.told]
