@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,6 +55,28 @@ def test_a_reader_computes_an_interval_again(values, within, scale):
         for way, ends in ((-1, (0.0, mean)), (1, (mean, most)))
     ]
     assert mean_interval(values, within)[1] == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "within"),
+    [
+        ([-1e308, 1e308, 0.0], (-1e308, 1e308)),
+        ([-1e308, 1e308, 0.0], (-math.inf, math.inf)),
+        ([1e308, 1e308, 0.0], AMOUNT),
+        ([1e200, 3e200], AMOUNT),
+        ([1e-20, 2e-20], (0.0, 1e308)),
+    ],
+)
+def test_a_game_had_enormous_returns(values, within):
+    """A run would end without a report, or with ends that are no numbers or out of bounds."""
+    mean, ends = mean_interval(values, within)
+    assert ends is None or (
+        max(within[0], -sys.float_info.max)
+        <= ends[0]
+        <= mean
+        <= ends[1]
+        <= min(within[1], sys.float_info.max)
+    )
 
 
 @settings(deadline=None, max_examples=200)
