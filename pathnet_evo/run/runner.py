@@ -273,9 +273,9 @@ def proceed(run: Reopened, heard: Emit = lambda record: None) -> int:
         lineage.write(record)
         match record:
             case Checkpointed():
-                _retire(run, about.trials[record.trial], plan.config.checkpoints.keep)
+                _retire(run, trials[record.trial], plan.config.checkpoints.keep)
             case TrialFinished(state="finished"):
-                _retire(run, about.trials[record.trial], 0)
+                _retire(run, trials[record.trial], 0)
             case TrialFinished(state="interrupted", error=str()):
                 broken = True
         heard(record)
