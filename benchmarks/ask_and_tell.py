@@ -14,6 +14,7 @@ from pathnet_evo.genotype import PathShape, distinct
 from pathnet_evo.learners import Evaluation
 from pathnet_evo.plugins import Registry
 from pathnet_evo.strategies.base import Strategy
+from pathnet_evo.streams import borrow
 
 POPULATION = 10_000
 EVALUATIONS = 3 * POPULATION
@@ -48,7 +49,8 @@ def main() -> None:
     print(f"P = {POPULATION:,}, {EVALUATIONS:,} evaluations: ms an evaluation")
     for name in registry.names("strategies"):
         made = registry.get("strategies", name)
-        costs = [cost(made(SHAPE, random.Random(0), population=POPULATION), n) for n in (1, 64)]
+        with borrow():
+            costs = [cost(made(SHAPE, random.Random(0), population=POPULATION), n) for n in (1, 64)]
         goal = "" if name == "nsga2" else f"   goal < {GOAL:g}"
         print(f"  {name:<24} {costs[0]:7.3f}, 64 in flight {costs[1]:7.3f}{goal}")
     print(f"  {'diversity':<24} {cost_of_diversity():7.3f}")

@@ -14,6 +14,7 @@ from measuring import CIFAR, task
 from pathnet_evo import config
 from pathnet_evo.config import CheckpointsConfig
 from pathnet_evo.hookspecs import hookimpl
+from pathnet_evo.learned import Learned
 from pathnet_evo.plan import Plan, Trial, resolve
 from pathnet_evo.plugins import Registry
 from pathnet_evo.pool import ModulePool
@@ -21,7 +22,7 @@ from pathnet_evo.records import Checkpointed, Record
 from pathnet_evo.run.keeping import Keeper
 from pathnet_evo.session import Session
 from pathnet_evo.tasks import SupervisedTask, TaskContext, TaskSettings
-from pathnet_evo.transfer import Learned, learn_sequence
+from pathnet_evo.transfer import learn_sequence
 
 GENERATIONS = 60
 EVERY = 0.5

@@ -19,7 +19,7 @@ from typing import TypeAlias
 from strategies import EVALUATIONS, LINES, POPULATIONS, STRATEGIES, Cell, cells
 
 from pathnet_evo.run.comparison import difference
-from pathnet_evo.run.statistics import mean_interval
+from pathnet_evo.run.statistics import SHARE, mean_interval
 
 Scores: TypeAlias = Mapping[Cell, Mapping[int, tuple[float, float]]]
 """For each cell and seed, the test accuracy right after each stage."""
@@ -84,7 +84,7 @@ def row(scores: Scores, cell: Cell, name: str, against: Cell) -> str:
 
 def accuracy(values: Mapping[int, float]) -> str:
     """``93.1 % (92.0 to 94.2)``."""
-    mean, interval = mean_interval([*values.values()])
+    mean, interval = mean_interval([*values.values()], SHARE)
     if mean is None:
         return ""
     ends = "" if interval is None else f" ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
@@ -93,7 +93,7 @@ def accuracy(values: Mapping[int, float]) -> str:
 
 def minus(second: Mapping[int, float], other: Mapping[int, tuple[float, float]]) -> str:
     """``+1.2 points (+0.3 to +2.1), p = 0.01``."""
-    test = difference(second, {seed: values[1] for seed, values in other.items()})
+    test = difference(second, {seed: values[1] for seed, values in other.items()}, SHARE)
     if test["interval"] is None or not test["paired"]:
         return ""
     low, high = test["interval"]

@@ -25,12 +25,13 @@ from typing import Any
 import torch
 
 from pathnet_evo import config
+from pathnet_evo.learned import Learned
 from pathnet_evo.plan import Plan, Trial, resolve
 from pathnet_evo.plugins import Registry
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.records import Record, StageFinished, TransferPlanned
 from pathnet_evo.session import Session
-from pathnet_evo.transfer import Keep, Learned, learn_sequence, state
+from pathnet_evo.transfer import Keep, learn_sequence, state
 from pathnet_evo_sgd.learner import accuracy
 
 MINIBATCHES, BATCH = 50, 16

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pathnet_evo.encodings import NOT_TEXT, is_text, printable, typed
 from pathnet_evo.errors import UserError
+from pathnet_evo.names import folder_name, label
 from pathnet_evo.plugin_files import PluginFile
 from pathnet_evo.plugin_files import named as _file_named
 from pathnet_evo.upgrades import upgraded
@@ -36,6 +37,16 @@ class ConfigError(UserError):
         self.problems = list(problems)
         self.source = source
         super().__init__("\n".join(f"{source}: {p}" if source else str(p) for p in problems))
+
+
+FolderName = Annotated[str, AfterValidator(folder_name)]
+"""A name that folders are called after."""
+Label = Annotated[str, AfterValidator(label)]
+"""A name that is only shown."""
+
+
+MOST_SEEDS = 1_000_000
+"""The most seeds of a run."""
 
 
 class _Section(BaseModel):
@@ -110,7 +121,7 @@ class StageConfig(_Section):
 
     task: NamedSection
     """The task's name and its options."""
-    name: str | None = None
+    name: Label | None = None
     """What reports call the stage; nothing is the task's own name."""
     generations: int = Field(100, ge=1)
     """Budget, in generations of the configured strategy; every arm gets as many evaluations."""
@@ -125,8 +136,8 @@ class StageConfig(_Section):
 class ArmConfig(_Section):
     """A strategy and a transfer policy (``arms``)."""
 
-    name: str = Field(min_length=1)
-    """What reports call the arm."""
+    name: FolderName
+    """What reports call the arm, and its folders."""
     strategy: NamedSection | None = None
     """Nothing is the configured strategy."""
     transfer: NamedSection = {"name": "freeze"}
@@ -170,7 +181,7 @@ def _arm(value: Any) -> Any:
 class RunConfig(_Section):
     """A whole run."""
 
-    name: str = "run"
+    name: FolderName = "run"
     """What the run's folder is called unless ``--name`` says."""
     arms: list[Annotated[ArmConfig, BeforeValidator(_arm)]] = Field(
         ["pathnet", "independent", "fine-tuning", "random"], min_length=1, validate_default=True
@@ -178,7 +189,7 @@ class RunConfig(_Section):
     """What is held against each other."""
     seed: int = Field(0, ge=0, lt=2**63)
     """The first seed."""
-    seeds: int = Field(1, ge=1)
+    seeds: int = Field(1, ge=1, le=MOST_SEEDS)
     """How many seeds: seed, seed + 1, ..."""
     jobs: int = Field(1, ge=1)
     """How many trials run at the same time, each in a process of its own."""
@@ -200,15 +211,20 @@ class RunConfig(_Section):
     checkpoints: CheckpointsConfig = CheckpointsConfig()
     stages: list[StageConfig] = Field(min_length=1)
 
+    @property
+    def n_trials(self) -> int:
+        """How many trials there are: one an arm and seed."""
+        return len(self.arms) * self.seeds
+
 
 def parse(text: str, source: str) -> dict[str, Any]:
-    """TOML as plain data.
+    """TOML as plain data; a byte-order mark before it, as Windows' editors write, is left out.
 
     Raises:
         ConfigError: not TOML.
     """
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.removeprefix("\ufeff"))
     except (
         ValueError,
         RecursionError,

@@ -7,6 +7,10 @@ class UserError(Exception):
     """Shown as it is, one line a problem, without a traceback; the command ends with status 2."""
 
 
+class UserNotice(UserWarning):
+    """What a user should know and nothing is stopped by; a command shows the sentence alone."""
+
+
 class Stopped(KeyboardInterrupt):
     """A second signal: the process is to stop at once."""
 

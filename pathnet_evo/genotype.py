@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -63,14 +64,32 @@ class PathShape:
         """Rows of N *distinct* modules a layer, the first N: the controls' path."""
         return [list(range(self.width)) for _ in self.counts]
 
-    def check(self, rows: Rows) -> None:
-        """Raise PathError unless ``rows`` is L rows of N indices within their layers."""
+    def check(self, rows: Rows) -> tuple[tuple[int, ...], ...]:
+        """The rows, their genes as plain ``int``, whatever type of integer they were.
+
+        Raises:
+            PathError: not L rows of N indices within their layers.
+        """
         if len(rows) != self.layers or any(len(row) != self.width for row in rows):
             raise PathError(f"expected {self.layers} rows of {self.width} genes, got {rows!r}")
-        for layer, (row, count) in enumerate(zip(rows, self.counts, strict=True)):
-            for gene in row:
-                if type(gene) is not int or not 0 <= gene < count:
-                    raise PathError(f"layer {layer} has modules 0 to {count - 1}, got {gene!r}")
+        checked = tuple(tuple(map(_gene, row)) for row in rows)
+        for layer, (genes, count) in enumerate(zip(checked, self.counts, strict=True)):
+            for i, gene in enumerate(genes):
+                if not 0 <= gene < count:
+                    raise PathError(
+                        f"layer {layer} has modules 0 to {count - 1}, got {rows[layer][i]!r}"
+                    )
+        return checked
+
+
+def _gene(value: Any) -> int:
+    """An integer of any type as Python's; -1, which no layer has, for all else."""
+    if type(value) is int:
+        return value
+    try:
+        return -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return -1
 
 
 class PathFitness(base.Fitness):  # type: ignore[misc]  # DEAP has no annotations

@@ -15,6 +15,7 @@ from pathnet_evo.budget import Budget
 from pathnet_evo.genotype import Path, Rows
 from pathnet_evo.head import TaskHead
 from pathnet_evo.network import PathNetwork
+from pathnet_evo.numbers import named, whole
 from pathnet_evo.policies.base import Connect
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.stack import Stack
@@ -51,7 +52,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What became of a candidate.
+    """What became of a candidate; numbers of any type, such as NumPy's, become Python's.
 
     Args:
         candidate: the one that was submitted.
@@ -69,6 +70,13 @@ class Evaluation:
     seconds: float = 0.0
     metrics: Mapping[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        fitness = None if self.fitness is None else float(self.fitness)
+        object.__setattr__(self, "fitness", fitness)
+        object.__setattr__(self, "examples", whole(self.examples))
+        object.__setattr__(self, "seconds", float(self.seconds))
+        object.__setattr__(self, "metrics", named(self.metrics))
+
     @property
     def failed(self) -> bool:
         """Whether there is no fitness: such an evaluation never reaches DEAP."""
@@ -82,7 +90,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Episode:
-    """An episode that was played while a candidate was trained.
+    """An episode that was played while a candidate was trained; its numbers become Python's.
 
     Args:
         candidate: the candidate's id.
@@ -97,6 +105,11 @@ class Episode:
     score: float
     frames: int
     at: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "score", float(self.score))
+        for name in ("candidate", "place", "frames", "at"):
+            object.__setattr__(self, name, whole(getattr(self, name)))
 
 
 class Evaluator(ABC):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pathnet_evo.aggregate import SUM, Aggregate
 from pathnet_evo.genotype import Path
-from pathnet_evo.modules import ModuleKind, Shape
+from pathnet_evo.modules import ModuleKind, Shape, ShapeError
 
 if TYPE_CHECKING:
     from pathnet_evo.columns import Columns
@@ -50,7 +50,7 @@ class PathNetwork(nn.Module):
         super().__init__()
         self.kinds = list(kinds)
         self.path = path
-        self.input_shape = () if input_shape is None else tuple(input_shape)
+        self.input_shape = None if input_shape is None else tuple(input_shape)
         self.aggregate = aggregate
         self.layers = nn.ModuleList(
             nn.ParameterDict({name: nn.Parameter(p.clone()) for name, p in values.items()})
@@ -64,7 +64,9 @@ class PathNetwork(nn.Module):
         self.unit_shapes: list[Shape] = []
         self.counts: list[int] = []
         shape = self.input_shape
-        for kind, modules in zip(self.kinds[:-1], path, strict=True) if shape else ():
+        for kind, modules in zip(self.kinds[:-1], path, strict=True):
+            if shape is None:
+                break
             self.counts.append(len(modules) + (type(kind).skip is not ModuleKind.skip))
             shape = kind.output_shape(shape)
             self.unit_shapes.append(shape)
@@ -77,7 +79,15 @@ class PathNetwork(nn.Module):
 
         Returns:
             ``(batch, outputs)`` float32: logits, or policy and value.
+
+        Raises:
+            ShapeError: examples of another shape than the network was learned on.
         """
+        if self.input_shape is not None and tuple(x.shape[1:]) != self.input_shape:
+            raise ShapeError(
+                f"the network takes (batch, {', '.join(map(str, self.input_shape))}), "
+                f"got {tuple(x.shape)}"
+            )
         x = (x.float() - self.shift) * self.scale
         heard = None if self.columns is None else self.columns(x)
         for i in range(len(self.kinds)):
@@ -103,7 +113,7 @@ class PathNetwork(nn.Module):
 
     def untrained(self, generator: torch.Generator) -> PathNetwork:
         """The same path with weights drawn again; it listens to no columns."""
-        shape, drawn = self.input_shape, []
+        shape, drawn = self.input_shape or (), []
         for i, (kind, modules) in enumerate(zip(self.kinds, [*self.path, (0,)], strict=True)):
             shapes = kind.parameter_shapes(shape)
             parameters = {name: torch.zeros(len(modules), *size) for name, size in shapes.items()}

@@ -20,7 +20,7 @@ from pathnet_evo.plugins import PluginError, Registry
 from pathnet_evo.policies.base import Connect, TransferPolicy
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.strategies.base import Strategy, StrategySettings
-from pathnet_evo.streams import Streams
+from pathnet_evo.streams import Streams, lend
 from pathnet_evo.tasks import Task, TaskContext, TaskError, TaskSettings
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -113,7 +113,7 @@ class Plan:
         wanted = self.stages[stage]
         place = f"stages.{stage}.task"
         try:
-            with calling("make", TaskError):
+            with lend(streams.at(stage).python("global/task")), calling("make", TaskError):
                 task = wanted.task.make(TaskContext(streams, stage, settings, given))
         except (TaskError, PluginFailed) as error:
             raise ConfigError([Problem(place, str(error))]) from None
@@ -133,6 +133,17 @@ class Plan:
                 [Problem(place, f"examples are {task.input_shape}, but the pool takes {given}")]
             )
         return task
+
+    def task_of(self, stage: int, seed: int) -> Task:
+        """The task of a stage for one seed, apart from any trial.
+
+        Raises:
+            ConfigError: it cannot be made.
+        """
+        streams, pool = Streams(seed), None
+        if stage > 0 and self.config.pool.input is None:
+            pool = self.make_pool(self.make_task(0, streams, None).input_shape, "meta")
+        return self.make_task(stage, streams, pool)
 
     def make_pool(self, input_shape: tuple[int, ...], device: str) -> ModulePool:
         """The pool, not yet initialised.
@@ -169,20 +180,28 @@ class Plan:
         if lack:
             raise ConfigError([Problem("pool", lack)])
 
-    def rehearse(self) -> None:
+    def rehearse(
+        self,
+        made: Callable[[int, Task], None] = lambda stage, task: None,
+        seeds: Mapping[int, int] = {},
+    ) -> None:
         """Make the pool and every task once, so that what is missing shows before a run begins.
+
+        Args:
+            made: called with each stage and its task.
+            seeds: the seed of a stage's task, where it is not the run's first.
 
         Raises:
             ConfigError: everything that is wrong with tasks and shapes.
         """
-        streams = Streams(self.config.seed)
         found: list[Problem] = []
         pool: ModulePool | None = None
         for i, stage in enumerate(self.stages):
             try:
-                task = self.make_task(i, streams, pool)
+                task = self.make_task(i, Streams(seeds.get(i, self.config.seed)), pool)
                 if pool is None:
                     pool = self._rehearse_pool(task)
+                made(i, task)
                 with calling("", TaskError):
                     outputs = stage.learner.outputs(task)
                     need = memory.of_readout(outputs, pool.feature_shape)

@@ -1,6 +1,6 @@
 """A cheap prior: how well do frozen paths' features tell a new task's classes apart?
 
-Before a stage, a ridge classifier is fitted on at most 1,000 training examples: on the raw inputs,
+Before a stage, a ridge classifier is fitted on at most 800 training examples: on the raw inputs,
 on the units of paths of random weights, and on those of each earlier path; each fifth is classified
 by the fit on the others. As MNTDP does with nearest neighbours (Veniat et al. 2021), it costs
 seconds.
@@ -15,14 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-MOST = 1000
+MOST = 800
 """Examples that are looked at."""
 FOLDS = 5
 """Parts into which the examples are cut."""
 UNTRAINED = 3
 """Paths of random weights to compare with."""
-CLEARLY = 0.75
-"""Standard errors by which a path must tell more than those do, to be listened to."""
 RIDGES = (1e-2, 1e-1, 1.0)
 """Ridges that are tried, as shares of the kernel's mean diagonal; the best counts."""
 
@@ -60,39 +58,51 @@ class Prior:
         Those whose path tells more than paths of random weights do: what it says is then not only
         what any wider network would make of the input.
         """
-        least = self.random + CLEARLY * self.error
-        return [stage for stage in self.ranked if self.stages[stage] > least]
+        return [stage for stage in self.ranked if self.stages[stage] > self.random]
 
     def starts(self) -> list[int | None]:
         """What a new path may begin as, to be raced: copies of earlier paths, None for fresh.
 
-        Fresh where every path tells less than random weights do, by a standard error: such a copy
-        has lost what the new task needs. Else copies of the best path, and of others that tell as
-        much within one standard error: a copy is trained, and is at worst a slow beginning.
+        Copies of the best path, and of others that tell as much within one standard error, where it
+        tells more than random weights by one; else fresh, for a copy of what is unrelated is a
+        worse beginning than none.
         """
-        ranked = self.ranked
-        best = self.stages[ranked[0]]
-        if best < self.random - self.error:
+        best = self.stages[self.ranked[0]]
+        if best <= self.random + self.error:
             return [None]
-        return [stage for stage in ranked if self.stages[stage] >= best - self.error]
+        return [stage for stage in self.ranked if self.stages[stage] >= best - self.error]
 
 
-def accuracy(features: Sequence[Tensor], labels: Tensor, n_classes: int) -> float:
-    """Accuracy of a ridge classifier on examples that it was not fitted on, in turn.
+def telling(layers: Sequence[Tensor], labels: Tensor, n_classes: int) -> float:
+    """The best accuracy on the units of one layer, or of all together.
 
     Args:
-        features: parts, each ``(examples, ...)``, their units standardised, and weighed alike; the
-            examples in random order.
+        layers: units of each, ``(examples, ...)``.
         labels: ``(examples,)`` int64.
         n_classes: number of classes.
     """
+    kernels = [kernel(units) for units in layers]
+    whole = [sum(kernels[1:], kernels[0])] if len(kernels) > 1 else []
+    return max(_accuracy(k, labels, n_classes) for k in [*kernels, *whole])
+
+
+def kernel(units: Tensor) -> Tensor:
+    """``(n, n)`` inner products of examples, units standardised, of mean square 1."""
+    x = units.flatten(1).float()
+    x = (x - x.mean(0)) / (x.std(0) + 1e-6 + 0.01 * x.std())
+    gram = (x @ x.T).double()
+    return gram / (gram.diagonal().mean() + 1e-12)
+
+
+def _accuracy(kernel: Tensor, labels: Tensor, n_classes: int) -> float:
+    """Accuracy of a ridge classifier on examples that it was not fitted on, in turn.
+
+    Args:
+        kernel: inner products of the examples, which are in random order.
+        labels: ``(n,)`` int64.
+        n_classes: number of classes.
+    """
     n = len(labels)
-    kernel = torch.zeros(n, n, dtype=torch.float64, device=labels.device)
-    for part in features:
-        x = part.flatten(1).double()
-        x = (x - x.mean(0)) / (x.std(0) + 1e-6 + 0.01 * x.std())
-        gram = x @ x.T
-        kernel += gram / (gram.diagonal().mean() + 1e-12)
     targets = F.one_hot(labels, n_classes).double()
     fold = torch.arange(n, device=labels.device) % FOLDS
     right = dict.fromkeys(RIDGES, 0)
@@ -103,12 +113,11 @@ def accuracy(features: Sequence[Tensor], labels: Tensor, n_classes: int) -> floa
         middle = inner.mean(0)
         inner = inner - middle - middle.unsqueeze(1) + middle.mean()
         outer = outer - outer.mean(1, keepdim=True) - middle + middle.mean()
-        mean = targets[fitted].mean(0)
+        mean, spread = targets[fitted].mean(0), inner.diagonal().mean() + 1e-12
+        eye = torch.eye(len(fitted), dtype=torch.float64, device=labels.device)
         for ridge in RIDGES:
-            eye = torch.eye(len(fitted), dtype=torch.float64, device=labels.device)
-            weights = torch.linalg.solve(
-                inner + ridge * inner.diagonal().mean() * eye, targets[fitted] - mean
-            )
+            factor = torch.linalg.cholesky(inner + ridge * spread * eye)
+            weights = torch.cholesky_solve(targets[fitted] - mean, factor)
             said = (outer @ weights + mean).argmax(1)
             right[ridge] += int((said == labels[left_out]).sum())
     return max(right.values()) / n

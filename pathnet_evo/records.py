@@ -10,6 +10,7 @@ from pathnet_evo.genotype import Path, Rows
 
 if TYPE_CHECKING:  # reading a run needs no torch
     from pathnet_evo.duplication import Copied
+    from pathnet_evo.fingerprint import Fingerprint
     from pathnet_evo.learners import Episode, Evaluation
     from pathnet_evo.strategies.base import Front, Replacement
 
@@ -21,6 +22,21 @@ class TrialStarted:
     trial: int
     arm: str
     seed: int
+
+
+@dataclass(frozen=True)
+class TaskMade:
+    """A task was made, to be learned or to be scored again.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        fingerprint: of what it gave.
+    """
+
+    trial: int
+    stage: int
+    fingerprint: Fingerprint
 
 
 @dataclass(frozen=True)
@@ -304,6 +320,7 @@ class TrialFinished:
 
 Record: TypeAlias = (
     TrialStarted
+    | TaskMade
     | StageStarted
     | StageResumed
     | Saturated

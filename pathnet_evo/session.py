@@ -12,8 +12,10 @@ from pathnet_evo.diversity import diversity
 from pathnet_evo.duplication import Copied, Duplication
 from pathnet_evo.engines.base import Engine
 from pathnet_evo.evolve import evolve
+from pathnet_evo.fingerprint import Fingerprint
 from pathnet_evo.genotype import Path, distinct
 from pathnet_evo.learners import Episode, Evaluation, Evaluator, LearningContext
+from pathnet_evo.numbers import whole
 from pathnet_evo.plan import Stage
 from pathnet_evo.records import (
     Emit,
@@ -24,6 +26,7 @@ from pathnet_evo.records import (
     StageStarted,
 )
 from pathnet_evo.strategies.base import Strategy
+from pathnet_evo.streams import seed_globals
 
 
 @dataclass
@@ -117,6 +120,7 @@ class Session:
         strategy: who evolves.
         context: what the learner works on.
         started: what the lineage knows of the stage's beginning.
+        fingerprint: of the task.
         emit: hears of everything that happens.
         duplication: copies useful modules, or None.
 
@@ -132,11 +136,12 @@ class Session:
         strategy: Strategy,
         context: LearningContext,
         started: StageStarted,
+        fingerprint: Fingerprint,
         emit: Emit,
         duplication: Duplication | None = None,
     ) -> None:
         self.stage, self.engine, self.strategy, self.context = stage, engine, strategy, context
-        self.started, self.emit = started, emit
+        self.started, self.fingerprint, self.emit = started, fingerprint, emit
         self.progress = StageProgress(
             started.trial,
             started.stage,
@@ -158,6 +163,9 @@ class Session:
     def run(self, stop: Callable[[], bool], between: Callable[[bool], None]) -> bool:
         """Evolve until the budget is used up, the threshold is reached, or told to stop.
 
+        Each round begins with the global generators at the start of a stream of its own; call it
+        within ``streams.borrow``.
+
         Args:
             stop: asked between rounds.
             between: called between rounds, when the state can be taken, but for a stage that is
@@ -169,23 +177,27 @@ class Session:
         Raises:
             StageFailed: evaluations failed one after another.
         """
+        streams, stopped = self.context.streams, False
+        seed_globals(streams, "evaluator")
         self._evaluator = self.engine.evaluator(self.stage.learner, self.context)
-        stopped = False
 
         def over() -> bool:
             nonlocal stopped
             stopped, reached = stop(), self._reached()
             if stopped or not reached:
                 between(stopped)
-            self.rounds += not (stopped or reached)
-            return stopped or reached
+            if stopped or reached:
+                return True
+            seed_globals(streams, "round", self.rounds)
+            self.rounds += 1
+            return False
 
         try:
             if self._in_flight is not None:
                 self._evaluator.restore(self._in_flight)
             evolve(self.strategy, self._evaluator, over, self._heard, self.progress.played)
             if self._evaluator.used is not None:
-                self.progress.examples = self._evaluator.used
+                self.progress.examples = whole(self._evaluator.used)
         finally:
             self._evaluator.close()
             self._evaluator = None

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, TextIO
 
+from pathnet_evo.names import visible
+
 NAMES = {1: "stdout", 2: "stderr"}
 
 
@@ -74,9 +76,9 @@ def endure() -> None:
 
 
 def warn(text: str) -> None:
-    """Write a line to standard error, if that can be written."""
+    """Write a line to standard error, whatever it quotes, if that can be written."""
     with suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{visible(text)}\n")
 
 
 def lost() -> str | None:

@@ -1,4 +1,10 @@
-"""Randomness: one seed a trial, split into named streams, and the loan of one to DEAP."""
+"""Randomness: one seed a trial, split into named streams; and the loan of global generators.
+
+DEAP's operators draw from the global ``random``, and a plugin may draw from NumPy's or torch's
+global generator as well. All three are borrowed for a trial, set to streams of its seed, and put
+back afterwards: equal seeds give equal results, and a user's own draws are not disturbed. Nothing
+else touches them.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +13,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.random.mtrand import get_bit_generator, set_bit_generator
 
 
 @dataclass(frozen=True)
@@ -51,16 +59,103 @@ class Streams:
         return random.Random(int.from_bytes(words.tobytes(), "little"))
 
 
+# The global generators -------------------------------------------------------------------
+
+_borrowed = False
+_idle: list[np.random.MT19937] = []
+"""Bit generators for NumPy's global functions that no loan is using; making one is slow."""
+
+
+@contextmanager
+def borrow() -> Iterator[None]:
+    """Leave the three global generators as they were, whatever happens in the block."""
+    global _borrowed
+    if _borrowed:
+        yield
+        return
+    kept = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    cuda = torch.cuda.get_rng_state_all() if _on_cuda() else []
+    _borrowed = True
+    try:
+        with _numpy():
+            yield
+    finally:
+        _borrowed = False
+        random.setstate(kept[0])
+        np.random.set_state(kept[1])  # noqa: NPY002
+        torch.set_rng_state(kept[2])
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+def seed_globals(streams: Streams, name: str, *key: int) -> None:
+    """Set the three global generators to the start of a stream; do so within ``borrow``.
+
+    Args:
+        streams: the streams of the trial and stage.
+        name: what is about to be done; it and ``key`` tell streams apart.
+        key: such as the number of the round.
+    """
+    for_random, for_numpy, for_torch = streams.sequence(f"global/{name}", *key).generate_state(3)
+    random.seed(int(for_random))
+    np.random.seed(int(for_numpy))  # noqa: NPY002
+    _seed_torch(int(for_torch))
+
+
 @contextmanager
 def lend(rng: random.Random) -> Iterator[None]:
-    """Let DEAP's operators, which draw from the global ``random``, draw from ``rng``.
+    """Let whatever draws from the global generators draw from ``rng``; they are left as they were.
 
-    The only place that touches the global generator; it is left as it was.
+    The global ``random`` goes on where ``rng`` is, and ``rng`` goes on where it ends. NumPy's and
+    torch's begin with seeds that depend on where ``rng`` is; where they were drawn from, ``rng``
+    moves on by one number, so that the next loan gives others.
     """
-    kept = random.getstate()
-    random.setstate(rng.getstate())
+    with borrow(), _numpy() as lent:
+        kept = random.getstate(), torch.get_rng_state()
+        given = rng.getstate()
+        random.setstate(given)
+        words, position = given[1][:4], given[1][-1]
+        start = hash((*words, position)) & 0xFFFFFFFF
+        first = _first(lent, start)
+        begun = _seed_torch(start)
+        try:
+            yield
+        finally:
+            rng.setstate(random.getstate())
+            if lent.random_raw() != first or not torch.equal(torch.get_rng_state(), begun):
+                rng.random()
+            random.setstate(kept[0])
+            torch.set_rng_state(kept[1])
+
+
+@contextmanager
+def _numpy() -> Iterator[np.random.MT19937]:
+    """A bit generator of our own under NumPy's global functions."""
+    kept = get_bit_generator()
+    lent = _idle.pop() if _idle else np.random.MT19937()
+    set_bit_generator(lent)
     try:
-        yield
+        yield lent
     finally:
-        rng.setstate(random.getstate())
-        random.setstate(kept)
+        set_bit_generator(kept)
+        _idle.append(lent)
+
+
+def _first(lent: np.random.MT19937, start: int) -> Any:
+    """Seed NumPy's global functions; the first number that they are going to use."""
+    np.random.seed(start)  # noqa: NPY002
+    first = lent.random_raw()
+    np.random.seed(start)  # noqa: NPY002
+    return first
+
+
+def _seed_torch(start: int) -> torch.Tensor:
+    """Seed torch's global generators; the CPU generator's state."""
+    torch.default_generator.manual_seed(start)
+    if _on_cuda():
+        torch.cuda.manual_seed_all(start)
+    return torch.get_rng_state()
+
+
+def _on_cuda() -> bool:
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]

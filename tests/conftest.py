@@ -1,15 +1,18 @@
-"""Runs that are written record by record, so that what a report must say of them is known."""
+"""What all tests share: the command line, and runs that are written record by record."""
 
 from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from pathnet_evo.cli import main
 from pathnet_evo.learners import Candidate, Episode, Evaluation
 from pathnet_evo.records import (
     EpisodesFinished,
@@ -146,3 +149,36 @@ def made_up() -> SimpleNamespace:
         "two_arms": two_arms,
     }
     return SimpleNamespace(**write, names=NAMES, first=FIRST, second=SECOND)
+
+
+@dataclass
+class Result:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Command:
+    """Run ``pathnet-evo`` with some arguments in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def call(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["pathnet-evo", *arguments])
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 0
+        out, err = capsys.readouterr()
+        return Result(status, out, err)
+
+    return call

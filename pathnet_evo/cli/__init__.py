@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from functools import cache
 from typing import Any
 
@@ -22,8 +23,12 @@ from pathnet_evo.cli import (
     run,
     watch,
 )
+from pathnet_evo.cli.terminal import say
 from pathnet_evo.encodings import in_words
-from pathnet_evo.errors import UserError
+from pathnet_evo.errors import UserError, UserNotice
+from pathnet_evo.names import visible
+
+_with_place = warnings.formatwarning
 
 
 class Commands(TyperGroup):
@@ -74,9 +79,10 @@ def main() -> None:
     another reason is reported, with status 1 where all else went well.
     """
     standard_streams.endure()
+    warnings.formatwarning = _shown
     status = _status()
     if lost := standard_streams.lost():
-        sys.stderr.write(f"standard output: cannot be written ({lost})\n")
+        say(f"standard output: cannot be written ({lost})", err=True)
     sys.exit(status or int(lost is not None))
 
 
@@ -86,16 +92,29 @@ def _status() -> int:
         app()
     except SystemExit as end:
         if isinstance(end.code, str):
-            sys.stderr.write(f"{end.code}\n")
+            say(end.code, err=True)
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except UserError as error:
-        sys.stderr.write(f"{error}\n")
+        say(error, err=True)
         return 2
     except UnicodeEncodeError as error:
-        sys.stderr.write(f"{in_words(error)}\n")
+        say(in_words(error), err=True)
         return 2
     except BrokenPipeError:
         return 1
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _shown(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """A warning as text: the sentence alone where it is meant for users."""
+    alone = issubclass(category, UserNotice)
+    text = f"{message}\n" if alone else _with_place(message, category, filename, lineno, line)
+    return visible(text)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pathnet_evo.cli.terminal import say
+
 
 def check(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
@@ -20,12 +22,12 @@ def check(
     from pathnet_evo.run.checking import inspect
 
     if put_back and results.put_back(run):
-        typer.echo("run.toml: put back")
+        say("run.toml: put back")
 
     found = inspect(run)
     for line in found.lines:
-        typer.echo(line)
+        say(line)
     for problem in found.problems:
-        typer.echo(problem, err=True)
+        say(problem, err=True)
     if found.problems:
         raise typer.Exit(1)

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pathnet_evo.cli.terminal import cell, console, say
+
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
@@ -29,7 +31,7 @@ def compare(
     if page is not None:
         _write(page, found, runs)
     if as_json:
-        typer.echo(json.dumps(found))
+        say(json.dumps(found))
         return
     _show(found)
 
@@ -46,24 +48,26 @@ def _write(page: Path, found: dict[str, Any], runs: list[Path]) -> None:
 
 
 def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
-
     from pathnet_evo.cli.tables import costs, differences
+    from pathnet_evo.report.words import not_finite
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
+    out = console()
+    if not out.is_terminal:
+        out.width = 200
     for stage in found["stages"]:
-        console.print(f"stage {stage['stage']} {stage['name']}", style="bold", markup=False)
-        console.print(costs(stage))
-        console.print(differences(stage, _against(found)))
+        out.print(cell(f"stage {stage['stage']} {stage['name']}", style="bold"))
+        out.print(costs(stage))
+        out.print(differences(stage, _against(found)))
         if not stage["same_budget"]:
-            console.print("The budgets are not the same, so neither is what is compared.")
+            say("The budgets are not the same, so neither is what is compared.")
     for difference in found["differences"]:
         values = ", ".join(json.dumps(value) for value in difference["values"])
-        console.print(f"{difference['key']}: {values}", markup=False, soft_wrap=True)
+        say(f"{difference['key']}: {values}")
+    for run in found["runs"]:
+        for text in not_finite(run["not_finite"]):
+            say(f"{run['run']}: {text}")
     for reason in found["not_compared"]:
-        console.print(reason, markup=False, soft_wrap=True)
+        say(reason)
 
 
 def _against(found: dict[str, Any]) -> dict[str, str]:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from pathnet_evo.cli.terminal import say
+
 
 class Kind(StrEnum):
     """What can be written as a plugin."""
@@ -27,4 +29,4 @@ def new(
     from pathnet_evo.scaffold import write
 
     folder = write(kind.value, name, into)
-    typer.echo(f"{folder}: a plugin that works; its README.md says how to go on")
+    say(f"{folder}: a plugin that works; its README.md says how to go on")

@@ -79,15 +79,17 @@ class Sparkline:
         self._pending: list[float] = []
 
     def add(self, value: float) -> None:
-        """Take the next value in."""
+        """Take the next value in; one that is not finite is left out."""
+        if not math.isfinite(value):
+            return
         self._pending.append(value)
         if len(self._pending) < self._every:
             return
-        self._values.append(sum(self._pending) / len(self._pending))
+        self._values.append(sum(v / self._every for v in self._pending))
         self._pending = []
         if len(self._values) >= WIDEST:
             pairs = zip(self._values[::2], self._values[1::2], strict=True)
-            self._values = [(a + b) / 2 for a, b in pairs]
+            self._values = [a / 2 + b / 2 for a, b in pairs]
             self._every *= 2
 
     def text(self, plain: bool = False) -> str:
@@ -100,5 +102,6 @@ class Sparkline:
         if not self._values:
             return ""
         low, high = min(self._values), max(self._values)
-        step = (high - low) / (len(bars) - 1) or 1.0
-        return "".join(bars[round((value - low) / step)] for value in self._values)
+        half = (high / 2 - low / 2) or 1.0  # of the largest numbers a difference has no value
+        shares = ((value / 2 - low / 2) / half for value in self._values)
+        return "".join(bars[round(share * (len(bars) - 1))] for share in shares)

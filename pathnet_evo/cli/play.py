@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pathnet_evo.cli.terminal import console, say
+
 
 def play(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
@@ -20,6 +22,10 @@ def play(
     video: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Record a film, .mp4 or .gif.")
     ] = None,
+    accept_changed_data: Annotated[
+        bool,
+        typer.Option("--accept-changed-data", help="Play although the task changed since."),
+    ] = False,
     load_plugins: Annotated[
         bool, typer.Option("--load-plugins", help="Execute the plugin files that the run names.")
     ] = False,
@@ -27,7 +33,6 @@ def play(
     """Play episodes with the path that a stage froze, and print their raw scores."""
     from contextlib import closing, nullcontext
 
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
     from pathnet_evo.plugins import Registry
@@ -40,14 +45,15 @@ def play(
     files = run.config.plugins
     run = load_run(folder, Registry(files=files if load_plugins else ()))
     try:
-        found = player(run, int(stage) if stage and stage.isdecimal() else stage, arm, seed)
+        wanted = int(stage) if stage and stage.isdecimal() else stage
+        found = player(run, wanted, arm, seed, accept_changed_data)
     except RunError as error:
         if files and not load_plugins and "is not registered" in str(error):
             names = ", ".join(file.path for file in files)
             raise RunError(f"{error} The run used {names}: --load-plugins executes it") from None
         raise
     progress = Progress(
-        BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True
+        BarColumn(), TextColumn("{task.description}"), console=console(err=True), transient=True
     )
     bar = progress.add_task("", total=episodes)
 
@@ -58,8 +64,8 @@ def play(
     with closing(film) if film else nullcontext(), progress:
         scores = list(found.play(episodes, stepped, film.add if film else None))
     for i, score in enumerate(scores, 1):
-        typer.echo(f"{found.name}, episode {i}: {score:g}")
+        say(f"{found.name}, episode {i}: {score:g}")
     chance = "" if found.chance is None else f" (random actions: {found.chance:g})"
-    typer.echo(f"mean of {len(scores)}: {sum(scores) / len(scores):g}{chance}")
+    say(f"mean of {len(scores)}: {sum(scores) / len(scores):g}{chance}")
     if video is not None:
-        typer.echo(f"video: {video}")
+        say(f"video: {video}")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from pathnet_evo.cli.terminal import say
+
 
 def plugins(
     context: typer.Context,
@@ -19,14 +21,14 @@ def plugins(
     registry = Registry()
     registry.commands(taken=getattr(context.find_root().command, "commands", ()))
     if as_json:
-        typer.echo(json.dumps([asdict(plugin) for plugin in registry.plugins], indent=1))
+        say(json.dumps([asdict(plugin) for plugin in registry.plugins], indent=1))
         return
     for plugin in registry.plugins:
         package = f"{plugin.distribution} {plugin.version}".strip() or "no distribution"
-        typer.echo(f"{plugin.name} ({plugin.value or 'unknown'}; {package})")
+        say(f"{plugin.name} ({plugin.value or 'unknown'}; {package})")
         if plugin.hooks:
-            typer.echo(f"  hooks: {', '.join(plugin.hooks)}")
+            say(f"  hooks: {', '.join(plugin.hooks)}")
         for family, names in plugin.names.items():
-            typer.echo(f"  {family}: {', '.join(names)}")
+            say(f"  {family}: {', '.join(names)}")
         for error in plugin.errors:
-            typer.echo(f"  failed: {error}")
+            say(f"  failed: {error}")

@@ -6,16 +6,18 @@ from typing import Annotated
 
 import typer
 
+from pathnet_evo.cli.terminal import say
+
 
 def presets(
     name: Annotated[str | None, typer.Argument(help="Print this one's TOML.")] = None,
 ) -> None:
-    """List presets, or print one as TOML, to start one's own from."""
+    """List presets and what to expect of each, or print one as TOML, to start one's own from."""
     from pathnet_evo import presets
 
     if name is not None:
-        typer.echo(presets.read(name), nl=False)
+        say(presets.read(name), end="")
         return
     for known in presets.names():
-        first = presets.read(known).splitlines()[0].lstrip("# ")
-        typer.echo(f"{known:17} {first}")
+        said = presets.about(known)
+        say(f"{known:17} {said.learned}\n{'':17} {said.expected}")

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from pathnet_evo.cli.picture import PoolPicture, Sparkline
+from pathnet_evo.cli.terminal import cell, console
 from pathnet_evo.plan import Plan
 from pathnet_evo.records import (
     EpisodesFinished,
@@ -35,6 +36,8 @@ SMOOTHED = 20
 """Generations over which the mean fitness that is shown is taken."""
 PICTURES = 2
 """Trials whose pools are shown."""
+LARGE = 1e7
+"""From here on numbers are shown with an exponent."""
 LINE_EVERY = 10.0
 """Seconds between plain lines."""
 
@@ -66,7 +69,7 @@ class Running:
     @property
     def mean(self) -> float | None:
         """Mean fitness of the last generations."""
-        return sum(self.means) / len(self.means) if self.means else None
+        return sum(mean / len(self.means) for mean in self.means) if self.means else None
 
 
 class Progress:
@@ -83,7 +86,7 @@ class Progress:
     """
 
     def __init__(self, plan: Plan, folder: Path, quiet: bool = False, done: int = 0) -> None:
-        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.console = console(err=True, quiet=quiet)
         self.folder = folder
         self.errors: list[str] = []
         self.running: dict[int, Running] = {}
@@ -98,7 +101,7 @@ class Progress:
             self.live = Live(console=self.console, get_renderable=self.table, refresh_per_second=5)
 
     def __enter__(self) -> Progress:
-        self.console.print(f"run {self.folder}", markup=False, soft_wrap=True)
+        self.console.print(cell(f"run {self.folder}"), soft_wrap=True)
         if self.live:
             self.live.start()
         return self
@@ -179,14 +182,14 @@ class Progress:
         if not self.live and time.monotonic() - self.lined > LINE_EVERY:
             self.lined = time.monotonic()
             line = f"{self._overall()}  {self._what(trial)}"
-            self.console.print(line, markup=False, soft_wrap=True)
+            self.console.print(cell(line), soft_wrap=True)
 
     def _stage(self, record: StageFinished) -> None:
         trial = self.running[record.trial]
         self.done += 1
         trial.budget = 0
         scores = ", ".join(
-            f"{name.replace('_', ' ')} {value:.3f}"
+            f"{name.replace('_', ' ')} {_number(value)}"
             for name, value in record.scores.get(record.stage, {}).items()
         )
         scores = scores or "not scored"
@@ -196,10 +199,10 @@ class Progress:
         if self.live:
             self.finished.append(text)
         else:
-            self.console.print(text, markup=False, soft_wrap=True)
+            self.console.print(cell(text), soft_wrap=True)
 
     def _what(self, trial: Running) -> str:
-        best = "" if trial.best is None else f"  best {trial.best:.3f}"
+        best = "" if trial.best is None else f"  best {_number(trial.best)}"
         return (
             f"{trial.arm}, seed {trial.seed}: stage {trial.stage} {trial.task}, "
             f"generation {trial.generation}{best}"
@@ -222,29 +225,32 @@ class Progress:
             table.add_column(title, justify="left" if title in ("arm", "stage", "") else "right")
         for trial in self.running.values():
             table.add_row(
-                Text(trial.arm, style="bold"),
+                cell(trial.arm, style="bold"),
                 str(trial.seed),
-                Text(f"{trial.stage} {trial.task}"),
+                cell(f"{trial.stage} {trial.task}"),
                 str(trial.generation),
                 _number(trial.best),
                 _number(trial.mean),
                 ProgressBar(max(trial.budget, 1), trial.used, width=16),
             )
-        past = [Text(line, style="dim") for line in self.finished]
-        return Group(*past, Text(self._overall()), table, *self._pictures())
+        past = [cell(line, style="dim") for line in self.finished]
+        return Group(*past, cell(self._overall()), table, *self._pictures())
 
     def _pictures(self) -> Iterator[Text]:
         """The pools of the first trials at work: frozen #, the hotter the darker, cold a dot."""
         plain = not self.console.encoding.startswith("utf")
         for trial in list(self.running.values())[:PICTURES]:
             if trial.pool is not None:
-                yield Text(f"{trial.arm}, seed {trial.seed}", style="dim")
+                yield cell(f"{trial.arm}, seed {trial.seed}", style="dim")
                 yield from trial.pool.lines(plain)
                 yield Text("fitness  ", style="dim").append(trial.line.text(plain), style="green")
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    """A fitness or score in a column's width, whatever it is."""
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if abs(value) < LARGE else f"{value:.3e}"
 
 
 def _clock(seconds: float) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from pathnet_evo.cli.terminal import say
 
 FORMATS = ("png", "pdf", "svg")
 
@@ -25,29 +29,40 @@ def report(
     from pathnet_evo.errors import UserError
     from pathnet_evo.report import write_report
     from pathnet_evo.run import matrix
+    from pathnet_evo.run.directory import replace
+    from pathnet_evo.run.places import check_own
     from pathnet_evo.run.summary import summarise
 
     if (run / matrix.FILE).is_file():
         from pathnet_evo.report.side_by_side import matrix_page
 
         page = run / "matrix.html"
-        page.write_text(matrix_page(matrix.write_matrix(run)), encoding="utf-8")
-        typer.echo(run / "matrix.json")
-        typer.echo(page)
+        with _writing():
+            replace(page, matrix_page(matrix.write_matrix(run)))
+        say(run / "matrix.json")
+        say(page)
         return
     if not (run / "lineage.sqlite").is_file():
         raise UserError(f"{run}: not a run's folder (it has no lineage.sqlite)")
     formats = _formats(figures)
-    try:
-        (run / "summary.json").write_text(
-            json.dumps(summarise(run), indent=1) + "\n", encoding="utf-8"
-        )
-        typer.echo(write_report(run))
+    check_own(run)
+    with _writing():
+        replace(run / "summary.json", json.dumps(summarise(run), indent=1) + "\n")
+        say(write_report(run))
         if formats:
             from pathnet_evo.report.figures import save_figures
 
             for path in save_figures(run, formats):
-                typer.echo(path)
+                say(path)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """What the file system refuses, as one line."""
+    from pathnet_evo.errors import UserError
+
+    try:
+        yield
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be written ({error.strerror})") from None
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from pathnet_evo.cli.terminal import say
 
 if TYPE_CHECKING:
     from pathnet_evo.cli.run import Failed
@@ -29,6 +32,13 @@ def resume(
     seeds: Annotated[int | None, typer.Option(min=1, help="More seeds than before.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Trials at the same time.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    accept_changed_data: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changed-data",
+            help="Continue although the data changed since, and record it.",
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
     ] = False,
@@ -43,12 +53,13 @@ def resume(
     given = {"seeds": seeds, "jobs": jobs, "device": device}
     extra = [f"{key}={value}" for key, value in given.items() if value is not None]
     if (run / matrix.FILE).is_file():
-        _matrix(run, [*(settings or []), *extra], as_json)
+        _matrix(run, [*(settings or []), *extra], as_json, accept_changed_data)
     else:
-        conclude(run, _go_on(run, [*(settings or []), *extra], as_json), as_json)
+        done = _go_on(run, [*(settings or []), *extra], as_json, accept_changed_data)
+        conclude(run, done, as_json)
 
 
-def _go_on(run: Path, settings: list[str], quiet: bool) -> Failed:
+def _go_on(run: Path, settings: list[str], quiet: bool, accept: bool) -> Failed:
     """Go on with one run; what went wrong."""
     from pathnet_evo.cli.progress import Progress
     from pathnet_evo.cli.run import stoppable, tell_how_to_go_on
@@ -56,10 +67,9 @@ def _go_on(run: Path, settings: list[str], quiet: bool) -> Failed:
 
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
 
-    def say(text: str) -> None:
-        typer.echo(text, err=True)
-
-    opened = runner.reopen(run, settings, command, say)
+    opened = runner.reopen(run, settings, command, partial(say, err=True), accept)
+    for line in opened.ledger.accepted:
+        say(f"changed data accepted: {line}", err=True)
     done = opened.stages_over
     with Progress(opened.plan, run, quiet=quiet, done=done) as progress, stoppable():
         signal = runner.proceed(opened, progress.heard)
@@ -67,7 +77,7 @@ def _go_on(run: Path, settings: list[str], quiet: bool) -> Failed:
     return signal, progress.errors
 
 
-def _matrix(folder: Path, settings: list[str], as_json: bool) -> None:
+def _matrix(folder: Path, settings: list[str], as_json: bool, accept: bool) -> None:
     """Go on with the runs of a matrix that have begun, and begin the others."""
     from pathnet_evo.cli.run import conclude_matrix, one
     from pathnet_evo.plugins import Registry
@@ -79,7 +89,7 @@ def _matrix(folder: Path, settings: list[str], as_json: bool) -> None:
     def runs() -> Iterator[tuple[str, Failed]]:
         for wanted in matrix.unfinished(folder, config):
             if (folder / wanted.name / "run.toml").is_file():
-                yield wanted.name, _go_on(folder / wanted.name, settings, as_json)
+                yield wanted.name, _go_on(folder / wanted.name, settings, as_json, accept)
             else:
                 plan = preparing.ready(wanted, registry, label)
                 yield wanted.name, one(plan, registry, folder, wanted.name, as_json)[1]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from pathnet_evo.cli.terminal import say
 from pathnet_evo.errors import Stopped
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def conclude(folder: Path, failed: Failed, as_json: bool) -> None:
     """Show what came out of a run, and end with the status that says how it ended."""
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     if as_json:
-        typer.echo(json.dumps(summary))
+        say(json.dumps(summary))
     else:
         _show(summary, folder)
     _end(failed)
@@ -86,14 +87,14 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     except Stopped as stopped:
-        typer.echo("stopped at once; what came after the last checkpoints is lost", err=True)
+        say("stopped at once; what came after the last checkpoints is lost", err=True)
         raise typer.Exit(128 + stopped.signal) from None
 
 
 def tell_how_to_go_on(folder: Path) -> None:
     """Say how to go on with a run that is not over."""
     if json.loads((folder / "summary.json").read_text(encoding="utf-8"))["state"] == "interrupted":
-        typer.echo(f"to go on: pathnet-evo resume {shlex.quote(str(folder))}", err=True)
+        say(f"to go on: pathnet-evo resume {shlex.quote(str(folder))}", err=True)
 
 
 def one(
@@ -143,13 +144,13 @@ def conclude_matrix(folder: Path, runs: Iterable[tuple[str, Failed]], as_json: b
         found = matrix.write_matrix(folder)
         if signal:
             whole = shlex.quote(str(folder))
-            typer.echo(f"to go on with all runs: pathnet-evo resume {whole}", err=True)
+            say(f"to go on with all runs: pathnet-evo resume {whole}", err=True)
             break
     if as_json:
-        typer.echo(json.dumps(found))
+        say(json.dumps(found))
     else:
         transfers(found)
-        typer.echo(f"matrix: {folder / 'matrix.json'}")
+        say(f"matrix: {folder / 'matrix.json'}")
     _end((signal, errors))
 
 
@@ -157,7 +158,7 @@ def _end(failed: Failed) -> None:
     """Tell of what went wrong, and end accordingly."""
     signal, errors = failed
     for error in errors:
-        typer.echo(error, err=True)
+        say(error, err=True)
     if signal:
         raise typer.Exit(128 + signal)
     if errors:
@@ -168,4 +169,4 @@ def _show(summary: dict[str, Any], folder: Path) -> None:
     from pathnet_evo.cli.tables import results
 
     results(summary)
-    typer.echo(f"report: {folder / 'report.html'}")
+    say(f"report: {folder / 'report.html'}")

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pathnet_evo.report.words import shown, shown_interval, speed_up, times
+from pathnet_evo.cli.terminal import cell, console, say
+from pathnet_evo.report.words import (
+    area_gain,
+    not_finite,
+    shown,
+    shown_interval,
+    speed_up,
+    times,
+)
 
 NONE: dict[str, Any] = {"mean": None, "interval": None}
 """What was not measured."""
@@ -16,28 +23,35 @@ NONE: dict[str, Any] = {"mean": None, "interval": None}
 
 def results(summary: dict[str, Any]) -> None:
     """Print each arm's score, speed-up and forgetting for every stage that is over."""
-    table = _plain(["stage", "arm", "score (95 % interval)", "speed-up", "forgotten"])
+    speeds = [speed for found in summary["speed_up"].values() for speed in found]
+    areas = any(speed["mean"] is None and area_gain(speed) for speed in speeds)
+    gained = ["area gained"] if areas else []
+    table = _plain(["stage", "arm", "score (95 % interval)", "speed-up", *gained, "forgotten"])
     for stage in summary["stages"]:
         for name, arm in summary["arms"].items():
             if stage["stage"] < len(arm["stages"]):
-                table.add_row(*_row(summary, stage, name, arm["stages"][stage["stage"]]))
+                table.add_row(*_row(summary, stage, name, arm["stages"][stage["stage"]], areas))
         table.add_section()
-    Console(highlight=False).print(table)
+    console().print(table)
+    for text in not_finite(summary["not_finite"]):
+        say(text)
 
 
 def transfers(matrix: dict[str, Any]) -> None:
     """Print each arm's speed-up on every target after every source."""
     for arm, found in matrix["arms"].items():
         table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column(f"{arm}: after", no_wrap=True)
+        table.add_column(cell(f"{arm}: after"), no_wrap=True)
         for target in matrix["targets"]:
-            table.add_column(target, justify="right", no_wrap=True)
+            table.add_column(cell(target), justify="right", no_wrap=True)
         for source, row in zip(matrix["sources"], found["speed_up"], strict=True):
-            table.add_row(source, *[Text("" if c is None else _speed_up(c)) for c in row])
-        Console(highlight=False).print(table, f"mean {times(found['mean'])}", "")
+            table.add_row(*map(cell, [source, *("" if c is None else _speed_up(c) for c in row)]))
+        console().print(table, f"mean {times(found['mean'])}", "")
 
 
-def _row(summary: dict[str, Any], stage: dict[str, Any], name: str, values: Any) -> list[Text]:
+def _row(
+    summary: dict[str, Any], stage: dict[str, Any], name: str, values: Any, areas: bool
+) -> list[Text]:
     score = stage["score"]
     measured = values["scores"].get(score) or NONE
     forgotten = values["forgetting"].get(score)
@@ -48,13 +62,16 @@ def _row(summary: dict[str, Any], stage: dict[str, Any], name: str, values: Any)
         name,
         _measured(measured, score),
         "" if fast is None else _speed_up(fast),
+        *(["" if fast is None else area_gain(fast)] if areas else []),
         "" if forgotten is None else shown(forgotten["mean"], score, sign=True),
     )
-    return [Text(cell) for cell in cells]
+    return [cell(text) for text in cells]
 
 
 def _measured(value: dict[str, Any], score: str) -> str:
     interval = shown_interval(value["interval"], score).replace(" % to", " to")
+    if value["mean"] is None and value.get("seeds"):
+        return "not finite"
     return shown(value["mean"], score) + (f" ({interval})" if interval else "")
 
 
@@ -71,7 +88,7 @@ def costs(stage: dict[str, Any]) -> Table:
     for entry, result in stage["results"].items():
         cells = [_measured(result["scores"].get(name) or NONE, name) for name in scores]
         used = [shown(result[what]["mean"]) for what in ("evaluations", "examples", "seconds")]
-        table.add_row(*map(Text, [entry, *cells, str(result["evaluations"]["n"]), *used]))
+        table.add_row(*map(cell, [entry, *cells, str(result["evaluations"]["n"]), *used]))
     return table
 
 
@@ -90,7 +107,7 @@ def differences(stage: dict[str, Any], against: dict[str, str]) -> Table:
         interval = f" ({shown_interval(ends, score, sign=True)})" if ends else ""
         p = "" if test["p"] is None else f"{test['p']:.2g}"
         cells = [f"{a} minus {b}", score.replace("_", " "), mean + interval, p, _kind(test)]
-        table.add_row(*map(Text, cells))
+        table.add_row(*map(cell, cells))
     return table
 
 
@@ -103,5 +120,5 @@ def _kind(test: dict[str, Any]) -> str:
 def _plain(titles: list[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
-        table.add_column(title)
+        table.add_column(cell(title))
     return table

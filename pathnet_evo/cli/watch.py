@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pathnet_evo.cli.terminal import say
+
 
 def watch(
     what: Annotated[
@@ -23,5 +25,5 @@ def watch(
         raise UserError(f"{what}: no such folder")
     socket = listen(host, port)
     if not is_loopback(host):
-        typer.echo(f"warning: whoever reaches {host} can read these runs", err=True)
-    serve(what, socket, host, typer.echo)
+        say(f"warning: whoever reaches {host} can read these runs", err=True)
+    serve(what, socket, host, say)

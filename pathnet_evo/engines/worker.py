@@ -38,6 +38,7 @@ from pathnet_evo.learners import Candidate, Evaluation, Evaluator, LearningConte
 from pathnet_evo.plugin_calls import PluginFailed, calling
 from pathnet_evo.pool import Lease, ModulePool
 from pathnet_evo.stack import LeasedStack, Stack
+from pathnet_evo.streams import seed_globals
 
 
 def work(
@@ -260,6 +261,7 @@ class Worker:
         self.flying: dict[int, Candidate] = {}
         self.taken = 0
         self.since = 0.0
+        self.advanced = (-1, 0)
 
     def serve(self) -> None:
         """Work until the connection closes."""
@@ -308,6 +310,7 @@ class Worker:
     def _evaluator(self, stage: StageBegins) -> Evaluator:
         device = torch.device(stage.device)
         task = stage.task
+        seed_globals(stage.streams, "evaluator")
         if device.type != "cpu" and hasattr(task, "to"):
             task = task.to(device)
         return stage.learner.evaluator(
@@ -336,12 +339,21 @@ class Worker:
             self.evaluator.submit(candidate)
 
     def _advance(self) -> None:
+        self._seed()
         free = self.evaluator.free
         over = self.evaluator.advance()
         for evaluation in over:
             self.flying.pop(evaluation.candidate.id, None)
         if over or self.slots.waiting or self.evaluator.free != free:
             self._report(over)
+
+    def _seed(self) -> None:
+        """Set the global generators by what is worked on, so that one worker alone repeats."""
+        assert self.stage is not None
+        oldest = next(iter(self.flying))
+        times = self.advanced[1] + 1 if self.advanced[0] == oldest else 0
+        self.advanced = (oldest, times)
+        seed_globals(self.stage.streams, "evaluation", oldest, times)
 
     def _report(self, over: Sequence[Evaluation]) -> None:
         committed, dropped = self.slots.settled()

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from pathnet_evo.report.data import ReportData, read_report_data
 from pathnet_evo.report.page.payload import as_json, curve_payload, stage_payload
 from pathnet_evo.report.page.render import render_alone
+from pathnet_evo.report.words import not_finite
 
 
 def comparison_page(found: Mapping[str, Any], folders: Sequence[Path]) -> str:
@@ -37,6 +38,11 @@ def comparison_page(found: Mapping[str, Any], folders: Sequence[Path]) -> str:
         "compare",
         title="Runs side by side",
         found=found,
+        notes=[
+            f"{run['run']}: {said}"
+            for run in found["runs"]
+            for said in not_finite(run["not_finite"])
+        ],
         payload=Markup(as_json(payload)),  # noqa: S704 - escaped as JSON
     )
 

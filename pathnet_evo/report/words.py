@@ -7,6 +7,12 @@ from typing import Any
 
 from pathnet_evo.run.speed_up import CONTROL
 
+FEW = 5
+"""Of what is the same for many trials, so many are listed."""
+LARGE = 1e15
+"""From here on numbers are shown with an exponent."""
+NO_RATIO = "no ratio"
+"""In place of the ratio of two areas that are not both positive."""
 NOTHING, TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
 
 
@@ -15,10 +21,10 @@ def shown(value: float | None, name: str = "", sign: bool = False) -> str:
     if value is None:
         return NOTHING
     plus = "+" if sign else ""
-    if "accuracy" in name:
+    if "accuracy" in name and abs(value) < 1e6:
         unit = "points" if sign else "%"
         return f"{100 * value:{plus}.1f} {unit}" if value else f"0 {unit}"
-    if value and abs(value) >= 10_000:
+    if 10_000 <= abs(value) < LARGE:
         return f"{value:{plus},.0f}"
     return f"{value:{plus}.4g}" if value else "0"
 
@@ -35,33 +41,44 @@ def shown_interval(interval: Sequence[float] | None, name: str = "", sign: bool 
 
 def times(value: float | None, digits: int = 2) -> str:
     """A speed-up, such as 1.18 times."""
-    return NOTHING if value is None else f"{value:.{digits}f}{TIMES}"
+    if value is None:
+        return NOTHING
+    return (f"{value:.{digits}f}" if value < 1e6 else f"{value:.3g}") + TIMES
 
 
 def censored_times(pair: dict[str, Any]) -> str:
-    """One seed's speed-up: ``<`` or ``>`` where an arm ran out of budget, else a difference."""
+    """One seed's speed-up: ``<`` or ``>`` where an arm ran out of budget."""
     if pair["censored"] == "both":
         return "neither got there"
-    if pair["value"] is None and "difference" in pair:
-        return shown(pair["difference"], sign=True)
+    if pair["value"] is None:
+        return NO_RATIO
     sign = {"arm": "< ", "control": "> ", None: ""}[pair["censored"]]
     return sign + times(pair["value"])
 
 
 def speed_up(speed: dict[str, Any]) -> str:
-    """A speed-up over seeds, or what there is where there is no ratio; empty without any seed."""
+    """A speed-up over seeds, or why there is none; empty without any seed."""
     if speed["mean"] is not None:
         return times(speed["mean"])
     if "difference" in speed:
-        return f"{shown(speed['difference']['mean'], sign=True)} (no ratio)"
+        return NO_RATIO
     return "not reached" if speed["censored"] else ""
 
 
 def speed_up_interval(speed: dict[str, Any]) -> str:
     """The interval of what ``speed_up`` says; empty where there is none."""
-    if speed["mean"] is None:
-        return shown_interval(speed.get("difference", speed)["interval"], sign=True)
     return " to ".join(times(end) for end in speed["interval"] or ())
+
+
+def area_gain(speed: dict[str, Any]) -> str:
+    """How much larger the area under the learning curve is; empty where areas are not compared."""
+    return shown(speed["difference"]["mean"], sign=True) if "difference" in speed else ""
+
+
+def area_gain_interval(speed: dict[str, Any]) -> str:
+    """The interval of ``area_gain``; empty where there is none."""
+    found = speed.get("difference")
+    return shown_interval(found["interval"], sign=True) if found else ""
 
 
 def sentences(summary: dict[str, Any], arm: str, brief: bool = False) -> list[str]:
@@ -96,7 +113,22 @@ def promises(summary: dict[str, Any], failed: int) -> list[str]:
         )
     if failed:
         found.append(f"{failed} evaluation{'s' if failed > 1 else ''} failed; see Trials.")
-    return found
+    return found + not_finite(summary["not_finite"])
+
+
+def not_finite(found: Sequence[dict[str, Any]]) -> list[str]:
+    """A sentence for each kind of value that is not finite, the first few of them.
+
+    Args:
+        found: what a summary says under ``not_finite``.
+    """
+    told = [
+        f"Not finite, so in no mean, curve or test: {one['what']} ({', '.join(one['values'])}"
+        f"{', {} times'.format(one['count']) if one['count'] > 1 else ''}) of {one['arm']}, "
+        f"seed {one['seed']}, stage {one['stage']}."
+        for one in found[:FEW]
+    ]
+    return told + ([f"So are {len(found) - FEW} more; see summary.json."] if found[FEW:] else [])
 
 
 MEANT = {CONTROL: "the same network from scratch", "fine-tuning": "fine-tuning"}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from pathnet_evo.report.data import read_report_data
 from pathnet_evo.report.page import render_page
+from pathnet_evo.run.directory import replace
+from pathnet_evo.run.results import intact
 
 
 def write_report(folder: Path, summary: dict[str, Any] | None = None) -> Path:
@@ -26,9 +27,9 @@ def write_report(folder: Path, summary: dict[str, Any] | None = None) -> Path:
         LineageError: ``lineage.sqlite`` is damaged.
     """
     folder = Path(folder)
-    text = render_page(read_report_data(folder, summary))
     page = folder / "report.html"
-    temporary = folder / f".report.tmp-{os.getpid()}"
-    temporary.write_text(text, encoding="utf-8", errors="replace")
-    os.replace(temporary, page)
+    data = read_report_data(folder, summary)
+    with intact(folder / "lineage.sqlite"):
+        text = render_page(data)
+    replace(page, text)
     return page

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pathnet_evo.config import ConfigError
+from pathnet_evo.errors import UserError
 from pathnet_evo.plan import Trial
 from pathnet_evo.run.checkpoint import CheckpointError
 from pathnet_evo.run.keeping import folder_of
 from pathnet_evo.run.lineage import LineageError, never_begun, open_lineage
 from pathnet_evo.run.lock import holder
+from pathnet_evo.run.places import left_in
 from pathnet_evo.run.results import RunError, intact, read_about, read_config
-from pathnet_evo.run.resuming import OURS, Start, checkpoints_of, position_of
+from pathnet_evo.run.resuming import Start, checkpoints_of, position_of
 from pathnet_evo.run.summary import summarise
 
 
@@ -37,6 +39,8 @@ def inspect(run: Path) -> Findings:
     Raises:
         RunError: there is no such run.
     """
+    from pathnet_evo.report.data import read_report_data
+
     if not (run / "run.toml").is_file():
         raise RunError(f"{run}: not a run's folder (it has no run.toml)")
     found = Findings()
@@ -57,8 +61,9 @@ def inspect(run: Path) -> Findings:
     try:
         with closing(open_lineage(path, thorough=True)) as db, intact(path):
             _lineage(run, db, found)
+        read_report_data(run, digested=False)
         found.lines.append(f"state: {summarise(run)['state']}")
-    except (ConfigError, RunError, LineageError) as error:
+    except UserError as error:
         if str(error) not in found.problems:
             found.problems.append(str(error))
     return found
@@ -80,12 +85,11 @@ def _lineage(run: Path, db: sqlite3.Connection, found: Findings) -> None:
             whole += problem is None
             if problem is not None:
                 found.problems.append(problem)
-        home = folder_of(trial)
         known = {start.folder for start in named}
         found.lines += [
-            f"{path}: nothing names it; the next `resume` removes it"
-            for path in sorted((run / home).glob("stage-*"))
-            if OURS.fullmatch(path.name) and f"{home}/{path.name}" not in known
+            f"{run / left}: nothing names it; the next `resume` removes it"
+            for left in left_in(run, folder_of(trial))
+            if left not in known
         ]
     found.lines.append(f"checkpoints: {whole} whole, and the lineage is what it was for each")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -19,15 +20,20 @@ from torch import Tensor
 from pathnet_evo.aggregate import AGGREGATES
 from pathnet_evo.columns import Columns
 from pathnet_evo.errors import UserError
+from pathnet_evo.learned import Learned
 from pathnet_evo.modules import Affine, ModuleKind
 from pathnet_evo.network import PathNetwork
+from pathnet_evo.numbers import simple
 from pathnet_evo.pool import ModulePool
+from pathnet_evo.run.places import open_plain
 from pathnet_evo.session import Session
-from pathnet_evo.transfer import Learned, state
+from pathnet_evo.transfer import state
 
 MANIFEST = "MANIFEST.json"
 TENSOR = "$tensor"
 """The one key of the table that stands for a tensor in ``state.json``."""
+NUMBER = "$number"
+"""The same for a number that is not finite, which JSON does not have."""
 Base: TypeAlias = tuple[str, str]
 """The folder's name of the checkpoint that another stands on, and its manifest's SHA-256."""
 
@@ -86,7 +92,8 @@ def write(
         temporary.mkdir(parents=True)
         tensors, plain = _split(taken, whole=base is None)
         save_file(tensors, temporary / "weights.safetensors")
-        (temporary / "state.json").write_text(json.dumps(plain), encoding="utf-8")
+        text = json.dumps(plain, default=simple)
+        (temporary / "state.json").write_text(text, encoding="utf-8")
         files = {f.name: _sum(f) for f in sorted(temporary.iterdir())}
         standing = {} if base is None else {"base": {"folder": base[0], "manifest": base[1]}}
         text = json.dumps({**about, **standing, "files": files}, indent=1)
@@ -116,7 +123,8 @@ def verify(folder: Path, manifest: str) -> dict[str, Any]:
         CheckpointError: a file is missing, or is not what was written.
     """
     try:
-        text = (folder / MANIFEST).read_bytes()
+        with open_plain(folder / MANIFEST) as file:
+            text = file.read()
         if hashlib.sha256(text).hexdigest() != manifest:
             raise CheckpointError(f"{folder / MANIFEST}: not the manifest that the lineage names")
         found: dict[str, Any] = json.loads(text)
@@ -130,7 +138,7 @@ def verify(folder: Path, manifest: str) -> dict[str, Any]:
             verify(folder.parent / _plain_name(base["folder"]), base["manifest"])
     except OSError as error:
         raise CheckpointError(f"{error.filename}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{folder / MANIFEST}: damaged ({error!r})") from None
     return found
 
@@ -170,14 +178,19 @@ def load(folder: Path, manifest: str) -> dict[str, Any]:
             "session": _joined(plain["session"], tensors),
             "seconds": float(about["seconds"]),
         }
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, SafetensorError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{folder}: not a checkpoint of this version ({error!r})") from None
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """A checkpoint's plain data."""
+    """A checkpoint's plain data.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is none.
+    """
     state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    assert isinstance(state, dict)
+    if not isinstance(state, dict):
+        raise ValueError("state.json is not a table")
     return state
 
 
@@ -290,6 +303,7 @@ def _split(taken: dict[str, Any], whole: bool) -> tuple[dict[str, Tensor], dict[
         "layers": taken["kinds"],
         "input_shape": taken["input_shape"],
         "session": _apart(taken["session"], tensors),
+        "data": taken["data"],
     }
     return {n: values.detach().cpu().contiguous() for n, values in tensors.items()}, plain
 
@@ -388,11 +402,13 @@ def _copied(value: Any) -> Any:
 
 
 def _apart(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """Plain data with a text in place of each tensor, which is added to ``tensors``."""
+    """Plain data as JSON has it, with names in place of tensors, which are added to ``tensors``."""
     if isinstance(value, Tensor):
         name = f"session.{len(tensors)}"
         tensors[name] = value
         return {TENSOR: name}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {NUMBER: str(float(value))}
     if isinstance(value, dict):
         return {key: _apart(part, tensors) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -404,6 +420,8 @@ def _joined(value: Any, tensors: dict[str, Tensor]) -> Any:
     """Plain data with its tensors in their places again."""
     if isinstance(value, dict) and set(value) == {TENSOR}:
         return tensors[value[TENSOR]]
+    if isinstance(value, dict) and set(value) == {NUMBER}:
+        return float(value[NUMBER])
     if isinstance(value, dict):
         return {key: _joined(part, tensors) for key, part in value.items()}
     if isinstance(value, list):
@@ -422,7 +440,7 @@ def _plain_name(name: str) -> str:
 
 
 def _sum(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

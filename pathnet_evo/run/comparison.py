@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -13,20 +12,29 @@ from typing import Any
 from scipy.special import stdtr, stdtrit
 
 from pathnet_evo.config import ConfigError, RunConfig
-from pathnet_evo.run.lineage import LineageError, open_lineage
+from pathnet_evo.run.lineage import LineageError
+from pathnet_evo.run.lock import holder, run_state
+from pathnet_evo.run.not_finite import not_finite
 from pathnet_evo.run.results import (
     RunError,
     StageResult,
     TrialResult,
+    intact,
     read_config,
     read_trials,
-    run_state,
+    reading,
+    returned,
 )
 from pathnet_evo.run.statistics import (
+    AMOUNT,
+    ANY,
+    Range,
+    average,
+    cut,
     mean_interval,
     paired_p,
     plain_numbers,
-    score_statistic,
+    score_range,
     statistic,
 )
 
@@ -72,8 +80,9 @@ def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
 
     Returns:
         - ``version``: 1.
-        - ``runs``: for each run its ``run`` (what it is called here), ``folder``, ``state`` and
-          ``seeds``.
+        - ``runs``: for each run its ``run`` (what it is called here), ``folder``, ``state``,
+          ``seeds``, and ``not_finite``: what it measured that is in no mean and no test, as in
+          ``summary.json``.
         - ``entries``: for each arm of each run its ``entry`` (what it is called here), ``run``,
           ``arm``, ``strategy`` and ``transfer``.
         - ``differences``: keys in which the runs' configurations differ, each with ``key`` and
@@ -95,11 +104,7 @@ def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
         RunError: a run that is not there, is damaged or is named twice; no stage can be compared.
     """
     names = _names(folders)
-    configs, trials = [], []
-    for folder in folders:
-        config, found = _read(folder)
-        configs.append(config)
-        trials.append(found)
+    configs, trials, states = zip(*map(_read, folders), strict=True)
     stages, reasons = _comparable(names, configs, trials)
     if not stages:
         raise RunError("; ".join(reasons))
@@ -108,40 +113,57 @@ def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
         for name, config, found in zip(names, configs, trials, strict=True)
         for entry in _entries(name, config, found, alone=len(names) == 1)
     ]
-    return {
-        "version": VERSION,
-        "runs": [
-            {
-                "run": name,
-                "folder": str(folder),
-                "state": run_state([t.state for t in found], len(config.arms) * config.seeds),
-                "seeds": list(range(config.seed, config.seed + config.seeds)),
-            }
-            for name, folder, config, found in zip(names, folders, configs, trials, strict=True)
-        ],
-        "entries": [
-            {
-                "entry": entry.name,
-                "run": entry.run,
-                "arm": entry.arm,
-                "strategy": entry.strategy,
-                "transfer": entry.transfer,
-            }
-            for entry in entries
-        ],
-        "differences": list(_differences(configs)),
-        "not_compared": reasons,
-        "stages": [_stage(i, configs[0], trials[0], entries) for i in stages],
-    }
+    with intact(", ".join(map(str, folders))):
+        results = [_stage(i, configs[0], trials[0], entries) for i in stages]
+    found: dict[str, Any] = plain_numbers(
+        {
+            "version": VERSION,
+            "runs": [
+                {
+                    "run": name,
+                    "folder": str(folder),
+                    "state": state,
+                    "seeds": list(range(config.seed, config.seed + config.seeds)),
+                    "not_finite": not_finite(found),
+                }
+                for name, folder, config, state, found in zip(
+                    names, folders, configs, states, trials, strict=True
+                )
+            ],
+            "entries": [
+                {
+                    "entry": entry.name,
+                    "run": entry.run,
+                    "arm": entry.arm,
+                    "strategy": entry.strategy,
+                    "transfer": entry.transfer,
+                }
+                for entry in entries
+            ],
+            "differences": list(_differences(configs)),
+            "not_compared": reasons,
+            "stages": results,
+        }
+    )
+    return found
 
 
-def difference(a: Mapping[int, float], b: Mapping[int, float]) -> dict[str, Any]:
+def difference(
+    a: Mapping[int, float], b: Mapping[int, float], within: Range = ANY
+) -> dict[str, Any]:
     """The mean of a minus b over seeds, its 95 % interval and p value, as ``compare_runs`` says.
 
     Args:
-        a: values by seed.
+        a: values by seed; those that are not finite are left out.
         b: values by seed.
+        within: what values can be; the interval ends where no difference can be.
     """
+    a, b = ({s: v for s, v in of.items() if math.isfinite(v)} for of in (a, b))
+    found = _difference(a, b)
+    return {**found, "interval": cut(found["interval"], within)}
+
+
+def _difference(a: Mapping[int, float], b: Mapping[int, float]) -> dict[str, Any]:
     shared = sorted(a.keys() & b.keys())
     if len(shared) > 1:
         pairs = [a[seed] - b[seed] for seed in shared]
@@ -154,13 +176,18 @@ def difference(a: Mapping[int, float], b: Mapping[int, float]) -> dict[str, Any]
 def _welch(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
     if not a or not b:
         return {"mean": None, "interval": None, "p": None}
-    mean = math.fsum(a) / len(a) - math.fsum(b) / len(b)
+    mean = average(a) - average(b)
+    untested = {"mean": mean, "interval": None, "p": None}
     if len(a) < 2 or len(b) < 2:
-        return {"mean": mean, "interval": None, "p": None}
-    va, vb = _squared_error(a), _squared_error(b)
+        return untested
+    try:
+        va, vb = _squared_error(a), _squared_error(b)
+        squares = (va + vb) ** 2
+    except OverflowError:
+        return untested
     if va + vb == 0:
         return {"mean": mean, "interval": [mean, mean], "p": None}
-    freedom = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
+    freedom = squares / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
     error = math.sqrt(va + vb)
     reach = float(stdtrit(freedom, 0.975)) * error
     p = float(2 * stdtr(freedom, -abs(mean) / error))
@@ -169,8 +196,7 @@ def _welch(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
 
 def _squared_error(values: Sequence[float]) -> float:
     """The squared standard error of the mean."""
-    n = len(values)
-    mean = math.fsum(values) / n
+    n, mean = len(values), average(values)
     return math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n
 
 
@@ -187,13 +213,16 @@ def _names(folders: Sequence[Path]) -> list[str]:
     ]
 
 
-def _read(folder: Path) -> tuple[RunConfig, list[TrialResult]]:
+def _read(folder: Path) -> tuple[RunConfig, list[TrialResult], str]:
+    """A run's configuration, its trials, and its state."""
     if not folder.is_dir():
         raise RunError(f"{folder}: no such run")
     try:
         config = read_config(folder)
-        with closing(open_lineage(folder / "lineage.sqlite")) as db:
-            return config, read_trials(db)
+        held = holder(folder)
+        with reading(folder) as db:
+            trials = read_trials(db)
+        return config, trials, run_state(held, [t.state for t in trials], config.n_trials)
     except (ConfigError, LineageError) as error:
         raise RunError(" ".join(str(error).splitlines())) from None
 
@@ -273,18 +302,22 @@ def _stage(
     names = dict.fromkeys(name for found in scores.values() for name in found)
     begun = next((t.stages[i] for t in trials if i in t.stages), None)
     wanted = config.stages[i]
+    episodes = returned((t for entry in entries for t in entry.trials.values()), i)
+    ranges = {name: score_range(name, episodes) for name in names}
     return {
         "stage": i,
         "name": begun.name if begun else wanted.name or str(wanted.task.get("name")),
         "unit": begun.unit if begun else None,
         "same_budget": len(_budgets(i, entries)) < 2,
-        "results": {entry.name: _result(entry, i, scores[entry.name]) for entry in entries},
+        "results": {entry.name: _result(entry, i, scores[entry.name], ranges) for entry in entries},
         "tests": [
             {
                 "score": name,
                 "a": a.name,
                 "b": b.name,
-                **difference(scores[a.name].get(name, {}), scores[b.name].get(name, {})),
+                **difference(
+                    scores[a.name].get(name, {}), scores[b.name].get(name, {}), ranges[name]
+                ),
             }
             for name in names
             for a, b in combinations(entries, 2)
@@ -296,11 +329,16 @@ def _budgets(stage: int, entries: Sequence[_Entry]) -> set[int]:
     return {t.stages[stage].budget for e in entries for t in e.trials.values() if stage in t.stages}
 
 
-def _result(entry: _Entry, stage: int, scores: Mapping[str, Mapping[int, float]]) -> dict[str, Any]:
+def _result(
+    entry: _Entry,
+    stage: int,
+    scores: Mapping[str, Mapping[int, float]],
+    ranges: Mapping[str, Range],
+) -> dict[str, Any]:
     done = entry.finished(stage)
     return {
-        "evaluations": statistic({seed: len(s.fitnesses) for seed, s in done.items()}),
-        "examples": statistic({seed: s.examples for seed, s in done.items()}),
-        "seconds": statistic({seed: s.seconds for seed, s in done.items()}),
-        "scores": {name: score_statistic(name, dict(values)) for name, values in scores.items()},
+        "evaluations": statistic({seed: len(s.fitnesses) for seed, s in done.items()}, AMOUNT),
+        "examples": statistic({seed: s.examples for seed, s in done.items()}, AMOUNT),
+        "seconds": statistic({seed: s.seconds for seed, s in done.items()}, AMOUNT),
+        "scores": {name: statistic(dict(v), ranges[name]) for name, v in scores.items()},
     }

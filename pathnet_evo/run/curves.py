@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from pathnet_evo.run.statistics import average
+
 POINTS = 100
 """Equal parts of a stage's frames, each a point of a learning curve."""
 
@@ -31,7 +33,7 @@ def learning_curve(
             parts[(at * points + frames - 1) // frames - 1].append(score)
     curve, value = [], chance
     for scores in parts:
-        value = math.fsum(scores) / len(scores) if scores else value
+        value = average(scores) if scores else value
         curve.append(value)
     return curve
 
@@ -45,7 +47,8 @@ def area_speed_up(
     """The area under an arm's learning curve above chance, over that of the control.
 
     Areas are divided by the frames, so each is by how much the mean score of the curve lies above
-    that of chance. There is no ratio where the control's area is not positive.
+    that of chance. There is no ratio where the control's area is not positive, or one of the two
+    is not finite.
 
     Args:
         arm: its episodes, as ``learning_curve`` takes them.
@@ -58,11 +61,10 @@ def area_speed_up(
         ``control``; and ``censored``, which is None: nobody has to reach anything.
     """
     ours, theirs = (
-        math.fsum(learning_curve(episodes, chance, frames)) / POINTS - chance
-        for episodes in (arm, control)
+        average(learning_curve(episodes, chance, frames)) - chance for episodes in (arm, control)
     )
     return {
-        "value": ours / theirs if theirs > 0 else None,
+        "value": ours / theirs if 0 < theirs < math.inf and math.isfinite(ours) else None,
         "censored": None,
         "difference": ours - theirs,
         "arm": ours,

@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,10 +18,13 @@ import tomli_w
 from pathnet_evo.config import RunConfig
 from pathnet_evo.encodings import in_words
 from pathnet_evo.errors import UserError
+from pathnet_evo.names import folder_name
 from pathnet_evo.plan import Plan
 from pathnet_evo.plugins import Registry
+from pathnet_evo.run.places import read_plain
 
-LONGEST_NAME = 100
+LEFT = re.compile(r"\.(run\.toml|about\.json|summary\.json|report(\.html)?)\.tmp-\d+")
+"""Names of files that ``replace`` was writing when its process was killed."""
 
 
 class DirectoryError(UserError):
@@ -65,12 +69,10 @@ def claim(runs: Path, default: str, name: str | None) -> Path:
     Raises:
         DirectoryError: a bad name, or one that exists.
     """
-    wanted = name or default
-    if not re.fullmatch(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*", wanted) or len(wanted) > LONGEST_NAME:
-        raise DirectoryError(
-            f"--name {wanted!r}: not a folder's name (no slashes, no leading dot, "
-            f"{LONGEST_NAME} characters at most)"
-        )
+    try:
+        wanted = folder_name(name or default)
+    except ValueError as error:
+        raise DirectoryError(f"--name {name or default!r}: {error}") from None
     runs.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
@@ -96,7 +98,8 @@ def replace(path: Path, text: str) -> None:
     """Write a file that is, whenever power fails, as it was or as it is to be."""
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("x", encoding="utf-8", errors="replace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -112,8 +115,9 @@ def replace(path: Path, text: str) -> None:
 
 def clear(folder: Path) -> None:
     """Remove files that were being written when a process was killed."""
-    for path in [*folder.glob(".*.tmp-*"), *folder.glob("figures/.*.tmp-*")]:
-        path.unlink()
+    for path in folder.glob(".*.tmp-*"):
+        if LEFT.fullmatch(path.name):
+            path.unlink()
 
 
 def toml(plan: Plan) -> str:
@@ -166,21 +170,27 @@ def about(
     }
 
 
-def went_on(folder: Path, command: str, places: dict[str, str]) -> None:
+def went_on(
+    folder: Path, command: str, places: dict[str, str], accepted: Sequence[str] = ()
+) -> None:
     """Take note in ``about.json`` that a run goes on, and where each trial was cut.
 
     Args:
         folder: the run's folder.
         command: what was typed.
         places: the checkpoint that each trial goes on from, by the trial's name.
+        accepted: changes of the data that were accepted.
     """
     path = folder / "about.json"
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = json.loads(read_plain(path))
         resumed = [*known.get("resumed", [])]
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         known, resumed = {}, []
     now = datetime.now(UTC).isoformat(timespec="seconds")
     made = version("pathnet-evo")
-    resumed.append({"at": now, "version": made, "command": command, "from": places})
+    sitting: dict[str, Any] = {"at": now, "version": made, "command": command, "from": places}
+    if accepted:
+        sitting["accepted"] = list(accepted)
+    resumed.append(sitting)
     replace(path, json.dumps({**known, "resumed": resumed}, indent=1))

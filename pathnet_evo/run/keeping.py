@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from pathnet_evo.config import CheckpointsConfig
+from pathnet_evo.learned import Learned
 from pathnet_evo.plan import Trial
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.records import Checkpointed, Emit, Record, StageFinished
 from pathnet_evo.run import checkpoint
 from pathnet_evo.run.checkpoint import Base
+from pathnet_evo.run.places import home_of
 from pathnet_evo.run.rows import Chains, Position
 from pathnet_evo.session import Session
-from pathnet_evo.transfer import Keep, Learned
+from pathnet_evo.transfer import Keep
 
 
 def folder_of(trial: Trial) -> str:
     """Where a trial's checkpoints lie in the run's folder."""
-    return f"checkpoints/{trial.arm}-{trial.seed}"
+    return home_of(trial.arm, trial.seed)
 
 
 class Keeper(Keep):

@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from shutil import copyfile
 from typing import Any
 
-from pathnet_evo.errors import UserError
 from pathnet_evo.records import (
     Checkpointed,
     EpisodesFinished,
@@ -22,18 +19,17 @@ from pathnet_evo.records import (
     Record,
     StageFinished,
     StageResumed,
+    TaskMade,
     TrialFinished,
     TrialStarted,
 )
+from pathnet_evo.run.cells import plain
 from pathnet_evo.run.migrations import migrate
-from pathnet_evo.run.rows import Position, plain, rows
+from pathnet_evo.run.opening import LineageError, open_lineage, opened, said
+from pathnet_evo.run.rows import Position, rows
 from pathnet_evo.run.schema import REPEATABLE, SCHEMA, VERSION
 
 __all__ = ["Lineage", "LineageError", "digest", "open_lineage", "plain"]
-
-
-class LineageError(UserError):
-    """A lineage that is none, is damaged, or was written by another version."""
 
 
 class Lineage:
@@ -75,8 +71,8 @@ class Lineage:
             self._begin()
             self._write(record)
             late = time.monotonic() - self._committed > 1
-            frequent = isinstance(record, Evaluated | EpisodesFinished)
-            if not frequent and (late or not isinstance(record, GenerationFinished)):
+            followed = isinstance(record, Evaluated | EpisodesFinished | TaskMade)
+            if not followed and (late or not isinstance(record, GenerationFinished)):
                 self.commit()
 
     def _write(self, record: Record) -> None:
@@ -92,6 +88,8 @@ class Lineage:
                     "ON CONFLICT (trial) DO UPDATE SET state = 'running', error = NULL",
                     (record.trial, record.arm, record.seed),
                 )
+            case TaskMade():
+                self._take_data(record)
             case StageResumed():
                 begun = record.started
                 place = {"trial": begun.trial, "stage": begun.stage}
@@ -109,6 +107,22 @@ class Lineage:
                     (record.state, record.error, record.trial),
                 )
 
+    def _take_data(self, record: TaskMade) -> None:
+        """Add what a task gave, unless it is what it gave before."""
+        key, text = (record.trial, record.stage), str(record.fingerprint)
+        latest = self._db.execute(
+            "SELECT number, fingerprint FROM data WHERE trial = ? AND stage = ? "
+            "ORDER BY number DESC LIMIT 1",
+            key,
+        ).fetchone()
+        number, before = latest or (-1, None)
+        if text != before:
+            self._db.execute(
+                "INSERT INTO data SELECT ?, ?, ?, count(*), ? FROM evaluations "
+                "WHERE trial = ? AND stage = ?",
+                (*key, number + 1, text, *key),
+            )
+
     def configured(self, text: str) -> None:
         """Take note of what ``run.toml`` is about to hold."""
         with self._writing():
@@ -124,8 +138,9 @@ class Lineage:
         """
         with self._writing():
             old = self._db.execute(
-                "SELECT folder FROM checkpoints WHERE trial = ? ORDER BY number DESC "
-                "LIMIT -1 OFFSET ?",
+                "SELECT folder FROM checkpoints WHERE trial = ? AND folder NOT IN "
+                "(SELECT checkpoint FROM stages WHERE checkpoint IS NOT NULL) "
+                "ORDER BY number DESC LIMIT -1 OFFSET ?",
                 (trial, keep),
             ).fetchall()
             if old:
@@ -140,7 +155,7 @@ class Lineage:
         here = nothing if position is None else position
         with self._writing():
             self._begin()
-            for table in ("events", "times", "evaluations", "episodes", "generations"):
+            for table in ("events", "times", "evaluations", "episodes", "generations", "data"):
                 self._forget(table, trial, here)
             self._forget("stage_times", trial, here)
             where, values = here.within("results")
@@ -226,89 +241,12 @@ def never_begun(path: Path) -> bool:
     if not path.exists():
         return True
     try:
-        with closing(_opened(path)) as db:
+        with closing(opened(path)) as db:
             (count,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
             (version,) = db.execute("PRAGMA user_version").fetchone()
     except (sqlite3.Error, OSError):
         return False
     return not count and not version
-
-
-def open_lineage(path: Path, thorough: bool = False) -> sqlite3.Connection:
-    """Open a lineage to read, whoever wrote it and wherever it lies.
-
-    One of an earlier version is read as a copy in memory that is brought to this one. So is one of
-    a killed run where reading alone cannot bring it back: in a folder that cannot be written with
-    what its ``-wal`` holds, and with its ``-journal`` if it was killed while it was closed.
-
-    Args:
-        path: the file.
-        thorough: check the whole file.
-
-    Raises:
-        LineageError: no such file, not a lineage, damaged, or of a later version.
-    """
-    if not path.is_file():
-        raise LineageError(f"{path}: no such file")
-    db: sqlite3.Connection | None = None
-    try:
-        db = _opened(path)
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version < 1:
-            raise LineageError(f"{path}: not a lineage that can be read (it has no schema version)")
-        if version > VERSION:
-            raise LineageError(
-                f"{path}: schema version {version}, but this reads 1 to {VERSION}; a later "
-                "version of pathnet-evo wrote it, and can read it"
-            )
-        db.execute("SELECT count(*) FROM trials").fetchone()
-        if thorough:
-            (found,) = db.execute("PRAGMA integrity_check").fetchone()
-            if found != "ok":
-                raise LineageError(f"{path}: damaged ({found})")
-            for table, *_ in db.execute("PRAGMA foreign_key_check"):
-                raise LineageError(f"{path}: damaged (rows of {table} that belong to nothing)")
-        if version < VERSION:
-            with closing(db):
-                db = _in_memory(db)
-            migrate(db, version, VERSION)
-    except (sqlite3.Error, OSError, LineageError) as error:
-        if db is not None:
-            db.close()
-        if isinstance(error, LineageError):
-            raise
-        raise LineageError(f"{path}: not a lineage that can be read ({error})") from None
-    db.row_factory = sqlite3.Row
-    return db
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    db = _connected(path)
-    try:
-        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        return db
-    except sqlite3.OperationalError:
-        db.close()
-        beside = [path.with_name(path.name + end) for end in ("-wal", "-journal")]
-        if not any(journal.is_file() for journal in beside):
-            raise
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / path.name
-            for file in [path, *beside]:
-                if file.is_file():
-                    copyfile(file, copy.with_name(file.name))
-            with closing(sqlite3.connect(copy)) as whole:
-                return _in_memory(whole)
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
-
-
-def _in_memory(db: sqlite3.Connection) -> sqlite3.Connection:
-    copy = sqlite3.connect(":memory:", isolation_level=None)
-    db.backup(copy)
-    return copy
 
 
 def digest(path: Path) -> str:
@@ -321,8 +259,8 @@ def digest(path: Path) -> str:
         with closing(open_lineage(path)) as db:
             for line in _lines(db):
                 hashed.update(line.encode())
-    except sqlite3.Error as error:
-        raise LineageError(f"{path}: damaged ({error})") from None
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        raise LineageError(f"{path}: damaged ({said(error)})") from None
     return hashed.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""One writer a run: who it is, and what is left of one that died."""
+"""One writer a run: who it is, what is left of one that died, and so what state the run is in."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ import json
 import os
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pathnet_evo.errors import UserError
+from pathnet_evo.run.places import open_plain, read_plain
 
 NAME = "lock"
+FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+LARGEST = 4096
+"""Bytes of a lock's file that are read."""
 TRIES, PAUSE = 20, 0.02
 """Whoever looks whether a lock is held holds it for a moment."""
 
@@ -62,7 +67,7 @@ class Lock:
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         for attempt in range(TRIES):
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._descriptor = os.open(self.path, FLAGS, 0o644)
             if self._taken():
                 break
             os.close(self._descriptor)
@@ -100,11 +105,11 @@ def holder(folder: Path) -> Holder | None:
     """Who holds a run, or held it when it was killed; None where it was given back."""
     path = folder / NAME
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        file = open_plain(path)
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         alive = False
     except BlockingIOError:
         alive = True
@@ -112,18 +117,38 @@ def holder(folder: Path) -> Holder | None:
         found = _read(path)
         alive = found is not None and (found.host != socket.gethostname() or _runs(found.pid))
     finally:
-        os.close(descriptor)
+        file.close()
     found = _read(path)
     if found is None:
         return Holder("an unknown machine", 0, "an unknown time", True) if alive else None
     return Holder(found.host, found.pid, found.started, alive)
 
 
+def run_state(held: Holder | None, trials: Sequence[str], expected: int) -> str:
+    """What became of a run; its lock decides whether it still runs.
+
+    Args:
+        held: what ``holder`` said before the trials were read; None where nobody holds the run, or
+            whoever asks does and is about to give it back.
+        trials: the states of those of its trials that have begun.
+        expected: how many trials there are to be.
+    """
+    if held is not None and held.alive:
+        return "running"
+    if "running" in trials or (held is not None and set(trials) != {"finished"}):
+        return "killed"
+    if "failed" in trials:
+        return "failed"
+    if "interrupted" in trials or len(trials) < expected:
+        return "interrupted"
+    return "finished"
+
+
 def _read(path: Path) -> Holder | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_plain(path, LARGEST))
         return Holder(str(found["host"]), int(found["pid"]), str(found["started"]), alive=False)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
 
 

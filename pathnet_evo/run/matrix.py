@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ import tomli_w
 
 from pathnet_evo.config import ConfigError, Problem, RunConfig, StageConfig, parse, validate
 from pathnet_evo.errors import UserError
-from pathnet_evo.run.directory import DirectoryError, claim, without_nothing
+from pathnet_evo.run.directory import LEFT, DirectoryError, claim, replace, without_nothing
+from pathnet_evo.run.places import read_plain
 from pathnet_evo.run.speed_up import CONTROL
 from pathnet_evo.run.summary import summarise
 
@@ -92,21 +92,45 @@ def unfinished(folder: Path, config: RunConfig) -> Iterator[RunConfig]:
     for run in pairs(config).values():
         home = folder / run.name
         try:
-            summary = json.loads((home / "summary.json").read_text(encoding="utf-8"))
-            over = summary["state"] == "finished"
-        except (OSError, ValueError, KeyError, TypeError):
+            over = json.loads(read_plain(home / "summary.json"))["state"] == "finished"
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             over = False
         if over:
             continue
         if not (home / "run.toml").exists() and not (home / "lineage.sqlite").exists():
-            shutil.rmtree(home, ignore_errors=True)
+            _clear(home)
         yield run
+
+
+def _clear(home: Path) -> None:
+    """Remove a run's folder that holds nothing but what is written before a ``run.toml``.
+
+    Raises:
+        DirectoryError: it holds something else, which is nobody's to remove.
+    """
+    if home.is_symlink():
+        raise DirectoryError(f"{home}: a link, where a run of the matrix is to lie; remove it")
+    if not home.is_dir():
+        return
+    found = sorted(home.iterdir())
+    others = [path for path in found if path.name != "about.json" and not LEFT.fullmatch(path.name)]
+    if others:
+        raise DirectoryError(
+            f"{home}: not a run, but a run of the matrix is to lie there, and it holds "
+            f"{others[0].name}; move it away"
+        )
+    try:
+        for path in found:
+            path.unlink()
+        home.rmdir()
+    except OSError as error:
+        raise DirectoryError(f"{home}: cannot be removed ({error.strerror})") from None
 
 
 def write_matrix(folder: Path) -> dict[str, Any]:
     """Write ``matrix.json`` from the runs that are there, finished or not, and return it."""
     matrix = transfer_matrix(folder)
-    (folder / "matrix.json").write_text(json.dumps(matrix, indent=1) + "\n", encoding="utf-8")
+    replace(folder / "matrix.json", json.dumps(matrix, indent=1) + "\n")
     return matrix
 
 
@@ -123,8 +147,8 @@ def transfer_matrix(folder: Path) -> dict[str, Any]:
     """
     path = folder / FILE
     try:
-        config = validate(parse(path.read_text(encoding="utf-8"), str(path)), str(path))
-    except OSError as error:
+        config = validate(parse(read_plain(path), str(path)), str(path))
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{folder}: not the folder of a matrix ({FILE}: {error})") from None
     found = pairs(config)
     summaries = {

@@ -16,7 +16,19 @@ def _keep_checkpoints(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE configurations (sha256 TEXT PRIMARY KEY, toml TEXT NOT NULL)")
 
 
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _keep_checkpoints}
+def _keep_fingerprints(db: sqlite3.Connection) -> None:
+    """Version 3 keeps what data each stage was learned on."""
+    db.execute(
+        "CREATE TABLE data (trial INTEGER NOT NULL REFERENCES trials, stage INTEGER NOT NULL, "
+        "number INTEGER NOT NULL, evaluation INTEGER NOT NULL, fingerprint TEXT NOT NULL, "
+        "PRIMARY KEY (trial, stage, number)) WITHOUT ROWID"
+    )
+
+
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
+    1: _keep_checkpoints,
+    2: _keep_fingerprints,
+}
 """For each earlier version of the schema what makes it the next one."""
 
 

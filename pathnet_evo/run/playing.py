@@ -14,10 +14,11 @@ import torch
 from pathnet_evo.config import ConfigError
 from pathnet_evo.learners import Learner
 from pathnet_evo.network import PathNetwork
-from pathnet_evo.plan import Plan, resolve
+from pathnet_evo.plan import resolve
 from pathnet_evo.plugins import Registry
-from pathnet_evo.run.lineage import open_lineage
+from pathnet_evo.run.cells import number_or_none
 from pathnet_evo.run.reading import Run, RunError
+from pathnet_evo.run.results import reading
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import EnvironmentTask, TaskError
 
@@ -59,7 +60,7 @@ class Player:
             seen: given every picture, and how many of them make a second; None draws none.
 
         Raises:
-            RunError: the environment cannot be made, or does not draw pictures.
+            RunError: the environment cannot be made or does not draw pictures, or a plugin raises.
         """
         seeds = [
             int(self.streams.sequence("play", i).generate_state(1)[0] >> 1) for i in range(episodes)
@@ -81,28 +82,36 @@ class Player:
                         with self._telling():
                             (picture,) = env.render()
                         seen(picture, rate)
-                    actions = self.learner.actions(
-                        self.network, torch.from_numpy(observations), generator
-                    )
+                    with self._telling("learner"):
+                        chosen = self.learner.actions(
+                            self.network, torch.from_numpy(observations), generator
+                        )
+                        actions = chosen.numpy()
                     with self._telling():
-                        observations, rewards, ended, cut, _ = env.step(actions.numpy())
+                        observations, rewards, ended, cut, _ = env.step(actions)
                     steps, score = steps + 1, score + float(rewards[0])
                     over = bool(ended[0] or cut[0] or steps == self.task.max_steps)
                     stepped(i, steps, score)
                 yield score
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Whatever an environment raises, such as for want of a library to draw with."""
+    def _telling(self, who: str = "environment") -> Iterator[None]:
+        """Whatever a plugin raises, such as for want of a library to draw with."""
         try:
             yield
+        except TaskError as error:
+            raise RunError(f"stage {self.name!r}: {error}") from None
         except Exception as error:
             text = " ".join(f"{type(error).__name__}: {error}".split())
-            raise RunError(f"stage {self.name!r}: the environment raised {text}") from None
+            raise RunError(f"stage {self.name!r}: the {who} raised {text}") from None
 
 
 def player(
-    run: Run, stage: int | str | None = None, arm: str = "pathnet", seed: int | None = None
+    run: Run,
+    stage: int | str | None = None,
+    arm: str = "pathnet",
+    seed: int | None = None,
+    accept_changed_data: bool = False,
 ) -> Player:
     """What a run learned on a stage, ready to play.
 
@@ -111,9 +120,11 @@ def player(
         stage: name or index; None is the last stage that is played.
         arm: which arm.
         seed: which seed; None is the first.
+        accept_changed_data: play although the task is not what it was when it was learned.
 
     Raises:
-        RunError: there is no such stage, arm or seed, it is not finished, or it is not played.
+        RunError: there is no such stage, arm or seed, it is not finished, it is not played, or its
+            task is not what it was, or its learner does not say how networks act.
     """
     try:
         plan = resolve(run.config, run.registry or Registry())
@@ -126,36 +137,32 @@ def player(
     if i not in played:
         have = ", ".join(run.stages[j] for j in played) or "none"
         raise RunError(f"stage {run.stages[i]!r} is not played, it is looked at (played: {have})")
+    learner = plan.stages[i].learner
+    if type(learner).actions is Learner.actions:
+        raise RunError(
+            f"stage {run.stages[i]!r} cannot be played: its learner, {type(learner).__name__}, "
+            "does not say how its networks act (Learner.actions)"
+        )
     network = run.network(i, arm, seed)
     seed = run.seeds[0] if seed is None else seed
     streams = Streams(seed)
+    task = run.task(i, arm, seed, accept_changed_data)
+    assert isinstance(task, EnvironmentTask)
     return Player(
         name=run.stages[i],
         network=network,
-        task=_task(plan, i, streams),
-        learner=plan.stages[i].learner,
+        task=task,
+        learner=learner,
         streams=streams.at(i),
         chance=_chance(run, i, arm, seed),
     )
 
 
-def _task(plan: Plan, stage: int, streams: Streams) -> EnvironmentTask:
-    try:
-        pool = None
-        if stage > 0 and plan.config.pool.input is None:
-            pool = plan.make_pool(plan.make_task(0, streams, None).input_shape, "meta")
-        task: Any = plan.make_task(stage, streams, pool)
-    except ConfigError as error:
-        raise RunError("; ".join(map(str, error.problems))) from None
-    assert isinstance(task, EnvironmentTask)
-    return task
-
-
 def _chance(run: Run, stage: int, arm: str, seed: int) -> float | None:
-    with closing(open_lineage(run.folder / "lineage.sqlite")) as db:
+    with reading(run.folder, ("trials", "stages")) as db:
         row = db.execute(
             "SELECT s.chance FROM stages s JOIN trials t USING (trial) "
             "WHERE t.arm = ? AND t.seed = ? AND s.stage = ?",
             (arm, seed, stage),
         ).fetchone()
-    return None if row is None else row["chance"]
+    return None if row is None else number_or_none(row["chance"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pathnet_evo.plugins import Registry
 
 
 def prepare(
-    source: str | Path | dict[str, Any],
+    source: str | Path | Mapping[str, Any],
     settings: Sequence[str],
     registry: Registry,
     plugins: Sequence[str | Path] = (),
@@ -46,7 +46,7 @@ def prepare(
 
 
 def configure(
-    source: str | Path | dict[str, Any],
+    source: str | Path | Mapping[str, Any],
     settings: Sequence[str],
     registry: Registry,
     plugins: Sequence[str | Path] = (),
@@ -60,9 +60,8 @@ def configure(
     data, label = read_source(source)
     override(data, settings)
     config = validate(data, label)
-    folder = (
-        Path(source).parent if not isinstance(source, dict) and label.endswith(".toml") else Path()
-    )
+    is_file = not isinstance(source, Mapping) and label.endswith(".toml")
+    folder = Path(label).parent if is_file else Path()
     files = [file.within(folder) for file in config.plugins]
     files += [given(path) for path in plugins]
     recorded = dict.fromkeys(registry.load_file(file) for file in files)
@@ -75,7 +74,7 @@ def ready(config: RunConfig, registry: Registry, label: str = "", rehearse: bool
     Raises:
         ConfigError: everything that is wrong.
     """
-    with _labelled(label):
+    with labelled(label):
         plan = _resolved(config, registry)
         resolve_observers(config, registry)
         if rehearse:
@@ -93,21 +92,26 @@ def _resolved(config: RunConfig, registry: Registry) -> Plan:
 
 
 @contextmanager
-def _labelled(label: str) -> Iterator[None]:
+def labelled(label: str) -> Iterator[None]:
+    """Say of what is wrong with a configuration where it came from."""
     try:
         yield
     except ConfigError as error:
         raise ConfigError(error.problems, label) from None
 
 
-def read_source(source: str | Path | dict[str, Any]) -> tuple[dict[str, Any], str]:
+def read_source(source: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """A configuration as plain data, and what errors call it.
 
     Raises:
-        ConfigError: no such preset or file, or not TOML.
+        ConfigError: no such preset or file, not TOML, or a value that TOML cannot hold.
     """
-    if isinstance(source, dict):
-        return json.loads(json.dumps(source)), "configuration"
+    if isinstance(source, Mapping):
+        try:
+            return _plain(source), "configuration"
+        except RecursionError:
+            problem = Problem("", "tables within tables without end, or too many of them")
+            raise ConfigError([problem], "configuration") from None
     text = str(source)
     if isinstance(source, Path) or text.endswith(".toml") or os.sep in text:
         try:
@@ -117,6 +121,23 @@ def read_source(source: str | Path | dict[str, Any]) -> tuple[dict[str, Any], st
         except OSError as error:
             raise ConfigError([Problem(text, f"cannot be read ({error.strerror})")]) from None
     return parse(presets.read(text), text), text
+
+
+def _plain(value: Any, place: str = "") -> Any:
+    """What a configuration holds as plain data: paths as text, NumPy's numbers as Python's."""
+    if hasattr(value, "tolist"):  # an array or a number of NumPy's, or a tensor
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(v, f"{place}.{key}".lstrip(".")) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v, f"{place}.{i}".lstrip(".")) for i, v in enumerate(value)]
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    if value is None or isinstance(value, str | int | float):
+        return json.loads(json.dumps(value))  # what derives from these as well, such as enums
+    kind = type(value).__name__
+    problem = Problem(place, f"a configuration holds numbers, text, lists and tables, not {kind}")
+    raise ConfigError([problem], "configuration")
 
 
 def device_of(plan: Plan) -> str:

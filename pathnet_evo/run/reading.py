@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pathnet_evo.config import ConfigError, RunConfig, nearest
+from pathnet_evo.fingerprint import Fingerprint
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.plan import Plan, resolve
 from pathnet_evo.plugins import Registry
 from pathnet_evo.run import checkpoint
 from pathnet_evo.run.checkpoint import CheckpointError
-from pathnet_evo.run.lineage import LineageError, open_lineage
-from pathnet_evo.run.results import RunError, intact, read_config
+from pathnet_evo.run.data import learned_on, of_trial
+from pathnet_evo.run.lineage import LineageError
+from pathnet_evo.run.places import PlaceError, checkpoint_folder
+from pathnet_evo.run.results import RunError, read_config, reading
 from pathnet_evo.run.summary import summarise
+from pathnet_evo.tasks import Task
 
 __all__ = ["Run", "RunError", "RunFailed", "load_run"]
 
@@ -51,8 +53,7 @@ def load_run(folder: Path | str, registry: Registry | None = None) -> Run:
         raise RunError(f"{folder}: no such run")
     try:
         config = read_config(folder)
-        path = folder / "lineage.sqlite"
-        with closing(open_lineage(path)) as db, intact(path):
+        with reading(folder, ("stages",)) as db:
             names = dict(
                 db.execute("SELECT stage, task FROM stages ORDER BY trial DESC").fetchall()
             )
@@ -94,8 +95,7 @@ class Run:
     @property
     def errors(self) -> list[str]:
         """Why trials failed, or could not go on, as the lineage has it now."""
-        path = self.folder / "lineage.sqlite"
-        with closing(open_lineage(path)) as db, intact(path):
+        with reading(self.folder, ("trials",)) as db:
             found = db.execute(
                 "SELECT arm, seed, error FROM trials WHERE error IS NOT NULL ORDER BY trial"
             ).fetchall()
@@ -115,6 +115,7 @@ class Run:
         arm: str = "pathnet",
         seed: int | None = None,
         after: int | str | None = None,
+        task: Task | None = None,
     ) -> PathNetwork:
         """The network of a stage's best path, in eval mode on the CPU.
 
@@ -125,10 +126,13 @@ class Run:
             arm: which arm.
             seed: which seed; None is the first.
             after: name or index of the stage after which to take the weights; None is ``stage``.
+            task: what the network is going to be used on, refused unless it is what the stage was
+                learned on; see ``task``.
 
         Raises:
-            RunError: there is no such stage, arm or seed, the stage is not finished, or its
-                checkpoint is damaged.
+            RunError: there is no such stage, arm or seed, the stage is not finished, its
+                checkpoint is damaged or of other data than the lineage says, or the task gives
+                other data.
         """
         i = self.index(stage)
         j = i if after is None else self.index(after)
@@ -146,12 +150,70 @@ class Run:
                 f"{self.stages[i]!r} has no network after a later one"
             )
         folder = self._checkpoint(arm, seed, j)
+        if task is not None:
+            self.check_task(task, i, arm, seed)
         try:
             return self._read(folder, i)
         except CheckpointError as error:
             raise RunError(str(error)) from None
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, RecursionError, OSError) as error:
             raise RunError(f"{folder}: not a checkpoint of this run ({error!r})") from None
+
+    def task(
+        self,
+        stage: int | str,
+        arm: str = "pathnet",
+        seed: int | None = None,
+        accept_changed_data: bool = False,
+    ) -> Task:
+        """The task of a stage, as the run's configuration makes it now.
+
+        Args:
+            stage: name or index.
+            arm: which arm.
+            seed: which seed; None is the first.
+            accept_changed_data: take it although it gives other data than the stage was learned
+                on.
+
+        Raises:
+            RunError: it cannot be made, or gives other data.
+        """
+        i = self.index(stage)
+        seed = self.seeds[0] if seed is None else seed
+        try:
+            task = resolve(self.config, self.registry or Registry()).task_of(i, seed)
+        except ConfigError as error:
+            raise RunError("; ".join(map(str, error.problems))) from None
+        if not accept_changed_data:
+            self.check_task(task, i, arm, seed)
+        return task
+
+    def check_task(
+        self, task: Task, stage: int, arm: str = "pathnet", seed: int | None = None
+    ) -> None:
+        """Compare what a task gives with what a stage was learned on; older runs do not say.
+
+        Raises:
+            RunError: it gives other data, and in what they differ.
+        """
+        seed = self.seeds[0] if seed is None else seed
+        found, known = Fingerprint.of(task), self._learned_on(arm, seed).get(stage, [])
+        if known and found.digest != known[-1].digest:
+            raise RunError(
+                f"stage {self.stages[stage]!r}: {found.difference(known[-1])}. Put the old data "
+                "back, or accept these (--accept-changed-data)"
+            )
+
+    def _learned_on(self, arm: str, seed: int) -> dict[int, list[Fingerprint]]:
+        """The fingerprints of a trial's data, by stage."""
+        try:
+            with reading(self.folder, ("trials", "data")) as db:
+                trial = db.execute(
+                    "SELECT trial FROM trials WHERE arm = ? AND seed = ?", (arm, seed)
+                ).fetchone()
+                return {} if trial is None else of_trial(db, trial["trial"])
+        except LineageError as error:
+            raise RunError(str(error)) from None
 
     def index(self, stage: int | str) -> int:
         """The index of a stage that is given by its index or its name.
@@ -174,8 +236,7 @@ class Run:
     def _checkpoint(self, arm: str, seed: int, stage: int) -> Path:
         """The folder of a stage's checkpoint, every byte checked."""
         try:
-            path = self.folder / "lineage.sqlite"
-            with closing(open_lineage(path)) as db, intact(path):
+            with reading(self.folder, ("trials", "stages")) as db:
                 row = db.execute(
                     "SELECT s.checkpoint, s.manifest FROM stages s JOIN trials t USING (trial) "
                     "WHERE t.arm = ? AND t.seed = ? AND s.stage = ?",
@@ -188,17 +249,15 @@ class Run:
                 f"stage {self.stages[stage]!r} of arm {arm!r}, seed {seed}, is not finished: "
                 "it has no checkpoint"
             )
-        root = self.folder.resolve()
-        folder = Path(root, str(row["checkpoint"])).resolve()
-        if root not in folder.parents:
-            raise RunError(f"checkpoint {row['checkpoint']!r} lies outside the run's folder")
         try:
-            checkpoint.verify(folder, row["manifest"])
-            files = json.loads((folder / checkpoint.MANIFEST).read_text(encoding="utf-8"))["files"]
-        except CheckpointError as error:
+            folder = checkpoint_folder(self.folder, row["checkpoint"])
+            about = checkpoint.verify(folder, row["manifest"])
+            learned_on(folder, self._learned_on(arm, seed))
+        except (PlaceError, CheckpointError) as error:
             raise RunError(str(error)) from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RunError(f"{folder / checkpoint.MANIFEST}: damaged ({error!r})") from None
+        if (about.get("arm", arm), about.get("seed", seed)) != (arm, seed):
+            raise RunError(f"{folder}: a checkpoint of another trial")
+        files = about["files"]
         for name in ("state.json", "weights.safetensors"):
             if name not in files:
                 raise RunError(f"{folder / checkpoint.MANIFEST}: does not name {name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,13 @@ from pathnet_evo.config import RunConfig, parse, validate
 from pathnet_evo.errors import UserError
 from pathnet_evo.genotype import distinct, n_modules
 from pathnet_evo.records import not_scored
+from pathnet_evo.run import cells
+from pathnet_evo.run.cells import number, number_or_none
 from pathnet_evo.run.directory import replace
 from pathnet_evo.run.lineage import never_begun, open_lineage
-from pathnet_evo.run.statistics import plain_numbers
+from pathnet_evo.run.opening import check_values, said
+from pathnet_evo.run.places import check_own, read_plain
+from pathnet_evo.run.statistics import Range, extent, plain_numbers
 
 
 class RunError(UserError):
@@ -111,7 +115,7 @@ def config_text(folder: Path) -> str:
     """
     path, lineage = folder / "run.toml", folder / "lineage.sqlite"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_plain(path)
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{folder}: not a run's folder ({path.name}: {error})") from None
     if not never_begun(lineage):
@@ -140,6 +144,7 @@ def put_back(folder: Path) -> bool:
     if not known:
         raise RunError(f"{lineage}: has no configuration to put back")
     try:
+        check_own(folder)
         found = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(found).hexdigest() in {row["sha256"] for row in known}:
             return False
@@ -149,13 +154,45 @@ def put_back(folder: Path) -> bool:
     return True
 
 
+NONSENSE = (
+    sqlite3.Error,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+)
+"""What comes of computing with what makes no sense."""
+
+
 @contextmanager
-def intact(lineage: Path) -> Iterator[None]:
+def intact(lineage: Path | str) -> Iterator[None]:
     """What cannot be made sense of in a lineage, as one line."""
     try:
         yield
-    except (sqlite3.Error, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise RunError(f"{lineage}: damaged ({type(error).__name__}: {error})") from None
+    except NONSENSE as error:
+        reason = f"{type(error).__name__}: {said(error)}".splitlines()[0]
+        raise RunError(f"{lineage}: damaged ({reason:.200})") from None
+
+
+@contextmanager
+def reading(folder: Path, tables: Collection[str] | None = None) -> Iterator[sqlite3.Connection]:
+    """A run's lineage, every value of its column's type; what makes no sense is told in one line.
+
+    Args:
+        folder: the run's folder.
+        tables: those that are to be read; None is all.
+
+    Raises:
+        LineageError: it cannot be read.
+        RunError: what is read makes no sense.
+    """
+    path = folder / "lineage.sqlite"
+    with closing(open_lineage(path)) as db, intact(path):
+        check_values(db, path, tables)
+        yield db
 
 
 def read_about(folder: Path) -> dict[str, Any]:
@@ -165,11 +202,11 @@ def read_about(folder: Path) -> dict[str, Any]:
         RunError: the file is damaged.
     """
     path = folder / "about.json"
-    if not path.is_file():
+    if not path.exists():
         return {}
     try:
-        about = plain_numbers(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
+        about = plain_numbers(json.loads(read_plain(path)))
+    except (ValueError, RecursionError, OSError) as error:
         raise RunError(f"{path}: damaged ({error})") from None
     if not isinstance(about, dict):
         raise RunError(f"{path}: damaged (not a table)")
@@ -201,30 +238,30 @@ def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
         key,
     ).fetchall()
     episodes = db.execute(f"SELECT at, score FROM episodes {where} ORDER BY episode", key)  # noqa: S608
-    fitnesses = tuple(e["fitness"] for e in evaluations)
+    fitnesses = tuple(number_or_none(e["fitness"]) for e in evaluations)
     used = row["examples"]
-    scores = json.loads(row["scores"]) if row["scores"] else {}
+    counts = cells.counts(row["counts"])
     return StageResult(
         stage=row["stage"],
         name=row["task"],
         budget=row["budget"],
         by_frames=bool(row["by_frames"]),
-        chance=row["chance"],
-        counts=tuple(json.loads(row["counts"])),
+        chance=number_or_none(row["chance"]),
+        counts=counts,
         fitness_name=row["fitness_name"],
         unit=row["unit"],
         finished=row["path"] is not None,
         generations=generations,
         examples=sum(e["examples"] for e in evaluations) if used is None else used,
-        episodes=tuple((at, score) for at, score in episodes),
+        episodes=tuple((at, number(score)) for at, score in episodes),
         failed=fitnesses.count(None),
         fitnesses=fitnesses,
-        fitness=row["fitness"],
-        reused=sum(map(len, json.loads(row["reused"]))) if row["reused"] else None,
-        scores={int(stage): values for stage, values in scores.items()},
-        seconds=row["seconds"],
-        frozen=sum(map(len, json.loads(row["frozen"]))) if row["frozen"] else None,
-        front=_front(db, key),
+        fitness=number_or_none(row["fitness"]),
+        reused=n_modules(cells.path(row["reused"], counts)) if row["reused"] else None,
+        scores=cells.scores(row["scores"]),
+        seconds=number_or_none(row["seconds"]),
+        frozen=n_modules(cells.path(row["frozen"], counts)) if row["frozen"] else None,
+        front=_front(db, key, counts),
         not_scored=_not_scored(db, key),
     )
 
@@ -239,7 +276,9 @@ def _not_scored(db: sqlite3.Connection, key: tuple[int, int]) -> tuple[str, ...]
     return tuple(not_scored(event["scored"], event["cause"]) for event in events)
 
 
-def _front(db: sqlite3.Connection, key: tuple[int, int]) -> dict[str, Any] | None:
+def _front(
+    db: sqlite3.Connection, key: tuple[int, int], counts: tuple[int, ...]
+) -> dict[str, Any] | None:
     row = db.execute(
         "SELECT data FROM events WHERE trial = ? AND stage = ? AND kind = 'front'", key
     ).fetchone()
@@ -248,33 +287,18 @@ def _front(db: sqlite3.Connection, key: tuple[int, int]) -> dict[str, Any] | Non
     found = json.loads(row["data"])
     members = [
         {
-            "objectives": values,
-            "path": distinct(rows),
+            "objectives": [number(value) for value in values],
+            "path": distinct(cells.genotype(json.dumps(rows), counts)),
             "modules": n_modules(distinct(rows)),
             "chosen": i == found["chosen"],
         }
         for i, (rows, values) in enumerate(found["members"])
     ]
-    return {"objectives": found["objectives"], "rule": found["rule"], "members": members}
+    objectives = [str(name) for name in found["objectives"]]
+    return {"objectives": objectives, "rule": str(found["rule"]), "members": members}
 
 
-def run_state(
-    states: Sequence[str], expected: int, running: bool = False, killed: bool = False
-) -> str:
-    """What became of a run, from the states of those of its trials that have begun.
-
-    Args:
-        states: of the trials that have begun.
-        expected: how many trials there are to be.
-        running: whether somebody holds it.
-        killed: whether it was held when its process ended.
-    """
-    if running:
-        return "running"
-    if "running" in states or (killed and set(states) != {"finished"}):
-        return "killed"
-    if "failed" in states:
-        return "failed"
-    if "interrupted" in states or len(states) < expected:
-        return "interrupted"
-    return "finished"
+def returned(trials: Iterable[TrialResult], stage: int) -> Range:
+    """The least and the greatest score of an episode of a stage."""
+    played = (t.stages[stage].episodes for t in trials if stage in t.stages)
+    return extent(score for episodes in played for _, score in episodes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -15,16 +14,15 @@ from pathnet_evo.config import ConfigError, Problem
 from pathnet_evo.plan import Plan, Trial
 from pathnet_evo.run import checkpoint
 from pathnet_evo.run.checkpoint import Base, CheckpointError
+from pathnet_evo.run.data import learned_on, of_trial
 from pathnet_evo.run.keeping import folder_of
 from pathnet_evo.run.lineage import Lineage, open_lineage
+from pathnet_evo.run.places import PlaceError, checkpoint_folder, left_in, remove_checkpoint
 from pathnet_evo.run.results import intact
 from pathnet_evo.run.rows import Chains, Position, chains_of
 
 Say = Callable[[str], None]
 """Tells a user what is not as it should be, and what is done about it."""
-
-OURS = re.compile(r"stage-\d+(-round-\d+)?(\.tmp-\d+)?")
-"""Names of what we put into a trial's folder of checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +104,10 @@ def position_of(run: Path, db: sqlite3.Connection, trial: Trial, start: Start) -
     Raises:
         CheckpointError: it is damaged or another's, or the lineage is not what it was then.
     """
-    folder = run / start.folder
-    home = Path(folder_of(trial))
-    if Path(start.folder).parent != home or not OURS.fullmatch(folder.name):
-        raise CheckpointError(f"{folder}: not a place for a checkpoint of this trial")
+    try:
+        folder = checkpoint_folder(run, start.folder, folder_of(trial))
+    except PlaceError as error:
+        raise CheckpointError(str(error)) from None
     about = checkpoint.verify(folder, start.manifest)
     if (about.get("arm"), about.get("seed")) != (trial.arm, trial.seed):
         raise CheckpointError(f"{folder}: a checkpoint of another trial")
@@ -117,9 +115,12 @@ def position_of(run: Path, db: sqlite3.Connection, trial: Trial, start: Start) -
         position = Position(**about["position"])
         links = about["lineage"]
         same = chains_of(db, trial.id, position).links == links
+        learned_on(folder, of_trial(db, trial.id))
     except sqlite3.Error as error:
         raise CheckpointError(f"{folder}: its lineage cannot be read ({error})") from None
-    except (KeyError, TypeError):
+    except ValueError as error:
+        raise CheckpointError(f"{folder}: its data are not known ({error})") from None
+    except (KeyError, TypeError, OverflowError):
         raise CheckpointError(f"{folder}: written before trials could be gone on with") from None
     if not same:
         raise CheckpointError(f"{folder}: the lineage is not what it was when this was written")
@@ -148,14 +149,9 @@ def _clear(run: Path, lineage: Lineage, trial: Trial) -> None:
     with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
         named = {start.folder for start in checkpoints_of(db, trial.id)}
     home = folder_of(trial)
-    for path in sorted((run / home).glob("stage-*")):
-        if OURS.fullmatch(path.name) and f"{home}/{path.name}" not in named:
-            remove(path)
-
-
-def remove(folder: Path) -> None:
-    """Remove a checkpoint that nothing names any more; what cannot be is left for later."""
-    shutil.rmtree(folder, ignore_errors=True)
+    for left in left_in(run, home):
+        if left not in named:
+            remove_checkpoint(run, left, home)
 
 
 # What may change --------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from pathnet_evo.records import (
     StageStarted,
     TransferPlanned,
 )
+from pathnet_evo.run.cells import plain, real
 
 Row: TypeAlias = tuple[str, dict[str, Any]]
 """A table and the values of its columns."""
@@ -44,10 +45,10 @@ def rows(record: Record) -> Iterator[Row]:
         case EpisodesFinished():
             for number, episode in enumerate(record.episodes, record.number):
                 place = {"trial": record.trial, "stage": record.stage, "episode": number}
-                yield "episodes", {**place, **vars(episode), "score": float(episode.score)}
+                yield "episodes", {**place, **vars(episode), "score": real(episode.score)}
         case GenerationFinished():
             found = plain(dict(record.diversity)) if record.diversity else None
-            means = {"best": _real(record.best), "mean": _real(record.mean)}
+            means = {"best": real(record.best), "mean": real(record.mean)}
             yield "generations", {**vars(record), **means, "diversity": found}
         case Saturated():
             place = {"trial": record.trial, "stage": record.stage, "evaluation": -1}
@@ -79,7 +80,7 @@ def _stage(record: StageStarted) -> dict[str, Any]:
         "task": record.task,
         "budget": record.budget,
         "by_frames": int(record.by_frames),
-        "chance": _real(record.chance),
+        "chance": real(record.chance),
         "counts": plain(record.counts),
         "fitness_name": record.fitness_name,
         "unit": record.unit,
@@ -102,7 +103,7 @@ def _evaluation(record: Evaluated) -> Iterator[Row]:
             "genotype": plain(candidate.genotype),
             "parent": candidate.parent,
             "batches": candidate.batches,
-            "fitness": _real(done.fitness),
+            "fitness": real(done.fitness),
             "state": done.state,
             "cause": done.cause,
             "examples": int(done.examples),
@@ -126,20 +127,11 @@ def _result(record: StageFinished) -> dict[str, Any]:
         "examples": int(record.examples),
         "genotype": plain(record.genotype),
         "path": plain(record.path),
-        "fitness": _real(record.fitness),
+        "fitness": real(record.fitness),
         "reused": plain(record.reused),
         "frozen": plain(record.frozen),
         "scores": plain(record.scores),
     }
-
-
-def plain(value: Any) -> str:
-    """Compact JSON."""
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _real(value: float | None) -> float | None:
-    return None if value is None else float(value)
 
 
 # The digest -------------------------------------------------------------------------------
@@ -168,7 +160,7 @@ class Chains:
         """Take a row in."""
         if table in self._links:
             kept = {name: value for name, value in values.items() if name not in MAY_CHANGE}
-            line = plain(sorted(kept.items())).encode()
+            line = json.dumps(sorted(kept.items()), separators=(",", ":")).encode()
             self._links[table] = hashlib.sha256(self._links[table] + line).digest()
 
     def heard(self, record: Record) -> None:
@@ -201,7 +193,7 @@ class Position:
     def within(self, table: str) -> tuple[str, tuple[int, ...]]:
         """The SQL condition that holds for what is covered of a table, and its parameters."""
         here = (self.stage, self.stage)
-        if self.finished or table == "stages":
+        if self.finished or table in ("stages", "data"):
             return "(stage <= ?)", (self.stage,)
         match table:
             case "evaluations" | "times" | "events":

@@ -6,8 +6,8 @@ import json
 import signal
 import threading
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -16,21 +16,24 @@ from typing import Any
 from pathnet_evo.engines.spawning import check_main, refuse_while_imported
 from pathnet_evo.errors import Stopped, UserError
 from pathnet_evo.observers.base import Observers, RunInfo, resolve_observers
-from pathnet_evo.plan import Plan
+from pathnet_evo.plan import Plan, Trial
 from pathnet_evo.plugins import Registry
-from pathnet_evo.records import Checkpointed, Emit, Record, TrialFinished
+from pathnet_evo.records import Checkpointed, Emit, Record, TaskMade, TrialFinished
 from pathnet_evo.run import directory
+from pathnet_evo.run.data import Ledger, recorded
+from pathnet_evo.run.keeping import folder_of
 from pathnet_evo.run.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.run.lock import Lock
-from pathnet_evo.run.preparing import device_of, prepare
+from pathnet_evo.run.places import PlaceError, check_own, remove_checkpoint
+from pathnet_evo.run.preparing import device_of, labelled, prepare
 from pathnet_evo.run.reading import Run, RunFailed, load_run
 from pathnet_evo.run.results import RunError, config_text, intact
-from pathnet_evo.run.resuming import Say, Start, check_changes, remove, starts_of
+from pathnet_evo.run.resuming import Say, Start, check_changes, starts_of
 from pathnet_evo.run.summary import summarise
 
 
 def launch(
-    source: str | Path | dict[str, Any] = "digits",
+    source: str | Path | Mapping[str, Any] = "digits",
     settings: Sequence[str] = (),
     *,
     name: str | None = None,
@@ -42,7 +45,8 @@ def launch(
     """Run a preset, a TOML file or a configuration given as a dictionary.
 
     Args:
-        source: a preset's name, the path of a ``.toml`` file, or plain data.
+        source: a preset's name, the path of a ``.toml`` file, or plain data, in which paths and
+            NumPy's numbers may stand for text and numbers.
         settings: ``"a.b=VALUE"`` overrides, as ``--set`` takes them.
         name: the run's folder under ``runs_dir``; None is the configuration's name, numbered.
         runs_dir: the folder of all runs.
@@ -81,6 +85,7 @@ class Reopened:
         lock: keeps others away.
         lineage: its writer.
         starts: where each trial that is not finished goes on.
+        ledger: the data that it is learned on.
     """
 
     folder: Path
@@ -89,6 +94,7 @@ class Reopened:
     lock: Lock
     lineage: Lineage
     starts: dict[int, Start | None]
+    ledger: Ledger
 
     @property
     def stages_over(self) -> int:
@@ -105,6 +111,7 @@ def resume(
     heard: Emit = lambda record: None,
     command: str = "",
     say: Say = lambda text: None,
+    accept_changed_data: bool = False,
 ) -> Run:
     """Go on with a run that was interrupted or killed, from its last checkpoints.
 
@@ -115,11 +122,13 @@ def resume(
         heard: called with every record from here on, in order.
         command: what was typed, for the run's report.
         say: hears of checkpoints that cannot be used.
+        accept_changed_data: continue where tasks give other data than before, and record it.
 
     Returns:
         The run, finished and readable.
 
     Raises:
+        DataError: the tasks give other data than the run was learned on.
         RunError: there is no such run, or its configuration was changed by hand.
         ConfigError: a setting that cannot change, and why.
         LockError: another process is writing it.
@@ -127,7 +136,9 @@ def resume(
         SpawnError, RunFailed, KeyboardInterrupt, SystemExit: as of ``launch``.
     """
     refuse_while_imported()
-    reopened = reopen(Path(folder), settings, command, say, spawning=check_main)
+    reopened = reopen(
+        Path(folder), settings, command, say, accept_changed_data, spawning=check_main
+    )
     return _over(proceed(reopened, heard), Path(folder), reopened.registry)
 
 
@@ -153,6 +164,7 @@ def reopen(
     settings: Sequence[str],
     command: str,
     say: Say,
+    accept: bool = False,
     spawning: Callable[[], None] = lambda: None,
 ) -> Reopened:
     """Hold a run and bring it back to its last checkpoints; see ``resume``.
@@ -166,29 +178,30 @@ def reopen(
     try:
         text = config_text(folder)
         registry = Registry()
-        before = prepare(folder / "run.toml", (), registry, rehearse=False)
-        plan = prepare(folder / "run.toml", settings, registry) if settings else before
-        if plan is before:
-            plan.rehearse()
+        source, path = folder / "run.toml", folder / "lineage.sqlite"
+        before = prepare(source, (), registry, rehearse=False)
+        plan = prepare(source, settings, registry, rehearse=False) if settings else before
         if plan.spawns:
             spawning()
-        path = folder / "lineage.sqlite"
         with _errors(folder):
-            directory.clear(folder)
-            if never_begun(path):
-                lineage = Lineage(path)
-            else:
+            begun, ledger = not never_begun(path), Ledger(folder)
+            if begun:
                 old, new = (tomllib.loads(directory.toml(p)) for p in (before, plan))
                 with closing(open_lineage(path, thorough=True)) as db, intact(path):
                     check_changes(db, old, new)
-                lineage = Lineage(path, resume=True)
+                    ledger = Ledger(folder, recorded(db), accept)
+            with labelled(str(source)):
+                device_of(plan)
+                ledger.rehearse(plan)
+            directory.clear(folder)
+            lineage = Lineage(path, resume=begun)
             changed = text if plan is before else directory.resolved(plan)
             lineage.configured(changed)
             if changed != text:
                 directory.replace(folder / "run.toml", changed)
             starts = starts_of(folder, lineage, plan, say)
-            directory.went_on(folder, command, _began_from(plan, starts))
-        return Reopened(folder, plan, registry, lock, lineage, starts)
+            directory.went_on(folder, command, _began_from(plan, starts), ledger.accepted)
+        return Reopened(folder, plan, registry, lock, lineage, starts, ledger)
     except BaseException:
         if lineage is not None:
             lineage.abandon()
@@ -243,23 +256,26 @@ def execute(
         lock.release()
         raise
     starts = dict.fromkeys((trial.id for trial in plan.trials), None)
-    return proceed(Reopened(folder, plan, registry, lock, lineage, starts), heard)
+    return proceed(Reopened(folder, plan, registry, lock, lineage, starts, Ledger(folder)), heard)
 
 
 def proceed(run: Reopened, heard: Emit = lambda record: None) -> int:
     """Run every trial that is not finished; see ``execute``."""
     plan, folder, lineage = run.plan, run.folder, run.lineage
-    about = RunInfo(folder, plan.config.name, {trial.id: trial for trial in plan.trials})
+    trials = {trial.id: trial for trial in plan.trials}
+    about = RunInfo(folder, plan.config.name, trials)
     broken = False
 
     def emit(record: Record) -> None:
         nonlocal broken
+        if isinstance(record, TaskMade):
+            run.ledger.heard(record, plan, trials[record.trial].seed)
         lineage.write(record)
         match record:
             case Checkpointed():
-                _retire(run, record.trial, plan.config.checkpoints.keep)
+                _retire(run, trials[record.trial], plan.config.checkpoints.keep)
             case TrialFinished(state="finished"):
-                _retire(run, record.trial, 0)
+                _retire(run, trials[record.trial], 0)
             case TrialFinished(state="interrupted", error=str()):
                 broken = True
         heard(record)
@@ -300,18 +316,20 @@ def _conclude(folder: Path, observers: Observers) -> None:
     from pathnet_evo.report import write_report
 
     with _errors(folder, "`pathnet-evo report` writes what is missing"):
-        summary = summarise(folder, running=False)
+        summary = summarise(folder, ending=True)
         directory.replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
         observers.finished(summary)
         write_report(folder, summary)
 
 
-def _retire(run: Reopened, trial: int, keep: int) -> None:
-    for old in run.lineage.retire(trial, keep):
-        remove(run.folder / old)
+def _retire(run: Reopened, trial: Trial, keep: int) -> None:
+    for old in run.lineage.retire(trial.id, keep):
+        with suppress(PlaceError):  # a foreign lineage may name anything
+            remove_checkpoint(run.folder, old, folder_of(trial))
 
 
 def _hold(folder: Path) -> Lock:
+    check_own(folder)
     with _errors(folder):
         return Lock(folder)
 

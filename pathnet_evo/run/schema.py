@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 """Version of the schema, kept in SQLite's ``user_version``."""
 
 SCHEMA = """
@@ -59,6 +59,11 @@ CREATE TABLE checkpoints (
   number INTEGER PRIMARY KEY, trial INTEGER NOT NULL REFERENCES trials, stage INTEGER NOT NULL,
   folder TEXT NOT NULL UNIQUE, manifest TEXT NOT NULL
 );
+CREATE TABLE data (
+  trial INTEGER NOT NULL REFERENCES trials, stage INTEGER NOT NULL, number INTEGER NOT NULL,
+  evaluation INTEGER NOT NULL, fingerprint TEXT NOT NULL,
+  PRIMARY KEY (trial, stage, number)
+) WITHOUT ROWID;
 CREATE TABLE configurations (sha256 TEXT PRIMARY KEY, toml TEXT NOT NULL);
 """
 

@@ -12,6 +12,7 @@ from pathnet_evo.run.curves import area_speed_up
 from pathnet_evo.run.results import StageResult, TrialResult
 from pathnet_evo.run.statistics import mean_interval, statistic
 
+LARGEST_LOG = math.log(1e300)
 CONTROL = "independent"
 """The arm that speed-up is measured against."""
 FIXED = "fixed-path"
@@ -124,7 +125,7 @@ def speed_up(
         (False, True): "control",
         (True, True): "both",
     }[ours is None, theirs is None]
-    value = None if censored == "both" else (theirs or len(control)) / (ours or len(arm))
+    value = None if censored == "both" else (theirs or len(control)) / (ours or len(arm) or 1)
     return {"value": value, "censored": censored, "target": target, "arm": ours, "control": theirs}
 
 
@@ -136,10 +137,11 @@ def smoothing_window(budget: int) -> int:
 def smoothed(fitnesses: Sequence[float | None], window: int) -> list[float | None]:
     """Trailing means over ``window`` evaluations, from the first full window on.
 
-    Failed evaluations count as evaluations and are left out of the mean.
+    Failed evaluations count as evaluations and are left out of the mean, as is what is not finite.
     """
-    sums = [0.0, *accumulate(0.0 if f is None else f for f in fitnesses)]
-    finite = [0, *accumulate(f is not None for f in fitnesses)]
+    values = [f if f is not None and math.isfinite(f) else None for f in fitnesses]
+    sums = [0.0, *accumulate(0.0 if f is None else f for f in values)]
+    finite = [0, *accumulate(f is not None for f in values)]
     return [
         (sums[end] - sums[end - window]) / n if (n := finite[end] - finite[end - window]) else None
         for end in range(window, len(fitnesses) + 1)
@@ -159,8 +161,10 @@ def _over_pairs(pairs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
     of their differences besides.
     """
     told = [p["value"] for p in pairs.values() if p["censored"] is None]
-    logs = [math.log(v) for v in told] if all(v is not None and v > 0 for v in told) else []
+    logs = [math.log(v) for v in told] if all(map(_is_ratio, told)) else []
     mean, interval = mean_interval(logs)
+    if interval is not None and interval[1] > LARGEST_LOG:
+        interval = None
     differences = {seed: p["difference"] for seed, p in pairs.items() if "difference" in p}
     return {
         "seeds": {str(seed): pair for seed, pair in pairs.items()},
@@ -170,6 +174,10 @@ def _over_pairs(pairs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         "interval": None if interval is None else [math.exp(end) for end in interval],
         **({"difference": statistic(differences)} if differences else {}),
     }
+
+
+def _is_ratio(value: float | None) -> bool:
+    return value is not None and 0 < value < math.inf
 
 
 def frames_of(*stages: StageResult) -> int:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from pathnet_evo.config import RunConfig
 from pathnet_evo.run.curves import learning_curve
-from pathnet_evo.run.lineage import digest, open_lineage
-from pathnet_evo.run.lock import holder
+from pathnet_evo.run.lineage import digest
+from pathnet_evo.run.lock import holder, run_state
+from pathnet_evo.run.not_finite import not_finite
 from pathnet_evo.run.results import (
     StageResult,
     TrialResult,
@@ -19,23 +19,33 @@ from pathnet_evo.run.results import (
     read_about,
     read_config,
     read_trials,
-    run_state,
+    reading,
+    returned,
 )
 from pathnet_evo.run.speed_up import CONTROL, frames_of, speed_ups
-from pathnet_evo.run.statistics import paired_p, score_statistic, statistic
+from pathnet_evo.run.statistics import (
+    AMOUNT,
+    ANY,
+    Range,
+    difference_statistic,
+    paired_p,
+    plain_numbers,
+    score_range,
+    statistic,
+)
 
 VERSION = 1
 """Version of the summary's shape."""
 
 
-def summarise(folder: Path, running: bool | None = None, digested: bool = True) -> dict[str, Any]:
+def summarise(folder: Path, ending: bool = False, digested: bool = True) -> dict[str, Any]:
     """The content of ``summary.json``: plain data that is equal for equal runs.
 
     Only what lies under ``times`` and ``about`` differs between a run and its repetition.
 
     Args:
         folder: a run's folder, with ``run.toml`` and ``lineage.sqlite``.
-        running: whether somebody is writing it; None asks its lock.
+        ending: it is over, though this process still holds its lock.
         digested: read the whole lineage for its digest; else that is None.
 
     Raises:
@@ -46,30 +56,39 @@ def summarise(folder: Path, running: bool | None = None, digested: bool = True) 
     config = read_config(folder)
     about = read_about(folder)
     lineage = folder / "lineage.sqlite"
-    held = holder(folder)
-    with closing(open_lineage(lineage)) as db, intact(lineage):
+    held = None if ending else holder(folder)
+    with reading(folder) as db:
         trials = read_trials(db)
+    with intact(lineage):
+        found = _summary(config, trials)
+    summary: dict[str, Any] = plain_numbers(
+        {
+            "version": VERSION,
+            "name": config.name,
+            "state": run_state(held, [t.state for t in trials], config.n_trials),
+            "deterministic": about.get("deterministic"),
+            "digest": digest(lineage) if digested else None,
+            "seeds": list(range(config.seed, config.seed + config.seeds)),
+            **found,
+            "about": about,
+        }
+    )
+    return summary
+
+
+def _summary(config: RunConfig, trials: Sequence[TrialResult]) -> dict[str, Any]:
+    """What came out of the trials."""
     arms = [arm.name for arm in config.arms]
     of_arm = {arm: {t.seed: t for t in trials if t.arm == arm} for arm in arms}
     stages = [_stage(i, config, trials) for i in range(len(config.stages))]
+    ranges = [returned(trials, i) for i in range(len(config.stages))]
     return {
-        "version": VERSION,
-        "name": config.name,
-        "state": run_state(
-            [t.state for t in trials],
-            len(arms) * config.seeds,
-            running=held is not None and held.alive if running is None else running,
-            killed=running is None and held is not None,
-        ),
-        "deterministic": about.get("deterministic"),
-        "digest": digest(lineage) if digested else None,
-        "seeds": list(range(config.seed, config.seed + config.seeds)),
         "stages": stages,
-        "arms": {arm: _arm(of_arm[arm], len(stages)) for arm in arms},
+        "arms": {arm: _arm(of_arm[arm], ranges) for arm in arms},
         "speed_up": speed_ups(config, of_arm, stages),
-        "comparisons": list(_comparisons(config, of_arm, len(stages))),
+        "comparisons": list(_comparisons(config, of_arm, ranges)),
+        "not_finite": not_finite(trials),
         "times": {arm: _times(of_arm[arm], len(stages)) for arm in arms},
-        "about": about,
     }
 
 
@@ -96,20 +115,25 @@ def _stage(i: int, config: RunConfig, trials: Sequence[TrialResult]) -> dict[str
 def _chance(i: int, trials: Sequence[TrialResult]) -> dict[str, Any] | None:
     """The chief score of who has learned nothing, by seed; None where learners do not tell it."""
     begun = {t.seed: t.stages[i].chance for t in trials if i in t.stages}
-    return None if all(value is None for value in begun.values()) else statistic(begun)
+    if all(value is None for value in begun.values()):
+        return None
+    return statistic(begun, returned(trials, i))
 
 
-def _arm(trials: Mapping[int, TrialResult], n_stages: int) -> dict[str, Any]:
+def _arm(trials: Mapping[int, TrialResult], ranges: Sequence[Range]) -> dict[str, Any]:
     return {
         "trials": [
             {"trial": t.trial, "seed": t.seed, "state": t.state, "error": t.error}
             for t in trials.values()
         ],
-        "stages": [_arm_stage(trials, i, n_stages - 1) for i in range(n_stages)],
+        "stages": [_arm_stage(trials, i, len(ranges) - 1, found) for i, found in enumerate(ranges)],
     }
 
 
-def _arm_stage(trials: Mapping[int, TrialResult], i: int, last: int) -> dict[str, Any]:
+def _arm_stage(
+    trials: Mapping[int, TrialResult], i: int, last: int, episodes: Range
+) -> dict[str, Any]:
+    """A stage of an arm over seeds; ``episodes`` is what single ones of it returned."""
     done = {seed: s for seed, t in trials.items() if (s := t.finished(i))}
     after = {
         j: {
@@ -120,22 +144,32 @@ def _arm_stage(trials: Mapping[int, TrialResult], i: int, last: int) -> dict[str
         for j in range(i, last + 1)
     }
 
-    def over_seeds(value: Callable[[StageResult], float | None]) -> dict[str, Any]:
-        return statistic({seed: value(s) for seed, s in done.items()})
+    def over_seeds(
+        value: Callable[[StageResult], float | None], within: Range = AMOUNT
+    ) -> dict[str, Any]:
+        return statistic({seed: value(s) for seed, s in done.items()}, within)
 
+    fitness = next((score_range(s.fitness_name, episodes) for s in done.values()), ANY)
+    modules = max((sum(s.counts) for s in done.values()), default=0)
     return {
         "stage": i,
         "evaluations": over_seeds(lambda s: len(s.fitnesses)),
         "generations": over_seeds(lambda s: s.generations),
         "examples": over_seeds(lambda s: s.examples),
-        "fitness": over_seeds(lambda s: s.fitness),
-        "reused": over_seeds(lambda s: s.reused),
-        "frozen": over_seeds(lambda s: s.frozen),
+        "fitness": over_seeds(lambda s: s.fitness, fitness),
+        "reused": over_seeds(lambda s: s.reused, (0, modules)),
+        "frozen": over_seeds(lambda s: s.frozen, (0, modules)),
         "modules": over_seeds(lambda s: sum(s.counts)),
         "failed": over_seeds(lambda s: s.failed),
-        "scores": _by_name(after[i]),
-        "rescores": {str(j): _by_name(after[j]) for j in range(i + 1, last + 1) if after[j]},
-        "forgetting": _by_name(_minus(after[i], after[last]), _of_difference) if i < last else {},
+        "scores": _by_name(after[i], statistic, episodes),
+        "rescores": {
+            str(j): _by_name(after[j], statistic, episodes)
+            for j in range(i + 1, last + 1)
+            if after[j]
+        },
+        "forgetting": _by_name(_minus(after[i], after[last]), difference_statistic, episodes)
+        if i < last
+        else {},
         "not_scored": {str(seed): list(s.not_scored) for seed, s in done.items() if s.not_scored},
         "fronts": {str(seed): s.front for seed, s in done.items() if s.front},
         "curves": {str(seed): curve for seed, s in done.items() if (curve := _curve(s))},
@@ -160,17 +194,16 @@ def _curve(stage: StageResult) -> dict[str, Any] | None:
 
 def _by_name(
     scores: Mapping[int, Mapping[str, float]],
-    over_seeds: Callable[[str, Mapping[int, float]], dict[str, Any]] = score_statistic,
+    over_seeds: Callable[[Mapping[int, float | None], Range], dict[str, Any]],
+    episodes: Range,
 ) -> dict[str, Any]:
     names = dict.fromkeys(name for values in scores.values() for name in values)
     return {
-        name: over_seeds(name, {seed: v[name] for seed, v in scores.items() if name in v})
+        name: over_seeds(
+            {seed: v[name] for seed, v in scores.items() if name in v}, score_range(name, episodes)
+        )
         for name in names
     }
-
-
-def _of_difference(_: str, values: Mapping[int, float]) -> dict[str, Any]:
-    return statistic(values)
 
 
 def _minus(
@@ -189,18 +222,18 @@ def _times(trials: Mapping[int, TrialResult], n_stages: int) -> list[dict[str, A
         {seed: s for seed, t in trials.items() if (s := t.finished(i))} for i in range(n_stages)
     ]
     return [
-        {"stage": i, "seconds": statistic({seed: s.seconds for seed, s in stages.items()})}
+        {"stage": i, "seconds": statistic({k: s.seconds for k, s in stages.items()}, AMOUNT)}
         for i, stages in enumerate(done)
     ]
 
 
 def _comparisons(
-    config: RunConfig, of_arm: Mapping[str, Mapping[int, TrialResult]], n_stages: int
+    config: RunConfig, of_arm: Mapping[str, Mapping[int, TrialResult]], ranges: Sequence[Range]
 ) -> Iterator[dict[str, Any]]:
     """Each arm's held-out scores minus each control's, paired by seed."""
     controls = {arm.name for arm in config.arms if arm.strategy is not None}
     order = sorted(of_arm, key=lambda arm: (arm in controls) + (arm == CONTROL))
-    for i in range(n_stages):
+    for i, episodes in enumerate(ranges):
         scores = {
             arm: {seed: s.scores.get(i, {}) for seed, t in trials.items() if (s := t.finished(i))}
             for arm, trials in of_arm.items()
@@ -209,7 +242,7 @@ def _comparisons(
             if control not in controls:
                 continue
             for name, found in _by_name(
-                _minus(scores[arm], scores[control]), _of_difference
+                _minus(scores[arm], scores[control]), difference_statistic, episodes
             ).items():
                 values = [v for v in found["seeds"].values() if v is not None]
                 what = {"stage": i, "score": name, "arm": arm, "control": control}

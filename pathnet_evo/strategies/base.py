@@ -311,9 +311,7 @@ class Strategy(ABC):
     def _children(self, kind: Kind, *parents: Genotype) -> list[Genotype]:
         made = self._operate(kind, *map(self.toolbox.clone, parents))
         try:
-            for rows in made:
-                self.shape.check(rows)
-            children = [self._genotype(rows) for rows in made]
+            children = [self._genotype(self.shape.check(rows)) for rows in made]
         except (PathError, TypeError) as error:
             reason = f"made what is no path of this network: {error}"
             raise StrategyError(f"{kind} operator {self._name(kind)} {reason}") from None
@@ -340,12 +338,22 @@ class Strategy(ABC):
         member = self.members[place] if newborn is None else newborn
         number = self._next_id
         batches = self._generation_of(number) if self.settings.same_batches else number
-        rows = tuple(map(tuple, member.genotype))
+        rows = self._checked(member.genotype)
         candidate = Candidate(number, place, rows, member.parent, batches)
         self.in_flight[number] = candidate
         del self._idle[place]
         self._next_id += 1
         return candidate
+
+    def _checked(self, genotype: Genotype) -> tuple[tuple[int, ...], ...]:
+        """The rows of a genotype, which a strategy may have made or changed by itself."""
+        try:
+            rows = self.shape.check(genotype)
+        except (PathError, TypeError) as error:
+            reason = f"{type(self).__name__} made what is no path of this network: {error}"
+            raise StrategyError(reason) from None
+        genotype[:] = map(list, rows)
+        return rows
 
     def _generation_of(self, number: int) -> int:
         """The generation of a candidate: those of one can share their minibatches."""

@@ -17,7 +17,7 @@ from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, Lear
 from pathnet_evo.modules import Linear
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import SupervisedTask, Task
+from pathnet_evo.tasks import EnvironmentTask, SupervisedTask, Task
 from pathnet_evo.testing.plain import check_settings, global_seed
 
 LAYERS, MODULES, WIDTH = 2, 5, 2
@@ -128,7 +128,7 @@ class LearnerContract(ABC):
         """A task on which training diverges; None where there is none to be had."""
         task = self.task()
         if isinstance(task, SupervisedTask):
-            return replace(task, scale=torch.tensor(math.nan))
+            return replace(task, scale=torch.tensor(torch.finfo(torch.float32).max))
         return None
 
     def _bench(
@@ -263,6 +263,28 @@ class LearnerContract(ABC):
         again = self.learner().score(network, self.task(), made.context.streams)
         assert not self.repeats or again == scores, (
             "score() must give the same for the same network"
+        )
+
+    def test_acts(self) -> None:
+        """``pathnet-evo play`` would end with an error of the learner's."""
+        task, learner = self.task(), self.learner()
+        acts = type(learner).actions is not Learner.actions
+        if not (acts and isinstance(task, EnvironmentTask)):
+            return
+        made = bench(learner, task)
+        (candidate,) = made.candidates(1)
+        network = made.pool.network(distinct(candidate.genotype), made.head)
+        observations = torch.zeros(3, *task.observation_shape)
+        drawn = learner.actions(network, observations, torch.Generator().manual_seed(0))
+        assert isinstance(drawn, Tensor), (
+            f"actions() must give a tensor, not a {type(drawn).__name__}"
+        )
+        found = (tuple(drawn.shape), drawn.dtype, drawn.device.type)
+        assert found == ((3,), torch.int64, "cpu"), (
+            f"actions() must give (n,) int64 on the CPU, one an observation, not {found}"
+        )
+        assert ((drawn >= 0) & (drawn < task.n_actions)).all(), (
+            f"actions() must give actions in [0, {task.n_actions}), not {drawn.tolist()}"
         )
 
 

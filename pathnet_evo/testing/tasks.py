@@ -91,17 +91,9 @@ class TaskContract(ABC):
             )
             x = task.prepare(inputs[:64])
             assert x.dtype == torch.float32, f"prepared {part} inputs must be float32"
-            assert x.shape[1:] == inputs.shape[1:], (
-                f"shift and scale must broadcast against one example, {tuple(inputs.shape[1:])}, "
-                f"but prepared examples are {tuple(x.shape[1:])}"
-            )
             assert bool(torch.isfinite(x).all()), f"prepared {part} inputs must be finite"
         missing = set(range(task.n_classes)) - set(task.labels.tolist())
         assert not missing, f"every class needs a training example; {sorted(missing)} have none"
-        names = task.class_names
-        assert not names or len(names) == task.n_classes, (
-            f"class_names must name all {task.n_classes} classes or none, not {len(names)}"
-        )
 
     def test_environment(self) -> None:
         """Lanes would read past an episode's end, or two equal trials would part."""

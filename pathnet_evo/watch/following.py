@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
@@ -11,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pathnet_evo.errors import UserError
+from pathnet_evo.names import visible
 from pathnet_evo.watch.reading import read_content
-from pathnet_evo.watch.runs import signature
+from pathnet_evo.watch.runs import Entry, RunsFolder, signature
 
 LOG = logging.getLogger(__name__)
 
@@ -21,6 +23,33 @@ LOOK = 0.5
 
 REST = 20
 """A rest is so many times as long as the reading before it computed: 5 % of a core at the most."""
+
+
+def told(folder: Path, error: BaseException) -> tuple[str, str]:
+    """A folder and what went wrong there, as a terminal may have them."""
+    return visible(str(folder)), visible("".join(traceback.format_exception(error)))
+
+
+class Listing:
+    """The runs of a folder, read once for all who ask at the same time.
+
+    Args:
+        runs: the folder.
+    """
+
+    def __init__(self, runs: RunsFolder) -> None:
+        self.runs = runs
+        self._reading: asyncio.Task[list[Entry]] | None = None
+        self._begun = 0.0
+
+    async def entries(self, fresh: float = 0.0) -> list[Entry]:
+        """Every run, from a reading that is under way or began less than ``fresh`` seconds ago."""
+        now = asyncio.get_running_loop().time()
+        old = self._reading is None or now - self._begun >= fresh
+        if self._reading is None or (self._reading.done() and old):
+            self._begun = now
+            self._reading = asyncio.create_task(asyncio.to_thread(self.runs.entries))
+        return await asyncio.shield(self._reading)
 
 
 @dataclass
@@ -58,7 +87,7 @@ class Follower:
                 except UserError as error:
                     await self._publish(None, str(error))
                 except Exception as error:  # viewers are told, and who started the server
-                    LOG.exception("%s: no page could be made", self.folder)
+                    LOG.error("%s: no page could be made\n%s", *told(self.folder, error))
                     why = f"{type(error).__name__}: {error}"
                     await self._publish(None, f"{self.folder.name}: no page could be made ({why})")
                 await asyncio.sleep(REST * seconds)

@@ -24,10 +24,13 @@ def read_content(folder: Path) -> tuple[str, float]:
     """
     from pathnet_evo.report.data import read_report_data
     from pathnet_evo.report.page import render_content
+    from pathnet_evo.run.results import intact
 
     began = time.process_time()
     try:
-        return render_content(read_report_data(folder, digested=False)), time.process_time() - began
+        data = read_report_data(folder, digested=False)
+        with intact(folder / "lineage.sqlite"):
+            return render_content(data), time.process_time() - began
     except (sqlite3.Error, OSError) as error:
         raise UserError(f"{folder.name}: cannot be read now ({error})") from None
 

@@ -6,20 +6,20 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from pathnet_evo.errors import UserError
-from pathnet_evo.run.lineage import open_lineage
-from pathnet_evo.run.results import read_config, run_state
+from pathnet_evo.run.lock import holder, run_state
+from pathnet_evo.run.results import read_config, reading
 
 FILES = ("run.toml", "about.json", "lineage.sqlite", "lineage.sqlite-wal")
 """What a run is read from; none of them may be a link."""
 
-Signature: TypeAlias = tuple[tuple[int, int] | None, ...]
-"""Size and time of change of each file; differs once a run has gone on."""
+Signature: TypeAlias = tuple[tuple[int, int] | bool | None, ...]
+"""Size and time of change of each file, and whether a process holds the run; None of it where that
+is unknown. It differs once a run has gone on, or has ended however it did."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,9 @@ class RunsFolder:
 
 
 def signature(folder: Path) -> Signature:
-    """What tells whether a run has gone on, without opening it."""
-    return tuple(_look(folder / file) for file in FILES)
+    """What tells whether a run has gone on or has ended, without opening it."""
+    held = holder(folder)
+    return *(_look(folder / file) for file in FILES), None if held is None else held.alive
 
 
 def _look(path: Path) -> tuple[int, int] | None:
@@ -105,22 +106,24 @@ def _whole(folder: Path) -> bool:
 
 
 def _changed(folder: Path) -> float:
-    return max((seen[1] for seen in signature(folder) if seen), default=0) / 1e9
+    looks = (_look(folder / file) for file in FILES)
+    return max((seen[1] for seen in looks if seen), default=0) / 1e9
 
 
 def _entry(folder: Path) -> Entry:
     changed = _changed(folder)
     try:
         config = read_config(folder)
-        with closing(open_lineage(folder / "lineage.sqlite")) as db:
+        held = holder(folder)
+        with reading(folder, ("trials", "stages")) as db:
             states = [state for (state,) in db.execute("SELECT state FROM trials")]
             done = sum(_shares(db))
     except (UserError, sqlite3.Error) as error:
         return Entry(folder.name, "unreadable", str(error).splitlines()[0], 0.0, changed)
-    n_trials = len(config.arms) * config.seeds
     names = [stage.name or str(stage.task.get("name")) for stage in config.stages]
-    share = min(done / (n_trials * len(names)), 1.0)
-    return Entry(folder.name, run_state(states, n_trials), " → ".join(names), share, changed)
+    share = min(done / (config.n_trials * len(names)), 1.0)
+    state = run_state(held, states, config.n_trials)
+    return Entry(folder.name, state, " → ".join(names), share, changed)
 
 
 def _shares(db: sqlite3.Connection) -> Iterator[float]:

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from pathnet_evo.report.page import assets
 from pathnet_evo.report.page.render import environment, render_live
-from pathnet_evo.watch.following import Follower, Followers
+from pathnet_evo.watch.following import Follower, Followers, Listing
 from pathnet_evo.watch.runs import RunsFolder
 
 HEADERS = {
@@ -74,6 +74,7 @@ def application(
 class _Pages:
     def __init__(self, runs: RunsFolder, followers: Followers, ending: asyncio.Event) -> None:
         self.runs = runs
+        self.listing = Listing(runs)
         self.followers = followers
         self.ending = ending
 
@@ -92,9 +93,9 @@ class _Pages:
         """A stream that tells when the list has changed."""
 
         async def versions() -> AsyncIterator[str]:
-            before, version = "", 0
+            before, version = None, 0
             while True:
-                now = await self._list()
+                now = await self.listing.entries(LIST_EVERY)
                 if now != before:
                     before, version = now, version + 1
                     yield _event(version)
@@ -137,7 +138,7 @@ class _Pages:
         return folder
 
     async def _list(self) -> str:
-        entries = await asyncio.to_thread(self.runs.entries)
+        entries = await self.listing.entries()
         return (
             environment()
             .get_template("list.html")

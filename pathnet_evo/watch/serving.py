@@ -48,6 +48,7 @@ def serve(what: Path, listening: socket.socket, host: str, say: Callable[[str], 
     """
     import uvicorn
 
+    from pathnet_evo.watch.connections import Connection
     from pathnet_evo.watch.reading import reader
     from pathnet_evo.watch.runs import RunsFolder
     from pathnet_evo.watch.server import application
@@ -67,7 +68,9 @@ def serve(what: Path, listening: socket.socket, host: str, say: Callable[[str], 
     with reader() as executor:
         executor.submit(int)  # starts the process before the first who asks
         app = application(runs, executor, hosts, ending)
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app, http=Connection, log_level="warning", timeout_graceful_shutdown=1
+        )
         say(f"http://{shown}:{listening.getsockname()[1]}/")
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
         try:

@@ -16,7 +16,7 @@ from pathnet_evo.pool import ModulePool
 from pathnet_evo.schedule import Scheduled
 from pathnet_evo.stack import Stack
 from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo.tasks import EnvironmentTask, TaskError
 from pathnet_evo_a3c import room
 from pathnet_evo_a3c.playing import mean_return, observed, sample, uniform
 
@@ -155,7 +155,13 @@ class A3C(Scheduled, Learner):
     def actions(
         self, network: PathNetwork, observations: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """Drawn from the policy, or the most probable ones."""
+        """Drawn from the policy, or the most probable ones.
+
+        Raises:
+            TaskError: a logit is not finite, such as for an observation that is none.
+        """
         device = next(network.parameters()).device
         logits = network(observations.to(device))[:, :-1]
+        if not torch.isfinite(logits).all():
+            raise TaskError("the network's outputs are not finite: no action can be chosen")
         return logits.argmax(1).cpu() if self.greedy else sample(logits, generator)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,17 +47,29 @@ def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
+def cartridge(game: str) -> Path:
+    """The file of a game.
+
+    Raises:
+        OSError: it is not there, or is another one.
+    """
+    from ale_py import roms
+
+    path = roms.get_rom_path(game)
+    if path is None:
+        raise FileNotFoundError(game)
+    return Path(path)
+
+
 def console(game: str) -> Any:
     """The console with a game in it, to ask what the game is like.
 
     Raises:
         OSError: the game's file is not there, or is another one.
     """
-    from ale_py import ALEInterface, LoggerMode, roms
+    from ale_py import ALEInterface, LoggerMode
 
-    path = roms.get_rom_path(game)
-    if path is None:
-        raise FileNotFoundError(game)
+    path = cartridge(game)
     ALEInterface.setLoggerMode(LoggerMode.Error)
     found = ALEInterface()
     found.loadROM(path)

@@ -11,8 +11,9 @@ import torch
 from gymnasium.vector import VectorEnv
 from pydantic import Field, field_validator
 
+from pathnet_evo.fingerprint import content, package
 from pathnet_evo.tasks import EnvironmentTask, TaskContext, TaskError, TaskSettings
-from pathnet_evo_atari.games import action_names, background, find
+from pathnet_evo_atari.games import action_names, background, cartridge, find
 
 
 class AtariSettings(TaskSettings):
@@ -72,6 +73,7 @@ class AtariSettings(TaskSettings):
         try:
             actions = action_names(self.game, self.full_action_space)
             shift = background(self.game) if self.shift is None else self.shift
+            rom = cartridge(self.game).read_bytes()
         except (ImportError, OSError) as error:
             raise TaskError(f"ale-py cannot play {self.game}: {error}") from None
         return AtariTask(
@@ -83,6 +85,7 @@ class AtariSettings(TaskSettings):
             frames=self.skip,
             max_steps=ceil(self.max_episode_frames / self.skip),
             actions=actions,
+            facts={**package("ale_py"), "game": content(rom)},
             settings=self,
         )
 

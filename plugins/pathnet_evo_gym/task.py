@@ -13,6 +13,7 @@ from gymnasium.vector import VectorEnv
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator
 from torch import Tensor
 
+from pathnet_evo.fingerprint import package
 from pathnet_evo.modules import Shape
 from pathnet_evo.tasks import EnvironmentTask, TaskContext, TaskError, TaskSettings
 from pathnet_evo_gym.channels import Channels, channels_last
@@ -161,6 +162,7 @@ class GymSettings(TaskSettings):
             shift=self._normal("shift", self.shift, shape, own) if self.shift else None,
             scale=None if scale is None else self._normal("scale", scale, shape, own),
             max_steps=self.limit,
+            facts=_facts(env),
             settings=self,
             adapt=adapt,
         )
@@ -231,6 +233,18 @@ def _modes(settings: GymSettings) -> Sequence[str]:
     modes: Sequence[str] = env.metadata.get("render_modes", ())
     env.close()
     return modes
+
+
+def _facts(env: gymnasium.Env[Any, Any]) -> dict[str, str]:
+    """What tells an environment from another of its name: where it comes from, and its spaces."""
+    home = type(env.unwrapped)
+    return {
+        "entry point": f"{home.__module__}:{home.__qualname__}",
+        "observations": " ".join(str(env.observation_space).split()),
+        "action space": str(env.action_space),
+        **package("gymnasium"),
+        **package(home.__module__),
+    }
 
 
 def _kind(space: gymnasium.Space[Any]) -> str:

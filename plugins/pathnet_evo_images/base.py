@@ -124,7 +124,9 @@ class ImageTask(TaskSettings):
         pixels = inputs.numel() + test_inputs.numel()
         if lack := memory.lacking(f"{self.copies} copies", self.copies * pixels):
             raise place.error(f"stages.{context.stage}.task.copies: {lack}")
+        sources = None
         if self.copies > 1:
+            sources = torch.arange(len(labels)).repeat(self.copies)
             inputs, labels = _repeated(inputs, labels, self.copies)
             test_inputs, test_labels = _repeated(test_inputs, test_labels, self.copies)
         if self.noise > 0:
@@ -142,6 +144,7 @@ class ImageTask(TaskSettings):
             shift=shift,
             scale=scale,
             class_names=names,
+            sources=sources,
         )
 
     def _frame(self, input_shape: Shape | None) -> Frame:

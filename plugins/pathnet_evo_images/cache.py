@@ -1,75 +1,91 @@
-"""Decoded images kept on disk between runs: verified when read, never trusted, never needed."""
+"""Decoded images kept on disk between runs: verified when read, never needed.
+
+An entry is the hexadecimal SHA-256 of all that follows it; a line of facts, as JSON; the pixels.
+It is believed if nobody but this user can have written it, and it was made for the same key. Each
+entry replaces the one before it, so what is kept does not grow as images change.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
 import tempfile
-import warnings
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from pathnet_evo.tasks import cache_folder
-from pathnet_evo_images.decode import Pixels
+from pathnet_evo_images.decode import Decoded
+from pathnet_evo_images.private import open_private, private_folder
+
+LONGEST_LINE = 2**24
+"""Bytes of a line of facts, at most."""
 
 
-def location(key: str) -> Path:
-    """The file that holds what is kept under a key; it may be deleted at any time."""
-    return cache_folder() / "images" / f"{key}.npz"
-
-
-def load(key: str, n: int) -> Pixels | None:
-    """What is kept under a key; None where there is nothing or it is damaged.
+def load(name: str, key: str, n: int) -> Decoded | None:
+    """What is kept under a name; None where there is nothing, or not for this key, or damaged.
 
     Args:
-        key: hexadecimal.
-        n: number of images.
-
-    Returns:
-        ``(n, C, H, W)`` uint8.
+        name: hexadecimal.
+        key: stands for all that decides about the pixels.
+        n: number of files.
     """
     try:
-        with location(key).open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            pixels, digest = kept["pixels"], str(kept["digest"])
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
+        with open_private(_location(name)) as file:
+            digest = file.readline(100).strip().decode("ascii")
+            line = file.readline(LONGEST_LINE)
+            facts = json.loads(line)
+            shape = tuple(facts["shape"])
+            left = os.fstat(file.fileno()).st_size - file.tell()
+            if facts["key"] != key or len(shape) != 4 or shape[0] + len(facts["others"]) != n:
+                return None
+            if min(shape) < 1 or math.prod(shape) != left:
+                return None
+            pixels = np.empty(shape, dtype=np.uint8)
+            if file.readinto(pixels.data.cast("B")) != left:
+                return None
+            found = Decoded(pixels, tuple(facts["others"]), facts["remark"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, MemoryError):
         return None
-    except NotImplementedError:  # a damaged header can ask for a compression there isn't
-        return None
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or len(pixels) != n:
-        return None
-    return pixels if _digest(pixels) == digest else None
+    return found if _digest(line, found) == digest else None
 
 
-def save(key: str, pixels: Pixels) -> None:
-    """Keep decoded images: whole or not at all. Where that cannot be, a warning says so.
+def save(name: str, key: str, found: Decoded) -> None:
+    """Keep decoded images: whole or not at all.
 
     Args:
-        key: hexadecimal.
-        pixels: ``(n, C, H, W)`` uint8.
+        name: hexadecimal.
+        key: stands for all that decides about the pixels.
+        found: what was decoded.
+
+    Raises:
+        OSError: they cannot be kept.
     """
-    target = location(key)
+    facts = {
+        "key": key,
+        "shape": found.pixels.shape,
+        "others": found.others,
+        "remark": found.remark,
+    }
+    line = json.dumps(facts).encode() + b"\n"
+    target = _location(name)
+    handle, temporary = tempfile.mkstemp(prefix=f"{name}.tmp-", dir=target.parent)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f"{key}.tmp-", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, pixels=pixels, digest=np.array(_digest(pixels)))
-            os.replace(name, target)
-        except BaseException:
-            os.unlink(name)
-            raise
-    except OSError as error:
-        warnings.warn(
-            f"decoded images cannot be kept in {target.parent} ({error.strerror}): they will be "
-            "decoded again next time. Set XDG_CACHE_HOME to a folder that can be written.",
-            stacklevel=2,
-        )
+        with os.fdopen(handle, "wb") as file:
+            file.write(_digest(line, found).encode() + b"\n" + line)
+            file.write(np.ascontiguousarray(found.pixels).data)
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
 
 
-def _digest(pixels: Pixels) -> str:
-    return hashlib.sha256(
-        str(pixels.shape).encode() + np.ascontiguousarray(pixels).data
-    ).hexdigest()
+def _location(name: str) -> Path:
+    return private_folder() / f"{name}.pixels"
+
+
+def _digest(line: bytes, found: Decoded) -> str:
+    digest = hashlib.sha256(line)
+    digest.update(np.ascontiguousarray(found.pixels).data)
+    return digest.hexdigest()

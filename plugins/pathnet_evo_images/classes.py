@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
-from pathnet_evo_images.source import Place
+from pathnet_evo_images.source import Place, composed
 
 SHOWN = 20
 """Classes listed in an error."""
@@ -84,8 +84,9 @@ def find(classes: tuple[int | str, ...] | None, names: Sequence[str], place: Pla
         return list(range(len(names)))
     found: list[int] = []
     for asked in classes:
-        if str(asked) in names:
-            index = names.index(str(asked))
+        name = composed(str(asked))
+        if name in names:
+            index = names.index(name)
         elif isinstance(asked, int) and 0 <= asked < len(names):
             index = asked
         else:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
+from pathnet_evo_images.depth import FULL, Depth, used
+from pathnet_evo_images.picture import Pixels, read
 from pathnet_evo_images.pixels import Frame, with_channels
 from pathnet_evo_images.source import Place
-
-Pixels: TypeAlias = npt.NDArray[np.uint8]
+from pathnet_evo_images.walk import Found
 
 BATCH = 128
 """Files a thread takes at once."""
@@ -25,17 +27,29 @@ LONG = 2000
 """Files whose decoding takes long enough for a progress bar."""
 
 
-def decode_all(place: Place, files: Sequence[str], frame: Frame) -> Pixels:
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """What files hold.
+
+    Args:
+        pixels: ``(n, C, H, W)``, in the order of the files.
+        others: positions of the files that are no images; the pixels are without them.
+        remark: what a user must know of how they were read, or nothing.
+    """
+
+    pixels: Pixels
+    others: tuple[int, ...] = ()
+    remark: str = ""
+
+
+def decode_all(place: Place, files: Sequence[Found], frame: Frame) -> Decoded:
     """Decode files into one array.
 
     Args:
         place: who asks.
-        files: at least one path.
-        frame: the shape that is wanted; sides that it leaves open must agree between the files.
+        files: at least one.
+        frame: the shape that is wanted; sides that it leaves open must agree between the images.
             Channels that it leaves open are 1 if all images are grey, else 3.
-
-    Returns:
-        ``(n, C, H, W)`` uint8, in the order of the files.
 
     Raises:
         TaskError: an image cannot be read, or does not fit the others or the frame.
@@ -44,67 +58,131 @@ def decode_all(place: Place, files: Sequence[str], frame: Frame) -> Pixels:
         frame.check(len(files), (3, 1, 1))
     except ValueError as error:
         raise place.error(f"{error}") from None
-    first, _ = _decode(place, files[0], frame)
-    channels = frame.channels or 3
-    pixels = np.empty((len(files), channels, *first.shape[1:]), dtype=np.uint8)
-    grey = np.zeros(len(files), dtype=np.bool_)
-
-    def decode_batch(start: int) -> int:
-        batch = files[start : start + BATCH]
-        for index, file in enumerate(batch, start):
-            image, grey[index] = _decode(place, file, frame)
-            if image.shape[1:] != first.shape[1:]:
-                raise place.error(
-                    f"images differ in size ({files[0]} is {_size(first)}, {file} {_size(image)}). "
-                    f"Have them brought to one: {place.setting('size=32')}"
-                )
-            pixels[index] = image
-        return len(batch)
-
-    starts = range(0, len(files), BATCH)
-    with (
-        _progress(place.kind, len(files)) as advance,
-        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads,
-    ):
-        for done in threads.map(decode_batch, starts):
-            advance(done)
-    if frame.channels is None and grey.all():
-        return np.ascontiguousarray(pixels[:, :1])
-    return pixels
+    decoder = _Decoder(place, files, frame)
+    with _progress(place.kind, len(files)) as advance:
+        decoder.decode(range(len(files)), advance)
+        bits = used(decoder.depths.values())
+        fewer = [i for i, depth in decoder.depths.items() if bits[depth.declared] < FULL]
+        decoder.decode(fewer, lambda files: None, bits)
+    pixels, is_image = decoder.pixels, decoder.is_image
+    if frame.channels is None and decoder.grey[is_image].all():
+        pixels = pixels[:, :1]
+    if not is_image.all():
+        pixels = pixels[is_image]
+    others = tuple(np.flatnonzero(~is_image).tolist())
+    return Decoded(np.ascontiguousarray(pixels), others, _remark(decoder.depths, bits))
 
 
-def _decode(place: Place, file: str, frame: Frame) -> tuple[Pixels, bool]:
-    """One image in its frame, ``(C or 3, H, W)``, and whether it is grey."""
-    try:
-        with Image.open(file) as image:
-            pixels = _bytes(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        what = "not an image" if isinstance(error, UnidentifiedImageError) else error
-        raise place.error(f"cannot read {file} ({what}). Replace or delete it.") from error
-    tensor = torch.from_numpy(pixels)[None]
-    try:
-        framed = with_channels(frame.apply(tensor), frame.channels or 3)
-    except ValueError as error:
-        raise place.error(f"{file}: {error}") from None
-    return framed[0].numpy(), len(pixels) == 1
+def _remark(depths: Mapping[int, Depth], bits: Mapping[int, int]) -> str:
+    counts = {
+        fewer: sum(bits[depth.declared] == fewer for depth in depths.values())
+        for fewer in sorted(set(bits.values()) - {FULL})
+    }
+    return "; ".join(
+        f"{count} images of 16 bits use {fewer}: 0 to {2**fewer - 1} is read as black to white"
+        for fewer, count in counts.items()
+    )
 
 
-def _bytes(image: Image.Image) -> Pixels:
-    """An image's pixels, ``(1 or 3, H, W)``: grey or RGB, transparency dropped, 16 bits to 8."""
-    mode = image.mode
-    if mode.startswith("I;16"):
-        return (np.asarray(image) >> 8).astype(np.uint8)[None]
-    if mode in ("I", "F"):
-        raise ValueError(f"{mode} pixels of 32 bits are not supported")
-    if mode in ("1", "L", "LA", "La"):
-        return np.array(image.convert("L"))[None]
-    if mode in ("P", "PA"):  # Pillow warns of transparency lost in one step
-        image = image.convert("RGBA")
-    return np.ascontiguousarray(np.asarray(image.convert("RGB")).transpose(2, 0, 1))
+@dataclass
+class _Decoder:
+    """Files on their way into one array, which the first image gives its shape.
+
+    Args:
+        place: who asks.
+        files: all of them.
+        frame: the shape that is wanted.
+        first: position of the first image, None until it is known.
+        pixels: ``(n, C or 3, H, W)``.
+        grey: for each file whether it is grey.
+        is_image: for each file whether it is an image.
+        depths: of files of 16 bits, by position.
+    """
+
+    place: Place
+    files: Sequence[Found]
+    frame: Frame
+    pixels: Pixels = field(init=False)
+    first: int = field(init=False)
+    grey: npt.NDArray[np.bool_] = field(init=False)
+    is_image: npt.NDArray[np.bool_] = field(init=False)
+    depths: dict[int, Depth] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.files)
+        self.grey, self.is_image = np.zeros((2, n), dtype=np.bool_)
+        for self.first in range(n):
+            image = self._decode(self.first, {})
+            if image is not None:
+                self.pixels = self._room(image)
+                return
+        self.pixels = np.empty((n, 1, 1, 1), dtype=np.uint8)
+
+    def decode(
+        self, chosen: Sequence[int], advance: _Advance, bits: Mapping[int, int] | None = None
+    ) -> None:
+        """Decode files; of 16 bits so many are used, for each number that is declared."""
+
+        def decode_batch(start: int) -> int:
+            batch = chosen[start : start + BATCH]
+            for index in batch:
+                image = self._decode(index, bits or {})
+                if image is not None:
+                    self._put(index, image)
+            return len(batch)
+
+        starts = range(0, len(chosen), BATCH)
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
+            for done in threads.map(decode_batch, starts):
+                advance(done)
+
+    def _room(self, image: Pixels) -> Pixels:
+        try:
+            self.frame.check(len(self.files), image.shape)
+        except ValueError as error:
+            raise self.place.error(f"{error}") from None
+        return np.empty((len(self.files), *image.shape), dtype=np.uint8)
+
+    def _put(self, index: int, image: Pixels) -> None:
+        if image.shape != self.pixels.shape[1:]:
+            first, this = (self.files[i].stamp.path for i in (self.first, index))
+            raise self.place.error(
+                f"images differ in size ({first} is {_size(self.pixels)}, {this} {_size(image)}). "
+                f"Have them brought to one: {self.place.setting('size=32')}"
+            )
+        self.pixels[index] = image
+
+    def _decode(self, index: int, bits: Mapping[int, int]) -> Pixels | None:
+        """One image in its frame, ``(C or 3, H, W)``; None where the file is none."""
+        (path, *_), promised = self.files[index]
+        try:
+            picture = read(path, promised, bits)
+        except Exception as error:  # of whatever type, at a file from anywhere
+            raise self.place.error(
+                f"cannot read {path} ({_reason(error)}). Replace or delete it."
+            ) from error
+        if picture is None:
+            return None
+        self.is_image[index], self.grey[index] = True, len(picture.pixels) == 1
+        if picture.depth is not None:
+            self.depths[index] = picture.depth
+        tensor = torch.from_numpy(picture.pixels)[None]
+        try:
+            framed = with_channels(self.frame.apply(tensor), self.frame.channels or 3)
+        except ValueError as error:
+            raise self.place.error(f"{path}: {error}") from None
+        return framed[0].numpy()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    said = error.strerror if isinstance(error, OSError) else None
+    return said or str(error) or type(error).__name__
 
 
 def _size(image: Pixels) -> str:
-    return f"{image.shape[2]}x{image.shape[1]}"
+    return f"{image.shape[-1]}x{image.shape[-2]}"
 
 
 class _Advance(Protocol):

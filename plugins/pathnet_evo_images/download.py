@@ -19,7 +19,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from pathnet_evo_images.source import Place, Stamp, stamp
+from pathnet_evo_images.source import Place
+from pathnet_evo_images.stamps import Stamp, stamp
 
 ANSWER_SECONDS = 8.0
 """A server that says nothing for so long counts as unreachable."""
@@ -55,7 +56,7 @@ def matches(file: Path, md5: str) -> bool:
 @lru_cache(maxsize=64)
 def _matches(file: Stamp, md5: str) -> bool:
     integrity = importlib.import_module("torchvision.datasets.utils").check_integrity
-    return bool(integrity(file[0], md5))
+    return bool(integrity(file.path, md5))
 
 
 def download(urls: Sequence[str], target: Path, md5: str) -> None:

@@ -6,15 +6,17 @@ from typing import ClassVar, Literal
 
 from pathnet_evo_images.base import ImageTask
 from pathnet_evo_images.source import Place, Source
-from pathnet_evo_images.tree import Tree, class_names
+from pathnet_evo_images.tree import Tree
+from pathnet_evo_images.walk import class_folders
 
 
 class Folder(ImageTask):
     """A tree of images of your own: ``root/train/CLASS/*`` and ``root/test/CLASS/*``.
 
-    Classes are the folders under ``train``, in alphabetical order. Everything that Pillow opens by
-    one of the usual endings is read, in folders within folders too; all images must have one size,
-    or ``size`` be set. Colour and grey may be mixed: then all are colour.
+    Classes are the folders under ``train``, in alphabetical order. All files that Pillow can read
+    as images are read, in folders within folders too, upright as their EXIF orientation says; a
+    line says what is skipped, and why. All images must have one size, or ``size`` be set. Colour
+    and grey may be mixed: then all are colour.
     """
 
     kind: ClassVar[str] = "folder"
@@ -40,4 +42,4 @@ class Folder(ImageTask):
                 f"no folder {train}. Put images into {train}/CLASS/ and "
                 f"{self.folder / 'test'}/CLASS/, or {place.setting('root=FOLDER')}."
             )
-        return Tree.find(place, self.folder, class_names(train))
+        return Tree.find(place, self.folder, tuple(class_folders(place, train)))

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from pathnet_evo.tasks import cache_folder
+from pathnet_evo_images.private import private_folder
 
 
 @contextmanager
 def exclusive(name: str) -> Iterator[None]:
     """Wait until no other process of this user holds ``name``, and hold it.
 
-    The lock goes with its process, however that ends. Where locks cannot be had (no writable cache
-    folder, Windows) nothing is held: work is then done twice, not wrong.
+    The lock goes with its process, however that ends. Where locks cannot be had (no cache folder
+    of this user's own, Windows) nothing is held: work is then done twice, not wrong.
     """
     if sys.platform == "win32":
         yield
         return
     import fcntl
 
-    file = cache_folder() / "images" / "locks" / hashlib.sha256(name.encode()).hexdigest()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle = file.open("w")
+        folder = private_folder() / "locks"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        file = folder / hashlib.sha256(name.encode()).hexdigest()
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        handle = os.open(file, flags, 0o600)
     except OSError:
         yield
         return
-    with handle:
+    try:
         with suppress(OSError):  # a network file system without locks
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)

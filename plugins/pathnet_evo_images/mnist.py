@@ -16,7 +16,8 @@ from torch import Tensor
 from pathnet_evo_images.download import download, import_datasets, matches
 from pathnet_evo_images.pixels import Frame
 from pathnet_evo_images.published import PublishedTask
-from pathnet_evo_images.source import Images, Place, Source, stamp
+from pathnet_evo_images.source import Images, Place, Source
+from pathnet_evo_images.stamps import stamp
 
 
 class Mnist(PublishedTask):
@@ -117,13 +118,13 @@ class _Idx(Source):
     def read(self, frame: Frame) -> Images:
         """Read with torchvision's idx reader, on files that are unpacked for it if need be."""
         train, labels, test, test_labels = (
-            self._read(Path(file), "image" if "images" in Path(file).name else "label")
-            for file, _, _ in self.stamps
+            self._read(Path(file.path), "image" if "images" in Path(file.path).name else "label")
+            for file in self.stamps
         )
         for images, digits in ((train, labels), (test, test_labels)):
             if len(images) != len(digits) or int(digits.max()) >= len(self.names):
                 raise self.place.error(
-                    f"the images and labels in {Path(self.stamps[0][0]).parent} do not belong "
+                    f"the images and labels in {Path(self.stamps[0].path).parent} do not belong "
                     "together. Replace the four files."
                 )
         return Images(train.unsqueeze(1), labels, test.unsqueeze(1), test_labels, self.names)

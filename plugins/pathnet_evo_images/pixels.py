@@ -74,6 +74,8 @@ class Frame:
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
     """``(n, C, *size)`` uint8, bilinear with antialiasing."""
+    if size[1] == 1 and images.shape[1] > 1:  # torch takes a column in colour for its transpose
+        return torch.cat([resize(channel[:, None], size) for channel in images.unbind(1)], 1)
     return interpolate(images, size, mode="bilinear", antialias=True)
 
 

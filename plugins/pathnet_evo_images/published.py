@@ -10,7 +10,8 @@ from pathnet_evo_images.download import DownloadError
 from pathnet_evo_images.lock import exclusive
 from pathnet_evo_images.pixels import Frame
 from pathnet_evo_images.source import Place, Source
-from pathnet_evo_images.tree import Tree, class_names, is_tree
+from pathnet_evo_images.tree import Tree, is_tree
+from pathnet_evo_images.walk import class_folders
 
 NATIVE = Frame(height=32, width=32)
 """The size of the images of CIFAR-10 and SVHN."""
@@ -81,7 +82,7 @@ class PublishedTask(ImageTask):
         """
         own = self.folder / self.kind
         if is_tree(own):
-            names = class_names(own / "train")
+            names = class_folders(place, own / "train")
             if set(names) != set(self.official):
                 raise place.error(
                     f"{own}/train holds the classes {', '.join(names) or '(none)'}; {self.kind} "
@@ -89,6 +90,8 @@ class PublishedTask(ImageTask):
                     '"folder".'
                 )
             return Tree.find(place, own, self.official, NATIVE)
-        if is_tree(self.folder) and set(class_names(self.folder / "train")) == set(self.official):
-            return Tree.find(place, self.folder, self.official, NATIVE)
+        if is_tree(self.folder):
+            names = class_folders(place, self.folder / "train")
+            if set(names) == set(self.official):
+                return Tree.find(place, self.folder, self.official, NATIVE)
         return None

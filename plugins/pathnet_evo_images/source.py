@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import unicodedata
+import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
-from typing import TypeAlias
 
 from torch import Tensor
 
+from pathnet_evo.errors import UserNotice
+from pathnet_evo.names import on_one_line
 from pathnet_evo.tasks import TaskError
 from pathnet_evo_images.pixels import Frame
+from pathnet_evo_images.stamps import Stamp, settle, stamp
 
-Stamp: TypeAlias = tuple[str, int, int]
-"""Path, size in bytes and time of the last change in nanoseconds of a file."""
+
+def composed(name: str) -> str:
+    """A name in composed Unicode (NFC): the same name, however a file system spells it."""
+    return unicodedata.normalize("NFC", name)
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,23 @@ class Place:
     stage: int = 0
 
     def error(self, text: str) -> TaskError:
-        """An error of this task."""
-        return TaskError(f"{self.kind}: {text}")
+        """An error of this task, on one line."""
+        return TaskError(f"{self.kind}: {on_one_line(text)}")
+
+    def check_unchanged(self, stamps: Iterable[Stamp]) -> None:
+        """Compare files with their stamps, after reading them.
+
+        Raises:
+            TaskError: one has changed.
+        """
+        for each in stamps:
+            if stamp(each.path) != each:
+                raise self.error(f"{each.path} changed while it was read. Try again.")
+
+    def say(self, text: str) -> None:
+        """Warn of something once in a run, on one line: workers leave it to the main process."""
+        if multiprocessing.parent_process() is None:
+            warnings.warn(f"{self.kind}: {on_one_line(text)}", UserNotice, stacklevel=2)
 
     def setting(self, assignment: str) -> str:
         """The command-line option that changes a field of this task."""
@@ -86,17 +108,14 @@ def decoded(source: Source, frame: Frame) -> Images:
     """The images of a source in the shape that is wanted, read once in a process.
 
     Raises:
-        TaskError: unreadable files, or images that do not fit the frame.
+        TaskError: unreadable files, or that change meanwhile, or images that do not fit the frame.
     """
+    if source.stamps:
+        settle(source.stamps)
     images = source.read(frame)
+    source.place.check_unchanged(source.stamps)
     try:
         frame.check(len(images.train) + len(images.test), images.train.shape[1:])
         return replace(images, train=frame.apply(images.train), test=frame.apply(images.test))
     except ValueError as error:
         raise source.place.error(f"{error}") from None
-
-
-def stamp(file: Path) -> Stamp:
-    """A file's stamp."""
-    status = file.stat()
-    return (str(file), status.st_size, status.st_mtime_ns)

@@ -11,7 +11,8 @@ import torch
 from pathnet_evo_images.download import download, import_datasets, matches
 from pathnet_evo_images.pixels import Frame
 from pathnet_evo_images.published import PublishedTask
-from pathnet_evo_images.source import Images, Place, Source, stamp
+from pathnet_evo_images.source import Images, Place, Source
+from pathnet_evo_images.stamps import stamp
 
 SPLITS = ("train", "test")
 

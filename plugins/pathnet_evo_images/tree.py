@@ -1,43 +1,34 @@
-"""Trees of images, ``train/CLASS/*`` and ``test/CLASS/*``: what is in them, and decoding it."""
+"""Trees of images, ``train/CLASS/*`` and ``test/CLASS/*``, decoded whole or read from the cache."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
 
 from pathnet_evo_images.cache import load, save
-from pathnet_evo_images.decode import decode_all
+from pathnet_evo_images.decode import Decoded, decode_all
 from pathnet_evo_images.lock import exclusive
 from pathnet_evo_images.pixels import Frame
-from pathnet_evo_images.source import Images, Place, Source, Stamp
+from pathnet_evo_images.source import Images, Place, Source, composed
+from pathnet_evo_images.stamps import settle
+from pathnet_evo_images.walk import NOT_IMAGES, Found, Skipped, class_folders, files, loose
 
-ENDINGS = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
-"""Endings of the files that are read; all others are left alone."""
-
-CACHE_FORMAT = 1
+SPLITS = ("train", "test")
+CACHE_FORMAT = 2
 """To be raised whenever decoding changes."""
 
 
 def is_tree(root: Path) -> bool:
     """Whether a folder has one of a tree's two branches."""
-    return (root / "train").is_dir() or (root / "test").is_dir()
-
-
-def class_names(split: Path) -> tuple[str, ...]:
-    """The folders in ``train`` or ``test``, in alphabetical order, hidden ones left out."""
-    if not split.is_dir():
-        return ()
-    with os.scandir(split) as entries:
-        return tuple(sorted(e.name for e in entries if e.is_dir() and e.name[0] != "."))
+    return any((root / split).is_dir() for split in SPLITS)
 
 
 @dataclass(frozen=True)
@@ -49,20 +40,24 @@ class Tree(Source):
 
     Args:
         digest: SHA-256 of the tree's path and all stamps.
+        root: the folder with ``train`` and ``test``, without links on the way.
         names: the classes, in order.
-        files: training files, then test files.
-        labels: for each file the index of its class.
-        n_train: how many of them are training files.
+        n_train: how many of the files are training files.
         native: the frame to decode to whatever is wanted, where all images are known to have one
             size: decoded once, they then serve every frame.
+        files: training files, then test files.
+        labels: for each file the index of its class.
+        skipped: what is no file of a class, in a line.
     """
 
-    digest: str = ""
-    names: tuple[str, ...] = ()
-    files: tuple[str, ...] = field(default=(), compare=False, repr=False)
-    labels: tuple[int, ...] = field(default=(), compare=False, repr=False)
-    n_train: int = 0
-    native: Frame | None = None
+    digest: str
+    root: str
+    names: tuple[str, ...]
+    n_train: int
+    native: Frame | None
+    files: tuple[Found, ...] = field(compare=False, repr=False)
+    labels: tuple[int, ...] = field(compare=False, repr=False)
+    skipped: Skipped = field(compare=False)
 
     @classmethod
     def find(
@@ -79,84 +74,133 @@ class Tree(Source):
         Raises:
             TaskError: a split or a class is missing, empty, or only in ``test``.
         """
-        found: list[list[tuple[Stamp, int]]] = []
-        for split in ("train", "test"):
+        skipped = Skipped()
+        found: list[list[tuple[Found, int]]] = []
+        for split in SPLITS:
             folder = root / split
             if not folder.is_dir():
                 raise place.error(
                     f"no folder {folder}. Put a part of each class's images (say, a fifth of "
                     f"them, in none of both) into {folder}/CLASS/."
                 )
-            extra = sorted(set(class_names(folder)) - set(names))
+            folders = class_folders(place, folder)
+            extra = sorted(set(folders) - set(names))
             if extra:
                 raise place.error(
-                    f"{folder / extra[0]} is a class that train/ does not have. Move it away, or "
+                    f"{folders[extra[0]]} is a class that train/ does not have. Move it away, or "
                     "give it training images."
                 )
-            found.append(_split(place, folder, names))
+            loose(folder, skipped)
+            found.append(
+                _split(place, folder, [folders.get(n, folder / n) for n in names], skipped)
+            )
         if len(names) < 2:
             raise place.error(f"{root / 'train'} holds {len(names)} classes; a task needs two.")
         train, test = found
         every = train + test
-        facts = json.dumps([str(root.resolve()), list(names), len(train), every])
+        resolved = str(root.resolve())
+        facts = json.dumps([resolved, list(names), len(train), every])
         return cls(
             place,
             (),
-            hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest(),
+            hashlib.sha256(facts.encode()).hexdigest(),
+            resolved,
             tuple(names),
-            tuple(file for (file, _, _), _ in every),
-            tuple(label for _, label in every),
             len(train),
             native,
+            tuple(file for file, _ in every),
+            tuple(label for _, label in every),
+            skipped,
         )
 
     def read(self, frame: Frame) -> Images:
         """Decode all files to their frame, or read what was kept the last time."""
         frame = self.native or frame
-        facts = f"{CACHE_FORMAT} {self.digest} {frame}"
-        key = hashlib.sha256(facts.encode()).hexdigest()
-        with exclusive(f"decode {key}"):
-            pixels = load(key, len(self.files))
-            if pixels is None:
-                pixels = decode_all(self.place, self.files, frame)
-                save(key, pixels)
-        images = torch.from_numpy(pixels)
-        labels = torch.from_numpy(np.array(self.labels, dtype=np.int64))
-        n = self.n_train
+        name = _sha256(f"{json.dumps(self.root)} {json.dumps(self.names)} {frame}")
+        versions = f"{CACHE_FORMAT} {PIL.__version__} {torch.__version__}"
+        key = _sha256(f"{versions} {self.digest} {frame}")
+        with exclusive(f"decode {name}"):
+            found = load(name, key, len(self.files))
+            if found is None:
+                found = self._decode(frame, name, key)
+        self._say(found)
+        is_image = np.ones(len(self.files), dtype=np.bool_)
+        is_image[list(found.others)] = False
+        labels = torch.from_numpy(np.array(self.labels, dtype=np.int64)[is_image])
+        n = int(is_image[: self.n_train].sum())
+        self._check_classes(labels[:n], labels[n:])
+        images = torch.from_numpy(found.pixels)
         return Images(images[:n], labels[:n], images[n:], labels[n:], self.names)
 
+    def _decode(self, frame: Frame, name: str, key: str) -> Decoded:
+        """Decode all files, and keep the pixels for the next time if they are certain.
 
-def _split(place: Place, folder: Path, names: Sequence[str]) -> list[tuple[Stamp, int]]:
-    keyed: list[tuple[bytes, Stamp, int]] = []
-    for label, name in enumerate(names):
-        before = len(keyed)
-        for entry in _walk(folder / name):
-            relative = os.path.relpath(entry.path, folder).replace(os.sep, "/")
-            try:
-                status = entry.stat()
-            except OSError as error:
-                raise place.error(
-                    f"cannot read {entry.path} ({error.strerror}). Replace or delete it."
-                ) from None
-            order = hashlib.sha256(relative.encode("utf-8", "surrogateescape")).digest()
-            keyed.append((order, (entry.path, status.st_size, status.st_mtime_ns), label))
-        if len(keyed) == before:
-            raise place.error(
-                f"no images in {folder / name} (looked for {', '.join(sorted(ENDINGS))}). "
-                "Every class needs some, in train/ and in test/."
+        Raises:
+            TaskError: as for ``read``, or a file changed meanwhile.
+        """
+        settled = settle(file.stamp for file in self.files)
+        found = decode_all(self.place, self.files, frame)
+        self.place.check_unchanged(file.stamp for file in self.files)
+        self._keep(name, key, found, settled)
+        return found
+
+    def _keep(self, name: str, key: str, found: Decoded, settled: bool) -> None:
+        if not settled:
+            self.place.say(
+                f"decoded images are not kept: files in {self.root} were changed in the future. "
+                "Set the clock."
             )
-    return [(stamp, label) for _, stamp, label in sorted(keyed)]
+            return
+        try:
+            save(name, key, found)
+        except OSError as error:
+            self.place.say(
+                f"decoded images cannot be kept ({error.strerror}): they will be decoded again "
+                "next time. Set XDG_CACHE_HOME to a folder of your own that can be written."
+            )
+
+    def _say(self, found: Decoded) -> None:
+        """Say what is not read, and what is read otherwise than it looks."""
+        skipped = Skipped()
+        skipped.names.update({reason: list(own) for reason, own in self.skipped.names.items()})
+        for index in found.others:
+            skipped.add(NOT_IMAGES, os.path.basename(self.files[index].stamp.path))
+        if skipped.names:
+            self.place.say(f"skipped in {self.root}: {skipped}")
+        if found.remark:
+            self.place.say(found.remark)
+
+    def _check_classes(self, *splits: torch.Tensor) -> None:
+        for split, labels in zip(SPLITS, splits, strict=True):
+            counts = torch.bincount(labels, minlength=len(self.names))
+            if counts.min() == 0:
+                raise _no_images(self.place, Path(self.root) / split / self.names[counts.argmin()])
 
 
-def _walk(folder: Path | str) -> Iterator[os.DirEntry[str]]:
-    """The images in a folder and its folders; hidden ones, and links to folders, left out."""
-    if not os.path.isdir(folder):
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path)
-            elif os.path.splitext(entry.name)[1].lower() in ENDINGS:
-                yield entry
+def _split(
+    place: Place, split: Path, folders: Sequence[Path], skipped: Skipped
+) -> list[tuple[Found, int]]:
+    keyed: list[tuple[bytes, Found, int]] = []
+    start = len(f"{split}/")
+    for label, folder in enumerate(folders):
+        if not folder.is_dir():
+            raise _no_images(place, folder)
+        before = len(keyed)
+        for found in files(place, folder, skipped):
+            relative = composed(found.stamp.path[start:].replace(os.sep, "/"))
+            order = hashlib.sha256(relative.encode("utf-8", "surrogateescape")).digest()
+            keyed.append((order, found, label))
+        if len(keyed) == before:
+            raise _no_images(place, folder)
+    return [(found, label) for _, found, label in sorted(keyed)]
+
+
+def _no_images(place: Place, folder: Path) -> Exception:
+    return place.error(
+        f"no images in {folder} (looked for files that Pillow can read). "
+        "Every class needs some, in train/ and in test/."
+    )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

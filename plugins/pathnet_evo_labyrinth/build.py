@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,9 @@ from pathnet_evo_labyrinth.drawings import sprites, textures
 from pathnet_evo_labyrinth.geometry import udmf
 from pathnet_evo_labyrinth.level import Level, LevelError
 from pathnet_evo_labyrinth.wad import png, wad
+
+LONGEST_TITLE = 64
+"""Characters of a level's name in files."""
 
 
 def lumps(level: Level) -> list[tuple[str, bytes]]:
@@ -43,13 +47,14 @@ def built(level: Level) -> Path:
     """
     data = wad(lumps(level))
     digest = hashlib.sha256(data).hexdigest()[:16]
-    target = cache_folder() / "labyrinth" / f"{level.name}-{digest}.wad"
+    title = _title(level)
+    target = cache_folder() / "labyrinth" / f"{title}-{digest}.wad"
     with suppress(OSError):
         if target.read_bytes() == data:
             return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f"{level.name}.tmp-", dir=target.parent)
+        handle, name = tempfile.mkstemp(prefix=f"{title}.tmp-", dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -67,7 +72,12 @@ def built(level: Level) -> Path:
 
 def _mapinfo(level: Level) -> str:
     maps = [
-        f'map {map_name(i)} "{level.name}"\n{{\n  nointermission\n  allowjump\n}}'
+        f'map {map_name(i)} "{_title(level)}"\n{{\n  nointermission\n  allowjump\n}}'
         for i in range(len(level.layouts))
     ]
     return "\n".join(['gameinfo\n{\n  playerclasses = "LabPlayer"\n}', *maps, ""])
+
+
+def _title(level: Level) -> str:
+    """The level's name, which may be any file's, as files and the engine's own language have it."""
+    return re.sub(r"[^A-Za-z0-9_ -]", "_", level.name)[:LONGEST_TITLE]

@@ -72,6 +72,13 @@ class Game:
         """The engine's variables that are read at every step."""
         return (*(f"AMMO{slot}" for slot in SLOTS[: len(self.counted)]), *PLACE)
 
+    @property
+    def identity(self) -> bytes:
+        """The maps and the rules: equal for games that are played alike."""
+        rules = (self.maps, self.counted, dict(self.rewards or {}), self.over, self.steps)
+        engine = (self.skill, self.start, self.living, self.death)
+        return repr((rules, engine)).encode() + self.wad.read_bytes()
+
     def spec(self, lanes: int) -> dict[str, Any]:
         """What all workers of so many lanes are told."""
         return {

@@ -239,7 +239,7 @@ def load(path: Path) -> Level:
         LevelError: it cannot be read, or is wrong.
     """
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise LevelError(f"level {path}: cannot be read ({error})") from None
     return read(text, path.stem)

@@ -10,6 +10,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from pydantic import Field, model_validator
 
+from pathnet_evo.fingerprint import content, package
 from pathnet_evo.tasks import EnvironmentTask, TaskContext, TaskError, TaskSettings
 from pathnet_evo_labyrinth import dmlab
 from pathnet_evo_labyrinth.actions import NAMES, REPEAT
@@ -64,10 +65,11 @@ class LabyrinthSettings(TaskSettings):
         size = (self.size or height, self.size or width)
         if self.engine == "dmlab":
             dmlab.require()
-            steps = None
+            steps, facts = None, package("deepmind_lab")
         else:
             require()
-            steps = self.game(size).steps
+            played = self.game(size)
+            steps, facts = played.steps, {**package("vizdoom"), "level": content(played.identity)}
         return LabyrinthTask(
             name=self.level.replace("_", " "),
             observation_shape=(3, *size),
@@ -77,6 +79,7 @@ class LabyrinthSettings(TaskSettings):
             frames=REPEAT,
             max_steps=steps,
             actions=NAMES,
+            facts=facts,
             settings=self,
         )
 

@@ -59,8 +59,9 @@ class SGD(Scheduled, Learner):
     options: dict[str, bool | int | float | tuple[float, float]] = Field({})
     """Further arguments of the optimizer, such as ``betas`` or ``nesterov``."""
     held_out: float = Field(0, ge=0, lt=1)
-    """Share of the training examples that are not trained on; fitness is the accuracy on them
-    after the evaluation. 0: fitness is the accuracy on the minibatches while they train."""
+    """Share of the training examples that are not trained on, all copies of an example together;
+    fitness is the accuracy on them after the evaluation. 0: fitness is the accuracy on the
+    minibatches while they train."""
     feature_memory: float = Field(2.0, ge=0, allow_inf_nan=False)
     """GiB that a trial may use to keep what frozen paths say of all training examples, which never
     changes in a stage; where that is too little, it is computed again for every minibatch."""
@@ -89,7 +90,8 @@ class SGD(Scheduled, Learner):
         return task.n_classes
 
     def check(self, task: SupervisedTask) -> None:
-        """Refuse an evaluation of more examples than there is memory for."""
+        """Refuse an evaluation of more examples than there is memory for, or a share of none."""
+        task.split(self.held_out, torch.Generator())
         examples = self.minibatches * self.batch
         each = math.prod(task.input_shape) * task.inputs.element_size()
         lack = memory.lacking(f"{examples} examples an evaluation", examples * each)
@@ -152,13 +154,10 @@ class SGDEvaluator(Evaluator):
         self.context = context
         task: SupervisedTask = context.task
         self.task = task
-        order = torch.randperm(len(task.inputs), generator=context.streams.torch("held-out"))
-        n_held = round(learner.held_out * len(order))
-        if n_held >= len(order) or (learner.held_out and not n_held):
-            raise ValueError(f"held_out = {learner.held_out} of {len(order)} examples leaves none")
-        self.held = order[:n_held].to(context.device)
-        rest = order[n_held:].sort().values.to(context.device)
-        self.batches = Batches(rest, learner.minibatches * learner.batch, context.streams)
+        kept, held = task.split(learner.held_out, context.streams.torch("held-out"))
+        self.held = held.to(context.device)
+        size = learner.minibatches * learner.batch
+        self.batches = Batches(kept.to(context.device), size, context.streams)
         self.flat_inputs = task.inputs.flatten(1)
         self.shift = linear_step.flat(task.shift, task.input_shape, 0.0, task.inputs)
         self.scale = linear_step.flat(task.scale, task.input_shape, 1.0, task.inputs)
@@ -254,7 +253,7 @@ class SGDEvaluator(Evaluator):
             )
         else:
             logits = self._train_by_autograd(lease, index, labels, rates)
-        right = int((logits.argmax(-1) == labels).sum()) / labels.numel()
+        right = correct(logits, labels) / labels.numel()
         return right, float(F.cross_entropy(logits.flatten(0, 1), labels.flatten()))
 
     def _train_by_autograd(
@@ -302,14 +301,25 @@ class SGDEvaluator(Evaluator):
         right = 0
         for rows in torch.split(self.held, SCORED_AT_ONCE):
             logits = lease.forward(self.task.prepare(self.task.inputs[rows]), self._hear(rows))
-            right += int((logits.argmax(1) == self.task.labels[rows]).sum())
+            right += correct(logits, self.task.labels[rows])
         return right / len(self.held)
 
 
 @torch.inference_mode()
 def accuracy(network: PathNetwork, inputs: Tensor, labels: Tensor) -> float:
-    """Share of examples whose largest logit is that of their label."""
+    """Share of examples whose largest logit is that of their label, all of them finite."""
     right = 0
     for x, y in zip(*(torch.split(part, SCORED_AT_ONCE) for part in (inputs, labels)), strict=True):
-        right += int((network(x).argmax(1) == y).sum())
+        right += correct(network(x), y)
     return right / len(labels)
+
+
+def correct(logits: Tensor, labels: Tensor) -> int:
+    """How many examples are classified right; one with a logit that is not finite is not.
+
+    Args:
+        logits: ``(*shape, classes)``.
+        labels: ``shape``.
+    """
+    right = logits.argmax(-1) == labels
+    return int((right & torch.isfinite(logits).all(-1)).sum())

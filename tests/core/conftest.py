@@ -76,7 +76,7 @@ class Blobs(TaskSettings):
     classes: int = 3
     noise: float = 0.5
     bad: bool = False
-    """Poison one example with a NaN."""
+    """Scale the examples until they overflow."""
 
     def make(self, context):
         """The same examples for a seed and a stage."""
@@ -85,10 +85,16 @@ class Blobs(TaskSettings):
         labels = torch.arange(self.examples) % self.classes
         noise = torch.randn(self.examples, 1, 4, 4, generator=generator)
         inputs = centres[labels] + self.noise * noise
-        if self.bad:
-            inputs[:] = torch.nan
         test = slice(0, self.examples // 4)
-        return SupervisedTask("blobs", inputs, labels, inputs[test], labels[test], self.classes)
+        return SupervisedTask(
+            "blobs",
+            inputs,
+            labels,
+            inputs[test],
+            labels[test],
+            self.classes,
+            scale=torch.tensor(torch.finfo(torch.float32).max if self.bad else 1.0),
+        )
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ def task():
         "toy",
         torch.arange(12, dtype=torch.uint8).view(6, 2),
         torch.tensor([0, 1, 2, 0, 1, 2]),
-        torch.zeros(2, 2),
+        torch.zeros(2, 2, dtype=torch.uint8),
         torch.tensor([0, 1]),
         n_classes=3,
         shift=torch.tensor([1.0, 2.0]),
@@ -32,7 +32,7 @@ def task():
         ({"labels": torch.zeros(6, 1, dtype=torch.int64)}, "int64"),
         ({"labels": torch.tensor([0, 1, 3, 0, 1, 2])}, "outside 0 to 2"),
         ({"test_labels": torch.tensor([0, -1])}, "outside 0 to 2"),
-        ({"test_inputs": torch.zeros(2, 3)}, r"\(2,\), test inputs \(3,\)"),
+        ({"test_inputs": torch.zeros(2, 3, dtype=torch.uint8)}, r"\(2,\), test inputs \(3,\)"),
     ],
 )
 def test_parts_that_do_not_fit_together_are_refused(task, wrong, says):

@@ -150,7 +150,7 @@ def test_a_learning_rate_that_explodes_ends_the_stage_and_freezes_nothing(make_p
     assert not any(isinstance(r, StageFinished) for r in records)
 
 
-def test_data_that_is_not_finite_ends_the_stage(make_plan, learn):
+def test_data_that_overflow_end_the_stage(make_plan, learn):
     """Broken: DEAP would select among NaN, silently wrong."""
     task = {"task": {"name": "blobs", "bad": True}, "generations": 9}
     for options in ({}, {"optimizer": "Adam"}):

@@ -23,6 +23,7 @@ from pathnet_evo import (
     hookimpl,
 )
 from pathnet_evo.config import validate
+from pathnet_evo.learned import Learned
 from pathnet_evo.learners import Candidate
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.plan import resolve
@@ -33,7 +34,7 @@ from pathnet_evo.run import checkpoint
 from pathnet_evo.run.lineage import Lineage
 from pathnet_evo.run.reading import Run, RunError, load_run
 from pathnet_evo.streams import Streams
-from pathnet_evo.transfer import Keep, Learned, learn_sequence
+from pathnet_evo.transfer import Keep, learn_sequence
 
 TOML = """
 name = "tiny"

@@ -93,8 +93,8 @@ class Failpoints:
                 points.reach("after commit", False)
                 return result
 
-        connect = sqlite3.connect
-        sqlite3.connect = lambda *args, **kwargs: connect(*args, factory=Connection, **kwargs)
+        connect, ours = sqlite3.connect, {"factory": Connection}
+        sqlite3.connect = lambda *args, **kwargs: connect(*args, **{**ours, **kwargs})
 
     def close(self) -> None:
         """Leave how often failpoints were passed."""

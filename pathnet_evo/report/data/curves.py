@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from pathnet_evo.run.statistics import mean_interval
+from pathnet_evo.run.statistics import ANY, Range, mean_interval
 
 BAND = 3
 """The fewest seeds whose mean has an interval: that of two is wider than any picture."""
@@ -38,8 +38,13 @@ class Curve:
     high: list[float | None] = field(default_factory=list)
 
 
-def curve(lines: Mapping[int, Line]) -> Curve:
-    """Put lines of seeds, each with an x of its own, on a grid of at most ``POINTS``."""
+def curve(lines: Mapping[int, Line], within: Range = ANY) -> Curve:
+    """Put lines of seeds, each with an x of its own, on a grid of at most ``POINTS``.
+
+    Args:
+        lines: by seed.
+        within: what the values can be.
+    """
     lines = {seed: line for seed, line in lines.items() if len(line[0])}
     if not lines:
         return Curve()
@@ -50,7 +55,8 @@ def curve(lines: Mapping[int, Line]) -> Curve:
     high: list[float | None] = []
     for column in zip(*seeds.values(), strict=True):
         values = [v for v in column if v is not None]
-        middle, interval = mean_interval(values) if len(values) == len(column) else (None, None)
+        whole = len(values) == len(column)
+        middle, interval = mean_interval(values, within) if whole else (None, None)
         if len(values) < BAND:
             interval = None
         mean.append(middle)

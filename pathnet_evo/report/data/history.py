@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections import Counter
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any, NamedTuple
 
 from pathnet_evo.genotype import Path as ModulePath
 from pathnet_evo.genotype import distinct
+from pathnet_evo.run import cells
+from pathnet_evo.run.cells import number, number_or_none
 
 
 class Told(NamedTuple):
@@ -50,6 +53,8 @@ class History:
         told: the evaluations in the order told.
         replaced: what was overwritten when an evaluation was told, by its number.
         episodes: ``(frames used by its end, score)`` of each, where the task has episodes.
+
+    Numbers that are not finite are None here; ``summary["not_finite"]`` has them.
     """
 
     stage: int
@@ -64,7 +69,7 @@ class History:
     chance: float | None
     told: list[Told]
     replaced: dict[int, list[Replaced]]
-    episodes: list[tuple[int, float]]
+    episodes: list[tuple[int, float | None]]
 
     @property
     def width(self) -> int:
@@ -82,7 +87,11 @@ class History:
 
 
 def read_history(db: sqlite3.Connection, trial: int, stage: int) -> History:
-    """Read a stage that has begun."""
+    """Read a stage that has begun.
+
+    Raises:
+        ValueError: something of it makes no sense, such as a gene that is no module.
+    """
     key = (trial, stage)
     row = db.execute("SELECT * FROM stages WHERE trial = ? AND stage = ?", key).fetchone()
     told = db.execute(
@@ -98,28 +107,57 @@ def read_history(db: sqlite3.Connection, trial: int, stage: int) -> History:
     episodes = db.execute(
         "SELECT at, score FROM episodes WHERE trial = ? AND stage = ? ORDER BY episode", key
     ).fetchall()
+    counts = cells.counts(row["counts"])
+    initial = cells.population(row["population"], counts)
+    evaluations = [Told(*values) for values in told]
+    _check(evaluations, counts, initial)
     replaced: dict[int, list[Replaced]] = {}
     for evaluation, data in events:
-        event = json.loads(data)
-        found = Replaced(event["winner"], event["loser"], event["changes"])
-        replaced.setdefault(evaluation, []).append(found)
+        replaced.setdefault(evaluation, []).append(_replaced(json.loads(data), counts, initial))
     return History(
         stage=stage,
-        counts=tuple(json.loads(row["counts"])),
-        initial=json.loads(row["population"]),
-        frozen=_path(row["frozen_before"]),
-        path=_path(row["path"]) if row["path"] else None,
-        genotype=json.loads(row["genotype"]) if row["genotype"] else None,
-        fitness=row["fitness"],
+        counts=counts,
+        initial=initial,
+        frozen=cells.path(row["frozen_before"], counts),
+        path=cells.path(row["path"], counts) if row["path"] else None,
+        genotype=cells.genotype(row["genotype"], counts) if row["genotype"] else None,
+        fitness=finite(number_or_none(row["fitness"])),
         budget=row["budget"],
         by_frames=bool(row["by_frames"]),
-        chance=row["chance"],
-        told=[Told(*values) for values in told],
+        chance=finite(number_or_none(row["chance"])),
+        told=[e._replace(fitness=finite(number_or_none(e.fitness))) for e in evaluations],
         replaced=replaced,
-        episodes=[(at, score) for at, score in episodes],
+        episodes=[(at, finite(number(score))) for at, score in episodes],
     )
 
 
-def _path(text: str) -> ModulePath:
-    layers: list[list[Any]] = json.loads(text)
-    return tuple(map(tuple, layers))
+def finite(value: float | None) -> float | None:
+    """A number that can be drawn; None stands for any other."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _check(told: list[Told], counts: tuple[int, ...], initial: list[list[list[int]]]) -> None:
+    """Refuse genotypes that do not fit the pool, and places and generations out of order."""
+    width = len(initial[0][0])
+    if any(len(genotype[0]) != width for genotype in initial):
+        raise ValueError("a population of genotypes of several sizes")
+    for text in dict.fromkeys(evaluation.genotype for evaluation in told):
+        if len(cells.genotype(text, counts)[0]) != width:
+            raise ValueError(f"a genotype that is not {width} genes wide")
+    for n, evaluation in enumerate(told):
+        if not (0 <= evaluation.generation <= n and 0 <= evaluation.place < len(initial)):
+            raise ValueError(f"evaluation {n} has no place in the population")
+
+
+def _replaced(
+    event: dict[str, Any], counts: tuple[int, ...], initial: list[list[list[int]]]
+) -> Replaced:
+    winner, loser, changes = event["winner"], event["loser"], event["changes"]
+    places, width = range(len(initial)), len(initial[0][0])
+    if not (loser in places and (winner is None or winner in places)):
+        raise ValueError("a replacement outside the population")
+    for layer, gene, before, after in changes:
+        modules = range(counts[layer])
+        if not (layer >= 0 and gene in range(width) and before in modules and after in modules):
+            raise ValueError("a mutation outside the genotype")
+    return Replaced(winner, loser, changes)

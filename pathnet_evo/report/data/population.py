@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, TypeAlias
 
-from pathnet_evo.report.data.history import History, Replaced
+from pathnet_evo.report.data.history import History, Replaced, finite
 
 Step: TypeAlias = tuple[list[float | None], list[int]]
 """A generation: ``place, fitness`` of each evaluation, then each replacement.
@@ -64,5 +64,5 @@ def flat(rows: Any) -> list[int]:
 
 
 def rounded(value: float | None) -> float | None:
-    """Four digits: what a picture can show."""
-    return None if value is None else float(f"{value:.4g}")
+    """Four digits: what a picture can show; None for what none can."""
+    return None if value is None else finite(float(f"{value:.4g}"))

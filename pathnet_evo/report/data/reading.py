@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +15,9 @@ from pathnet_evo.genotype import Path as ModulePath
 from pathnet_evo.report.data.curves import Curve, Line, curve
 from pathnet_evo.report.data.history import read_history
 from pathnet_evo.report.data.stages import StageView
-from pathnet_evo.run.lineage import open_lineage
-from pathnet_evo.run.results import read_config
+from pathnet_evo.run.cells import number
+from pathnet_evo.run.results import config_text, read_config, reading
+from pathnet_evo.run.statistics import SHARE, Range, extent, score_range
 from pathnet_evo.run.summary import summarise
 
 FAILURES_SHOWN = 50
@@ -100,18 +100,29 @@ class ReportData:
         found = (self._usage(arm, i) for arm in self.arms for i in range(len(self.stages)))
         return [usage for usage in found if usage is not None]
 
+    @cached_property
+    def fitness_ranges(self) -> list[Range]:
+        """What fitnesses and smoothed scores can be, stage by stage."""
+        found = []
+        for i, stage in enumerate(self.stages):
+            played = (view.history.episodes for view in self.views if view.stage == i)
+            returned = extent(score for episodes in played for _, score in episodes)
+            found.append(score_range(stage["fitness_name"] or "", returned))
+        return found
+
     def of(self, arm: str, stage: int) -> list[StageView]:
         """A stage of an arm, seed by seed."""
         return [view for view in self.views if (view.arm, view.stage) == (arm, stage)]
 
     def curve(self, arm: str, stage: int) -> Curve:
         """An arm's learning curve on a stage; empty where it has none."""
-        return curve({view.seed: view.line() for view in self.of(arm, stage)})
+        lines = {view.seed: view.line() for view in self.of(arm, stage)}
+        return curve(lines, self.fitness_ranges[stage])
 
     def overlap(self, arm: str, stage: int) -> Curve:
         """The population's overlap with frozen modules on a stage; empty where none are."""
         views = (view for view in self.of(arm, stage) if view.overlap_chance)
-        return curve({view.seed: view.overlap for view in views})
+        return curve({view.seed: view.overlap for view in views}, SHARE)
 
     def _usage(self, arm: str, stage: int) -> Usage | None:
         views = [view for view in self.of(arm, stage) if view.history.told]
@@ -146,13 +157,13 @@ def read_report_data(
     config = read_config(folder)
     if summary is None:
         summary = summarise(folder, digested=digested)
-    with closing(open_lineage(folder / "lineage.sqlite")) as db:
+    with reading(folder) as db:
         (n_failures,) = db.execute(
             "SELECT count(*) FROM evaluations WHERE fitness IS NULL"
         ).fetchone()
         return ReportData(
             folder=folder,
-            toml=(folder / "run.toml").read_text(encoding="utf-8"),
+            toml=config_text(folder),
             config=config,
             summary=summary,
             shown=_arm_to_draw(config),
@@ -169,6 +180,7 @@ def _arm_to_draw(config: RunConfig) -> str:
 
 
 def _views(db: sqlite3.Connection, config: RunConfig) -> Iterator[StageView]:
+    arms = {arm.name for arm in config.arms}
     freezing = {arm.name for arm in config.arms if arm.may_freeze}
     rows = db.execute(
         "SELECT t.trial, t.arm, t.seed, s.stage, s.task FROM trials t "
@@ -176,6 +188,10 @@ def _views(db: sqlite3.Connection, config: RunConfig) -> Iterator[StageView]:
     ).fetchall()
     frozen: dict[int, tuple[ModulePath, ...]] = {}
     for row in rows:
+        if not 0 <= row["stage"] < len(config.stages):
+            raise ValueError(f"stage {row['stage']} of {len(config.stages)}")
+        if row["arm"] not in arms:
+            raise ValueError(f"an arm {row['arm']!r} that is not configured")
         history = read_history(db, row["trial"], row["stage"])
         earlier = frozen.get(row["trial"], ())
         overlap, chance = _overlap(db, row["trial"], row["stage"])
@@ -196,8 +212,9 @@ def _overlap(db: sqlite3.Connection, trial: int, stage: int) -> tuple[Line, floa
             (trial, stage),
         )
     ]
-    line = ([n for n, _ in measured], [found["frozen_overlap"] for _, found in measured])
-    return line, measured[0][1]["frozen_overlap_chance"] if measured else None
+    values = [number(found["frozen_overlap"]) for _, found in measured]
+    chance = number(measured[0][1]["frozen_overlap_chance"]) if measured else None
+    return ([n for n, _ in measured], values), chance
 
 
 def _failures(db: sqlite3.Connection) -> list[Failure]:

@@ -16,6 +16,7 @@ from pathnet_evo.report.figures.style import (
     ARM_MARKERS,
     INK,
     SOFT,
+    drawable,
     of,
     panel,
     short,
@@ -83,11 +84,13 @@ def scores(data: ReportData, stage: int) -> Figure:
 
 def _draw_score(axes: Axes, result: dict[str, Any], k: int, unit: float) -> None:
     colour = of(ARM_COLOURS, k)
-    values = [unit * v for v in result["seeds"].values() if v is not None]
+    values = [drawable(unit * v) for v in result["seeds"].values() if v is not None]
     if len(values) > 1:
         spread = [k - 0.24 + 0.05 * (i % 3 - 1) for i in range(len(values))]
         axes.plot(spread, values, ".", color=colour, alpha=0.55, markersize=3)
-    mean = unit * result["mean"]
+    mean = drawable(unit * result["mean"])
+    if math.isnan(mean):
+        return
     if result["interval"] is not None:
         low, high = (unit * end for end in result["interval"])
         reach = [[mean - low], [high - mean]]
@@ -98,4 +101,4 @@ def _draw_score(axes: Axes, result: dict[str, Any], k: int, unit: float) -> None
 
 
 def _numbers(values: Sequence[float | None]) -> list[float]:
-    return [math.nan if v is None else v for v in values]
+    return [math.nan if v is None else drawable(v) for v in values]

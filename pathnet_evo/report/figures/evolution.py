@@ -13,6 +13,7 @@ from pathnet_evo.report.figures.style import (
     ARM_LINES,
     PATH,
     SOFT,
+    drawable,
     of,
     panel,
     short,
@@ -23,10 +24,11 @@ from pathnet_evo.report.figures.style import (
 def ancestry(view: StageView, fitness_name: str) -> Figure:
     """Fitness of the winner's ancestors over all evaluations of a stage."""
     figure, axes = panel(2.2)
-    fitnesses = [math.nan if t.fitness is None else t.fitness for t in view.history.told]
+    fitnesses = [drawable(t.fitness) for t in view.history.told]
     numbers = range(1, len(fitnesses) + 1)
     axes.plot(numbers, fitnesses, ".", color=SOFT, alpha=0.3, markersize=1.5, rasterized=True)
-    line = [(a.evaluation + 1, a.fitness) for a in genealogy(view.history) if a.fitness is not None]
+    ancestors = genealogy(view.history)
+    line = [(a.evaluation + 1, drawable(a.fitness)) for a in ancestors if a.fitness is not None]
     if line:
         x, y = zip(*line, strict=True)
         axes.plot(x, y, "o-", color=PATH, linewidth=1.1, markersize=3)

@@ -12,6 +12,8 @@ from pathnet_evo.report.data.transfer import transfer_matrix
 from pathnet_evo.report.figures import curves, evolution, paths
 from pathnet_evo.report.figures.matrix import matrix
 from pathnet_evo.report.figures.style import style
+from pathnet_evo.run.places import check_own
+from pathnet_evo.run.results import intact
 
 
 def save_figures(folder: Path, formats: Sequence[str]) -> list[Path]:
@@ -28,12 +30,14 @@ def save_figures(folder: Path, formats: Sequence[str]) -> list[Path]:
         RunError: no such run.
         ConfigError: ``run.toml`` is damaged.
         LineageError: ``lineage.sqlite`` is damaged.
+        PlaceError: a link lies where a figure is to be written.
     """
+    check_own(folder)
     data = read_report_data(folder)
     target = folder / "figures"
     target.mkdir(exist_ok=True)
     written = []
-    with style():
+    with style(), intact(folder / "lineage.sqlite"):
         for name, figure in _figures(data):
             for ending in formats:
                 path = target / f"{name}.{ending}"
@@ -54,7 +58,8 @@ def _figures(data: ReportData) -> Iterator[tuple[str, Figure]]:
             yield f"reuse-{i}", figure
     for view in data.paths:
         yield f"path-{view.stage}", paths.architecture(view)
-        yield f"population-{view.stage}", paths.population(view)
+        if view.history.told:
+            yield f"population-{view.stage}", paths.population(view)
         name = data.stages[view.stage]["fitness_name"]
         yield f"ancestry-{view.stage}", evolution.ancestry(view, name)
     for use in data.usage:

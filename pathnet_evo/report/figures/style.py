@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from matplotlib.figure import Figure
 
 COLUMN = 3.4
 """Width of a column, in inches."""
+
+LARGEST = 1e150
+"""The largest number that is drawn: axes compute with squares."""
 
 INK, SOFT, GRID, PATH = "#1b2530", "#566473", "#d8dfe6", "#0b66a8"
 ARM_COLOURS = ("#0b66a8", "#c2480a", "#0a7d5a", "#a3418a", "#836800", "#3d6f80")
@@ -70,6 +74,11 @@ def panel(height: float) -> tuple[Figure, Axes]:
 def of(choices: Sequence[Any], k: int) -> Any:
     """What an arm has of colours, lines or markers; they repeat."""
     return choices[k % len(choices)]
+
+
+def drawable(value: float | None) -> float:
+    """A number as axes can have it; NaN, of which nothing is drawn, for any other."""
+    return value if value is not None and abs(value) <= LARGEST else math.nan
 
 
 def short(name: str, most: int = 40) -> str:

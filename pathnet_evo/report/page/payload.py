@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from pathnet_evo.report.data import Curve, ReportData, StageView
 from pathnet_evo.report.data.genealogy import genealogy
+from pathnet_evo.report.data.history import finite
 from pathnet_evo.report.data.population import flat, rounded, steps
+from pathnet_evo.run.statistics import plain_numbers
 
 POPULATIONS = 4_000_000
 """The most characters of populations that a page carries; later seeds go without."""
 
 DOTS = 400
 """The most evaluations that are shown behind a genealogy."""
+
+
+LAYERS = 1000
+"""The most layers of one kind that a page shows."""
 
 
 def payload(data: ReportData) -> dict[str, Any]:
@@ -41,8 +46,11 @@ def payload(data: ReportData) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> str:
-    """JSON that can stand in a script element, whatever names it holds."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    """JSON that can stand in a script element, whatever names and numbers it holds."""
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        text = json.dumps(plain_numbers(value), separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
@@ -53,7 +61,7 @@ def _kinds(data: ReportData) -> list[str]:
 
 def _repeat(layer: dict[str, Any]) -> int:
     repeat = layer.get("repeat", 1)
-    return repeat if isinstance(repeat, int) else 1
+    return min(repeat, LAYERS) if isinstance(repeat, int) else 1
 
 
 def stage_payload(data: ReportData, i: int) -> dict[str, Any]:
@@ -146,4 +154,4 @@ def _trial(view: StageView) -> dict[str, Any]:
 
 
 def _rounded(values: Sequence[float | None], digits: int = 4) -> list[float | None]:
-    return [None if v is None or not math.isfinite(v) else float(f"{v:.{digits}g}") for v in values]
+    return [None if v is None else finite(float(f"{v:.{digits}g}")) for v in values]

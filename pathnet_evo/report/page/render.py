@@ -77,6 +77,8 @@ def environment() -> Environment:
         "pair": words.censored_times,
         "speed_up": words.speed_up,
         "speed_up_interval": words.speed_up_interval,
+        "area_gain": words.area_gain,
+        "area_gain_interval": words.area_gain_interval,
     }
     return found
 
