@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from pathnet_evo.encodings import NOT_TEXT, is_text, printable, typed
+from pathnet_evo.encodings import NOT_TEXT, is_text, typed
 from pathnet_evo.errors import UserError
-from pathnet_evo.names import folder_name, label
+from pathnet_evo.names import folder_name, label, on_one_line
 from pathnet_evo.plugin_files import PluginFile
 from pathnet_evo.plugin_files import named as _file_named
 from pathnet_evo.upgrades import upgraded
@@ -253,8 +253,8 @@ def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, Mapping):
         for key, part in value.items():
             below = f"{place}.{key}" if place else str(key)
-            yield printable(below), str(key)
-            yield from _texts(part, printable(below))
+            yield on_one_line(below), str(key)
+            yield from _texts(part, on_one_line(below))
     elif isinstance(value, list | tuple):
         for i, part in enumerate(value):
             yield from _texts(part, f"{place}.{i}")

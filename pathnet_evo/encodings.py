@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pathnet_evo.names import on_one_line
+
 NOT_TEXT = "not UTF-8 text, and cannot be recorded; choose another name"
 SHOWN = 40
 """Letters that are shown on either side of one that has no encoding."""
@@ -11,7 +13,7 @@ SHOWN = 40
 
 def in_words(error: UnicodeEncodeError) -> str:
     """Why a text has no encoding, and the way out, as a sentence."""
-    text = printable(error.object[max(error.start - SHOWN, 0) : error.end + SHOWN])
+    text = on_one_line(error.object[max(error.start - SHOWN, 0) : error.end + SHOWN])
     if not is_text(error.object):
         return f"{text}: {NOT_TEXT}"
     return (
@@ -31,8 +33,3 @@ def typed(argument: str) -> str:
         return argument if is_text(argument) else os.fsencode(argument).decode("utf-8")
     except UnicodeError:
         return argument
-
-
-def printable(text: str) -> str:
-    """A text in which bytes that are no UTF-8, as in a path, are escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pathnet_evo.encodings import NOT_TEXT, is_text, printable
+from pathnet_evo.encodings import NOT_TEXT, is_text
 from pathnet_evo.errors import UserError
+from pathnet_evo.names import on_one_line
 from pathnet_evo.plugin_calls import PluginFailed, calling
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def given(path: str | Path) -> PluginFile:
         PluginFileError: its path cannot be recorded.
     """
     if not is_text(str(path)):
-        raise PluginFileError(f"{printable(str(path))}: {NOT_TEXT}")
+        raise PluginFileError(f"{on_one_line(str(path))}: {NOT_TEXT}")
     return PluginFile(path=str(path))
 
 

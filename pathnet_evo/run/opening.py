@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import tempfile
@@ -15,7 +14,7 @@ from typing import Any
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.run.migrations import migrate
-from pathnet_evo.run.places import BESIDE, open_plain
+from pathnet_evo.run.places import BESIDE, size_of_plain
 from pathnet_evo.run.schema import SCHEMA, VERSION
 
 LARGEST_CELL = 64 * 2**20
@@ -161,8 +160,8 @@ def opened(path: Path) -> sqlite3.Connection:
     files = [path, *(path.with_name(path.name + end) for end in BESIDE)]
     sizes = {}
     for file in files:
-        with suppress(FileNotFoundError), open_plain(file) as plain:
-            sizes[file] = os.fstat(plain.fileno()).st_size
+        with suppress(FileNotFoundError):
+            sizes[file] = size_of_plain(file)
     present, size = set(sizes), sum(sizes.values())
     db = _connected(path, size)
     try:

@@ -131,6 +131,21 @@ def open_plain(path: Path) -> BufferedReader:
     return os.fdopen(descriptor, "rb")
 
 
+def size_of_plain(path: Path) -> int:
+    """The bytes of a file, if it is one, without opening it.
+
+    Whoever closes a file gives up all locks that their process holds on it. Of a lineage these are
+    SQLite's: without them another process may cut what the writer has mapped into its memory.
+
+    Raises:
+        OSError: it is not there, or no plain file.
+    """
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError(errno.EINVAL, "not a plain file", str(path))
+    return about.st_size
+
+
 def read_plain(path: Path, largest: int = LARGEST_TEXT) -> str:
     """The text of a file of a run.
 

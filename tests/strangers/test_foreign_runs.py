@@ -28,6 +28,7 @@ from pathnet_evo.errors import UserError
 from pathnet_evo.records import Checkpointed, TrialFinished, TrialStarted
 from pathnet_evo.run import opening
 from pathnet_evo.run.comparison import compare_runs
+from pathnet_evo.run.lineage import Lineage
 from pathnet_evo.run.lock import Lock
 from pathnet_evo.run.opening import open_lineage
 from pathnet_evo.run.places import PlaceError, checkpoint_folder, remove_checkpoint
@@ -345,6 +346,21 @@ def test_a_query_that_would_not_end(foreign: Path, monkeypatch: pytest.MonkeyPat
             with pytest.raises(sqlite3.OperationalError, match="interrupted"):
                 db.execute(f"{ENDLESS} max(x) FROM c").fetchone()
             assert db.execute("SELECT count(*) FROM trials").fetchone()[0] == 4
+
+
+LOCK = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+"""Locks a whole file, unless another process has a lock on any of it."""
+
+
+def test_a_run_read_its_own_lineage_while_it_wrote(tmp_path: Path) -> None:
+    """It would lose SQLite's locks: the next reader would cut what it has mapped, and end it."""
+    path = tmp_path / "lineage.sqlite"
+    lineage = Lineage(path)
+    open_lineage(path).close()
+    command = [sys.executable, "-c", LOCK, f"{path}-shm"]
+    locking = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    lineage.close()
+    assert "BlockingIOError" in locking.stderr
 
 
 # Numbers that are not finite, or nearly so -----------------------------------------------
