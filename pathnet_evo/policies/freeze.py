@@ -46,18 +46,19 @@ def _make_room(beginning: Beginning) -> list[Grown]:
 def _lay_out(beginning: Beginning) -> list[Start]:
     """Groups of N free modules a layer: fresh ones, and copies of earlier paths.
 
-    With ``mixed`` they are what the beginning wants, then fresh and copies in turn; with ``copies``
-    each is a copy, of one earlier path after another.
+    With ``mixed`` they are what the beginning wants, which is what may race, then fresh and copies
+    in turn; with ``copies`` each is a copy, of one earlier path after another.
     """
     pool, width = beginning.pool, beginning.width
     free = [(~layer.frozen).nonzero().flatten().tolist() for layer in pool.layers]
     n_groups = max(min(len(modules) for modules in free) // width, 1)
     starts: list[Start] = []
+    n_starts = len(beginning.wanted) if beginning.initial_modules == "mixed" else n_groups
     for g, source in zip(range(n_groups), _sources(beginning), strict=False):
         groups = [modules[g * width : (g + 1) * width] for modules in free]
         if source is not None:
             _copy(pool, beginning.learned[source], groups)
-        if source not in {start.copy_of for start in starts}:
+        if g < n_starts and source not in {start.copy_of for start in starts}:
             starts.append(Start(tuple(_filled(group, width) for group in groups), source))
     return starts
 
