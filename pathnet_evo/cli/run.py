@@ -27,7 +27,7 @@ Failed: TypeAlias = "tuple[int, list[str]]"
 def run(
     source: Annotated[
         str, typer.Argument(metavar="[PRESET|FILE.toml]", help="A preset's name or a TOML file.")
-    ] = "digits",
+    ] = "digits-halves",
     settings: Annotated[
         list[str] | None,
         typer.Option(

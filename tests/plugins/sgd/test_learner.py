@@ -14,7 +14,7 @@ OTHERS = ((0, 1, 2), (1, 2, 3), (5, 4, 0))
 
 def snapshot(context):
     """Copies of all weights and versions."""
-    stacks = [*context.pool.layers, context.head]
+    stacks = context.pool.stacks(context.head)
     values = [p.clone() for stack in stacks for p in stack.parameters.values()]
     return values + [stack.versions.clone() for stack in stacks]
 
@@ -103,7 +103,7 @@ def test_with_two_places_every_pair_starts_from_the_same_weights(make_context):
         for genotype in (GENES, OTHERS):
             evaluator.submit(Candidate(number, number % 2, genotype, None, number))
             number += 1
-        leased = [lease for _, lease in evaluator.queue]
+        leased = [lease for _, lease, _ in evaluator.queue]
         assert evaluator.free == 0
         assert len(evaluator.advance()) == 1
         assert evaluator.free == 0, "a place that opens between would see the first's training"
