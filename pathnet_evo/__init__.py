@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathnet_evo.genotype import Genotype, Path, PathError, PathShape, distinct
+    from pathnet_evo.head import TaskHead
     from pathnet_evo.hookspecs import hookimpl
     from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
     from pathnet_evo.modules import ModuleKind, ShapeError
     from pathnet_evo.network import PathNetwork
+    from pathnet_evo.policies.base import TransferPolicy
     from pathnet_evo.pool import Lease, ModulePool
     from pathnet_evo.run.reading import Run, RunFailed, load_run
     from pathnet_evo.run.runner import launch, resume
@@ -30,6 +32,8 @@ _HOMES = {
     "learners": ("Candidate", "Evaluation", "Evaluator", "Learner", "LearningContext"),
     "modules": ("ModuleKind", "ShapeError"),
     "network": ("PathNetwork",),
+    "head": ("TaskHead",),
+    "policies.base": ("TransferPolicy",),
     "pool": ("Lease", "ModulePool"),
     "run.reading": ("Run", "RunFailed", "load_run"),
     "run.runner": ("launch", "resume"),
@@ -63,7 +67,9 @@ __all__ = [
     "SupervisedTask",
     "TaskContext",
     "TaskError",
+    "TaskHead",
     "TaskSettings",
+    "TransferPolicy",
     "distinct",
     "hookimpl",
     "launch",

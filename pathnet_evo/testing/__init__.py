@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathnet_evo.testing.engines import EngineContract
     from pathnet_evo.testing.learners import LearnerContract
     from pathnet_evo.testing.modules import ModuleContract
+    from pathnet_evo.testing.policies import PolicyContract
     from pathnet_evo.testing.strategies import StrategyContract
     from pathnet_evo.testing.tasks import TaskContract
 
@@ -16,6 +17,7 @@ _HOME = {
     "EngineContract": "engines",
     "LearnerContract": "learners",
     "ModuleContract": "modules",
+    "PolicyContract": "policies",
     "StrategyContract": "strategies",
     "TaskContract": "tasks",
 }
@@ -24,6 +26,7 @@ __all__ = [
     "EngineContract",
     "LearnerContract",
     "ModuleContract",
+    "PolicyContract",
     "StrategyContract",
     "TaskContract",
 ]

@@ -36,6 +36,10 @@ def register_strategies(register):
     register("my-strategy", "pathnet_evo.strategies.binary_tournament:BinaryTournament")
 
 @hookimpl
+def register_policies(register):
+    register("my-policy", "pathnet_evo.policies.freeze:Freeze")
+
+@hookimpl
 def register_modules(register):
     register("my-modules", "pathnet_evo.modules:Linear")
 

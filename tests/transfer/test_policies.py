@@ -6,8 +6,10 @@ import torch
 from pathnet_evo.modules import Linear
 from pathnet_evo.plugins import Registry
 from pathnet_evo.policies.base import Beginning
+from pathnet_evo.policies.freeze import Freeze
 from pathnet_evo.pool import ModulePool
 from pathnet_evo.streams import Streams
+from pathnet_evo.testing import PolicyContract
 
 PATH = ((0, 1), (0, 1))
 
@@ -88,3 +90,36 @@ def test_random_columns_transfer_nothing(pool):
     x = torch.randn(5, 4)
     assert not torch.allclose(heard.units(x)[0], network.units(x)[0])
     assert not any(start.copy_of == 0 for start in begin(pool, "random-columns", "mixed")[0])
+
+
+@pytest.mark.parametrize("name", Registry().names("policies"))
+class TestContract:
+    """Every registered policy keeps to the contract."""
+
+    def test_kit(self, name):
+        """Broken: what is registered would not do what authors of others are told to do."""
+
+        class Kit(PolicyContract):
+            def policy(self):
+                return Registry().get("policies", name)()
+
+        for test in (t for t in dir(Kit) if t.startswith("test_")):
+            getattr(Kit(), test)()
+
+
+def test_the_kit_finds_a_policy_that_forgets():
+    """Broken: a plugin that overwrites frozen modules would pass."""
+
+    class Forgets(Freeze):
+        def begin(self, beginning):
+            found = super().begin(beginning)
+            for stack in beginning.pool.layers:
+                stack.parameters["bias"] += 1
+            return found
+
+    class Kit(PolicyContract):
+        def policy(self):
+            return Forgets()
+
+    with pytest.raises(AssertionError, match="leave frozen modules"):
+        Kit().test_what_is_frozen_never_changes()
