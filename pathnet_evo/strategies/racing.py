@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from pathnet_evo.genotype import Genotype
+from pathnet_evo.genotype import Genotype, Rows
 from pathnet_evo.learners import Candidate
 from pathnet_evo.strategies.base import Member, Strategy, StrategySettings
 
@@ -21,6 +21,8 @@ from pathnet_evo.strategies.base import Member, Strategy, StrategySettings
 class RacingSettings(StrategySettings):
     """Options of ``racing``."""
 
+    population: int = Field(8, ge=1)
+    """Places; each holds one of the starts, so that several evaluations can run at a time."""
     race: float = Field(0.1, ge=0, le=1)
     """Share of the stage's budget that the race may use."""
     starts: int = Field(3, ge=1)
@@ -36,71 +38,79 @@ class Racing(Strategy):
     """Successive halving of the transfer policy's starts, then the winner alone.
 
     A round ends when its share of the budget is used. Of the starts that race, the better half by
-    mean fitness in the round stays; after the last round, one.
+    mean fitness in the round stays and takes the places of the others; after the last round, one.
     """
 
     Settings: ClassVar[type[StrategySettings]] = RacingSettings
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.alive = list(range(len(self.members)))
-        self.rounds = math.ceil(math.log2(len(self.alive)))
-        self._sums: dict[int, list[float]] = {place: [] for place in self.alive}
+        n_starts = min(len(self.members), max(len(self._rows()), 1))
+        self.start_of = [place % n_starts for place in range(len(self.members))]
+        self.rounds = math.ceil(math.log2(n_starts))
+        self._fitnesses: dict[int, list[float | None]] = {s: [] for s in range(n_starts)}
 
     def ask(self, n: int) -> list[Candidate]:
-        """Those that still race, in turn."""
-        waiting = [place for place in self._idle if place in self.alive]
-        return [self._issue(place) for place in waiting[: max(n, 0)]]
+        """The places in turn."""
+        return [self._issue(place) for place in self._idle_in_turn(n)]
 
     @property
     def race_ends(self) -> float:
         """The share of the budget at which the present round ends."""
         assert isinstance(self.settings, RacingSettings)
-        done = self.rounds - math.ceil(math.log2(len(self.alive)))
+        done = self.rounds - math.ceil(math.log2(len(self._fitnesses)))
         return self.settings.race * (done + 1) / max(self.rounds, 1)
 
-    def _first_population(self) -> list[Genotype]:
+    def _rows(self) -> list[Rows]:
         assert isinstance(self.settings, RacingSettings)
-        rows = [start.rows for start in self.starts[: self.settings.starts]]
-        return [self._genotype(r) for r in rows or [self.shape.full_width()]]
+        return [start.rows for start in self.starts[: self.settings.starts]]
+
+    def _first_population(self) -> list[Genotype]:
+        rows = self._rows() or [self.shape.full_width()]
+        return [self._genotype(rows[i % len(rows)]) for i in range(self.settings.population)]
 
     def _learn(self, candidate: Candidate, fitness: float | None) -> None:
-        if candidate.place not in self.alive:
-            return
+        start = self.start_of[candidate.place]
+        member = self.members[candidate.place]
+        if tuple(map(tuple, member.genotype)) != tuple(map(tuple, candidate.genotype)):
+            return  # the start that it was of has lost meanwhile
         if fitness is not None:
             self._record(candidate, fitness)
-        self._sums[candidate.place].append(-math.inf if fitness is None else fitness)
-        even = len({len(self._sums[place]) for place in self.alive}) == 1
-        if len(self.alive) > 1 and even and self.budget.share(self._used) >= self.race_ends:
+        racing = len(self._fitnesses) > 1
+        if racing:
+            self._fitnesses[start].append(fitness)
+        used = self.told if self.budget.evaluations else self.budget.used
+        if racing and all(self._fitnesses.values()) and self.budget.share(used) >= self.race_ends:
             self._halve()
 
-    @property
-    def _used(self) -> int:
-        """What the budget counts, with the evaluation that is being told."""
-        return self.told if self.budget.evaluations else self.budget.used
-
     def _halve(self) -> None:
-        """Let the better half of those that race go on; of equals, the earlier starts."""
-        means = {place: _mean(self._sums[place]) for place in self.alive}
-        ranked = sorted(self.alive, key=lambda place: means[place], reverse=True)
-        self.alive = sorted(ranked[: math.ceil(len(ranked) / 2)])
-        self._sums = {place: [] for place in self.alive}
-
-    def _evaluated(self) -> list[Member]:
-        """Those that still race: the path to freeze is one of them."""
-        return [m for m in (self.members[p] for p in self.alive) if m.candidate is not None]
+        """Let the better half of those that race stay; of equals, the earlier starts."""
+        means = {start: _mean(found) for start, found in self._fitnesses.items()}
+        ranked = sorted(means, key=lambda start: means[start], reverse=True)
+        stay = sorted(ranked[: math.ceil(len(ranked) / 2)])
+        place_of = {start: self.start_of.index(start) for start in stay}
+        for place, start in enumerate(self.start_of):
+            if start not in stay:
+                self.start_of[place] = stay[place % len(stay)]
+                winner = place_of[self.start_of[place]]
+                source = self.members[winner]
+                copied = self._genotype(source.genotype)
+                self._settle(Member(copied, parent=source.candidate), winner, place)
+        self._fitnesses = {start: [] for start in stay}
 
     def state(self) -> dict[str, Any]:
         """As every strategy's, and where the race stands."""
-        sums = [[place, values] for place, values in self._sums.items()]
-        return {**super().state(), "alive": list(self.alive), "race": sums}
+        found = [[start, fitnesses] for start, fitnesses in self._fitnesses.items()]
+        return {**super().state(), "start_of": list(self.start_of), "race": found}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from ``state``."""
         super().restore(state)
-        self.alive = list(state["alive"])
-        self._sums = {place: list(values) for place, values in state["race"]}
+        self.start_of = list(state["start_of"])
+        self._fitnesses = {start: list(found) for start, found in state["race"]}
 
 
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
+def _mean(fitnesses: list[float | None]) -> float:
+    """The mean of a round; less than any where an evaluation failed."""
+    known = [fitness for fitness in fitnesses if fitness is not None]
+    return sum(known) / len(known) if len(known) == len(fitnesses) else -math.inf

@@ -16,7 +16,7 @@ def test_task_of_the_readme_runs(tmp_path: Path) -> None:
     (code,) = [block for block in blocks if "register_tasks" in block]
     (tmp_path / "parity.py").write_text(code)
     command = [sys.executable, "-c", "from pathnet_evo.cli import main; main()", "run"]
-    options = ["--plugin", "parity.py", "--seeds", "1", "--set", 'arms=["pathnet"]']
+    options = ["digits", "--plugin", "parity.py", "--seeds", "1", "--set", 'arms=["pathnet"]']
     stages = ["--set", 'stages.*.task={name = "parity"}', "--set", "stages.*.generations=2"]
     done = subprocess.run(
         [*command, *options, *stages], cwd=tmp_path, capture_output=True, text=True, timeout=120

@@ -265,7 +265,7 @@ def test_only_the_path_is_read(run: Run) -> None:
         ({"stage": "first", "arm": "pathnt"}, r"no arm 'pathnt'\. Did you mean \"pathnet\"\?"),
         ({"stage": "first", "seed": 0}, r"no seed 0 \(have: 3\)"),
         ({"stage": "second", "after": "first"}, "comes before"),
-        ({"stage": 0, "after": 1, "arm": "independent"}, "draws all weights anew"),
+        ({"stage": 0, "after": 1, "arm": "independent"}, "re-initialises all weights"),
     ],
 )
 def test_what_is_not_there_is_named(run: Run, asked: dict[str, Any], message: str) -> None:

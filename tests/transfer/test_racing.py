@@ -22,8 +22,11 @@ def race(fitness, evaluations=100, starts=STARTS, race=0.1, starts_at_most=3):
     places = []
     while strategy.told < evaluations:
         for candidate in strategy.ask(1):
-            places.append(candidate.place)
-            value = fitness(candidate.place, strategy.told)
+            start = next(
+                i for i, s in enumerate([*starts, *STARTS]) if s.rows == candidate.genotype
+            )
+            places.append(start)
+            value = fitness(start, strategy.told)
             strategy.tell(Evaluation(candidate, value))
             budget.used = strategy.told
     return places, strategy
@@ -65,7 +68,7 @@ def test_a_race_is_resumed_where_it_was(stop):
     def follow(strategy, budget, n):
         for _ in range(n):
             (candidate,) = strategy.ask(1)
-            strategy.tell(Evaluation(candidate, values[candidate.place]))
+            strategy.tell(Evaluation(candidate, values[candidate.genotype[0][0] // 2]))
             budget.used = strategy.told
         return strategy
 

@@ -56,10 +56,10 @@ def test_an_environment_that_raises_is_made_anew(walk, tmp_path):
 def test_an_environment_that_raises_while_it_is_scored(walk, tmp_path):
     """Broken: one bad step would cost the score, after a whole stage's budget was spent."""
     pool = ModulePool([Linear(units=2)], 1, (3,))
-    readout = pool.readout(3, torch.Generator())
-    readout.parameters["weight"].zero_()
-    readout.parameters["bias"].copy_(torch.tensor([[0.0, 200.0, 0.0]]))
-    network = pool.network(((0,),), readout)
+    head = pool.head(3, torch.Generator())
+    head.readout.parameters["weight"].zero_()
+    head.readout.parameters["bias"].copy_(torch.tensor([[0.0, 200.0, 0.0]]))
+    network = pool.network(((0,),), head)
     learner = A3C(score_episodes=5, lanes=2, restarts=1)
     # Always right: two steps at -0.1, and 2.5 at the end.
     once = walk(goal=3, accident="raise", at=3, once=str(tmp_path / "once"))
