@@ -90,9 +90,7 @@ class StageBeginning:
         if self.connect == "lateral" and self.policy.listens:
             worth = ranked if prior is None else prior.telling()
             self.columns = tuple(sorted(worth[: transfer.max_columns]))
-        records: list[Record] = [
-            Saturated(self.trial.id, self.i, g.layer, g.free, width, g.added) for g in grown
-        ]
+        records: list[Record] = []
         if self.policy.freezes:
             records.append(
                 TransferPlanned(
@@ -104,6 +102,9 @@ class StageBeginning:
                     None if prior is None else vars(prior),
                 )
             )
+        records += [
+            Saturated(self.trial.id, self.i, g.layer, g.free, width, g.added) for g in grown
+        ]
         return pool, starts, records
 
     def _wanted(
