@@ -21,6 +21,8 @@ FOLDS = 5
 """Parts into which the examples are cut."""
 UNTRAINED = 3
 """Paths of random weights to compare with."""
+MARGIN = 0.035
+"""Accuracy by which a path must tell more than random weights, for copies to be worth it."""
 RIDGES = (1e-2, 1e-1, 1.0)
 """Ridges that are tried, as shares of the kernel's mean diagonal; the best counts."""
 
@@ -55,20 +57,21 @@ class Prior:
     def telling(self) -> list[int]:
         """The stages worth listening to, the most telling first.
 
-        Those whose path tells more than paths of random weights do: what it says is then not only
-        what any wider network would make of the input.
+        Not those whose path clearly tells less than random weights do, by a standard error: what it
+        says is then noise to this task. Where examples are few little is clear, and listening is
+        tried, for maps begin at zero.
         """
-        return [stage for stage in self.ranked if self.stages[stage] > self.random]
+        return [stage for stage in self.ranked if self.stages[stage] + self.error > self.random]
 
     def starts(self) -> list[int | None]:
         """What a new path may begin as, to be raced: copies of earlier paths, None for fresh.
 
-        Copies of the best path, and of others that tell as much within one standard error, where it
-        tells more than random weights by one; else fresh, for a copy of what is unrelated is a
-        worse beginning than none.
+        Copies of the best path, and of others that tell as much within one standard error, unless
+        it fails to tell more than random weights do by a margin, less one standard error: a copy of
+        what is unrelated is a worse beginning than none.
         """
         best = self.stages[self.ranked[0]]
-        if best <= self.random + self.error:
+        if best + self.error <= self.random + MARGIN:
             return [None]
         return [stage for stage in self.ranked if self.stages[stage] >= best - self.error]
 

@@ -47,6 +47,7 @@ def test_noise_tells_nothing_and_distant_classes_everything():
     [
         ({0: 0.5}, [None]),
         ({0: 0.56}, [None]),
+        ({0: 0.58}, [0]),
         ({0: 0.9}, [0]),
         ({0: 0.9, 1: 0.895, 2: 0.5}, [0, 1]),
         ({0: 0.3, 1: 0.58}, [1]),
@@ -57,7 +58,19 @@ def test_what_to_race_depends_on_what_is_told(stages, starts):
     assert Prior(examples=1000, raw=0.6, random=0.55, stages=stages).starts() == starts
 
 
+@pytest.mark.parametrize(
+    ("stages", "starts"),
+    [
+        ({0: 0.54}, [0]),
+        ({0: 0.45}, [None]),
+    ],
+)
+def test_few_examples_leave_the_benefit_of_the_doubt(stages, starts):
+    """Broken: with a hundred examples, noise would keep a task from what it could use."""
+    assert Prior(examples=100, raw=0.6, random=0.55, stages=stages).starts() == starts
+
+
 def test_what_tells_no_more_than_noise_is_not_listened_to():
     """Broken: unrelated tasks would be disturbed by what an earlier one says."""
-    prior = Prior(examples=400, raw=0.6, random=0.5, stages={0: 0.5, 1: 0.7, 2: 0.6, 3: 0.4})
+    prior = Prior(examples=400, raw=0.6, random=0.5, stages={0: 0.45, 1: 0.7, 2: 0.6, 3: 0.4})
     assert prior.telling() == [1, 2]
