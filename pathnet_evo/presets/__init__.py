@@ -1,10 +1,21 @@
-"""Presets: one TOML a published experiment, and the default."""
+"""Presets: one TOML a published experiment, and demonstrations that take minutes."""
 
 from __future__ import annotations
 
 from importlib import resources
+from typing import NamedTuple
 
 from pathnet_evo.errors import UserError
+
+EXPECT = "# Expect: "
+"""Begins the line of a preset that says how long it takes and what comes out."""
+
+
+class About(NamedTuple):
+    """What a preset says of itself: what is learned, and what to expect."""
+
+    learned: str
+    expected: str
 
 
 def names() -> list[str]:
@@ -27,3 +38,14 @@ def read(name: str) -> str:
             f'unknown preset "{name}"{guess} (have: {", ".join(names())}; or FILE.toml)'
         )
     return (resources.files(__name__) / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def about(name: str) -> About:
+    """The first line of a preset, and the one that begins with ``EXPECT``.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    first, *rest = read(name).splitlines()
+    expected = next(line for line in rest if line.startswith(EXPECT))
+    return About(first.removeprefix("# "), expected.removeprefix(EXPECT))

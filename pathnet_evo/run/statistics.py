@@ -68,7 +68,7 @@ def cut(interval: Sequence[float] | None, within: Range) -> list[float] | None:
         within: what either quantity can be.
     """
     most = within[1] - within[0]
-    return interval and [min(max(end, -most), most) for end in interval]
+    return None if interval is None else [min(max(end, -most), most) for end in interval]
 
 
 def mean_interval(
