@@ -299,7 +299,9 @@ def _stage(
                 "score": name,
                 "a": a.name,
                 "b": b.name,
-                **difference(*(scores[e.name].get(name, {}) for e in (a, b)), ranges[name]),
+                **difference(
+                    scores[a.name].get(name, {}), scores[b.name].get(name, {}), ranges[name]
+                ),
             }
             for name in names
             for a, b in combinations(entries, 2)
