@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pathnet_evo import Streams, TaskContext, TaskError
+from pathnet_evo.head import TaskHead
 from pathnet_evo.learners import Candidate, LearningContext
 from pathnet_evo.modules import Linear
 from pathnet_evo.pool import ModulePool
@@ -310,9 +311,9 @@ def _learn(case: Case, task: GymTask) -> None:
     learner, streams = A3C(lanes=LANES, steps=3, episodes=1), Streams(0, 0)
     pool = ModulePool([Linear(units=2)], 2, task.input_shape)
     pool.initialise(lambda layer: streams.torch("init", layer))
-    readout = learner.readout(pool, task, streams.torch("readout"))
+    head = TaskHead(pool.layers, learner.readout(pool, task, streams.torch("readout")))
     device = torch.device("cpu")
-    evaluator = learner.evaluator(LearningContext(pool, readout, task, device, streams, True))
+    evaluator = learner.evaluator(LearningContext(pool, head, task, device, streams, True))
     for i in range(LANES):
         evaluator.submit(Candidate(i, i, ((i,),), None, i))
     try:

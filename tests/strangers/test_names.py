@@ -21,7 +21,7 @@ from pathnet_evo.report.side_by_side import matrix_page
 from pathnet_evo_labyrinth.build import lumps
 from pathnet_evo_labyrinth.level import read
 
-SMALL = ["--set", "stages.*.generations=1", "--set", "strategy.population=2"]
+SMALL = ["digits", "--set", "stages.*.generations=1", "--set", "strategy.population=2"]
 ESCAPES = "\x1b]0;owned\x07 \x9b31m \r\u202egnp"
 LEVEL = "map = '''\n####\n#>a#\n####\n'''\nrewards = {apple = 1}\n"
 

@@ -15,6 +15,7 @@ import pytest
 
 HERE = Path(__file__).parent
 SMALL = [
+    "digits",
     "--seeds=1",
     "--name=run",
     "--runs-dir=.",
@@ -30,7 +31,7 @@ SMALL = [
 """Two arms, two stages of ten evaluations; three checkpoints in each."""
 CARTPOLE = [
     "cartpole",
-    *SMALL[:5],
+    *SMALL[1:6],
     "--set=strategy.population=4",
     "--set=learner={name='a3c', lanes=3, steps=10, episodes=1, score_episodes=2}",
     "--set=stages.*.frames=600",

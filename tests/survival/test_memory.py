@@ -25,7 +25,7 @@ ZEROS = "0" * 13
 )
 def test_what_cannot_fit_is_refused(drive, tmp_path, setting, place):
     """A typing error would have the machine swap until the kernel kills something else."""
-    ended = drive(tmp_path, "run", *drive.small[1:], "--set", setting)
+    ended = drive(tmp_path, "run", "digits", *drive.small[2:], "--set", setting)
     assert ended.status == 2, ended.out
     assert f"digits: {place}: " in ended.out
     assert "GiB are free" in ended.out
@@ -34,7 +34,7 @@ def test_what_cannot_fit_is_refused(drive, tmp_path, setting, place):
 
 def test_processes_are_counted(drive, tmp_path):
     """A hundred thousand processes would be started."""
-    ended = drive(tmp_path, "run", *drive.small[1:], "--seeds=100000", "--jobs=100000")
+    ended = drive(tmp_path, "run", "digits", *drive.small[2:], "--seeds=100000", "--jobs=100000")
     assert ended.status == 2, ended.out
     assert "digits: jobs: 100000 processes need about" in ended.out
 
