@@ -1,6 +1,6 @@
 """Tables of what transfers, from the lines of ``transfer.py``: ``transfer_table.py RESULTS``.
 
-Accuracies of the second task, and PathNet against each control, paired by seed, with 95 % intervals.
+Accuracies of the second task, and PathNet against each control, paired by seed: 95 % intervals.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def learn(options: argparse.Namespace, runs: Path) -> Path:
         f'stages.1.task={{name="mnist", root="{root}", fit="pad", size=32, channels=3}}',
     ]
     settings += [f"stages.*.generations={options.generations}", *tasks]
-    return launch("cifar-svhn", settings, runs_dir=runs, name="cifar-mnist").folder
+    return launch("cifar-svhn-2017", settings, runs_dir=runs, name="cifar-mnist").folder
 
 
 def take(folder: Path, images: Path, chromium: str | None) -> None:
