@@ -50,6 +50,8 @@ class ModuleKind(BaseModel, ABC):
             cls.dense = vars(cls).get("dense", False)
             if "lane_layer" not in vars(cls):
                 cls.lane_layer = ModuleKind.lane_layer  # type: ignore[method-assign]
+            if "lateral_shape" not in vars(cls):
+                cls.lateral_shape = ModuleKind.lateral_shape  # type: ignore[method-assign]
 
     @abstractmethod
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -96,6 +98,11 @@ class ModuleKind(BaseModel, ABC):
             ``(batch, *output_shape)``, or None.
         """
         return None
+
+    @property
+    def hears(self) -> bool:
+        """Whether modules of this kind can hear frozen units; see ``lateral_shape``."""
+        return type(self).lateral_shape is not ModuleKind.lateral_shape
 
     def lateral_shape(self, source: Shape, input_shape: Shape) -> Shape | None:
         """The shape of the map that leads frozen units into one module, or None.

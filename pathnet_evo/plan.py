@@ -85,7 +85,10 @@ class Plan:
     def connect(self, stage: int, arm: str) -> Connect:
         """How frozen modules enter a stage's paths in an arm."""
         learner = type(self.stages[stage].learner)
-        wanted = self.arms[arm].policy.connect or self.config.transfer.connect or learner.connect
+        default = learner.connect
+        if default == "lateral" and not all(kind.hears for kind in self.kinds[1:]):
+            default = learner.published
+        wanted = self.arms[arm].policy.connect or self.config.transfer.connect or default
         return learner.published if wanted == "published" else wanted
 
     @property
@@ -299,7 +302,7 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
                         "learner.workers",
                     )
                 )
-    found += _connections(config, arms, stages)
+    found += _connections(config, arms, stages, kinds)
     found += _processes(config, engine)
     if found or shape is None:
         raise ConfigError(found, source)
@@ -307,10 +310,14 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
 
 
 def _connections(
-    config: RunConfig, arms: Mapping[str, Arm], stages: Sequence[Stage]
+    config: RunConfig,
+    arms: Mapping[str, Arm],
+    stages: Sequence[Stage],
+    kinds: Sequence[ModuleKind],
 ) -> list[Problem]:
-    """Where learners are asked to let paths hear columns, and cannot."""
+    """Where learners and modules are asked to let paths hear columns, and cannot."""
     found = []
+    mute = sorted({str(type(kind).__name__) for kind in kinds[1:] if not kind.hears})
     for place, wanted in [
         ("transfer.connect", config.transfer.connect),
         *(
@@ -321,6 +328,9 @@ def _connections(
         deaf = {type(s.learner).__name__ for s in stages[1:] if not type(s.learner).listens}
         if wanted == "lateral" and deaf:
             text = f'learner {", ".join(sorted(deaf))} cannot: use "named" or "sum"'
+            found.append(Problem(place, text))
+        if wanted == "lateral" and mute:
+            text = f'modules of kind {", ".join(mute)} cannot hear columns: use "named" or "sum"'
             found.append(Problem(place, text))
     return found
 

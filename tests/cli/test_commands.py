@@ -40,7 +40,7 @@ def test_presets_are_listed_and_printed(command: Any) -> None:
 
 def test_report_again(command: Any, small: list[str]) -> None:
     """A report that was lost could not be made again, or would differ."""
-    command("run", *small)
+    command("run", "digits", *small)
     page = Path("runs/digits/report.html")
     before = page.read_text()
     page.unlink()
@@ -57,7 +57,9 @@ def test_report_of_nothing(command: Any) -> None:
 
 def test_front(command: Any, small: list[str]) -> None:
     """Nobody could see what nsga2 had to choose from, and which path it chose."""
-    command("run", *small, "--set", "strategy.name=nsga2", "--set", "strategy.freeze=knee")
+    command(
+        "run", "digits", *small, "--set", "strategy.name=nsga2", "--set", "strategy.freeze=knee"
+    )
     summary = json.loads(Path("runs/digits/summary.json").read_text())
     page = Path("runs/digits/report.html").read_text()
     for stage in summary["arms"]["pathnet"]["stages"]:
@@ -77,8 +79,8 @@ def test_front(command: Any, small: list[str]) -> None:
 
 def test_compare(command: Any, small: list[str]) -> None:
     """Two strategies could not be held against each other."""
-    command("run", *small, "--name", "a")
-    command("run", *small, "--name", "b", "--set", "strategy.name=aging")
+    command("run", "digits", *small, "--name", "a")
+    command("run", "digits", *small, "--name", "b", "--set", "strategy.name=aging")
     found = json.loads(command("compare", "runs/a", "runs/b", "--json").out)
     assert [e["strategy"] for e in found["entries"] if e["arm"] == "pathnet"] == [
         "binary-tournament",

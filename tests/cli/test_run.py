@@ -16,7 +16,7 @@ from pathnet_evo.run.lineage import digest
 
 def test_default_run_leaves_everything(command: Any, small: list[str]) -> None:
     """A newcomer's first command would end without the files that the README promises."""
-    result = command("run", *small)
+    result = command("run", "digits", *small)
     assert result.status == 0, result.err
     run = Path("runs/digits")
     for name in ("run.toml", "lineage.sqlite", "summary.json", "report.html"):
@@ -31,14 +31,14 @@ def test_default_run_leaves_everything(command: Any, small: list[str]) -> None:
 def test_second_run_gets_a_number(command: Any, small: list[str]) -> None:
     """A second run without a name would fail, or overwrite the first."""
     for _ in range(2):
-        assert command("run", *small, "--set", 'arms=["pathnet"]').status == 0
+        assert command("run", "digits", *small, "--set", 'arms=["pathnet"]').status == 0
     assert Path("runs/digits-2/summary.json").is_file()
 
 
 def test_same_seed_same_bits_with_jobs(command: Any, small: list[str]) -> None:
     """Running trials side by side would change a published result."""
-    assert command("run", *small, "--name", "one").status == 0
-    assert command("run", *small, "--name", "two", "--jobs", "2").status == 0
+    assert command("run", "digits", *small, "--name", "one").status == 0
+    assert command("run", "digits", *small, "--name", "two", "--jobs", "2").status == 0
     assert digest(Path("runs/one/lineage.sqlite")) == digest(Path("runs/two/lineage.sqlite"))
     for weights in Path("runs/one/checkpoints").rglob("weights.safetensors"):
         other = Path("runs/two") / weights.relative_to("runs/one")
@@ -47,14 +47,16 @@ def test_same_seed_same_bits_with_jobs(command: Any, small: list[str]) -> None:
 
 def test_another_seed_is_another_run(command: Any, small: list[str]) -> None:
     """Seeds would be ignored, and intervals over them would be lies."""
-    command("run", *small, "--name", "one", "--set", 'arms=["pathnet"]')
-    command("run", *small, "--name", "two", "--set", 'arms=["pathnet"]', "--set", "seed=1")
+    command("run", "digits", *small, "--name", "one", "--set", 'arms=["pathnet"]')
+    command(
+        "run", "digits", *small, "--name", "two", "--set", 'arms=["pathnet"]', "--set", "seed=1"
+    )
     assert digest(Path("runs/one/lineage.sqlite")) != digest(Path("runs/two/lineage.sqlite"))
 
 
 def test_resolved_configuration_repeats_the_run(command: Any, small: list[str]) -> None:
     """The run.toml that a run keeps could not be used to repeat it."""
-    command("run", *small, "--name", "one")
+    command("run", "digits", *small, "--name", "one")
     again = command("run", "runs/one/run.toml", "--name", "two")
     assert again.status == 0, again.err
     assert digest(Path("runs/one/lineage.sqlite")) == digest(Path("runs/two/lineage.sqlite"))
@@ -62,14 +64,14 @@ def test_resolved_configuration_repeats_the_run(command: Any, small: list[str]) 
 
 def test_json_is_one_document(command: Any, small: list[str]) -> None:
     """A script that reads standard output would meet something else than JSON."""
-    result = command("run", *small, "--json")
+    result = command("run", "digits", *small, "--json")
     assert json.loads(result.out) == json.loads(Path("runs/digits/summary.json").read_text())
     assert result.err == ""
 
 
 def test_network_of_a_run(command: Any, small: list[str]) -> None:
     """A user could not take the learned network out of a run, or it would be another one."""
-    command("run", *small)
+    command("run", "digits", *small)
     run = pathnet_evo.load_run(Path("runs/digits"))
     network = run.network(0)
     assert isinstance(network, torch.nn.Module)
@@ -86,7 +88,7 @@ def _input_shape(network: Any) -> tuple[int, ...]:
 
 def test_hopeless_learning_rate(command: Any, small: list[str]) -> None:
     """A diverging run would freeze garbage, or end as if all were well."""
-    result = command("run", *small, "--set", "learner.learning_rate=1e9")
+    result = command("run", "digits", *small, "--set", "learner.learning_rate=1e9")
     assert result.status == 1
     assert "evaluations failed in a row" in result.err
     assert "not finite" in result.err
@@ -102,7 +104,7 @@ def test_hopeless_learning_rate(command: Any, small: list[str]) -> None:
 def test_operator_that_makes_no_path(command: Any, small: list[str]) -> None:
     """An operator that does not fit genotypes would end in a traceback."""
     operator = '{name = "mutGaussian", mu = 0.0, sigma = 1.0, indpb = 1.0}'
-    result = command("run", *small, "--set", f"strategy.mutate={operator}")
+    result = command("run", "digits", *small, "--set", f"strategy.mutate={operator}")
     assert result.status == 1
     assert "mutGaussian" in result.err
     assert "Traceback" not in result.err
@@ -154,7 +156,8 @@ MISTAKES = {
 def test_mistakes(command: Any, small: list[str], mistake: str) -> None:
     """A user's mistake would end in a traceback, or leave half a run behind."""
     arguments, expected = MISTAKES[mistake]
-    result = command("run", *arguments, *small)
+    preset = [] if arguments and not arguments[0].startswith("-") else ["digits"]
+    result = command("run", *preset, *arguments, *small)
     assert result.status == 2
     assert expected in result.err
     assert "Traceback" not in result.err
@@ -179,7 +182,7 @@ def test_plugins_sections_at_once(command: Any) -> None:
 def test_name_that_exists(command: Any, small: list[str]) -> None:
     """A run could overwrite another."""
     Path("runs/mine").mkdir(parents=True)
-    result = command("run", *small, "--name", "mine")
+    result = command("run", "digits", *small, "--name", "mine")
     assert result.status == 2
     assert "exists" in result.err
     assert list(Path("runs/mine").iterdir()) == []
@@ -188,7 +191,7 @@ def test_name_that_exists(command: Any, small: list[str]) -> None:
 def test_folder_that_cannot_be_made(command: Any, small: list[str]) -> None:
     """A folder that cannot be written would end in a traceback."""
     Path("runs").write_text("a file")
-    result = command("run", *small)
+    result = command("run", "digits", *small)
     assert result.status == 2
     assert result.err.startswith("runs: cannot be written")
 

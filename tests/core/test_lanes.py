@@ -128,7 +128,9 @@ def test_bytes_are_shifted_and_scaled(change, stride, reference):
 
 
 class Wave(Linear):
-    """A kind that no route knows."""
+    """A kind that no route knows, and that can hear columns."""
+
+    lateral_shape = Linear.lateral_shape
 
     def forward(self, x, parameters):
         """The sine instead of a ReLU."""
