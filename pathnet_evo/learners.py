@@ -14,6 +14,7 @@ from torch import Tensor
 from pathnet_evo.budget import Budget
 from pathnet_evo.genotype import Path, Rows
 from pathnet_evo.head import TaskHead
+from pathnet_evo.modules import Shape
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.numbers import named, whole
 from pathnet_evo.policies.base import Connect
@@ -228,6 +229,14 @@ class Learner(BaseModel, ABC):
         Raises:
             TaskError: something does, such as want of memory; the message says the way out.
         """
+
+    def carries(self, stack: Stack) -> Mapping[str, Shape]:
+        """Names of what leases carry of each module besides its parameters, and their shapes.
+
+        Such as momentum, which stays with a module from one evaluation to the next; see
+        ``Stack.carry``.
+        """
+        return {}
 
     @abstractmethod
     def evaluator(self, context: LearningContext) -> Evaluator:

@@ -374,6 +374,8 @@ def _free(hand: Hand) -> int:
 def _stage(number: int, learner: Learner, context: LearningContext) -> StageBegins:
     """What a worker needs to know, its tensors in shared memory."""
     pool = context.pool
+    for stack in pool.stacks(context.head):
+        stack.carry(learner.carries(stack))
     carried = tuple(
         {name: tuple(stack.statistics[name].shape[1:]) for name in stack.carried}
         for stack in pool.stacks(context.head)

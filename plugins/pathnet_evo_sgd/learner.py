@@ -16,10 +16,12 @@ from torch.nn import functional as F  # noqa: N812
 from pathnet_evo import memory
 from pathnet_evo.head import Heard
 from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
+from pathnet_evo.modules import Shape
 from pathnet_evo.network import PathNetwork
 from pathnet_evo.policies.base import Connect
 from pathnet_evo.pool import Lease
 from pathnet_evo.schedule import Scheduled
+from pathnet_evo.stack import Stack
 from pathnet_evo.streams import Streams
 from pathnet_evo.tasks import SupervisedTask, TaskError
 from pathnet_evo_sgd import linear_step, state
@@ -98,6 +100,10 @@ class SGD(Scheduled, Learner):
         if lack:
             raise TaskError(f"minibatches and batch: {lack}")
 
+    def carries(self, stack: Stack) -> dict[str, Shape]:
+        """The optimizer's state, where it is kept."""
+        return state.shapes(stack, self.kept_state)
+
     def evaluator(self, context: LearningContext) -> SGDEvaluator:
         """An evaluator that trains one path at a time, to the end, in one ``advance``."""
         return SGDEvaluator(self, context)
@@ -163,7 +169,7 @@ class SGDEvaluator(Evaluator):
         self.scale = linear_step.flat(task.scale, task.input_shape, 1.0, task.inputs)
         self.heard = self._said()
         for stack in context.pool.stacks(context.head):
-            stack.carry(state.shapes(stack, learner.kept_state))
+            stack.carry(learner.carries(stack))
         self.queue: deque[tuple[Candidate, Lease, int]] = deque()
         self.free_places: int = learner.places
 
