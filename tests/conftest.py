@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,6 +35,14 @@ NAMES = ("<script>alert(1)</script> $x_", "b & <b>")
 FIRST = ((0, 1), (2, 3))
 SECOND = ((1, 2), (0, 3))
 NOTHING = ((), ())
+
+
+@pytest.fixture(autouse=True)
+def import_path() -> Iterator[None]:
+    """Forget the folders of plugin files that a test loaded: their modules would be found later."""
+    kept = list(sys.path)
+    yield
+    sys.path[:] = kept
 
 
 def write_toml(folder: Path, seeds: int, arms: Sequence[str], stages: int = 2) -> None:
