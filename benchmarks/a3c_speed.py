@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from pathnet_evo.learners import Candidate, LearningContext
-from pathnet_evo.modules import Conv2d, Linear
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo.core.kinds import Conv2d, Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.tasks import EnvironmentTask
 from pathnet_evo_a3c.evaluator import A3CEvaluator
 from pathnet_evo_a3c.learner import A3C
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import random
 import time
 
-from pathnet_evo.diversity import diversity
-from pathnet_evo.genotype import PathShape, distinct
-from pathnet_evo.learners import Evaluation
-from pathnet_evo.plugins import Registry
-from pathnet_evo.strategies.base import Strategy
-from pathnet_evo.streams import borrow
+from pathnet_evo.core.genotype import PathShape, distinct
+from pathnet_evo.core.streams import borrow
+from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.strategies import Strategy
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.trial.diversity import diversity
 
 POPULATION = 10_000
 EVALUATIONS = 3 * POPULATION

@@ -15,15 +15,15 @@ from typing import Any
 
 import torch
 
-from pathnet_evo.budget import Budget
-from pathnet_evo.evolve import evolve
-from pathnet_evo.head import TaskHead
-from pathnet_evo.learners import LearningContext
-from pathnet_evo.modules import Linear
-from pathnet_evo.pool import ModulePool
+from pathnet_evo.core.head import TaskHead
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.budget import Budget
+from pathnet_evo.interfaces.learners import LearningContext
+from pathnet_evo.interfaces.tasks import EnvironmentTask
 from pathnet_evo.strategies.asynchronous_tournament import AsynchronousTournament
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo.trial.loop import evolve
 from pathnet_evo_a3c.learner import A3C
 
 LEARNER = A3C(

@@ -11,18 +11,20 @@ from pathlib import Path
 import torch
 from measuring import CIFAR, task
 
-from pathnet_evo import config
-from pathnet_evo.config import CheckpointsConfig
-from pathnet_evo.hookspecs import hookimpl
-from pathnet_evo.learned import Learned
-from pathnet_evo.plan import Plan, Trial, resolve
-from pathnet_evo.plugins import Registry
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.records import Checkpointed, Record
-from pathnet_evo.run.keeping import Keeper
-from pathnet_evo.session import Session
-from pathnet_evo.tasks import SupervisedTask, TaskContext, TaskSettings
-from pathnet_evo.transfer import learn_sequence
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.interfaces.records import Checkpointed, Record
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.interfaces.tasks import SupervisedTask, TaskContext, TaskSettings
+from pathnet_evo.plugins.hookspecs import hookimpl
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup import config
+from pathnet_evo.setup.config import CheckpointsConfig
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.store.keeping import Keeper
+from pathnet_evo.trial.learned import Learned
+from pathnet_evo.trial.stage import Session
+from pathnet_evo.trial.trial import learn_sequence
 
 GENERATIONS = 60
 EVERY = 0.5
@@ -67,7 +69,11 @@ class Waiting(Keeper):
 
 def plan_of(modules: int) -> Plan:
     """CIFAR's network with so many modules a layer."""
-    homes = {"core": "pathnet_evo.builtin", "sgd": "pathnet_evo_sgd", "here": f"{__name__}:PLUGIN"}
+    homes = {
+        "core": "pathnet_evo.plugins.builtin",
+        "sgd": "pathnet_evo_sgd",
+        "here": f"{__name__}:PLUGIN",
+    }
     registry = Registry([EntryPoint(n, home, "pathnet_evo") for n, home in homes.items()])
     layers = [{"kind": "linear", "units": CIFAR.units, "repeat": CIFAR.layers}]
     data = {

@@ -25,10 +25,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pathnet_evo import Streams, TaskContext, TaskError
-from pathnet_evo.head import TaskHead
-from pathnet_evo.learners import Candidate, LearningContext
-from pathnet_evo.modules import Linear
-from pathnet_evo.pool import ModulePool
+from pathnet_evo.core.head import TaskHead
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.interfaces.learners import Candidate, LearningContext
 from pathnet_evo_a3c.episodes import Episodes
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_gym.task import GymSettings, GymTask

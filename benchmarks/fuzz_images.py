@@ -32,9 +32,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pathnet_evo.core.streams import Streams
 from pathnet_evo.errors import UserNotice
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import SupervisedTask, TaskContext, TaskError
+from pathnet_evo.interfaces.tasks import SupervisedTask, TaskContext, TaskError
 from pathnet_evo_images.folder import Folder
 from pathnet_evo_images.source import decoded
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import torch
 
-from pathnet_evo.learners import Candidate, Evaluator, LearningContext
-from pathnet_evo.modules import Linear
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.strategies.base import Strategy
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.learners import Candidate, Evaluator, LearningContext
+from pathnet_evo.interfaces.strategies import Strategy
+from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo.strategies.binary_tournament import BinaryTournament
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import SupervisedTask
 from pathnet_evo_sgd.learner import SGD
 
 

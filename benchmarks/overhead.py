@@ -10,14 +10,15 @@ from pathlib import Path
 import torch
 from measuring import CIFAR, task
 
-from pathnet_evo import config
-from pathnet_evo.hookspecs import hookimpl
-from pathnet_evo.plan import Trial, resolve
-from pathnet_evo.plugins import Registry
-from pathnet_evo.records import Evaluated, Record, TrialStarted
-from pathnet_evo.run.lineage import Lineage
-from pathnet_evo.tasks import SupervisedTask, TaskContext, TaskSettings
-from pathnet_evo.transfer import learn_sequence
+from pathnet_evo.interfaces.records import Evaluated, Record, TrialStarted
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.interfaces.tasks import SupervisedTask, TaskContext, TaskSettings
+from pathnet_evo.plugins.hookspecs import hookimpl
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup import config
+from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.store.lineage import Lineage
+from pathnet_evo.trial.trial import learn_sequence
 
 
 class MadeUp(TaskSettings):
@@ -44,7 +45,11 @@ GENERATIONS = 40
 
 def share() -> float:
     """One stage with a lineage attached: 1 - evaluations / all."""
-    homes = {"core": "pathnet_evo.builtin", "sgd": "pathnet_evo_sgd", "here": f"{__name__}:PLUGIN"}
+    homes = {
+        "core": "pathnet_evo.plugins.builtin",
+        "sgd": "pathnet_evo_sgd",
+        "here": f"{__name__}:PLUGIN",
+    }
     registry = Registry([EntryPoint(n, home, "pathnet_evo") for n, home in homes.items()])
     pool = {
         "modules": CIFAR.modules,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pathnet_evo import SupervisedTask, TaskContext, TaskSettings, hookimpl
-from pathnet_evo.plugins import Registry
+from pathnet_evo.plugins.registry import Registry
 
 WATCHED = 1000
 """Training examples of every part that are kept aside to draw learning curves, at the most."""

@@ -9,9 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from pathnet_evo.genotype import PathShape, distinct
-from pathnet_evo.learners import Evaluation
-from pathnet_evo.records import (
+from pathnet_evo.core.genotype import PathShape, distinct
+from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.records import (
     Evaluated,
     GenerationFinished,
     StageFinished,
@@ -20,7 +20,7 @@ from pathnet_evo.records import (
     TrialStarted,
 )
 from pathnet_evo.report import write_report
-from pathnet_evo.run.lineage import Lineage
+from pathnet_evo.store.lineage import Lineage
 from pathnet_evo.strategies.binary_tournament import BinaryTournament
 
 SHAPE = PathShape(layers=4, modules=20, width=5)

@@ -23,9 +23,9 @@ from measuring import (
 )
 from torch.nn.functional import cross_entropy, one_hot
 
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import SupervisedTask
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.tasks import SupervisedTask
 
 MINIBATCHES, BATCH, RATE = 50, 16, 1e-3
 

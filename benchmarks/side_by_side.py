@@ -18,7 +18,7 @@ from measuring import CIFAR, MNIST, Setting, context, pool, task
 
 from pathnet_evo.engines.base import Engine, Inline
 from pathnet_evo.engines.side_by_side import SideBySide
-from pathnet_evo.learners import Candidate, Evaluator
+from pathnet_evo.interfaces.learners import Candidate, Evaluator
 from pathnet_evo_sgd.learner import SGD
 
 ROUNDS, SECONDS = 7, 2.0

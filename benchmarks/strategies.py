@@ -21,12 +21,14 @@ from typing import Any
 
 import torch
 
-from pathnet_evo import config
-from pathnet_evo.genotype import n_modules
-from pathnet_evo.plan import Plan, Trial, resolve
-from pathnet_evo.plugins import Registry
-from pathnet_evo.records import Record, StageFinished
-from pathnet_evo.transfer import learn_sequence
+from pathnet_evo.core.genotype import n_modules
+from pathnet_evo.interfaces.records import Record, StageFinished
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup import config
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.trial.trial import learn_sequence
 
 EVALUATIONS = 1_000
 MINIBATCHES, BATCH = 16, 16

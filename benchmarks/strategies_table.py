@@ -18,8 +18,8 @@ from typing import TypeAlias
 
 from strategies import EVALUATIONS, LINES, POPULATIONS, STRATEGIES, Cell, cells
 
-from pathnet_evo.run.comparison import difference
-from pathnet_evo.run.statistics import SHARE, mean_interval
+from pathnet_evo.analysis.comparison import difference
+from pathnet_evo.analysis.statistics import SHARE, mean_interval
 
 Scores: TypeAlias = Mapping[Cell, Mapping[int, tuple[float, float]]]
 """For each cell and seed, the test accuracy right after each stage."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pathnet_evo.run.reading import load_run
+from pathnet_evo.running.loading import load_run
 
 
 def rows(folder: Path) -> Iterator[str]:

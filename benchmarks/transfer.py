@@ -24,14 +24,16 @@ from typing import Any
 
 import torch
 
-from pathnet_evo import config
-from pathnet_evo.learned import Learned
-from pathnet_evo.plan import Plan, Trial, resolve
-from pathnet_evo.plugins import Registry
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.records import Record, StageFinished, TransferPlanned
-from pathnet_evo.session import Session
-from pathnet_evo.transfer import Keep, learn_sequence, state
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.interfaces.records import Record, StageFinished, TransferPlanned
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup import config
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.trial.learned import Learned
+from pathnet_evo.trial.stage import Session
+from pathnet_evo.trial.trial import Keep, learn_sequence, state
 from pathnet_evo_sgd.learner import accuracy
 
 MINIBATCHES, BATCH = 50, 16

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pathnet_evo.run.statistics import mean_interval
+from pathnet_evo.analysis.statistics import mean_interval
 
 Cells = dict[tuple[str, str, str], dict[str, dict[int, dict[str, Any]]]]
 """By network, pair and number of examples: by arm, by seed, the line."""

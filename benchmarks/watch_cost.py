@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from pathnet_evo.run.statistics import mean_interval
+from pathnet_evo.analysis.statistics import mean_interval
 
 PROGRAM = [sys.executable, "-c", "from pathnet_evo.cli import main; main()"]
 
@@ -110,11 +110,11 @@ class Viewer:
         while not self.left.wait(0.25):
             try:
                 if stream is None:
-                    stream = urllib.request.urlopen(f"{self.run}/events", timeout=60)  # noqa: S310
+                    stream = urllib.request.urlopen(f"{self.run}/events", timeout=60)
                     stream.readline()
                     continue
                 began = time.perf_counter()
-                urllib.request.urlopen(f"{self.run}/content", timeout=60).read()  # noqa: S310
+                urllib.request.urlopen(f"{self.run}/content", timeout=60).read()
                 self.answers.append(time.perf_counter() - began)
             except urllib.error.HTTPError as error:
                 if error.code not in (404, 503):  # not begun yet

@@ -6,40 +6,54 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathnet_evo.genotype import Genotype, Path, PathError, PathShape, distinct
-    from pathnet_evo.head import TaskHead
-    from pathnet_evo.hookspecs import hookimpl
-    from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
-    from pathnet_evo.modules import ModuleKind, ShapeError
-    from pathnet_evo.network import PathNetwork
-    from pathnet_evo.policies.base import TransferPolicy
-    from pathnet_evo.pool import Lease, ModulePool
-    from pathnet_evo.run.reading import Run, RunFailed, load_run
-    from pathnet_evo.run.runner import launch, resume
-    from pathnet_evo.strategies.base import Strategy, StrategySettings
-    from pathnet_evo.streams import Streams
-    from pathnet_evo.tasks import (
+    from pathnet_evo.core.genotype import Genotype, Path, PathError, PathShape, distinct
+    from pathnet_evo.core.head import TaskHead
+    from pathnet_evo.core.modules import ModuleKind, ShapeError
+    from pathnet_evo.core.network import PathNetwork
+    from pathnet_evo.core.pool import Lease, ModulePool
+    from pathnet_evo.core.streams import Streams
+    from pathnet_evo.interfaces.learners import (
+        Candidate,
+        Evaluation,
+        Evaluator,
+        Learner,
+        LearningContext,
+    )
+    from pathnet_evo.interfaces.policies import TransferPolicy
+    from pathnet_evo.interfaces.strategies import Strategy
+    from pathnet_evo.interfaces.strategy_settings import StrategySettings
+    from pathnet_evo.interfaces.tasks import (
         EnvironmentTask,
         SupervisedTask,
         TaskContext,
         TaskError,
         TaskSettings,
     )
+    from pathnet_evo.plugins.hookspecs import hookimpl
+    from pathnet_evo.running.loading import Run, RunFailed, load_run
+    from pathnet_evo.running.runner import launch, resume
 
 _HOMES = {
-    "genotype": ("Genotype", "Path", "PathError", "PathShape", "distinct"),
-    "hookspecs": ("hookimpl",),
-    "learners": ("Candidate", "Evaluation", "Evaluator", "Learner", "LearningContext"),
-    "modules": ("ModuleKind", "ShapeError"),
-    "network": ("PathNetwork",),
-    "head": ("TaskHead",),
-    "policies.base": ("TransferPolicy",),
-    "pool": ("Lease", "ModulePool"),
-    "run.reading": ("Run", "RunFailed", "load_run"),
-    "run.runner": ("launch", "resume"),
-    "strategies.base": ("Strategy", "StrategySettings"),
-    "streams": ("Streams",),
-    "tasks": ("EnvironmentTask", "SupervisedTask", "TaskContext", "TaskError", "TaskSettings"),
+    "core.genotype": ("Genotype", "Path", "PathError", "PathShape", "distinct"),
+    "plugins.hookspecs": ("hookimpl",),
+    "interfaces.learners": ("Candidate", "Evaluation", "Evaluator", "Learner", "LearningContext"),
+    "core.modules": ("ModuleKind", "ShapeError"),
+    "core.network": ("PathNetwork",),
+    "core.head": ("TaskHead",),
+    "interfaces.policies": ("TransferPolicy",),
+    "core.pool": ("Lease", "ModulePool"),
+    "running.loading": ("Run", "RunFailed", "load_run"),
+    "running.runner": ("launch", "resume"),
+    "interfaces.strategies": ("Strategy",),
+    "interfaces.strategy_settings": ("StrategySettings",),
+    "core.streams": ("Streams",),
+    "interfaces.tasks": (
+        "EnvironmentTask",
+        "SupervisedTask",
+        "TaskContext",
+        "TaskError",
+        "TaskSettings",
+    ),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

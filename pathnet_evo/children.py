@@ -12,8 +12,8 @@ from typing import Any
 import torch
 import torch.multiprocessing as multiprocessing
 
-from pathnet_evo import standard_streams
 from pathnet_evo.engines.orphans import end_with_parent
+from pathnet_evo.system import standard_streams
 
 
 def start(work: Callable[..., None], name: str) -> tuple[BaseProcess, Connection]:
@@ -58,7 +58,7 @@ def plugin_files() -> Sequence[str]:
 
 def load_plugin_files(files: Sequence[str]) -> None:
     """Have one-file plugins under the names by which what is sent here refers to them."""
-    from pathnet_evo.plugin_files import PluginFile, import_file
+    from pathnet_evo.plugins.files import PluginFile, import_file
 
     for path in files:
         import_file(PluginFile(path=path))

@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import pytest
 
 from pathnet_evo.cli import main
-from pathnet_evo.learners import Candidate, Episode, Evaluation
-from pathnet_evo.records import (
+from pathnet_evo.interfaces.learners import Candidate, Episode, Evaluation
+from pathnet_evo.interfaces.population import Replacement
+from pathnet_evo.interfaces.records import (
     EpisodesFinished,
     Evaluated,
     GenerationFinished,
@@ -24,8 +25,7 @@ from pathnet_evo.records import (
     TrialFinished,
     TrialStarted,
 )
-from pathnet_evo.run.lineage import Lineage
-from pathnet_evo.strategies.base import Replacement
+from pathnet_evo.store.lineage import Lineage
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As for whatever a script starts in the background. What tests start would inherit it.

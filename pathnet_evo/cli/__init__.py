@@ -10,7 +10,6 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from pathnet_evo import standard_streams
 from pathnet_evo.cli import (
     check,
     compare,
@@ -24,9 +23,10 @@ from pathnet_evo.cli import (
     watch,
 )
 from pathnet_evo.cli.terminal import say
-from pathnet_evo.encodings import in_words
 from pathnet_evo.errors import UserError, UserNotice
-from pathnet_evo.names import visible
+from pathnet_evo.system import standard_streams
+from pathnet_evo.values.encodings import in_words
+from pathnet_evo.values.names import visible
 
 _with_place = warnings.formatwarning
 
@@ -42,9 +42,9 @@ class Commands(TyperGroup):
         """The names of all commands, ours first."""
         return [*super().list_commands(ctx), *sorted(self._others())]
 
-    @cache  # noqa: B019 - there is one of these a process
+    @cache
     def _others(self) -> dict[str, Any]:
-        from pathnet_evo.plugins import Registry
+        from pathnet_evo.plugins.registry import Registry
 
         return Registry().commands(taken=self.commands)
 

@@ -18,8 +18,8 @@ def check(
     ] = False,
 ) -> None:
     """Verify every checkpoint and the lineage of a run; status 1 where something is damaged."""
-    from pathnet_evo.run import results
-    from pathnet_evo.run.checking import inspect
+    from pathnet_evo.analysis import results
+    from pathnet_evo.running.checking import inspect
 
     if put_back and results.put_back(run):
         say("run.toml: put back")

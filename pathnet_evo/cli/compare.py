@@ -25,7 +25,7 @@ def compare(
     Means have 95 % intervals over seeds. Each arm is tested against that of the same name in the
     first run, or else against the first arm: paired by seed where the runs share seeds.
     """
-    from pathnet_evo.run.comparison import compare_runs
+    from pathnet_evo.analysis.comparison import compare_runs
 
     found = compare_runs(runs)
     if page is not None:
@@ -38,7 +38,7 @@ def compare(
 
 def _write(page: Path, found: dict[str, Any], runs: list[Path]) -> None:
     from pathnet_evo.errors import UserError
-    from pathnet_evo.report.side_by_side import comparison_page
+    from pathnet_evo.report.across_runs import comparison_page
 
     text = comparison_page(found, runs)
     try:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from pathnet_evo.genotype import Path, Rows, distinct
+from pathnet_evo.core.genotype import Path, Rows, distinct
 
 RECENT = 64
 """Evaluations over which a module is hot or cold."""

@@ -35,10 +35,10 @@ def play(
 
     from rich.progress import BarColumn, Progress, TextColumn
 
-    from pathnet_evo.plugins import Registry
-    from pathnet_evo.run.playing import player
-    from pathnet_evo.run.reading import RunError, load_run
-    from pathnet_evo.run.video import Video
+    from pathnet_evo.plugins.registry import Registry
+    from pathnet_evo.running.loading import RunError, load_run
+    from pathnet_evo.running.playing import player
+    from pathnet_evo.running.video import Video
 
     film = None if video is None else Video(video)
     run = load_run(folder)

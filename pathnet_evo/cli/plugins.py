@@ -16,7 +16,7 @@ def plugins(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List plugins with the names they register, and the errors of those that fail."""
-    from pathnet_evo.plugins import Registry
+    from pathnet_evo.plugins.registry import Registry
 
     registry = Registry()
     registry.commands(taken=getattr(context.find_root().command, "commands", ()))

@@ -17,8 +17,7 @@ from rich.text import Text
 
 from pathnet_evo.cli.picture import PoolPicture, Sparkline
 from pathnet_evo.cli.terminal import cell, console
-from pathnet_evo.plan import Plan
-from pathnet_evo.records import (
+from pathnet_evo.interfaces.records import (
     EpisodesFinished,
     Evaluated,
     GenerationFinished,
@@ -31,6 +30,7 @@ from pathnet_evo.records import (
     TrialFinished,
     TrialStarted,
 )
+from pathnet_evo.setup.plan import Plan
 
 SMOOTHED = 20
 """Generations over which the mean fitness that is shown is taken."""

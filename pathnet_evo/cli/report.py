@@ -26,15 +26,15 @@ def report(
     """Write summary.json and report.html from a run's lineage, finished or not."""
     import json
 
+    from pathnet_evo.analysis import matrix
+    from pathnet_evo.analysis.summary import summarise
     from pathnet_evo.errors import UserError
     from pathnet_evo.report import write_report
-    from pathnet_evo.run import matrix
-    from pathnet_evo.run.directory import replace
-    from pathnet_evo.run.places import check_own
-    from pathnet_evo.run.summary import summarise
+    from pathnet_evo.store.directory import replace
+    from pathnet_evo.store.places import check_own
 
     if (run / matrix.FILE).is_file():
-        from pathnet_evo.report.side_by_side import matrix_page
+        from pathnet_evo.report.across_runs import matrix_page
 
         page = run / "matrix.html"
         with _writing():

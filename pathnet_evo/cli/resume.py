@@ -47,8 +47,8 @@ def resume(
 
     Of a matrix, all runs that are not finished.
     """
+    from pathnet_evo.analysis import matrix
     from pathnet_evo.cli.run import conclude
-    from pathnet_evo.run import matrix
 
     given = {"seeds": seeds, "jobs": jobs, "device": device}
     extra = [f"{key}={value}" for key, value in given.items() if value is not None]
@@ -63,7 +63,7 @@ def _go_on(run: Path, settings: list[str], quiet: bool, accept: bool) -> Failed:
     """Go on with one run; what went wrong."""
     from pathnet_evo.cli.progress import Progress
     from pathnet_evo.cli.run import stoppable, tell_how_to_go_on
-    from pathnet_evo.run import runner
+    from pathnet_evo.running import runner
 
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
 
@@ -79,9 +79,10 @@ def _go_on(run: Path, settings: list[str], quiet: bool, accept: bool) -> Failed:
 
 def _matrix(folder: Path, settings: list[str], as_json: bool, accept: bool) -> None:
     """Go on with the runs of a matrix that have begun, and begin the others."""
+    from pathnet_evo.analysis import matrix
     from pathnet_evo.cli.run import conclude_matrix, one
-    from pathnet_evo.plugins import Registry
-    from pathnet_evo.run import matrix, preparing
+    from pathnet_evo.plugins.registry import Registry
+    from pathnet_evo.setup import preparing
 
     registry = Registry()
     config, label = preparing.configure(folder / matrix.FILE, settings, registry)

@@ -16,9 +16,9 @@ from pathnet_evo.cli.terminal import say
 from pathnet_evo.errors import Stopped
 
 if TYPE_CHECKING:
-    from pathnet_evo.config import RunConfig
-    from pathnet_evo.plan import Plan
-    from pathnet_evo.plugins import Registry
+    from pathnet_evo.plugins.registry import Registry
+    from pathnet_evo.setup.config import RunConfig
+    from pathnet_evo.setup.plan import Plan
 
 Failed: TypeAlias = "tuple[int, list[str]]"
 """The signal that ended a run, or 0, and the errors of its trials."""
@@ -53,8 +53,8 @@ def run(
 
     Ctrl-C ends it where it can be resumed; a second one stops at once.
     """
-    from pathnet_evo.plugins import Registry
-    from pathnet_evo.run import preparing
+    from pathnet_evo.plugins.registry import Registry
+    from pathnet_evo.setup import preparing
 
     given = {"seeds": seeds, "jobs": jobs, "device": device}
     extra = [f"{key}={value}" for key, value in given.items() if value is not None]
@@ -102,7 +102,7 @@ def one(
 ) -> tuple[Path, Failed]:
     """Run one sequence; its folder, and what went wrong."""
     from pathnet_evo.cli.progress import Progress
-    from pathnet_evo.run import runner
+    from pathnet_evo.running import runner
 
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
     folder = runner.create(plan, registry, runs_dir, name, command)
@@ -121,7 +121,8 @@ def _matrix(
     as_json: bool,
 ) -> None:
     """Run every pair of a matrix, one after another."""
-    from pathnet_evo.run import matrix, preparing
+    from pathnet_evo.analysis import matrix
+    from pathnet_evo.setup import preparing
 
     plans = [preparing.ready(run, registry, label) for run in matrix.pairs(config).values()]
     folder = matrix.create(config, runs_dir, name)
@@ -134,8 +135,8 @@ def _matrix(
 
 def conclude_matrix(folder: Path, runs: Iterable[tuple[str, Failed]], as_json: bool) -> None:
     """Let the runs of a matrix run until one is stopped; show the matrix, and end accordingly."""
+    from pathnet_evo.analysis import matrix
     from pathnet_evo.cli.tables import transfers
-    from pathnet_evo.run import matrix
 
     signal, errors = 0, []
     found = matrix.write_matrix(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pathnet_evo.names import visible
+from pathnet_evo.values.names import visible
 
 if TYPE_CHECKING:  # commands that draw no table start without it
     from rich.console import Console

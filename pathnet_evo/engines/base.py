@@ -8,10 +8,9 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from pathnet_evo.engines.contained import Contained
-from pathnet_evo.evolve import StageFailed
-from pathnet_evo.learners import Evaluator, Learner, LearningContext
-from pathnet_evo.plugin_calls import calling
-from pathnet_evo.tasks import TaskError
+from pathnet_evo.interfaces.learners import Evaluator, Learner, LearningContext, StageFailed
+from pathnet_evo.interfaces.tasks import TaskError
+from pathnet_evo.system.plugin_calls import calling
 
 
 class Engine(BaseModel, ABC):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from pathnet_evo.evolve import StageFailed
-from pathnet_evo.learners import Candidate, Episode, Evaluation, Evaluator
-from pathnet_evo.plugin_calls import PluginFailed, calling
+from pathnet_evo.interfaces.learners import Candidate, Episode, Evaluation, Evaluator, StageFailed
+from pathnet_evo.system.plugin_calls import PluginFailed, calling
 
 
 class Contained(Evaluator):

@@ -13,10 +13,10 @@ import torch
 import torch.multiprocessing as multiprocessing
 
 from pathnet_evo.children import plugin_files
+from pathnet_evo.core.pool import Lease
 from pathnet_evo.engines.messages import Slot, new_slot
 from pathnet_evo.engines.worker import work
-from pathnet_evo.learners import Candidate
-from pathnet_evo.pool import Lease
+from pathnet_evo.interfaces.learners import Candidate
 
 
 @dataclass(eq=False)

@@ -19,7 +19,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from pathnet_evo.columns import Columns
+from pathnet_evo.core.columns import Columns
+from pathnet_evo.core.genotype import Path, PathError
+from pathnet_evo.core.pool import Lease
+from pathnet_evo.core.stack import LeasedStack
 from pathnet_evo.engines.crew import Crew, Hand
 from pathnet_evo.engines.messages import (
     Block,
@@ -38,11 +41,14 @@ from pathnet_evo.engines.messages import (
     share,
     size_of,
 )
-from pathnet_evo.evolve import StageFailed
-from pathnet_evo.genotype import Path, PathError
-from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
-from pathnet_evo.pool import Lease
-from pathnet_evo.stack import LeasedStack
+from pathnet_evo.interfaces.learners import (
+    Candidate,
+    Evaluation,
+    Evaluator,
+    Learner,
+    LearningContext,
+    StageFailed,
+)
 
 if TYPE_CHECKING:
     from pathnet_evo.engines.side_by_side import SideBySide

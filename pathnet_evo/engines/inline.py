@@ -9,17 +9,18 @@ from pathlib import Path
 
 import torch
 
-from pathnet_evo.config import ConfigError
-from pathnet_evo.evolve import StageFailed
-from pathnet_evo.plan import Plan, Trial
-from pathnet_evo.plugin_calls import PluginFailed, ProcessState, said
-from pathnet_evo.records import Emit, Record, TrialFinished, TrialStarted
-from pathnet_evo.run.checkpoint import CheckpointError
-from pathnet_evo.run.keeping import Keeper
-from pathnet_evo.run.resuming import Start
-from pathnet_evo.strategies.base import StrategyError
-from pathnet_evo.tasks import TaskError
-from pathnet_evo.transfer import learn_sequence
+from pathnet_evo.interfaces.learners import StageFailed
+from pathnet_evo.interfaces.population import StrategyError
+from pathnet_evo.interfaces.records import Emit, Record, TrialFinished, TrialStarted
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.interfaces.tasks import TaskError
+from pathnet_evo.setup.config import ConfigError
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.store.checkpoint import CheckpointError
+from pathnet_evo.store.keeping import Keeper
+from pathnet_evo.store.resuming import Start
+from pathnet_evo.system.plugin_calls import PluginFailed, ProcessState, said
+from pathnet_evo.trial.trial import learn_sequence
 
 
 def run_trials(

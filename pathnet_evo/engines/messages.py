@@ -10,13 +10,13 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from pathnet_evo.budget import Budget
-from pathnet_evo.columns import Columns
-from pathnet_evo.genotype import Path
-from pathnet_evo.learners import Candidate, Evaluation, Learner
-from pathnet_evo.modules import ModuleKind, Shape
-from pathnet_evo.stack import Stack
-from pathnet_evo.streams import Streams
+from pathnet_evo.core.columns import Columns
+from pathnet_evo.core.genotype import Path
+from pathnet_evo.core.modules import ModuleKind, Shape
+from pathnet_evo.core.stack import Stack
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.budget import Budget
+from pathnet_evo.interfaces.learners import Candidate, Evaluation, Learner
 
 
 class Modules(NamedTuple):

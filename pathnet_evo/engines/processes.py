@@ -14,15 +14,10 @@ from typing import Any
 
 import torch.multiprocessing as multiprocessing
 
-from pathnet_evo import standard_streams
-from pathnet_evo.config import RunConfig
 from pathnet_evo.engines.inline import run_trial
 from pathnet_evo.engines.orphans import end_with_parent
 from pathnet_evo.errors import UserError
-from pathnet_evo.plan import Trial, resolve
-from pathnet_evo.plugin_calls import PluginFailed, calling
-from pathnet_evo.plugins import Registry
-from pathnet_evo.records import (
+from pathnet_evo.interfaces.records import (
     Emit,
     EpisodesFinished,
     Evaluated,
@@ -31,7 +26,13 @@ from pathnet_evo.records import (
     TrialFinished,
     TrialStarted,
 )
-from pathnet_evo.run.resuming import Start
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup.config import RunConfig
+from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.store.resuming import Start
+from pathnet_evo.system import standard_streams
+from pathnet_evo.system.plugin_calls import PluginFailed, calling
 
 SENT_EVERY = 0.1
 """Seconds for which a worker gathers records before it sends them."""

@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr
 from pathnet_evo.engines.base import Engine
 from pathnet_evo.engines.crew import Crew
 from pathnet_evo.engines.evaluator import SideBySideEvaluator
-from pathnet_evo.learners import Learner, LearningContext
+from pathnet_evo.interfaces.learners import Learner, LearningContext
 
 
 @dataclass(eq=False)

@@ -14,9 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pathnet_evo import standard_streams
-from pathnet_evo.aggregate import AGGREGATES
 from pathnet_evo.children import load_plugin_files
+from pathnet_evo.core.aggregate import AGGREGATES
+from pathnet_evo.core.genotype import Path, PathError
+from pathnet_evo.core.head import LeasedHead, TaskHead
+from pathnet_evo.core.pool import Lease, ModulePool
+from pathnet_evo.core.stack import LeasedStack, Stack
+from pathnet_evo.core.streams import seed_globals
 from pathnet_evo.engines.messages import (
     Block,
     Cancel,
@@ -32,13 +36,9 @@ from pathnet_evo.engines.messages import (
     cut,
 )
 from pathnet_evo.engines.orphans import end_with_parent
-from pathnet_evo.genotype import Path, PathError
-from pathnet_evo.head import LeasedHead, TaskHead
-from pathnet_evo.learners import Candidate, Evaluation, Evaluator, LearningContext
-from pathnet_evo.plugin_calls import PluginFailed, calling
-from pathnet_evo.pool import Lease, ModulePool
-from pathnet_evo.stack import LeasedStack, Stack
-from pathnet_evo.streams import seed_globals
+from pathnet_evo.interfaces.learners import Candidate, Evaluation, Evaluator, LearningContext
+from pathnet_evo.system import standard_streams
+from pathnet_evo.system.plugin_calls import PluginFailed, calling
 
 
 def work(
@@ -61,7 +61,7 @@ def work(
         return
 
 
-class _Cancelled(Exception):  # noqa: N818
+class _Cancelled(Exception):
     """What is being worked on is not wanted any more."""
 
 

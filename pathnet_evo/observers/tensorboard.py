@@ -8,10 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr
 
-from pathnet_evo.genotype import distinct
-from pathnet_evo.learners import Evaluation
-from pathnet_evo.observers.base import Observer, RunInfo
-from pathnet_evo.records import Evaluated, GenerationFinished, StageFinished, StageStarted
+from pathnet_evo.core.genotype import distinct
+from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.observers import Observer
+from pathnet_evo.interfaces.records import (
+    Evaluated,
+    GenerationFinished,
+    StageFinished,
+    StageStarted,
+)
+from pathnet_evo.interfaces.run_info import RunInfo
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

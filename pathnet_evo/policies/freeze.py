@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from itertools import cycle, repeat
 from typing import ClassVar
 
-from pathnet_evo.genotype import Path
-from pathnet_evo.policies.base import Beginning, Grown, Start, TransferPolicy, redraw
-from pathnet_evo.pool import ModulePool
+from pathnet_evo.core.genotype import Path
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.interfaces.policies import Beginning, Grown, Start, TransferPolicy, redraw
 
 
 class Freeze(TransferPolicy):

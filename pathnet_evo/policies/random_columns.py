@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathnet_evo.network import PathNetwork
-from pathnet_evo.policies.base import Beginning, Grown, Start
+from pathnet_evo.core.network import PathNetwork
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.policies import Beginning, Grown, Start
 from pathnet_evo.policies.freeze import Freeze
-from pathnet_evo.streams import Streams
 
 
 class RandomColumns(Freeze):

@@ -31,7 +31,7 @@ def read(name: str) -> str:
         UserError: there is none of that name.
     """
     if name not in names():
-        from pathnet_evo.config import nearest
+        from pathnet_evo.values.suggestions import nearest
 
         guess = nearest(name, names()) or "."
         raise UserError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pathnet_evo.run.speed_up import CONTROL
+from pathnet_evo.analysis.speed_up import CONTROL
 
 FEW = 5
 """Of what is the same for many trials, so many are listed."""

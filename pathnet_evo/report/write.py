@@ -7,8 +7,8 @@ from typing import Any
 
 from pathnet_evo.report.data import read_report_data
 from pathnet_evo.report.page import render_page
-from pathnet_evo.run.directory import replace
-from pathnet_evo.run.results import intact
+from pathnet_evo.store.directory import replace
+from pathnet_evo.store.reading import intact
 
 
 def write_report(folder: Path, summary: dict[str, Any] | None = None) -> Path:

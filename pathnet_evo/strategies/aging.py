@@ -9,16 +9,12 @@ from typing import Any, ClassVar
 from deap import tools
 from pydantic import Field, model_validator
 
-from pathnet_evo.learners import Candidate
-from pathnet_evo.strategies.base import (
-    Member,
-    Strategy,
-    StrategySettings,
-    member_from,
-    member_state,
-)
-from pathnet_evo.strategies.schedule import Schedule, Steps, largest, size_at
-from pathnet_evo.streams import lend
+from pathnet_evo.core.streams import lend
+from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.population import Member, member_from, member_state
+from pathnet_evo.interfaces.strategies import Strategy
+from pathnet_evo.interfaces.strategy_settings import StrategySettings
+from pathnet_evo.strategies.sizes import Schedule, Steps, largest, size_at
 
 
 class AgingSettings(StrategySettings):

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from deap import tools
 from pydantic import Field
 
-from pathnet_evo.learners import Candidate
-from pathnet_evo.strategies.base import Strategy, StrategySettings
+from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.strategies import Strategy
+from pathnet_evo.interfaces.strategy_settings import StrategySettings
 
 
 class BinaryTournamentSettings(StrategySettings):

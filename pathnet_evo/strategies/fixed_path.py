@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from pathnet_evo.genotype import Genotype, PathShape
-from pathnet_evo.learners import Candidate
-from pathnet_evo.strategies.base import Strategy, StrategySettings
+from pathnet_evo.core.genotype import Genotype, PathShape
+from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.strategies import Strategy
+from pathnet_evo.interfaces.strategy_settings import StrategySettings
 
 
 class FixedPathSettings(StrategySettings):

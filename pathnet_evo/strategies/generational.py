@@ -9,8 +9,9 @@ from typing import Any
 
 from deap import tools
 
-from pathnet_evo.learners import Candidate
-from pathnet_evo.strategies.base import Member, Strategy, member_from, member_state
+from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.population import Member, member_from, member_state
+from pathnet_evo.interfaces.strategies import Strategy
 
 
 @dataclass

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from deap import tools
 from pydantic import Field, model_validator
 
-from pathnet_evo.strategies.base import Member, StrategySettings
+from pathnet_evo.core.streams import lend
+from pathnet_evo.interfaces.population import Member
+from pathnet_evo.interfaces.strategy_settings import StrategySettings
 from pathnet_evo.strategies.generational import Child, Generational
-from pathnet_evo.streams import lend
 
 
 class MuPlusLambdaSettings(StrategySettings):

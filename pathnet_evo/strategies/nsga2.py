@@ -9,10 +9,11 @@ from typing import Any, ClassVar, Literal
 from deap import base, tools
 from pydantic import Field, field_validator
 
-from pathnet_evo.genotype import Genotype, distinct, n_modules, overlap
-from pathnet_evo.strategies.base import Front, Member, StrategySettings
+from pathnet_evo.core.genotype import Genotype, distinct, n_modules, overlap
+from pathnet_evo.core.streams import lend
+from pathnet_evo.interfaces.population import Front, Member
+from pathnet_evo.interfaces.strategy_settings import StrategySettings
 from pathnet_evo.strategies.generational import Child, Generational
-from pathnet_evo.streams import lend
 
 
 class ParetoFitness(base.Fitness):  # type: ignore[misc]  # DEAP has no annotations

@@ -13,9 +13,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from pathnet_evo.genotype import Genotype, Rows
-from pathnet_evo.learners import Candidate
-from pathnet_evo.strategies.base import Member, Strategy, StrategySettings
+from pathnet_evo.core.genotype import Genotype, Rows
+from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.population import Member
+from pathnet_evo.interfaces.strategies import Strategy
+from pathnet_evo.interfaces.strategy_settings import StrategySettings
 
 
 class RacingSettings(StrategySettings):

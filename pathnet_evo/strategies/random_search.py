@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pathnet_evo.genotype import Genotype
-from pathnet_evo.learners import Candidate
-from pathnet_evo.strategies.base import (
-    Member,
-    Strategy,
-    StrategySettings,
-    member_from,
-    member_state,
-)
+from pathnet_evo.core.genotype import Genotype
+from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.population import Member, member_from, member_state
+from pathnet_evo.interfaces.strategies import Strategy
+from pathnet_evo.interfaces.strategy_settings import StrategySettings
 
 
 class RandomSearchSettings(StrategySettings):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathnet_evo.testing.engines import EngineContract
     from pathnet_evo.testing.learners import LearnerContract
-    from pathnet_evo.testing.modules import ModuleContract
+    from pathnet_evo.testing.module_kinds import ModuleContract
     from pathnet_evo.testing.policies import PolicyContract
     from pathnet_evo.testing.strategies import StrategyContract
     from pathnet_evo.testing.tasks import TaskContract
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _HOME = {
     "EngineContract": "engines",
     "LearnerContract": "learners",
-    "ModuleContract": "modules",
+    "ModuleContract": "module_kinds",
     "PolicyContract": "policies",
     "StrategyContract": "strategies",
     "TaskContract": "tasks",

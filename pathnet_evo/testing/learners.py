@@ -11,13 +11,19 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pathnet_evo.genotype import Path, distinct, join
-from pathnet_evo.head import TaskHead
-from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
-from pathnet_evo.modules import Linear
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import EnvironmentTask, SupervisedTask, Task
+from pathnet_evo.core.genotype import Path, distinct, join
+from pathnet_evo.core.head import TaskHead
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.learners import (
+    Candidate,
+    Evaluation,
+    Evaluator,
+    Learner,
+    LearningContext,
+)
+from pathnet_evo.interfaces.tasks import EnvironmentTask, SupervisedTask, Task
 from pathnet_evo.testing.plain import check_settings, global_seed
 
 LAYERS, MODULES, WIDTH = 2, 5, 2

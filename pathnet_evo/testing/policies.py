@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 
 import torch
 
-from pathnet_evo.genotype import Path
-from pathnet_evo.modules import Linear
-from pathnet_evo.policies.base import Beginning, Grown, InitialModules, Start, TransferPolicy
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
+from pathnet_evo.core.genotype import Path
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.policies import Beginning, Grown, InitialModules, Start, TransferPolicy
 from pathnet_evo.testing.plain import check_settings, global_seed
 
 MODULES, WIDTH = 8, 2

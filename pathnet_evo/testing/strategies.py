@@ -14,9 +14,10 @@ import random
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from pathnet_evo.genotype import Genotype, PathError, PathShape, Rows
-from pathnet_evo.learners import Candidate, Evaluation
-from pathnet_evo.strategies.base import Strategy, StrategyError
+from pathnet_evo.core.genotype import Genotype, PathError, PathShape, Rows
+from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.population import StrategyError
+from pathnet_evo.interfaces.strategies import Strategy
 
 
 def broken(message: str) -> NoReturn:

@@ -9,8 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import EnvironmentTask, SupervisedTask, Task, TaskContext, TaskSettings
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.tasks import (
+    EnvironmentTask,
+    SupervisedTask,
+    Task,
+    TaskContext,
+    TaskSettings,
+)
 from pathnet_evo.testing.plain import check_settings, global_seed
 
 STEPS = 30

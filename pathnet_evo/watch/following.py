@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pathnet_evo.errors import UserError
-from pathnet_evo.names import visible
-from pathnet_evo.watch.reading import read_content
+from pathnet_evo.values.names import visible
+from pathnet_evo.watch.reader import read_content
 from pathnet_evo.watch.runs import Entry, RunsFolder, signature
 
 LOG = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pathnet_evo.errors import UserError
-from pathnet_evo.run.lock import holder, run_state
-from pathnet_evo.run.results import read_config, reading
+from pathnet_evo.store.lock import holder, run_state
+from pathnet_evo.store.reading import read_config, reading
 
 FILES = ("run.toml", "about.json", "lineage.sqlite", "lineage.sqlite-wal")
 """What a run is read from; none of them may be a link."""
@@ -134,7 +134,7 @@ def _shares(db: sqlite3.Connection) -> Iterator[float]:
             continue
         counted = "sum(examples)" if row["by_frames"] else "max(evaluation) + 1"
         (used,) = db.execute(
-            f"SELECT {counted} FROM evaluations WHERE trial = ? AND stage = ?",  # noqa: S608
+            f"SELECT {counted} FROM evaluations WHERE trial = ? AND stage = ?",
             (row["trial"], row["stage"]),
         ).fetchone()
         yield min((used or 0) / max(row["budget"], 1), 1.0)

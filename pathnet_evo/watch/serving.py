@@ -49,7 +49,7 @@ def serve(what: Path, listening: socket.socket, host: str, say: Callable[[str], 
     import uvicorn
 
     from pathnet_evo.watch.connections import Connection
-    from pathnet_evo.watch.reading import reader
+    from pathnet_evo.watch.reader import reader
     from pathnet_evo.watch.runs import RunsFolder
     from pathnet_evo.watch.server import application
 

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pathnet_evo.plugin_calls import said
-from pathnet_evo.tasks import EnvironmentTask, TaskError
+from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskError
+from pathnet_evo.system.plugin_calls import said
 
 Mask = NDArray[np.bool_]
 _making = Lock()
 """One thread makes environments at a time: what they import may import itself in circles."""
 
 
-class EnvironmentFailed(TaskError):  # noqa: N818
+class EnvironmentFailed(TaskError):
     """An environment raised something."""
 
 

@@ -11,15 +11,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pathnet_evo.lanes import split, totals
-from pathnet_evo.learners import Candidate, Episode, Evaluation, Evaluator, LearningContext
-from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo.core.lanes.layer import totals
+from pathnet_evo.core.lanes.widened import split
+from pathnet_evo.interfaces.learners import (
+    Candidate,
+    Episode,
+    Evaluation,
+    Evaluator,
+    LearningContext,
+)
+from pathnet_evo.interfaces.tasks import EnvironmentTask
 from pathnet_evo_a3c import rmsprop
 from pathnet_evo_a3c.episodes import EnvironmentFailed
 from pathnet_evo_a3c.group import Group
 from pathnet_evo_a3c.lane import Lane
-from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_a3c.rollout import Rollout
+from pathnet_evo_a3c.settings import A3CSettings
 from pathnet_evo_a3c.threads import Threads, best, shares
 
 
@@ -38,7 +45,7 @@ class A3CEvaluator(Evaluator):
 
     def __init__(
         self,
-        learner: A3C,
+        learner: A3CSettings,
         context: LearningContext,
         elsewhere: Callable[[], int] = lambda: 0,
     ) -> None:

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pathnet_evo.genotype import Path
-from pathnet_evo.lanes import Lanes
-from pathnet_evo.learners import Episode, LearningContext
+from pathnet_evo.core.genotype import Path
+from pathnet_evo.core.lanes.lanes import Lanes
+from pathnet_evo.interfaces.learners import Episode, LearningContext
 from pathnet_evo_a3c.episodes import Episodes, Mask, Step
 from pathnet_evo_a3c.lane import Lane, digest
-from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_a3c.objective import losses, returns
 from pathnet_evo_a3c.playing import choose, episode_seed
 from pathnet_evo_a3c.rollout import Rollout
+from pathnet_evo_a3c.settings import A3CSettings
 
 
 class Group:
@@ -36,7 +36,7 @@ class Group:
         networks: what they played last.
     """
 
-    def __init__(self, learner: A3C, context: LearningContext, part: slice) -> None:
+    def __init__(self, learner: A3CSettings, context: LearningContext, part: slice) -> None:
         self.learner, self.context, self.task, self.part = learner, context, context.task, part
         self.episodes: Episodes | None = None
         self.networks: Lanes | None = None

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.tasks import EnvironmentTask
 from pathnet_evo_a3c.episodes import EnvironmentFailed, Episodes
 
 MOST_LANES = 64

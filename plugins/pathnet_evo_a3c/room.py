@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from pathnet_evo.memory import NUMBER, PROCESS, available, gibibytes
-from pathnet_evo.tasks import EnvironmentTask, TaskError
+from pathnet_evo.interfaces.memory import NUMBER, PROCESS, available, gibibytes
+from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskError
 
 LANE = 2 * 2**20
 """Bytes of one environment; measured: 1.6 MiB for a game of ale-py."""

@@ -18,12 +18,18 @@ from typing import Any
 import torch
 
 from pathnet_evo import children
-from pathnet_evo.learners import Candidate, Episode, Evaluation, Evaluator, LearningContext
-from pathnet_evo.stack import Stack
-from pathnet_evo.tasks import TaskError
+from pathnet_evo.core.stack import Stack
+from pathnet_evo.interfaces.learners import (
+    Candidate,
+    Episode,
+    Evaluation,
+    Evaluator,
+    LearningContext,
+)
+from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo_a3c import rmsprop
 from pathnet_evo_a3c.evaluator import A3CEvaluator
-from pathnet_evo_a3c.learner import A3C
+from pathnet_evo_a3c.settings import A3CSettings
 
 TICK = 0.1
 """Seconds after which ``advance`` returns although nothing happened, so that a run can stop."""
@@ -110,7 +116,7 @@ class Workers(Evaluator):
         TaskError: the pool is not in the CPU's memory, or the task cannot be sent to a process.
     """
 
-    def __init__(self, learner: A3C, context: LearningContext) -> None:
+    def __init__(self, learner: A3CSettings, context: LearningContext) -> None:
         if context.device.type != "cpu":
             raise TaskError(f"learner.workers > 1 needs device cpu, not {context.device}")
         self.learner, self.context = learner, context

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathnet_evo.hookspecs import Register, hookimpl
+from pathnet_evo.plugins.hookspecs import Register, hookimpl
 
 
 @hookimpl

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from pathnet_evo_atari.games import HERTZ, console
-
-if TYPE_CHECKING:
-    from pathnet_evo_atari.task import AtariSettings
+from pathnet_evo_atari.settings import GameSettings
 
 
 class AtariLanes(VectorEnv[Any, Any, Any]):
@@ -28,7 +26,7 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
 
     def __init__(
         self,
-        settings: AtariSettings,
+        settings: GameSettings,
         lanes: int,
         seeds: Sequence[int],
         shape: tuple[int, int, int],
@@ -114,7 +112,7 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
         del self._games, self._pictures
 
 
-def _games(settings: AtariSettings, lanes: int, **shape: Any) -> Any:
+def _games(settings: GameSettings, lanes: int, **shape: Any) -> Any:
     from ale_py.vector_env import AtariVectorEnv
 
     return AtariVectorEnv(
@@ -135,6 +133,6 @@ def _games(settings: AtariSettings, lanes: int, **shape: Any) -> Any:
     )
 
 
-def _full_size(settings: AtariSettings, lanes: int) -> Any:
+def _full_size(settings: GameSettings, lanes: int) -> Any:
     height, width = console(settings.game).getScreenDims()
     return _games(settings, lanes, stack_num=1, grayscale=False, img_height=height, img_width=width)

@@ -13,9 +13,9 @@ from gymnasium.vector import VectorEnv
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator
 from torch import Tensor
 
-from pathnet_evo.fingerprint import package
-from pathnet_evo.modules import Shape
-from pathnet_evo.tasks import EnvironmentTask, TaskContext, TaskError, TaskSettings
+from pathnet_evo.core.modules import Shape
+from pathnet_evo.interfaces.fingerprint import package
+from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskContext, TaskError, TaskSettings
 from pathnet_evo_gym.channels import Channels, channels_last
 from pathnet_evo_gym.environment import Adapt, Adapted, GymLanes
 from pathnet_evo_gym.names import registered

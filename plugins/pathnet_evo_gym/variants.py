@@ -13,7 +13,7 @@ import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 
-from pathnet_evo.tasks import TaskError
+from pathnet_evo.interfaces.tasks import TaskError
 
 Environment: TypeAlias = gymnasium.Env[Any, Any]
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

@@ -13,8 +13,8 @@ from functools import lru_cache
 from torch import Tensor
 
 from pathnet_evo.errors import UserNotice
-from pathnet_evo.names import on_one_line
-from pathnet_evo.tasks import TaskError
+from pathnet_evo.interfaces.tasks import TaskError
+from pathnet_evo.values.names import on_one_line
 from pathnet_evo_images.pixels import Frame
 from pathnet_evo_images.stamps import Stamp, settle, stamp
 

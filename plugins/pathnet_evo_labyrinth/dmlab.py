@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
-from pathnet_evo.tasks import TaskError
+from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo_labyrinth.actions import ACTIONS, REPEAT, Action
 
 NAMES = {
@@ -75,7 +75,7 @@ class DeepMindLab(gymnasium.Env[NDArray[np.uint8], np.int64]):
         seed: of the first episode; the following ones draw from it.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 15}  # noqa: RUF012 (Gymnasium's way)
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 15}
     render_mode = "rgb_array"
 
     def __init__(

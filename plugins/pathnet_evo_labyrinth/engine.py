@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import os
@@ -18,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from pathnet_evo.tasks import TaskError
 from pathnet_evo_labyrinth import guard
 from pathnet_evo_labyrinth.block import BEGIN, DIED, IDLE, Block
 from pathnet_evo_labyrinth.game import Game
+from pathnet_evo_labyrinth.requirements import require
 
 PATIENCE = 60
 """Seconds in which a worker must answer; one that does not is ended. Each is waited for by itself,
@@ -34,20 +33,6 @@ _cores = itertools.count(os.getpid())
 
 class EngineError(RuntimeError):
     """Engines that cannot be started."""
-
-
-def require() -> None:
-    """Whether there can be engines here.
-
-    Raises:
-        TaskError: vizdoom is not installed, or the system is another than Linux and macOS.
-    """
-    if importlib.util.find_spec("vizdoom") is None:
-        raise TaskError(
-            "labyrinth needs vizdoom, which is not installed: pip install 'pathnet-evo[labyrinth]'"
-        )
-    if os.name != "posix":
-        raise TaskError("labyrinth runs on Linux and macOS: its engines are guarded by POSIX means")
 
 
 class Engines:
@@ -174,7 +159,7 @@ class Worker:
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path]),
         }
         command = [sys.executable, "-m", "pathnet_evo_labyrinth.worker"]
-        self.guard = subprocess.Popen(  # noqa: S603 (our own guard)
+        self.guard = subprocess.Popen(
             [sys.executable, "-I", guard.__file__, str(os.getpid()), str(self.folder), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

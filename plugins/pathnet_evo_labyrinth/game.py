@@ -9,11 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pathnet_evo.tasks import TaskError
+from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo_labyrinth.actions import ACTIONS, BUTTONS, REPEAT
 from pathnet_evo_labyrinth.actors import SLOTS, TICS
 from pathnet_evo_labyrinth.build import built, map_name
 from pathnet_evo_labyrinth.level import Layout, Level, Over
+from pathnet_evo_labyrinth.requirements import require
 
 SCREENS = ((120, 160), (240, 320), (480, 640), (600, 800), (768, 1024), (960, 1280), (1200, 1600))
 """Pictures that the engine can give, height and width; their pixels are square."""
@@ -168,8 +169,6 @@ def of_scenario(
         TaskError: vizdoom is not installed, or has no such pictures.
     """
     import importlib.util
-
-    from pathnet_evo_labyrinth.engine import require
 
     require()
     screen(size)

@@ -10,12 +10,12 @@ import torch
 from gymnasium.vector import VectorEnv
 from pydantic import Field, model_validator
 
-from pathnet_evo.fingerprint import content, package
-from pathnet_evo.tasks import EnvironmentTask, TaskContext, TaskError, TaskSettings
+from pathnet_evo.interfaces.fingerprint import content, package
+from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskContext, TaskError, TaskSettings
 from pathnet_evo_labyrinth import dmlab
 from pathnet_evo_labyrinth.actions import NAMES, REPEAT
 from pathnet_evo_labyrinth.catalogue import game, known
-from pathnet_evo_labyrinth.engine import require
+from pathnet_evo_labyrinth.requirements import require
 
 
 class LabyrinthSettings(TaskSettings):

@@ -11,19 +11,25 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
-from pathnet_evo import memory
-from pathnet_evo.head import Heard
-from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
-from pathnet_evo.modules import Shape
-from pathnet_evo.network import PathNetwork
-from pathnet_evo.policies.base import Connect
-from pathnet_evo.pool import Lease
-from pathnet_evo.schedule import Scheduled
-from pathnet_evo.stack import Stack
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import SupervisedTask, TaskError
+from pathnet_evo.core.head import Heard
+from pathnet_evo.core.modules import Shape
+from pathnet_evo.core.network import PathNetwork
+from pathnet_evo.core.pool import Lease
+from pathnet_evo.core.stack import Stack
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces import memory
+from pathnet_evo.interfaces.learners import (
+    Candidate,
+    Evaluation,
+    Evaluator,
+    Learner,
+    LearningContext,
+)
+from pathnet_evo.interfaces.learning_rate import Scheduled
+from pathnet_evo.interfaces.policies import Connect
+from pathnet_evo.interfaces.tasks import SupervisedTask, TaskError
 from pathnet_evo_sgd import linear_step, state
 from pathnet_evo_sgd.batches import Batches
 

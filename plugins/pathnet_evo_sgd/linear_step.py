@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
-from pathnet_evo.aggregate import SUM, Aggregate
-from pathnet_evo.pool import Lease
-from pathnet_evo.stack import LeasedStack
+from pathnet_evo.core.aggregate import SUM, Aggregate
+from pathnet_evo.core.pool import Lease
+from pathnet_evo.core.stack import LeasedStack
 
 
 def applies(lease: Lease) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import torch
 
-from pathnet_evo.modules import Shape
-from pathnet_evo.pool import Lease
-from pathnet_evo.stack import Stack
+from pathnet_evo.core.modules import Shape
+from pathnet_evo.core.pool import Lease
+from pathnet_evo.core.stack import Stack
 
 
 def shapes(stack: Stack, kept: Mapping[str, bool]) -> dict[str, Shape]:

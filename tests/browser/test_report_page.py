@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from pathnet_evo.analysis.comparison import compare_runs
 from pathnet_evo.report import write_report
-from pathnet_evo.report.side_by_side import comparison_page
+from pathnet_evo.report.across_runs import comparison_page
 from pathnet_evo.report.words import shown
-from pathnet_evo.run.comparison import compare_runs
 
 
 def report(run: Any) -> str:

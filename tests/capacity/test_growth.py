@@ -7,14 +7,20 @@ from typing import Any
 
 import pytest
 
-from pathnet_evo.config import override, validate
-from pathnet_evo.plan import Plan, resolve
-from pathnet_evo.plugins import Registry
-from pathnet_evo.records import GenerationFinished, Saturated, StageFinished, StageStarted
-from pathnet_evo.run.preparing import prepare
-from pathnet_evo.run.runner import launch
-from pathnet_evo.streams import Streams
-from pathnet_evo.transfer import learn_sequence
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.records import (
+    GenerationFinished,
+    Saturated,
+    StageFinished,
+    StageStarted,
+)
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.running.runner import launch
+from pathnet_evo.setup.config import override, validate
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.preparing import prepare
+from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.trial.trial import learn_sequence
 
 PAIRS = [[a, (a + step) % 10] for step in (1, 3) for a in range(0, 10, 2)]
 """Ten pairs of digits; each digit is in two of them."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
-from pathnet_evo.aggregate import AGGREGATES
-from pathnet_evo.modules import Linear, Residual, ShapeError
-from pathnet_evo.pool import ModulePool
+from pathnet_evo.core.aggregate import AGGREGATES
+from pathnet_evo.core.kinds import Linear, Residual
+from pathnet_evo.core.modules import ShapeError
+from pathnet_evo.core.pool import ModulePool
 
 
 def _pool(kinds, shape, mean=False):

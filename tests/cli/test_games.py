@@ -5,10 +5,10 @@ import sqlite3
 import pytest
 
 import pathnet_evo
-from pathnet_evo.plugins import Registry
-from pathnet_evo.run import preparing
-from pathnet_evo.run.playing import player
-from pathnet_evo.run.reading import RunError
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.running.loading import RunError
+from pathnet_evo.running.playing import player
+from pathnet_evo.setup import preparing
 
 CONVOLUTIONS = [
     {"kind": "conv2d", "channels": 2, "kernel": 8, "stride": 8},
@@ -93,7 +93,7 @@ def test_only_the_game_is_played(mixed):
 )
 def test_what_does_not_fit_is_told_before_the_run(task, pool, said):
     """It would be told by a traceback in the middle of a run."""
-    with pytest.raises(pathnet_evo.config.ConfigError, match=said) as raised:
+    with pytest.raises(pathnet_evo.setup.config.ConfigError, match=said) as raised:
         preparing.prepare(config([{"task": task, "frames": 100}], **pool), [], Registry())
     assert str(raised.value).count("\n") == 0
 
@@ -101,7 +101,7 @@ def test_what_does_not_fit_is_told_before_the_run(task, pool, said):
 def test_more_workers_than_memory_allows():
     """The machine would swap until somebody stops it, or the run be killed."""
     settings = ["stages.0.learner={name='a3c', workers=4000, lanes=4}"]
-    with pytest.raises(pathnet_evo.config.ConfigError) as raised:
+    with pytest.raises(pathnet_evo.setup.config.ConfigError) as raised:
         preparing.prepare(config([GAME], input=[4, 24, 24]), settings, Registry())
     said = str(raised.value)
     assert "stages.0.learner: 4000 workers of 4 lanes, with 4 actions, need about" in said

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from pathnet_evo import presets
-from pathnet_evo.config import ConfigError, parse, validate
-from pathnet_evo.plan import resolve
-from pathnet_evo.plugins import Registry
-from pathnet_evo.run import matrix, preparing
+from pathnet_evo.analysis import matrix
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup import preparing
+from pathnet_evo.setup.config import ConfigError, parse, validate
+from pathnet_evo.setup.resolving import resolve
 
 TOML = """
 name = "grid"

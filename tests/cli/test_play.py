@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import pathnet_evo
 from pathnet_evo.cli import app
 from pathnet_evo.errors import UserError
-from pathnet_evo.run.playing import player
+from pathnet_evo.running.playing import player
 
 CONFIG = {
     "name": "mixed",

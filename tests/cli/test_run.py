@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import pathnet_evo
-from pathnet_evo.run.lineage import digest
+from pathnet_evo.store.lineage import digest
 
 
 def test_default_run_leaves_everything(command: Any, small: list[str]) -> None:

@@ -9,15 +9,15 @@ from types import ModuleType
 import pytest
 import torch
 
-from pathnet_evo import config
-from pathnet_evo.aggregate import AGGREGATES
-from pathnet_evo.hookspecs import hookimpl
-from pathnet_evo.modules import Conv2d, Linear
-from pathnet_evo.plan import resolve
-from pathnet_evo.plugins import Registry
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import SupervisedTask, TaskSettings
+from pathnet_evo.core.aggregate import AGGREGATES
+from pathnet_evo.core.kinds import Conv2d, Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.tasks import SupervisedTask, TaskSettings
+from pathnet_evo.plugins.hookspecs import hookimpl
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup import config
+from pathnet_evo.setup.resolving import resolve
 
 KINDS = {
     "linear": [Linear(units=5), Linear(units=4)],
@@ -108,7 +108,7 @@ def make_plan(monkeypatch):
     plugin = ModuleType("blobs_plugin")
     plugin.register_tasks = register_tasks
     monkeypatch.setitem(sys.modules, "blobs_plugin", plugin)
-    homes = {"core": "pathnet_evo.builtin", "blobs": "blobs_plugin"}
+    homes = {"core": "pathnet_evo.plugins.builtin", "blobs": "blobs_plugin"}
     homes |= {name: f"pathnet_evo_{name}" for name in ("a3c", "gym", "sgd")}
     registry = Registry([EntryPoint(n, home, "pathnet_evo") for n, home in homes.items()])
 

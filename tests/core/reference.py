@@ -3,11 +3,11 @@
 import torch
 from torch import nn
 
-from pathnet_evo.genotype import Path
-from pathnet_evo.head import TaskHead
-from pathnet_evo.modules import Conv2d
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.stack import Stack
+from pathnet_evo.core.genotype import Path
+from pathnet_evo.core.head import TaskHead
+from pathnet_evo.core.kinds import Conv2d
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.stack import Stack
 
 
 class PlainNetwork(nn.Module):

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pathnet_evo.config import CheckpointsConfig
-from pathnet_evo.plan import Plan, Trial
-from pathnet_evo.plugins import Registry
-from pathnet_evo.records import Checkpointed, StageFinished
-from pathnet_evo.run.keeping import Keeper
-from pathnet_evo.run.resuming import Start
-from pathnet_evo.transfer import learn_sequence
+from pathnet_evo.interfaces.records import Checkpointed, StageFinished
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup.config import CheckpointsConfig
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.store.keeping import Keeper
+from pathnet_evo.store.resuming import Start
+from pathnet_evo.trial.trial import learn_sequence
 
 STRATEGIES = Registry().names("strategies")
 OFTEN = CheckpointsConfig(generations=1)

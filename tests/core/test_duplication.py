@@ -9,12 +9,12 @@ from collections import Counter
 import pytest
 import torch
 
-from pathnet_evo.duplication import WINDOW, Duplication
-from pathnet_evo.learners import Candidate, Evaluation
-from pathnet_evo.plan import Trial
-from pathnet_evo.records import Evaluated, TrialStarted
-from pathnet_evo.run.lineage import Lineage
-from pathnet_evo.transfer import Keep, learn_sequence, state
+from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.records import Evaluated, TrialStarted
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.store.lineage import Lineage
+from pathnet_evo.trial.duplication import WINDOW, Duplication
+from pathnet_evo.trial.trial import Keep, learn_sequence, state
 
 
 def held(duplication, modules, fitness):

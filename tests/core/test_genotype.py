@@ -4,7 +4,15 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from pathnet_evo.genotype import Genotype, PathError, PathShape, distinct, join, n_modules, overlap
+from pathnet_evo.core.genotype import (
+    Genotype,
+    PathError,
+    PathShape,
+    distinct,
+    join,
+    n_modules,
+    overlap,
+)
 
 ROWS = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=5), min_size=1, max_size=4)
 

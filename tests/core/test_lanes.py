@@ -3,13 +3,15 @@
 import pytest
 import torch
 
-from pathnet_evo.aggregate import AGGREGATES
-from pathnet_evo.columns import Columns
-from pathnet_evo.head import TaskHead
-from pathnet_evo.lanes import Lanes, split, totals
-from pathnet_evo.modules import Conv2d, Linear, Residual
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
+from pathnet_evo.core.aggregate import AGGREGATES
+from pathnet_evo.core.columns import Columns
+from pathnet_evo.core.head import TaskHead
+from pathnet_evo.core.kinds import Conv2d, Linear, Residual
+from pathnet_evo.core.lanes.lanes import Lanes
+from pathnet_evo.core.lanes.layer import totals
+from pathnet_evo.core.lanes.widened import split
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
 
 STEPS = 3
 KINDS = {
@@ -50,10 +52,10 @@ def paths_of(layers):
 def route(request, monkeypatch):
     """Have all convolutions computed in one way, and all linear layers."""
     block, few = request.param
-    monkeypatch.setattr("pathnet_evo.lanes.blocks.SMALLEST", block)
-    monkeypatch.setattr("pathnet_evo.lanes.linear.FEW", few)
-    monkeypatch.setattr("pathnet_evo.lanes.linear.LARGE", 0)
-    monkeypatch.setattr("pathnet_evo.lanes.linear.ROWS", 3)
+    monkeypatch.setattr("pathnet_evo.core.lanes.blocks.SMALLEST", block)
+    monkeypatch.setattr("pathnet_evo.core.lanes.linear.FEW", few)
+    monkeypatch.setattr("pathnet_evo.core.lanes.linear.LARGE", 0)
+    monkeypatch.setattr("pathnet_evo.core.lanes.linear.ROWS", 3)
 
 
 @pytest.mark.usefixtures("route")

@@ -4,9 +4,9 @@ import torch
 from hypothesis import given, settings
 from torch.nn.functional import cross_entropy
 
-from pathnet_evo.genotype import distinct
-from pathnet_evo.modules import Linear
-from pathnet_evo.pool import ModulePool
+from pathnet_evo.core.genotype import distinct
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.pool import ModulePool
 
 PATH = ((0, 1), (2, 3))
 OTHER = ((1, 2), (3, 4))

@@ -3,9 +3,10 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.nn.init import kaiming_uniform_
 
-from pathnet_evo.genotype import PathError
-from pathnet_evo.modules import Conv2d, Linear, Residual, ShapeError
-from pathnet_evo.pool import ModulePool
+from pathnet_evo.core.genotype import PathError
+from pathnet_evo.core.kinds import Conv2d, Linear, Residual
+from pathnet_evo.core.modules import ShapeError
+from pathnet_evo.core.pool import ModulePool
 
 PATH = ((0, 2, 5), (1, 4))
 

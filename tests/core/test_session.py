@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
-from pathnet_evo.plan import Trial
-from pathnet_evo.records import Evaluated, StageFinished, StageResumed
-from pathnet_evo.transfer import Keep, learn_sequence, state
+from pathnet_evo.interfaces.records import Evaluated, StageFinished, StageResumed
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.trial.trial import Keep, learn_sequence, state
 
 
 class States(Keep):

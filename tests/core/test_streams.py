@@ -3,7 +3,7 @@ import random
 import pytest
 import torch
 
-from pathnet_evo.streams import Streams, lend
+from pathnet_evo.core.streams import Streams, lend
 
 
 def draws(streams, name, *key):

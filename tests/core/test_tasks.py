@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pathnet_evo.tasks import SupervisedTask, TaskError
+from pathnet_evo.interfaces.tasks import SupervisedTask, TaskError
 
 
 @pytest.fixture

@@ -4,14 +4,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pathnet_evo.evolve import StageFailed
-from pathnet_evo.learners import Evaluation
-from pathnet_evo.plan import Plan, Trial
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.records import Evaluated, GenerationFinished, StageFinished, StageStarted
-from pathnet_evo.session import StageProgress
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.interfaces.learners import Evaluation, StageFailed
+from pathnet_evo.interfaces.records import (
+    Evaluated,
+    GenerationFinished,
+    StageFinished,
+    StageStarted,
+)
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.setup.plan import Plan
 from pathnet_evo.strategies.fixed_path import FixedPath
-from pathnet_evo.transfer import Keep, learn_sequence
+from pathnet_evo.trial.stage import StageProgress
+from pathnet_evo.trial.trial import Keep, learn_sequence
 from pathnet_evo_sgd.batches import Batches
 
 ARMS = ["pathnet", "independent", "fine-tuning", "random"]

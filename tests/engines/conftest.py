@@ -11,13 +11,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from pathnet_evo.core.genotype import distinct
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
 from pathnet_evo.engines.side_by_side import SideBySide
-from pathnet_evo.genotype import distinct
-from pathnet_evo.learners import Candidate, LearningContext
-from pathnet_evo.modules import Linear
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import SupervisedTask
+from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.tasks import SupervisedTask
 
 HERE = Path(__file__).parent
 LAYERS, MODULES, WIDTH = 2, 5, 2

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from pathnet_evo.engines.side_by_side import SideBySide
-from pathnet_evo.evolve import StageFailed
+from pathnet_evo.interfaces.learners import StageFailed
 
 
 def check(shop, done, failed):

@@ -4,14 +4,14 @@ import os
 import pytest
 import torch
 
-from pathnet_evo import config
 from pathnet_evo.engines.base import Inline
 from pathnet_evo.engines.side_by_side import SideBySide
-from pathnet_evo.plan import resolve
-from pathnet_evo.plugins import Registry
-from pathnet_evo.run import runner
-from pathnet_evo.run.lineage import digest
-from pathnet_evo.tasks import SupervisedTask
+from pathnet_evo.interfaces.tasks import SupervisedTask
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.running import runner
+from pathnet_evo.setup import config
+from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.store.lineage import digest
 from pathnet_evo.testing import EngineContract
 
 STRATEGIES = Registry().names("strategies")

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import torch
 
-from pathnet_evo.learners import Evaluation, Evaluator, Learner
-from pathnet_evo.tasks import SupervisedTask
+from pathnet_evo.interfaces.learners import Evaluation, Evaluator, Learner
+from pathnet_evo.interfaces.tasks import SupervisedTask
 
 
 class Toy(Learner):

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 
 from pathnet_evo import launch, load_run
-from pathnet_evo.plugins import Registry
+from pathnet_evo.plugins.registry import Registry
 
 TASK = """
 from pathnet_evo import TaskSettings, SupervisedTask, hookimpl

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pathnet_evo import hookspecs
+from pathnet_evo.plugins import hookspecs
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "hooks.md"
 HOOKS = sorted(
@@ -41,7 +41,7 @@ def register_policies(register):
 
 @hookimpl
 def register_modules(register):
-    register("my-modules", "pathnet_evo.modules:Linear")
+    register("my-modules", "pathnet_evo.core.kinds:Linear")
 
 @hookimpl
 def register_operators(register):
@@ -92,7 +92,7 @@ def run_finished(run, summary):
 OBSERVER = """
 from pathlib import Path
 
-from pathnet_evo.observers.base import Observer
+from pathnet_evo.interfaces.observers import Observer
 
 class Counts(Observer):
     file: str = "counts"

@@ -74,7 +74,7 @@ def test_a_class_of_another_kind(install, program, small):
     """A class that is no task would fail deep inside a run."""
     install("my-lab", GOOD.replace("pathnet_evo_images.digits:Digits", "pathlib:Path"))
     error = program("run", small(task='"good-task"'), status=2).stderr
-    assert "is not a subclass of pathnet_evo.tasks.TaskSettings" in error
+    assert "is not a subclass of pathnet_evo.interfaces.tasks.TaskSettings" in error
 
 
 def test_chosen_plugins(install, listed):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pathnet_evo import launch
-from pathnet_evo.plugins import Registry
+from pathnet_evo.plugins.registry import Registry
 
 POPULATION = (
     "distinct_paths",
@@ -19,7 +19,7 @@ POPULATION = (
 
 BROKEN = """
 from pathnet_evo import hookimpl
-from pathnet_evo.observers.base import Observer
+from pathnet_evo.interfaces.observers import Observer
 
 class Broken(Observer):
     def evaluation_finished(self, run, record):

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from pathnet_evo import builtin
-from pathnet_evo.genotype import PathShape
-from pathnet_evo.learners import Evaluation
+from pathnet_evo.core.genotype import PathShape
+from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.strategies import Strategy
+from pathnet_evo.plugins import builtin
 from pathnet_evo.report.data import read_report_data
-from pathnet_evo.report.data.curves import POINTS, curve, trailing_means
 from pathnet_evo.report.data.genealogy import genealogy
 from pathnet_evo.report.data.history import History, Replaced, Told
+from pathnet_evo.report.data.lines import POINTS, curve, trailing_means
 from pathnet_evo.report.data.population import flat, steps
-from pathnet_evo.strategies.base import Strategy
 
 SHAPE = PathShape(layers=3, modules=6, width=2)
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from pathnet_evo.cli import app
 from pathnet_evo.report.figures import save_figures
-from pathnet_evo.report.figures.matrix import matrix
+from pathnet_evo.report.figures.heatmap import matrix
 from pathnet_evo.report.figures.style import COLUMN
 from pathnet_evo.report.words import times
 

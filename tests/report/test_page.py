@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.cli.tables import results
-from pathnet_evo.records import Record, TrialFinished, TrialStarted
+from pathnet_evo.interfaces.records import Record, TrialFinished, TrialStarted
 from pathnet_evo.report import write_report
 from pathnet_evo.report.words import censored_times, sentences, shown, shown_interval
-from pathnet_evo.run.results import RunError
-from pathnet_evo.run.summary import summarise
+from pathnet_evo.store.reading import RunError
 
 
 class Page(HTMLParser):

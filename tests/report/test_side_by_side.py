@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 from typer.testing import CliRunner
 
+from pathnet_evo.analysis.comparison import compare_runs
 from pathnet_evo.cli import app
-from pathnet_evo.report.side_by_side import matrix_page
+from pathnet_evo.report.across_runs import matrix_page
 from pathnet_evo.report.words import shown
-from pathnet_evo.run.comparison import compare_runs
 
 
 def test_runs_side_by_side(tmp_path: Path, made_up: SimpleNamespace) -> None:
@@ -49,6 +49,6 @@ def test_a_matrix_of_transfer() -> None:
     text = matrix_page(matrix)
     body = text[text.index("<main") :]
     cells = re.findall(r"<td[^>]*>(?:<b>)?([^<]+)", body)
-    assert cells == ["1.25×", "–", "no ratio", "0.50×"]  # noqa: RUF001
+    assert cells == ["1.25×", "–", "no ratio", "0.50×"]
     assert "&lt;alien&gt;" in body
     assert len(text) < 50_000

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from pathnet_evo.learners import Candidate, Evaluation
-from pathnet_evo.records import (
+from pathnet_evo.analysis.comparison import compare_runs
+from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.records import (
     Evaluated,
     Record,
     StageFinished,
@@ -18,9 +19,8 @@ from pathnet_evo.records import (
     TrialFinished,
     TrialStarted,
 )
-from pathnet_evo.run.comparison import compare_runs
-from pathnet_evo.run.lineage import Lineage
-from pathnet_evo.run.results import RunError
+from pathnet_evo.store.lineage import Lineage
+from pathnet_evo.store.reading import RunError
 
 ROWS = ((0, 1),)
 WriteRun = Callable[..., Path]

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathnet_evo.learners import Candidate, Episode, Evaluation
-from pathnet_evo.records import (
+from pathnet_evo.analysis.curves import POINTS, area_speed_up, learning_curve
+from pathnet_evo.analysis.summary import summarise
+from pathnet_evo.interfaces.learners import Candidate, Episode, Evaluation
+from pathnet_evo.interfaces.records import (
     EpisodesFinished,
     Evaluated,
     StageFinished,
@@ -17,9 +19,7 @@ from pathnet_evo.records import (
     TrialStarted,
 )
 from pathnet_evo.report.words import sentences
-from pathnet_evo.run.curves import POINTS, area_speed_up, learning_curve
-from pathnet_evo.run.lineage import Lineage
-from pathnet_evo.run.summary import summarise
+from pathnet_evo.store.lineage import Lineage
 
 EPISODES = st.lists(
     st.tuples(st.integers(1, 5000), st.floats(-100, 100, allow_nan=False)), max_size=40

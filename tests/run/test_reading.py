@@ -22,19 +22,19 @@ from pathnet_evo import (
     TaskSettings,
     hookimpl,
 )
-from pathnet_evo.config import validate
-from pathnet_evo.learned import Learned
-from pathnet_evo.learners import Candidate
-from pathnet_evo.network import PathNetwork
-from pathnet_evo.plan import resolve
-from pathnet_evo.plugins import Registry
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.records import StageFinished, TrialFinished, TrialStarted
-from pathnet_evo.run import checkpoint
-from pathnet_evo.run.lineage import Lineage
-from pathnet_evo.run.reading import Run, RunError, load_run
-from pathnet_evo.streams import Streams
-from pathnet_evo.transfer import Keep, learn_sequence
+from pathnet_evo.core.network import PathNetwork
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.records import StageFinished, TrialFinished, TrialStarted
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.running.loading import Run, RunError, load_run
+from pathnet_evo.setup.config import validate
+from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.store import checkpoint
+from pathnet_evo.store.lineage import Lineage
+from pathnet_evo.trial.learned import Learned
+from pathnet_evo.trial.trial import Keep, learn_sequence
 
 TOML = """
 name = "tiny"
@@ -152,7 +152,7 @@ class Entry(EntryPoint):
 
 def make_registry() -> Registry:
     """The framework's plugins and those of this file."""
-    core = EntryPoint("core", "pathnet_evo.builtin", "pathnet_evo")
+    core = EntryPoint("core", "pathnet_evo.plugins.builtin", "pathnet_evo")
     return Registry([core, Entry("blobs", "nowhere", "pathnet_evo")])
 
 

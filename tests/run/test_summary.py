@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from pathnet_evo.learners import Candidate, Evaluation
-from pathnet_evo.records import (
+from pathnet_evo.analysis.speed_up import smoothed, speed_up
+from pathnet_evo.analysis.statistics import SHARE, mean_interval, paired_p
+from pathnet_evo.analysis.summary import summarise
+from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.records import (
     Evaluated,
     GenerationFinished,
     StageFinished,
@@ -20,12 +23,9 @@ from pathnet_evo.records import (
     TrialFinished,
     TrialStarted,
 )
-from pathnet_evo.run.lineage import Lineage
-from pathnet_evo.run.lock import Lock
-from pathnet_evo.run.results import RunError
-from pathnet_evo.run.speed_up import smoothed, speed_up
-from pathnet_evo.run.statistics import SHARE, mean_interval, paired_p
-from pathnet_evo.run.summary import summarise
+from pathnet_evo.store.lineage import Lineage
+from pathnet_evo.store.lock import Lock
+from pathnet_evo.store.reading import RunError
 
 TOML = """
 name = "by-hand"

@@ -19,17 +19,18 @@ from typer.testing import CliRunner
 import pathnet_evo
 from pathnet_evo import SupervisedTask, TaskError, load_run
 from pathnet_evo.cli import app
+from pathnet_evo.core.genotype import PathError, PathShape
+from pathnet_evo.core.kinds import Affine
+from pathnet_evo.core.modules import ShapeError
+from pathnet_evo.core.network import PathNetwork
+from pathnet_evo.core.streams import Streams, borrow, lend
 from pathnet_evo.errors import UserError
-from pathnet_evo.genotype import PathError, PathShape
-from pathnet_evo.learners import Candidate, Episode, Evaluation
-from pathnet_evo.modules import Affine, ShapeError
-from pathnet_evo.network import PathNetwork
-from pathnet_evo.records import Checkpointed, Evaluated
-from pathnet_evo.run.checking import inspect
-from pathnet_evo.run.data import DataError
-from pathnet_evo.run.results import RunError
-from pathnet_evo.streams import Streams, borrow, lend
-from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo.interfaces.learners import Candidate, Episode, Evaluation
+from pathnet_evo.interfaces.records import Checkpointed, Evaluated
+from pathnet_evo.interfaces.tasks import EnvironmentTask
+from pathnet_evo.running.checking import inspect
+from pathnet_evo.store.reading import RunError
+from pathnet_evo.store.same_data import DataError
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_images.source import decoded
 from pathnet_evo_sgd.learner import SGD, correct

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 import pathnet_evo
 from pathnet_evo import presets
 from pathnet_evo.cli import app
-from pathnet_evo.learners import Learner
-from pathnet_evo.plugins import Registry
-from pathnet_evo.run import preparing
+from pathnet_evo.interfaces.learners import Learner
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup import preparing
 from pathnet_evo_a3c.learner import A3C
 
 README = Path(__file__).parents[2] / "README.md"

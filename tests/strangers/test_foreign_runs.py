@@ -24,19 +24,19 @@ from gymnasium.spaces import Box, Discrete
 from uvicorn.server import ServerState
 
 import pathnet_evo
+from pathnet_evo.analysis.comparison import compare_runs
+from pathnet_evo.analysis.statistics import average, mean_interval, paired_p
+from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.errors import UserError
-from pathnet_evo.records import Checkpointed, TrialFinished, TrialStarted
-from pathnet_evo.run import opening
-from pathnet_evo.run.comparison import compare_runs
-from pathnet_evo.run.lineage import Lineage
-from pathnet_evo.run.lock import Lock
-from pathnet_evo.run.opening import open_lineage
-from pathnet_evo.run.places import PlaceError, checkpoint_folder, remove_checkpoint
-from pathnet_evo.run.statistics import average, mean_interval, paired_p
-from pathnet_evo.run.summary import summarise
+from pathnet_evo.interfaces.records import Checkpointed, TrialFinished, TrialStarted
+from pathnet_evo.store import opening
+from pathnet_evo.store.lineage import Lineage
+from pathnet_evo.store.lock import Lock
+from pathnet_evo.store.opening import open_lineage
+from pathnet_evo.store.places import PlaceError, checkpoint_folder, remove_checkpoint
 from pathnet_evo.watch import RunsFolder, connections
 from pathnet_evo.watch.following import Listing
-from pathnet_evo.watch.reading import read_content
+from pathnet_evo.watch.reader import read_content
 
 TINY = [
     "arms=['pathnet']",
@@ -426,7 +426,7 @@ def test_a_game_with_infinite_rewards(
 class Harsh(gymnasium.Env[Any, Any]):
     """Two steps; an action costs next to the largest number that there is, the other nothing."""
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - as Gymnasium has it
+    metadata: dict[str, Any] = {"render_modes": []}
     observation_space = Box(-1, 1, (2,), np.float32)
     action_space = Discrete(2)
     steps = 0

@@ -17,13 +17,13 @@ import pathnet_evo
 from pathnet_evo import Evaluation, Streams, TaskContext
 from pathnet_evo.cli.picture import Sparkline
 from pathnet_evo.cli.progress import Progress
-from pathnet_evo.config import ConfigError
-from pathnet_evo.learners import Candidate
-from pathnet_evo.records import Evaluated, GenerationFinished, StageStarted, TrialStarted
+from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.records import Evaluated, GenerationFinished, StageStarted, TrialStarted
 from pathnet_evo.report.words import shown, times
-from pathnet_evo.run.playing import player
-from pathnet_evo.run.preparing import read_source
-from pathnet_evo.run.reading import RunError
+from pathnet_evo.running.loading import RunError
+from pathnet_evo.running.playing import player
+from pathnet_evo.setup.config import ConfigError
+from pathnet_evo.setup.preparing import read_source
 from pathnet_evo.testing import LearnerContract
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_gym.task import GymSettings

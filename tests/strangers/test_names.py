@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from pathnet_evo import cli
 from pathnet_evo.cli import tables
-from pathnet_evo.names import visible
-from pathnet_evo.report.side_by_side import matrix_page
+from pathnet_evo.report.across_runs import matrix_page
+from pathnet_evo.values.names import visible
 from pathnet_evo_labyrinth.build import lumps
 from pathnet_evo_labyrinth.level import read
 

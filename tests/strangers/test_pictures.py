@@ -22,9 +22,9 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
+from pathnet_evo.core.streams import Streams
 from pathnet_evo.errors import UserNotice
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import SupervisedTask, TaskContext, TaskError
+from pathnet_evo.interfaces.tasks import SupervisedTask, TaskContext, TaskError
 from pathnet_evo_images import cache, mnist, picture, private, source, stamps, tree, walk
 from pathnet_evo_images.folder import Folder
 from pathnet_evo_images.lock import exclusive

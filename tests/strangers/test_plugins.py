@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from pathnet_evo import RunFailed, launch
-from pathnet_evo.config import ConfigError
 from pathnet_evo.errors import UserError
-from pathnet_evo.plugin_calls import said
-from pathnet_evo.plugin_files import PluginFileError
-from pathnet_evo.run.checking import inspect
+from pathnet_evo.plugins.files import PluginFileError
+from pathnet_evo.running.checking import inspect
+from pathnet_evo.setup.config import ConfigError
+from pathnet_evo.system.plugin_calls import said
 
 PLUGIN = '''
 import os
@@ -244,7 +244,7 @@ def test_a_plugin_closes_standard_output(how: str, plugin: Path, tmp_path: Path)
     (tmp_path / "run.json").write_text(json.dumps(configuration(where="advance", how=how)))
     code = (
         "import json, sys\n"
-        "import pathnet_evo.run.preparing as preparing\n"
+        "import pathnet_evo.setup.preparing as preparing\n"
         "read = preparing.read_source\n"
         "preparing.read_source = lambda s: read(json.load(open('run.json')))\n"
         "from pathnet_evo.cli import main\n"

@@ -18,7 +18,7 @@ import pytest
 
 from pathnet_evo import RunFailed, launch, load_run, resume
 from pathnet_evo.engines import spawning
-from pathnet_evo.run.checking import inspect
+from pathnet_evo.running.checking import inspect
 
 SMALL = [
     "seeds=1",

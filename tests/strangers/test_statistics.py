@@ -15,13 +15,19 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import brentq
 
+from pathnet_evo.analysis.comparison import compare_runs
+from pathnet_evo.analysis.statistics import (
+    AMOUNT,
+    SHARE,
+    difference_statistic,
+    mean_interval,
+    statistic,
+)
+from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.cli import tables
-from pathnet_evo.learners import Episode
-from pathnet_evo.records import Record, TrialFinished, TrialStarted
+from pathnet_evo.interfaces.learners import Episode
+from pathnet_evo.interfaces.records import Record, TrialFinished, TrialStarted
 from pathnet_evo.report.data import read_report_data
-from pathnet_evo.run.comparison import compare_runs
-from pathnet_evo.run.statistics import AMOUNT, SHARE, difference_statistic, mean_interval, statistic
-from pathnet_evo.run.summary import summarise
 
 
 def student(values: list[float]) -> tuple[float, float, float]:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from pathnet_evo import folders, launch
+from pathnet_evo import launch
 from pathnet_evo.errors import UserError
+from pathnet_evo.system import folders
 
 PROGRAM = [sys.executable, "-W", "error", "-c", "from pathnet_evo.cli import main; main()"]
 SMALL = [

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from pathnet_evo import builtin
-from pathnet_evo.genotype import PathShape
-from pathnet_evo.learners import Candidate, Evaluation
-from pathnet_evo.plugins import Registry
-from pathnet_evo.strategies.base import Member, Strategy
+from pathnet_evo.core.genotype import PathShape
+from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.population import Member
+from pathnet_evo.interfaces.strategies import Strategy
+from pathnet_evo.plugins import builtin
+from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.strategies.binary_tournament import BinaryTournament
 from pathnet_evo.strategies.fixed_path import FixedPath
 from pathnet_evo.testing.strategies import StrategyContract

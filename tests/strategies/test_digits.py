@@ -11,15 +11,22 @@ import pytest
 import torch
 
 from pathnet_evo import presets
-from pathnet_evo.config import override, parse, validate
-from pathnet_evo.hookspecs import hookimpl
-from pathnet_evo.learners import Candidate, Evaluation, Evaluator, Learner, LearningContext
-from pathnet_evo.plan import Plan, resolve
-from pathnet_evo.plugins import Registry
-from pathnet_evo.pool import Lease
-from pathnet_evo.records import Evaluated, StageFinished
-from pathnet_evo.tasks import SupervisedTask
-from pathnet_evo.transfer import learn_sequence
+from pathnet_evo.core.pool import Lease
+from pathnet_evo.interfaces.learners import (
+    Candidate,
+    Evaluation,
+    Evaluator,
+    Learner,
+    LearningContext,
+)
+from pathnet_evo.interfaces.records import Evaluated, StageFinished
+from pathnet_evo.interfaces.tasks import SupervisedTask
+from pathnet_evo.plugins.hookspecs import hookimpl
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup.config import override, parse, validate
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.trial.trial import learn_sequence
 
 STRATEGIES = Registry().names("strategies")
 EVALUATIONS, PLACES, BATCH = 60, 5, 16
@@ -98,7 +105,7 @@ def digits(monkeypatch: pytest.MonkeyPatch) -> Any:
     plugin.register_learners = register_learners  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "juggler_plugin", plugin)
     homes = {
-        "core": "pathnet_evo.builtin",
+        "core": "pathnet_evo.plugins.builtin",
         "images": "pathnet_evo_images",
         "sgd": "pathnet_evo_sgd",
         "juggler": "juggler_plugin",

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pathnet_evo.diversity import diversity
-from pathnet_evo.genotype import Path, PathShape, distinct
-from pathnet_evo.streams import lend
+from pathnet_evo.core.genotype import Path, PathShape, distinct
+from pathnet_evo.core.streams import lend
+from pathnet_evo.trial.diversity import diversity
 
 SHAPE = PathShape(3, (5, 1, 9), 1)
 COUNTS = SHAPE.counts

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 from scipy.stats import binomtest, chisquare
 
-from pathnet_evo.genotype import Genotype, mutate_step
-from pathnet_evo.streams import lend
+from pathnet_evo.core.genotype import Genotype, mutate_step
+from pathnet_evo.core.streams import lend
 
 L, M, N = 3, 20, 5
 

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pathnet_evo.config import problems
-from pathnet_evo.genotype import Genotype, PathShape
-from pathnet_evo.learners import Evaluation
-from pathnet_evo.strategies.base import Strategy, StrategyError, StrategySettings
+from pathnet_evo.core.genotype import Genotype, PathShape
+from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.operators import operator
+from pathnet_evo.interfaces.population import StrategyError
+from pathnet_evo.interfaces.strategies import Strategy
+from pathnet_evo.interfaces.strategy_settings import StrategySettings
+from pathnet_evo.setup.config import problems
 from pathnet_evo.strategies.binary_tournament import BinaryTournament
 from pathnet_evo.strategies.mu_plus_lambda import MuPlusLambda, MuPlusLambdaSettings
-from pathnet_evo.strategies.operators import operator
 from pathnet_evo.testing.strategies import Referee
 
 SHAPE = PathShape(3, 10, 3)

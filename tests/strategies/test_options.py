@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pathnet_evo.config import problems
-from pathnet_evo.genotype import PathShape, distinct, n_modules, overlap
-from pathnet_evo.learners import Evaluation
+from pathnet_evo.core.genotype import PathShape, distinct, n_modules, overlap
+from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.setup.config import problems
 from pathnet_evo.strategies.aging import Aging, AgingSettings
 from pathnet_evo.strategies.asynchronous_tournament import (
     AsynchronousTournament,
@@ -20,7 +20,7 @@ from pathnet_evo.strategies.asynchronous_tournament import (
 from pathnet_evo.strategies.binary_tournament import BinaryTournament, BinaryTournamentSettings
 from pathnet_evo.strategies.mu_plus_lambda import MuPlusLambda, MuPlusLambdaSettings
 from pathnet_evo.strategies.nsga2 import NSGA2, NSGA2Settings
-from pathnet_evo.strategies.schedule import size_at
+from pathnet_evo.strategies.sizes import size_at
 
 SHAPE = PathShape(3, 10, 3)
 

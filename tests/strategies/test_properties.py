@@ -13,11 +13,11 @@ from deap import base
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pathnet_evo import builtin
-from pathnet_evo.evolve import StageFailed, evolve
-from pathnet_evo.genotype import PathShape
-from pathnet_evo.learners import Candidate, Evaluation, Evaluator
-from pathnet_evo.strategies.base import Strategy
+from pathnet_evo.core.genotype import PathShape
+from pathnet_evo.interfaces.learners import Candidate, Evaluation, Evaluator, StageFailed
+from pathnet_evo.interfaces.strategies import Strategy
+from pathnet_evo.plugins import builtin
+from pathnet_evo.trial.loop import evolve
 
 FOUND: dict[str, Any] = {}
 builtin.register_strategies(FOUND.__setitem__)
@@ -152,7 +152,7 @@ def test_the_logbook_and_the_hall_of_fame_say_what_happened(name: str):
 
 def test_the_logbook_stays_as_long_as_it_is(monkeypatch):
     """Memory and checkpoints of a run that goes on for weeks would grow all the time."""
-    monkeypatch.setattr("pathnet_evo.strategies.record.LOGGED", 5)
+    monkeypatch.setattr("pathnet_evo.interfaces.evolution_record.LOGGED", 5)
     strategy = STRATEGIES["aging"](PathShape(3, 10, 3), random.Random(0), population=2)
     for number in range(40):
         (candidate,) = strategy.ask(1)

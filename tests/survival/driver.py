@@ -32,7 +32,8 @@ import pathnet_evo.cli.resume
 import pathnet_evo.cli.tables
 import pathnet_evo.report
 from pathnet_evo.cli import main
-from pathnet_evo.run import checkpoint, runner  # noqa: F401 - imported once, for all
+from pathnet_evo.running import runner  # noqa: F401 - imported once, for all
+from pathnet_evo.store import checkpoint
 
 
 class Failpoints:

@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pathnet_evo import presets
-from pathnet_evo.config import parse
 from pathnet_evo.errors import UserError
-from pathnet_evo.plan import Plan
-from pathnet_evo.plugins import Registry
-from pathnet_evo.run import preparing, runner
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.running import runner
+from pathnet_evo.setup import preparing
+from pathnet_evo.setup.config import parse
+from pathnet_evo.setup.plan import Plan
 
 CASES = int(os.environ.get("PATHNET_EVO_FUZZ", "1500"))
 """How many configurations are tried; 10,000 take a minute or so."""

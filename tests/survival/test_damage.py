@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pathnet_evo.errors import UserError
-from pathnet_evo.run import runner
-from pathnet_evo.run.checking import inspect
-from pathnet_evo.run.reading import load_run
+from pathnet_evo.running import runner
+from pathnet_evo.running.checking import inspect
+from pathnet_evo.running.loading import load_run
 
 EXAMPLES = int(os.environ.get("PATHNET_EVO_DAMAGE", "40"))
 """How many damaged files are tried; 1,000 take half an hour."""

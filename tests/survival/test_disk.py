@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pathnet_evo.run.checking import inspect
-from pathnet_evo.run.reading import load_run
+from pathnet_evo.running.checking import inspect
+from pathnet_evo.running.loading import load_run
 
 TRIED = 8
 

@@ -12,13 +12,13 @@ import time
 
 import pytest
 
-from pathnet_evo.run import lock
-from pathnet_evo.run.lock import Lock, LockError, holder
+from pathnet_evo.store import lock
+from pathnet_evo.store.lock import Lock, LockError, holder
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from pathnet_evo.run.lock import Lock
+from pathnet_evo.store.lock import Lock
 held = Lock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(120)
@@ -27,7 +27,7 @@ time.sleep(120)
 LOOK = """
 import sys
 from pathlib import Path
-from pathnet_evo.run.lock import holder
+from pathnet_evo.store.lock import holder
 while True:
     holder(Path(sys.argv[1]))
 """

@@ -13,9 +13,9 @@ import pytest
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.report import write_report
-from pathnet_evo.run import runner
-from pathnet_evo.run.checking import inspect
-from pathnet_evo.run.reading import load_run
+from pathnet_evo.running import runner
+from pathnet_evo.running.checking import inspect
+from pathnet_evo.running.loading import load_run
 
 SOURCE = [
     file

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from pathnet_evo import config, load_run
-from pathnet_evo.run.checking import inspect
-from pathnet_evo.run.lineage import LineageError, open_lineage
-from pathnet_evo.run.schema import VERSION
+from pathnet_evo import load_run
+from pathnet_evo.running.checking import inspect
+from pathnet_evo.setup import config
+from pathnet_evo.store.lineage import LineageError, open_lineage
+from pathnet_evo.store.schema import VERSION
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 KEPT = sorted(FIXTURES.glob("run-schema-*"))

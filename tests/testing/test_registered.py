@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from pathnet_evo import Streams, TaskContext
-from pathnet_evo.plugins import Registry
-from pathnet_evo.tasks import SupervisedTask, TaskSettings
+from pathnet_evo.interfaces.tasks import SupervisedTask, TaskSettings
+from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.testing import LearnerContract, ModuleContract, TaskContract
 
 REGISTRY = Registry()

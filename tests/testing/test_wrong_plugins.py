@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from pathnet_evo import (
     Evaluation,
@@ -16,8 +16,8 @@ from pathnet_evo import (
     SupervisedTask,
     TaskSettings,
 )
+from pathnet_evo.core.kinds import Linear
 from pathnet_evo.engines.base import Engine
-from pathnet_evo.modules import Linear
 from pathnet_evo.testing import EngineContract, LearnerContract, ModuleContract, TaskContract
 
 

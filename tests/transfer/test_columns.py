@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pathnet_evo.columns import ENERGY, Columns
-from pathnet_evo.head import TaskHead
-from pathnet_evo.modules import Conv2d, Linear, ModuleKind, Residual, ShapeError
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
+from pathnet_evo.core.columns import ENERGY, Columns
+from pathnet_evo.core.head import TaskHead
+from pathnet_evo.core.kinds import Conv2d, Linear, Residual
+from pathnet_evo.core.modules import ModuleKind, ShapeError
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
 
 SHAPE = (2, 8, 8)
 FIRST, SECOND = ((0, 1), (0, 1), (0, 1)), ((2, 3), (3, 4), (2, 4))

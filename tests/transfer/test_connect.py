@@ -2,10 +2,11 @@
 
 import pytest
 
-from pathnet_evo import config
-from pathnet_evo.modules import Linear, ModuleKind
-from pathnet_evo.plan import resolve
-from pathnet_evo.plugins import Registry
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.modules import ModuleKind
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup import config
+from pathnet_evo.setup.resolving import resolve
 
 DIGITS = {"task": {"name": "digits"}}
 GAME = {"task": {"name": "gym", "id": "CartPole-v1"}, "learner": {"name": "a3c"}}

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from pathnet_evo.modules import Linear
-from pathnet_evo.plugins import Registry
-from pathnet_evo.policies.base import Beginning
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.policies import Beginning
+from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.policies.freeze import Freeze
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
 from pathnet_evo.testing import PolicyContract
 
 PATH = ((0, 1), (0, 1))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.linear_model import RidgeClassifier
 
-from pathnet_evo.prior import FOLDS, RIDGES, Prior, telling
+from pathnet_evo.trial.prior import FOLDS, RIDGES, Prior, telling
 
 
 def classes(n, gap, seed=0):

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from pathnet_evo.budget import Budget
-from pathnet_evo.genotype import PathShape
-from pathnet_evo.learners import Evaluation
-from pathnet_evo.policies.base import Start
+from pathnet_evo.core.genotype import PathShape
+from pathnet_evo.interfaces.budget import Budget
+from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.policies import Start
 from pathnet_evo.strategies.racing import Racing
 
 SHAPE = PathShape(2, 12, 2)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from pathnet_evo.budget import Budget
-from pathnet_evo.schedule import RISE, START, factor
+from pathnet_evo.interfaces.budget import Budget
+from pathnet_evo.interfaces.learning_rate import RISE, START, factor
 
 STEPS = 40
 

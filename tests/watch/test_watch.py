@@ -15,7 +15,7 @@ import pytest
 
 from pathnet_evo.cli.watch import watch
 from pathnet_evo.errors import UserError
-from pathnet_evo.records import TrialFinished
+from pathnet_evo.interfaces.records import TrialFinished
 from pathnet_evo.watch import RunsFolder, application, following
 from pathnet_evo.watch.following import Followers
 from pathnet_evo.watch.serving import is_loopback, listen
@@ -209,7 +209,7 @@ def test_a_run_ends_while_it_is_read(tmp_path: Path, made_up: SimpleNamespace) -
     """A reader that holds the lineage open would make the run fail at its very end."""
     import sqlite3
 
-    from pathnet_evo.run.lineage import open_lineage
+    from pathnet_evo.store.lineage import open_lineage
 
     made_up.toml(tmp_path, 1, ["pathnet"])
     lineage = made_up.lineage(tmp_path, [made_up.started(0)], closed=False)

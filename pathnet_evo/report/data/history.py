@@ -9,10 +9,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pathnet_evo.genotype import Path as ModulePath
-from pathnet_evo.genotype import distinct
-from pathnet_evo.run import cells
-from pathnet_evo.run.cells import number, number_or_none
+from pathnet_evo.core.genotype import Path as ModulePath
+from pathnet_evo.core.genotype import distinct
+from pathnet_evo.store import cells
+from pathnet_evo.store.cells import number, number_or_none
 
 
 class Told(NamedTuple):

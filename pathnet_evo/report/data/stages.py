@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Literal, TypeAlias
 
-from pathnet_evo.genotype import Path as ModulePath
-from pathnet_evo.report.data.curves import Line, trailing_means
+from pathnet_evo.analysis.speed_up import smoothing_window
+from pathnet_evo.core.genotype import Path as ModulePath
 from pathnet_evo.report.data.history import History
-from pathnet_evo.run.speed_up import smoothing_window
+from pathnet_evo.report.data.lines import Line, trailing_means
 
 Role: TypeAlias = Literal["unused", "frozen", "reused", "new"]
 """What a module is to a path: none of these, frozen before and not in it, both, or new in it."""

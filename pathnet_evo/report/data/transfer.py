@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from pathnet_evo.report.data.reading import ReportData
+from pathnet_evo.report.data.contents import ReportData
 
 
 class Matrix(NamedTuple):

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from pathnet_evo.genotype import Path as ModulePath
-from pathnet_evo.genotype import distinct
+from pathnet_evo.core.genotype import Path as ModulePath
+from pathnet_evo.core.genotype import distinct
 from pathnet_evo.report.data import StageView, Usage
 from pathnet_evo.report.data.history import History
 from pathnet_evo.report.figures.style import COLUMN, GRID, INK, PATH, SOFT, panel, short, title

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 
 from pathnet_evo.report.data import ReportData, read_report_data
 from pathnet_evo.report.data.transfer import transfer_matrix
-from pathnet_evo.report.figures import curves, evolution, paths
-from pathnet_evo.report.figures.matrix import matrix
+from pathnet_evo.report.figures import evolution, learning, paths
+from pathnet_evo.report.figures.heatmap import matrix
 from pathnet_evo.report.figures.style import style
-from pathnet_evo.run.places import check_own
-from pathnet_evo.run.results import intact
+from pathnet_evo.store.places import check_own
+from pathnet_evo.store.reading import intact
 
 
 def save_figures(folder: Path, formats: Sequence[str]) -> list[Path]:
@@ -51,9 +51,9 @@ def save_figures(folder: Path, formats: Sequence[str]) -> list[Path]:
 def _figures(data: ReportData) -> Iterator[tuple[str, Figure]]:
     for i in range(len(data.stages)):
         if any(view.stage == i and view.history.told for view in data.views):
-            yield f"learning-curve-{i}", curves.learning_curve(data, i)
+            yield f"learning-curve-{i}", learning.learning_curve(data, i)
         if data.stages[i]["score"] is not None:
-            yield f"scores-{i}", curves.scores(data, i)
+            yield f"scores-{i}", learning.scores(data, i)
         if (figure := evolution.reuse(data, i)) is not None:
             yield f"reuse-{i}", figure
     for view in data.paths:

@@ -10,7 +10,7 @@ from pathnet_evo.report.data import Curve, ReportData, StageView
 from pathnet_evo.report.data.genealogy import genealogy
 from pathnet_evo.report.data.history import finite
 from pathnet_evo.report.data.population import flat, rounded, steps
-from pathnet_evo.run.statistics import plain_numbers
+from pathnet_evo.values.numbers import plain_numbers
 
 POPULATIONS = 4_000_000
 """The most characters of populations that a page carries; later seeds go without."""

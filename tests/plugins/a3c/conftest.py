@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from pathnet_evo.plugin_files import PluginFile, import_file
+from pathnet_evo.plugins.files import PluginFile, import_file
 
 
 def _load(name: str, file: File) -> ModuleType:

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo.interfaces.tasks import EnvironmentTask
 
 
 class Walk(gym.Env):

@@ -6,8 +6,8 @@ import math
 import pytest
 import torch
 
-from pathnet_evo.modules import Linear
-from pathnet_evo.pool import ModulePool
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.testing import LearnerContract
 from pathnet_evo_a3c.learner import A3C
 

@@ -7,15 +7,15 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from pathnet_evo import config
-from pathnet_evo.learners import Candidate, LearningContext
-from pathnet_evo.modules import Linear
-from pathnet_evo.network import PathNetwork
-from pathnet_evo.plan import resolve
-from pathnet_evo.plugins import Registry
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import EnvironmentTask, TaskError
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.network import PathNetwork
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskError
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup import config
+from pathnet_evo.setup.resolving import resolve
 from pathnet_evo_a3c.episodes import Episodes
 from pathnet_evo_a3c.learner import A3C
 

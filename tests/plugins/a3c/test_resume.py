@@ -6,11 +6,11 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode
 
-from pathnet_evo.evolve import evolve
-from pathnet_evo.learners import Candidate, LearningContext
-from pathnet_evo.modules import Linear
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.trial.loop import evolve
 from pathnet_evo_a3c.learner import A3C
 
 LEARNER = A3C(lanes=3, steps=4, episodes=2, score_episodes=2)

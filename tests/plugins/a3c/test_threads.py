@@ -11,11 +11,11 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from pathnet_evo.learners import Candidate, LearningContext
-from pathnet_evo.modules import Conv2d, Linear
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import EnvironmentTask
+from pathnet_evo.core.kinds import Conv2d, Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.tasks import EnvironmentTask
 from pathnet_evo_a3c.episodes import Episodes
 from pathnet_evo_a3c.learner import A3C
 
@@ -88,7 +88,7 @@ def learn(threads, lanes):
 @pytest.mark.parametrize(("lanes", "threads"), [(7, 3), (7, 50), (41, 2), (41, 3)])
 def test_results_do_not_depend_on_threads(lanes, threads, large, monkeypatch):
     """Broken: the same run would be another one on a machine with more cores."""
-    monkeypatch.setattr("pathnet_evo.lanes.linear.LARGE", large)
+    monkeypatch.setattr("pathnet_evo.core.lanes.linear.LARGE", large)
     told, weights = learn(1, lanes)
     assert told[0]
     again, same = learn(threads, lanes)

@@ -6,10 +6,10 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode
 
-from pathnet_evo.learners import Candidate, LearningContext
-from pathnet_evo.modules import Linear
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.learners import Candidate, LearningContext
 from pathnet_evo_a3c.evaluator import A3CEvaluator
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_a3c.playing import episode_seed

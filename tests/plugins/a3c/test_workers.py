@@ -5,10 +5,10 @@ import time
 import pytest
 import torch
 
-from pathnet_evo.learners import Candidate, LearningContext
-from pathnet_evo.modules import Linear
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
+from pathnet_evo.core.kinds import Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.learners import Candidate, LearningContext
 from pathnet_evo_a3c.learner import A3C
 
 SETTINGS = {"workers": 2, "lanes": 2, "steps": 4, "episodes": 2, "score_episodes": 2}

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pathnet_evo.modules import Shape
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import TaskContext, TaskSettings
+from pathnet_evo.core.modules import Shape
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.tasks import TaskContext, TaskSettings
 from pathnet_evo_images.source import decoded
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import TaskContext, TaskError
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.tasks import TaskContext, TaskError
 from pathnet_evo_images.digits import Digits
 from pathnet_evo_images.folder import Folder
 

@@ -18,7 +18,7 @@ import pytest
 import torchvision.datasets
 
 import pathnet_evo_images.download as module
-from pathnet_evo.tasks import TaskError
+from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo_images.cifar import Cifar10
 from pathnet_evo_images.mnist import Mnist
 from pathnet_evo_images.svhn import Svhn

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import SupervisedTask, TaskContext, TaskError
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.tasks import SupervisedTask, TaskContext, TaskError
 from pathnet_evo_images.digits import Digits
 from pathnet_evo_images.folder import Folder
 

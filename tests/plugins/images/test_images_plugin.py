@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 import pathnet_evo_images
-from pathnet_evo.tasks import SupervisedTask, TaskSettings
+from pathnet_evo.interfaces.tasks import SupervisedTask, TaskSettings
 from pathnet_evo_images.digits import Digits
 
 TASKS = {"cifar10", "svhn", "mnist", "fashion-mnist", "folder", "digits"}

@@ -18,7 +18,7 @@ import torch
 import torchvision.datasets
 from PIL import Image
 
-from pathnet_evo.tasks import TaskError
+from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo_images.cifar import Cifar10
 from pathnet_evo_images.mnist import FashionMnist, Mnist
 from pathnet_evo_images.svhn import Svhn

@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pathnet_evo.tasks import TaskError
+from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo_images import decode
 from pathnet_evo_images.folder import Folder
 from pathnet_evo_images.pixels import Frame

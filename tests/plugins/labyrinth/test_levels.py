@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from pathnet_evo import Streams, TaskContext, TaskError
 from pathnet_evo.cli import main
-from pathnet_evo.plugins import Registry
+from pathnet_evo.plugins.registry import Registry
 from pathnet_evo_labyrinth import build
 from pathnet_evo_labyrinth.actors import check_states, decorate
 from pathnet_evo_labyrinth.catalogue import ARRANGEMENTS, DESCRIBED, game, level
@@ -250,8 +250,8 @@ def test_presets():
     """Broken: the published pair, or the matrix of all pairs, could not be run."""
     from importlib.resources import files
 
-    from pathnet_evo.config import parse, validate
-    from pathnet_evo.run.matrix import pairs
+    from pathnet_evo.analysis.matrix import pairs
+    from pathnet_evo.setup.config import parse, validate
 
     presets = files("pathnet_evo").joinpath("presets")
     levels = ["lt-chasm", "seekavoid-arena", "stairway-to-melon"]

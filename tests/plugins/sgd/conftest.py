@@ -7,12 +7,12 @@ from types import ModuleType
 import pytest
 import torch
 
-from pathnet_evo.aggregate import AGGREGATES
-from pathnet_evo.learners import Candidate, LearningContext
-from pathnet_evo.modules import Conv2d, Linear
-from pathnet_evo.pool import ModulePool
-from pathnet_evo.streams import Streams
-from pathnet_evo.tasks import SupervisedTask
+from pathnet_evo.core.aggregate import AGGREGATES
+from pathnet_evo.core.kinds import Conv2d, Linear
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo_sgd.learner import SGD
 
 

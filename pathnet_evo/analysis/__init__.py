@@ -1,0 +1,1 @@
+"""What came out of runs: results, statistics, summaries and comparisons."""

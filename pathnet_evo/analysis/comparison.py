@@ -1,0 +1,336 @@
+"""Runs side by side: what their arms scored and used, and whether seeds tell them apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from scipy.special import stdtr, stdtrit
+
+from pathnet_evo.analysis.not_finite import not_finite
+from pathnet_evo.analysis.results import StageResult, TrialResult, read_trials, returned
+from pathnet_evo.analysis.statistics import (
+    AMOUNT,
+    ANY,
+    Range,
+    average,
+    cut,
+    mean_interval,
+    paired_p,
+    score_range,
+    statistic,
+)
+from pathnet_evo.setup.config import ConfigError, RunConfig
+from pathnet_evo.store.lineage import LineageError
+from pathnet_evo.store.lock import holder, run_state
+from pathnet_evo.store.reading import RunError, intact, read_config, reading
+from pathnet_evo.values.numbers import plain_numbers
+
+VERSION = 1
+"""Version of the comparison's shape."""
+
+ASIDE = ("name", "jobs", "device", "observers", "plugins")
+"""Keys of a configuration in which runs may differ without a difference in what is learned."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An arm of a run, and its trials by seed."""
+
+    name: str
+    run: str
+    arm: str
+    strategy: str
+    transfer: str
+    trials: Mapping[int, TrialResult]
+
+    def finished(self, stage: int) -> dict[int, StageResult]:
+        """A stage's results by seed, where it was learned to its end."""
+        return {seed: found for seed, t in self.trials.items() if (found := t.finished(stage))}
+
+    def scores(self, stage: int) -> dict[str, dict[int, float]]:
+        """The stage's held-out scores right after it, by name and seed."""
+        found: dict[str, dict[int, float]] = {}
+        for seed, result in self.finished(stage).items():
+            for name, value in result.scores.get(stage, {}).items():
+                found.setdefault(name, {})[seed] = value
+        return found
+
+
+def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
+    """All arms of some runs side by side, as plain data; runs need not be finished.
+
+    Stages are compared one by one, in order, where all runs learn a task of the same name and
+    count the same. Interrupted trials count for the stages that they finished.
+
+    Args:
+        folders: the runs' folders.
+
+    Returns:
+        - ``version``: 1.
+        - ``runs``: for each run its ``run`` (what it is called here), ``folder``, ``state``,
+          ``seeds``, and ``not_finite``: what it measured that is in no mean and no test, as in
+          ``summary.json``.
+        - ``entries``: for each arm of each run its ``entry`` (what it is called here), ``run``,
+          ``arm``, ``strategy`` and ``transfer``.
+        - ``differences``: keys in which the runs' configurations differ, each with ``key`` and
+          ``values``, one a run; None where a run does not have it.
+        - ``not_compared``: a sentence for each stage that cannot be compared, and why.
+        - ``stages``: those that can, each with
+
+          - ``stage``, ``name``, ``unit`` (what ``examples`` are), and ``same_budget``: whether
+            all entries had the same budget;
+          - ``results``: for each entry ``evaluations``, ``examples``, ``seconds`` and ``scores``
+            (by name), each with ``seeds``, ``n``, ``mean`` and its 95 % ``interval``;
+          - ``tests``: for each score and pair of entries ``score``, ``a``, ``b``, ``paired``,
+            ``n`` (pairs of seeds; else a pair of numbers), the ``mean`` of a minus b, its 95 %
+            ``interval`` and the two-sided ``p``, all None where there are too few seeds. Paired
+            by seed where two seeds or more are shared, on these alone; else Welch's test.
+            No p value is corrected for the number of tests.
+
+    Raises:
+        RunError: a run that is not there, is damaged or is named twice; no stage can be compared.
+    """
+    names = _names(folders)
+    configs, trials, states = zip(*map(_read, folders), strict=True)
+    stages, reasons = _comparable(names, configs, trials)
+    if not stages:
+        raise RunError("; ".join(reasons))
+    entries = [
+        entry
+        for name, config, found in zip(names, configs, trials, strict=True)
+        for entry in _entries(name, config, found, alone=len(names) == 1)
+    ]
+    with intact(", ".join(map(str, folders))):
+        results = [_stage(i, configs[0], trials[0], entries) for i in stages]
+    found: dict[str, Any] = plain_numbers(
+        {
+            "version": VERSION,
+            "runs": [
+                {
+                    "run": name,
+                    "folder": str(folder),
+                    "state": state,
+                    "seeds": list(range(config.seed, config.seed + config.seeds)),
+                    "not_finite": not_finite(found),
+                }
+                for name, folder, config, state, found in zip(
+                    names, folders, configs, states, trials, strict=True
+                )
+            ],
+            "entries": [
+                {
+                    "entry": entry.name,
+                    "run": entry.run,
+                    "arm": entry.arm,
+                    "strategy": entry.strategy,
+                    "transfer": entry.transfer,
+                }
+                for entry in entries
+            ],
+            "differences": list(_differences(configs)),
+            "not_compared": reasons,
+            "stages": results,
+        }
+    )
+    return found
+
+
+def difference(
+    a: Mapping[int, float], b: Mapping[int, float], within: Range = ANY
+) -> dict[str, Any]:
+    """The mean of a minus b over seeds, its 95 % interval and p value, as ``compare_runs`` says.
+
+    Args:
+        a: values by seed; those that are not finite are left out.
+        b: values by seed.
+        within: what values can be; the interval ends where no difference can be.
+    """
+    a, b = ({s: v for s, v in of.items() if math.isfinite(v)} for of in (a, b))
+    found = _difference(a, b)
+    return {**found, "interval": cut(found["interval"], within)}
+
+
+def _difference(a: Mapping[int, float], b: Mapping[int, float]) -> dict[str, Any]:
+    shared = sorted(a.keys() & b.keys())
+    if len(shared) > 1:
+        pairs = [a[seed] - b[seed] for seed in shared]
+        mean, interval = mean_interval(pairs)
+        found = {"mean": mean, "interval": interval, "p": paired_p(pairs)}
+        return {"paired": True, "n": len(shared), **found}
+    return {"paired": False, "n": [len(a), len(b)], **_welch([*a.values()], [*b.values()])}
+
+
+def _welch(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
+    if not a or not b:
+        return {"mean": None, "interval": None, "p": None}
+    mean = average(a) - average(b)
+    untested = {"mean": mean, "interval": None, "p": None}
+    if len(a) < 2 or len(b) < 2:
+        return untested
+    try:
+        va, vb = _squared_error(a), _squared_error(b)
+        squares = (va + vb) ** 2
+    except OverflowError:
+        return untested
+    if va + vb == 0:
+        return {"mean": mean, "interval": [mean, mean], "p": None}
+    freedom = squares / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
+    error = math.sqrt(va + vb)
+    reach = float(stdtrit(freedom, 0.975)) * error
+    p = float(2 * stdtr(freedom, -abs(mean) / error))
+    return {"mean": mean, "interval": [mean - reach, mean + reach], "p": p}
+
+
+def _squared_error(values: Sequence[float]) -> float:
+    """The squared standard error of the mean."""
+    n, mean = len(values), average(values)
+    return math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """What the runs are called: by their folders, with as much of the path as tells them apart."""
+    whole = [folder.resolve() for folder in folders]
+    for i, folder in enumerate(whole):
+        if folder in whole[:i]:
+            raise RunError(f"{folders[i]}: this run is named twice")
+    last = [folder.name for folder in whole]
+    return [
+        name if last.count(name) == 1 else str(folder)
+        for name, folder in zip(last, folders, strict=True)
+    ]
+
+
+def _read(folder: Path) -> tuple[RunConfig, list[TrialResult], str]:
+    """A run's configuration, its trials, and its state."""
+    if not folder.is_dir():
+        raise RunError(f"{folder}: no such run")
+    try:
+        config = read_config(folder)
+        held = holder(folder)
+        with reading(folder) as db:
+            trials = read_trials(db)
+        return config, trials, run_state(held, [t.state for t in trials], config.n_trials)
+    except (ConfigError, LineageError) as error:
+        raise RunError(" ".join(str(error).splitlines())) from None
+
+
+def _entries(
+    run: str, config: RunConfig, trials: Sequence[TrialResult], alone: bool
+) -> Iterator[_Entry]:
+    for arm in config.arms:
+        section = config.strategy if arm.strategy is None else arm.strategy
+        yield _Entry(
+            name=arm.name if alone else f"{run}: {arm.name}",
+            run=run,
+            arm=arm.name,
+            strategy=str(section.get("name")),
+            transfer=str(arm.transfer["name"]),
+            trials={t.seed: t for t in trials if t.arm == arm.name},
+        )
+
+
+def _comparable(
+    names: Sequence[str], configs: Sequence[RunConfig], trials: Sequence[Sequence[TrialResult]]
+) -> tuple[list[int], list[str]]:
+    """The stages that all runs have in common, and why others cannot be compared."""
+    stages: list[int] = []
+    reasons: list[str] = []
+    for i in range(max(len(config.stages) for config in configs)):
+        without = [n for n, c in zip(names, configs, strict=True) if i >= len(c.stages)]
+        if without:
+            reasons.append(f"stage {i} is not compared: {', '.join(without)} has no such stage")
+            continue
+        tasks = [str(config.stages[i].task.get("name")) for config in configs]
+        units = [_unit(found, i) for found in trials]
+        if len(set(tasks)) > 1:
+            reasons.append(f"stage {i} is not compared: its task is {_each(names, tasks)}")
+        elif len({unit for unit in units if unit}) > 1:
+            counted = [unit or "nothing yet" for unit in units]
+            reasons.append(f"stage {i} is not compared: it counts {_each(names, counted)}")
+        else:
+            stages.append(i)
+    return stages, reasons
+
+
+def _each(names: Sequence[str], values: Sequence[str]) -> str:
+    return ", ".join(f"{v} in {n}" for n, v in zip(names, values, strict=True))
+
+
+def _unit(trials: Sequence[TrialResult], stage: int) -> str | None:
+    return next((t.stages[stage].unit for t in trials if stage in t.stages), None)
+
+
+def _differences(configs: Sequence[RunConfig]) -> Iterator[dict[str, Any]]:
+    """Keys whose values are not the same in all runs."""
+    flat = [
+        dict(_flat({k: v for k, v in config.model_dump(mode="json").items() if k not in ASIDE}))
+        for config in configs
+    ]
+    for key in dict.fromkeys(key for values in flat for key in values):
+        values = [plain_numbers(found.get(key)) for found in flat]
+        if any(value != values[0] for value in values):
+            yield {"key": key, "values": values}
+
+
+def _flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    below = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in below:
+        where = f"{place}.{key}" if place else str(key)
+        if isinstance(inner, dict | list) and inner:
+            yield from _flat(inner, where)
+        else:
+            yield where, inner
+
+
+def _stage(
+    i: int, config: RunConfig, trials: Sequence[TrialResult], entries: Sequence[_Entry]
+) -> dict[str, Any]:
+    scores = {entry.name: entry.scores(i) for entry in entries}
+    names = dict.fromkeys(name for found in scores.values() for name in found)
+    begun = next((t.stages[i] for t in trials if i in t.stages), None)
+    wanted = config.stages[i]
+    episodes = returned((t for entry in entries for t in entry.trials.values()), i)
+    ranges = {name: score_range(name, episodes) for name in names}
+    return {
+        "stage": i,
+        "name": begun.name if begun else wanted.name or str(wanted.task.get("name")),
+        "unit": begun.unit if begun else None,
+        "same_budget": len(_budgets(i, entries)) < 2,
+        "results": {entry.name: _result(entry, i, scores[entry.name], ranges) for entry in entries},
+        "tests": [
+            {
+                "score": name,
+                "a": a.name,
+                "b": b.name,
+                **difference(
+                    scores[a.name].get(name, {}), scores[b.name].get(name, {}), ranges[name]
+                ),
+            }
+            for name in names
+            for a, b in combinations(entries, 2)
+        ],
+    }
+
+
+def _budgets(stage: int, entries: Sequence[_Entry]) -> set[int]:
+    return {t.stages[stage].budget for e in entries for t in e.trials.values() if stage in t.stages}
+
+
+def _result(
+    entry: _Entry,
+    stage: int,
+    scores: Mapping[str, Mapping[int, float]],
+    ranges: Mapping[str, Range],
+) -> dict[str, Any]:
+    done = entry.finished(stage)
+    return {
+        "evaluations": statistic({seed: len(s.fitnesses) for seed, s in done.items()}, AMOUNT),
+        "examples": statistic({seed: s.examples for seed, s in done.items()}, AMOUNT),
+        "seconds": statistic({seed: s.seconds for seed, s in done.items()}, AMOUNT),
+        "scores": {name: statistic(dict(v), ranges[name]) for name, v in scores.items()},
+    }

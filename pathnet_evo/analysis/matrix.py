@@ -1,0 +1,181 @@
+"""A matrix of transfer: every source and then every target, each pair a run of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from pathnet_evo.analysis.speed_up import CONTROL
+from pathnet_evo.analysis.summary import summarise
+from pathnet_evo.errors import UserError
+from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, StageConfig, parse, validate
+from pathnet_evo.store.directory import LEFT, DirectoryError, claim, replace, without_nothing
+from pathnet_evo.store.places import read_plain
+
+VERSION = 1
+"""Version of the matrix's shape."""
+FILE = "matrix.toml"
+"""In the folder of a matrix: the configuration of all its runs."""
+
+
+def pairs(config: RunConfig) -> dict[tuple[str, str], RunConfig]:
+    """For each source and target the run that learns the one and then the other.
+
+    Args:
+        config: with ``sources``: how many of its stages, the first ones, are sources.
+
+    Raises:
+        ConfigError: no stage is left as a target, or two sources or targets have one name.
+    """
+    count = config.sources
+    assert count is not None
+    if count >= len(config.stages):
+        raise ConfigError(
+            [Problem("sources", f"{count} of {len(config.stages)} stages leave none as a target")]
+        )
+    sources, targets = _named(config.stages, 0, count), _named(config.stages, count)
+    found = {}
+    for source, first in sources.items():
+        for target, second in targets.items():
+            update = {
+                "name": f"{source}-{target}",
+                "sources": None,
+                "stages": [first, second],
+            }
+            found[source, target] = config.model_copy(update=update)
+    return found
+
+
+def _named(stages: Sequence[StageConfig], start: int, end: int | None = None) -> dict[str, Any]:
+    """Stages by a name that a folder can have."""
+    found: dict[str, StageConfig] = {}
+    for i, stage in enumerate(stages[start:end], start):
+        task = stage.task
+        said = stage.name or task.get("game") or task.get("id") or task.get("name") or "task"
+        name = re.sub(r"[^a-z0-9_.]+", "-", str(said).lower()).strip("-.") or "task"
+        if name in found:
+            problem = f"the run of another stage would be called {name!r}, too; give it a name"
+            raise ConfigError([Problem(f"stages.{i}.name", problem)])
+        found[name] = stage
+    return found
+
+
+def create(config: RunConfig, runs: Path, name: str | None) -> Path:
+    """Make the folder of all runs of a matrix, with ``matrix.toml``, which repeats them.
+
+    Raises:
+        DirectoryError: a bad name, a name that exists, or a folder that cannot be written.
+    """
+    text = tomli_w.dumps(without_nothing(config.model_dump(mode="json")))
+    try:
+        folder = claim(runs, config.name, name)
+        (folder / FILE).write_text(
+            f"# `pathnet-evo run {FILE}` repeats all runs of this matrix.\n\n{text}",
+            encoding="utf-8",
+        )
+    except OSError as error:
+        raise DirectoryError(f"{runs}: cannot be written ({error.strerror})") from None
+    return folder
+
+
+def unfinished(folder: Path, config: RunConfig) -> Iterator[RunConfig]:
+    """The runs of a matrix that are not finished, as they are when they are asked for.
+
+    What is left of one that was killed before it had a ``run.toml`` is removed.
+    """
+    for run in pairs(config).values():
+        home = folder / run.name
+        try:
+            over = json.loads(read_plain(home / "summary.json"))["state"] == "finished"
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            over = False
+        if over:
+            continue
+        if not (home / "run.toml").exists() and not (home / "lineage.sqlite").exists():
+            _clear(home)
+        yield run
+
+
+def _clear(home: Path) -> None:
+    """Remove a run's folder that holds nothing but what is written before a ``run.toml``.
+
+    Raises:
+        DirectoryError: it holds something else, which is nobody's to remove.
+    """
+    if home.is_symlink():
+        raise DirectoryError(f"{home}: a link, where a run of the matrix is to lie; remove it")
+    if not home.is_dir():
+        return
+    found = sorted(home.iterdir())
+    others = [path for path in found if path.name != "about.json" and not LEFT.fullmatch(path.name)]
+    if others:
+        raise DirectoryError(
+            f"{home}: not a run, but a run of the matrix is to lie there, and it holds "
+            f"{others[0].name}; move it away"
+        )
+    try:
+        for path in found:
+            path.unlink()
+        home.rmdir()
+    except OSError as error:
+        raise DirectoryError(f"{home}: cannot be removed ({error.strerror})") from None
+
+
+def write_matrix(folder: Path) -> dict[str, Any]:
+    """Write ``matrix.json`` from the runs that are there, finished or not, and return it."""
+    matrix = transfer_matrix(folder)
+    replace(folder / "matrix.json", json.dumps(matrix, indent=1) + "\n")
+    return matrix
+
+
+def transfer_matrix(folder: Path) -> dict[str, Any]:
+    """The speed-up of every arm on every target after every source.
+
+    Returns:
+        Plain data: ``sources`` and ``targets`` by name, ``arms``, and for each arm ``speed_up``, a
+        list a source of what each run's summary says of the arm on its second stage, or None
+        where there is nothing yet, and ``mean``, the geometric mean of those that have a ratio.
+
+    Raises:
+        UserError: not the folder of a matrix.
+    """
+    path = folder / FILE
+    try:
+        config = validate(parse(read_plain(path), str(path)), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{folder}: not the folder of a matrix ({FILE}: {error})") from None
+    found = pairs(config)
+    summaries = {
+        pair: summarise(folder / run.name)
+        for pair, run in found.items()
+        if (folder / run.name / "lineage.sqlite").is_file()
+    }
+    sources, targets = (list(dict.fromkeys(names)) for names in zip(*found, strict=True))
+    arms = [arm.name for arm in config.arms if arm.name != CONTROL]
+    cells = {
+        arm: [[_cell(summaries.get((s, t)), arm) for t in targets] for s in sources] for arm in arms
+    }
+    return {
+        "version": VERSION,
+        "name": config.name,
+        "sources": sources,
+        "targets": targets,
+        "arms": {arm: {"speed_up": rows, "mean": _mean(rows)} for arm, rows in cells.items()},
+    }
+
+
+def _cell(summary: Mapping[str, Any] | None, arm: str) -> dict[str, Any] | None:
+    speeds = [] if summary is None else summary["speed_up"].get(arm, [])
+    return next((speed for speed in speeds if speed["stage"] == 1 and speed["seeds"]), None)
+
+
+def _mean(rows: Sequence[Sequence[Mapping[str, Any] | None]]) -> float | None:
+    """Geometric mean of the cells that have a ratio."""
+    logs = [math.log(c["mean"]) for row in rows for c in row if c and c["mean"] is not None]
+    return math.exp(math.fsum(logs) / len(logs)) if logs else None

@@ -1,0 +1,174 @@
+"""What a run's folder says of it: its configuration, its machine, what each trial did."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pathnet_evo.analysis.statistics import Range, extent
+from pathnet_evo.core.genotype import distinct, n_modules
+from pathnet_evo.interfaces.records import not_scored
+from pathnet_evo.store import cells
+from pathnet_evo.store.cells import number, number_or_none
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """One stage of one trial, as the lineage has it.
+
+    Args:
+        stage: index in the sequence.
+        name: the name of stage or task.
+        budget: evaluations at the most, or frames where ``by_frames``.
+        by_frames: whether the budget counts examples or frames.
+        chance: the chief score of who has learned nothing, or None.
+        counts: modules of each layer.
+        fitness_name: what the fitness is.
+        unit: what its evaluations count.
+        finished: whether its best path was found and scored.
+        generations: how many are over.
+        examples: examples or frames used.
+        episodes: the frames used when each ended, and its score.
+        failed: evaluations without a fitness.
+        fitnesses: each evaluation's fitness in the order told; None where it failed.
+        fitness: the fitness of the best path; None until the stage is over.
+        reused: modules of the best path that an earlier stage froze.
+        scores: for each stage so far, its held-out scores right after this one.
+        seconds: how long it took; None until the stage is over.
+        frozen: modules that are frozen after it; None until the stage is over.
+        front: of a strategy with several objectives, what there was to choose from.
+        not_scored: why scores are missing.
+    """
+
+    stage: int
+    name: str
+    budget: int
+    by_frames: bool
+    chance: float | None
+    counts: tuple[int, ...]
+    fitness_name: str
+    unit: str
+    finished: bool
+    generations: int
+    examples: int
+    episodes: tuple[tuple[int, float], ...]
+    failed: int
+    fitnesses: tuple[float | None, ...]
+    fitness: float | None
+    reused: int | None
+    scores: dict[int, dict[str, float]]
+    seconds: float | None
+    frozen: int | None = None
+    front: dict[str, Any] | None = None
+    not_scored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One arm and one seed, as far as they came."""
+
+    trial: int
+    arm: str
+    seed: int
+    state: str
+    error: str | None
+    stages: dict[int, StageResult]
+
+    def finished(self, stage: int) -> StageResult | None:
+        """A stage that was learned to its end, or None."""
+        result = self.stages.get(stage)
+        return result if result is not None and result.finished else None
+
+
+def read_trials(db: sqlite3.Connection) -> list[TrialResult]:
+    """Every trial that has begun, with every stage that has."""
+    found = []
+    for row in db.execute("SELECT * FROM trials ORDER BY trial").fetchall():
+        stages = db.execute(
+            "SELECT s.*, t.seconds FROM stages s LEFT JOIN stage_times t USING (trial, stage) "
+            "WHERE s.trial = ? ORDER BY s.stage",
+            (row["trial"],),
+        ).fetchall()
+        results = {stage["stage"]: _stage_result(db, stage) for stage in stages}
+        found.append(
+            TrialResult(row["trial"], row["arm"], row["seed"], row["state"], row["error"], results)
+        )
+    return found
+
+
+def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
+    key = (row["trial"], row["stage"])
+    where = "WHERE trial = ? AND stage = ?"
+    (generations,) = db.execute(f"SELECT count(*) FROM generations {where}", key).fetchone()
+    evaluations = db.execute(
+        f"SELECT fitness, examples FROM evaluations {where} ORDER BY evaluation",
+        key,
+    ).fetchall()
+    episodes = db.execute(f"SELECT at, score FROM episodes {where} ORDER BY episode", key)
+    fitnesses = tuple(number_or_none(e["fitness"]) for e in evaluations)
+    used = row["examples"]
+    counts = cells.counts(row["counts"])
+    return StageResult(
+        stage=row["stage"],
+        name=row["task"],
+        budget=row["budget"],
+        by_frames=bool(row["by_frames"]),
+        chance=number_or_none(row["chance"]),
+        counts=counts,
+        fitness_name=row["fitness_name"],
+        unit=row["unit"],
+        finished=row["path"] is not None,
+        generations=generations,
+        examples=sum(e["examples"] for e in evaluations) if used is None else used,
+        episodes=tuple((at, number(score)) for at, score in episodes),
+        failed=fitnesses.count(None),
+        fitnesses=fitnesses,
+        fitness=number_or_none(row["fitness"]),
+        reused=n_modules(cells.path(row["reused"], counts)) if row["reused"] else None,
+        scores=cells.scores(row["scores"]),
+        seconds=number_or_none(row["seconds"]),
+        frozen=n_modules(cells.path(row["frozen"], counts)) if row["frozen"] else None,
+        front=_front(db, key, counts),
+        not_scored=_not_scored(db, key),
+    )
+
+
+def _not_scored(db: sqlite3.Connection, key: tuple[int, int]) -> tuple[str, ...]:
+    found = db.execute(
+        "SELECT data FROM events WHERE trial = ? AND stage = ? AND kind = 'not scored' "
+        "ORDER BY evaluation, number",
+        key,
+    )
+    events = [json.loads(data) for (data,) in found]
+    return tuple(not_scored(event["scored"], event["cause"]) for event in events)
+
+
+def _front(
+    db: sqlite3.Connection, key: tuple[int, int], counts: tuple[int, ...]
+) -> dict[str, Any] | None:
+    row = db.execute(
+        "SELECT data FROM events WHERE trial = ? AND stage = ? AND kind = 'front'", key
+    ).fetchone()
+    if row is None:
+        return None
+    found = json.loads(row["data"])
+    members = [
+        {
+            "objectives": [number(value) for value in values],
+            "path": distinct(cells.genotype(json.dumps(rows), counts)),
+            "modules": n_modules(distinct(rows)),
+            "chosen": i == found["chosen"],
+        }
+        for i, (rows, values) in enumerate(found["members"])
+    ]
+    objectives = [str(name) for name in found["objectives"]]
+    return {"objectives": objectives, "rule": str(found["rule"]), "members": members}
+
+
+def returned(trials: Iterable[TrialResult], stage: int) -> Range:
+    """The least and the greatest score of an episode of a stage."""
+    played = (t.stages[stage].episodes for t in trials if stage in t.stages)
+    return extent(score for episodes in played for _, score in episodes)

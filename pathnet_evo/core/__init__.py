@@ -1,0 +1,1 @@
+"""Genotypes, modules, the pool that tasks share, and networks of paths through it."""

@@ -1,0 +1,136 @@
+"""Columns: frozen paths that a task listens to, each undisturbed by what the task trains.
+
+The name is that of progressive networks (Rusu et al. 2016). A column computes its own features from
+the input; what the task hears of it are its modules' outputs, layer by layer, before they are
+aggregated, each unit standardised on the task's own training inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pathnet_evo.core.modules import Shape
+from pathnet_evo.core.network import PathNetwork
+
+ENERGY = 60.0
+"""Sum of the mean squares of all units that one receiving unit hears; see ``Columns.fit``."""
+AT_ONCE = 500
+"""Examples in one forward pass."""
+
+
+class Columns(nn.Module):
+    """The frozen paths that one task listens to.
+
+    Args:
+        stages: the stage in which each was learned, ascending.
+        networks: the path of each, without shift and scale of its own inputs.
+
+    Attributes:
+        shapes: for each layer the shape of all columns' units together.
+    """
+
+    def __init__(self, stages: Sequence[int], networks: Sequence[PathNetwork]) -> None:
+        super().__init__()
+        self.stages = tuple(stages)
+        self.networks = nn.ModuleList(networks)
+        self.requires_grad_(False)
+        counts = [sum(network.counts[i] for network in networks) for i in range(self.layers)]
+        each = networks[0].unit_shapes
+        self.shapes: list[Shape] = [
+            (n * shape[0], *shape[1:]) for n, shape in zip(counts, each, strict=True)
+        ]
+        for i, shape in enumerate(self.shapes):
+            ones = torch.ones(shape[0], *[1] * (len(shape) - 1))
+            self.register_buffer(f"shift_{i}", torch.zeros_like(ones))
+            self.register_buffer(f"scale_{i}", ones)
+
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+        return len(self.networks[0].unit_shapes)  # type: ignore[arg-type]
+
+    @torch.no_grad()
+    def fit(self, inputs: Tensor, fans: Sequence[int | None], homes: Sequence[Tensor] = ()) -> None:
+        """Standardise what is heard on a task's inputs.
+
+        A unit is centred by its mean. A column's units in a layer are divided by one number, so
+        that a unit that hears them all hears ``ENERGY``: the sum of its inputs' mean squares, to
+        which the largest stable step of gradient descent is inverse, is then the same whatever the
+        columns' scale and the layer's fan-in. That number is the units' deviation on the task's
+        inputs or on those that the column was learned on, whichever is larger: what hardly speaks
+        of the new task is not blown up, and what speaks too loudly is muted. Units keep their sizes
+        relative to each other.
+
+        Args:
+            inputs: ``(examples, *input_shape)`` float32, prepared as for the network.
+            fans: for each layer how many inputs one receiving unit hears; None where nobody does.
+            homes: for each column inputs of the task that it was learned on, likewise.
+        """
+        here = [_moments(network, inputs) for network in self.networks]  # type: ignore[arg-type]
+        home = [
+            _moments(network, x)  # type: ignore[arg-type]
+            for network, x in zip(self.networks, homes, strict=False)
+        ] or here
+        for i, fan in enumerate(fans):
+            shift, scale = getattr(self, f"shift_{i}"), getattr(self, f"scale_{i}")
+            shift.copy_(torch.cat([mean for mean, _ in (c[i] for c in here)]).view_as(shift))
+            factors = []
+            for (mean, there), (_, then) in zip(
+                (c[i] for c in here), (c[i] for c in home), strict=True
+            ):
+                energy = float(max(there, then)) * (fan or 0)
+                factors.append(torch.full_like(mean, (ENERGY / energy) ** 0.5 if energy else 0.0))
+            scale.copy_(torch.cat(factors).view_as(scale))
+
+    def raw(self, x: Tensor, known: dict[int, list[Tensor]] | None = None) -> list[Tensor]:
+        """What the columns say, as it is: for each layer ``(batch, *shape)``.
+
+        Args:
+            x: ``(batch, *input_shape)`` float32, prepared as for the network.
+            known: units by network of columns that were computed for the same ``x``.
+        """
+        known = {} if known is None else known
+        for network in self.networks:
+            if id(network) not in known:
+                known[id(network)] = network.units(x, known)  # type: ignore[operator]
+        each = [known[id(network)] for network in self.networks]
+        return [torch.cat(units, 1) for units in zip(*each, strict=True)]
+
+    def forward(self, x: Tensor, known: dict[int, list[Tensor]] | None = None) -> list[Tensor]:
+        """What the task hears: for each layer ``(batch, *shape)``, standardised."""
+        return [
+            (units - getattr(self, f"shift_{i}")) * getattr(self, f"scale_{i}")
+            for i, units in enumerate(self.raw(x, known))
+        ]
+
+    def state(self) -> dict[str, Any]:
+        """Which stages, and the statistics."""
+        return {
+            "stages": list(self.stages),
+            "shift": [getattr(self, f"shift_{i}") for i in range(self.layers)],
+            "scale": [getattr(self, f"scale_{i}") for i in range(self.layers)],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Standardise as ``state`` says."""
+        for part in ("shift", "scale"):
+            for i, values in enumerate(state[part]):
+                getattr(self, f"{part}_{i}").copy_(values)
+
+
+def _moments(network: PathNetwork, inputs: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """For each layer the mean of each unit, and the mean variance of all, over some inputs."""
+    found: list[tuple[Tensor, Tensor, int]] = []
+    for x in torch.split(inputs, AT_ONCE):
+        units = [u.double().transpose(0, 1).flatten(1) for u in network.units(x)]
+        sums = [(u.sum(1), u.square().sum(1), u.shape[1]) for u in units]
+        found = (
+            [(a + c, b + d, n + m) for (a, b, n), (c, d, m) in zip(found, sums, strict=True)]
+            if found
+            else sums
+        )
+    return [(a / n, (b / n - (a / n).square()).clamp(min=0).mean()) for a, b, n in found]

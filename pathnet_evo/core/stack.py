@@ -1,0 +1,335 @@
+"""The modules of one layer: one tensor a parameter, leased and committed by module index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pathnet_evo.core.aggregate import SUM, Aggregate
+from pathnet_evo.core.genotype import PathError
+from pathnet_evo.core.modules import ModuleKind, Parameters, Shape
+
+
+class Stack:
+    """M modules of one kind that read the same input.
+
+    Args:
+        kind: what a module is.
+        input_shape: shape of one example.
+        modules: number of modules, M.
+        device: where the parameters live.
+
+    Attributes:
+        parameters: by name ``(M, *parameter_shape)`` float32.
+        frozen: ``(M,)`` bool; frozen modules never change again.
+        versions: ``(M,)`` int64, counts the commits to each module.
+        incarnations: ``(M,)`` int64, counts how often a module became another one (frozen,
+            re-initialised, overwritten by a duplicate): older commits to it are refused.
+        statistics: what an optimizer that lives in the pool keeps of each module, by name
+            ``(M, ...)``; zero for a module that became another one.
+        carried: names of the statistics that leases carry and commit; see ``carry``.
+    """
+
+    def __init__(
+        self, kind: ModuleKind, input_shape: Shape, modules: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self.kind = kind
+        self.input_shape = input_shape
+        self.output_shape = kind.output_shape(input_shape)
+        self.device = torch.device(device)
+        self.parameters = {
+            name: torch.zeros(modules, *shape, device=device)
+            for name, shape in kind.parameter_shapes(input_shape).items()
+        }
+        self.frozen = torch.zeros(modules, dtype=torch.bool)
+        self.versions = torch.zeros(modules, dtype=torch.int64)
+        self.incarnations = torch.zeros(modules, dtype=torch.int64)
+        self.statistics: dict[str, Tensor] = {}
+        self.carried: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.versions)
+
+    def index(self, modules: Sequence[int]) -> Tensor:
+        """Module indices as an index tensor on the stack's device.
+
+        Raises:
+            PathError: an index is outside ``[0, M)``.
+        """
+        if len(modules) and not 0 <= min(modules) <= max(modules) < len(self):
+            raise PathError(f"modules {list(modules)} are not all within 0 to {len(self) - 1}")
+        return torch.tensor(modules, dtype=torch.int64, device=self.device)
+
+    def gather(self, modules: Sequence[int]) -> dict[str, Tensor]:
+        """Copies of some modules' parameters, by name ``(len(modules), *parameter_shape)``."""
+        index = self.index(modules)
+        return {name: values.index_select(0, index) for name, values in self.parameters.items()}
+
+    def carry(self, names: Mapping[str, Shape]) -> None:
+        """Have statistics that leases carry, zero at first, by name of such a shape a module."""
+        self.carried = tuple(names)
+        for name, shape in names.items():
+            if name not in self.statistics:
+                self.statistics[name] = torch.zeros(len(self), *shape, device=self.device)
+
+    @property
+    def leasable(self) -> Parameters:
+        """All that a lease holds of a module that may be trained."""
+        return {**self.parameters, **{name: self.statistics[name] for name in self.carried}}
+
+    def frozen_modules(self) -> tuple[int, ...]:
+        """The indices of frozen modules, ascending."""
+        return tuple(self.frozen.nonzero().flatten().tolist())
+
+    def lease(self, modules: Sequence[int]) -> LeasedStack:
+        """Take copies of some modules to train; frozen ones come read-only."""
+        chosen = self.index(modules).cpu()
+        is_frozen = self.frozen[chosen].tolist()
+        trainable = tuple(m for m, f in zip(modules, is_frozen, strict=True) if not f)
+        frozen = tuple(m for m, f in zip(modules, is_frozen, strict=True) if f)
+        carried = self.index(trainable)
+        return LeasedStack(
+            kind=self.kind,
+            trainable=trainable,
+            frozen=frozen,
+            leased=self.gather(trainable),
+            statistics={n: self.statistics[n].index_select(0, carried) for n in self.carried},
+            frozen_parameters=self.gather(frozen),
+            versions=self.versions[list(trainable)],
+            incarnations=self.incarnations[list(trainable)],
+        )
+
+    @torch.no_grad()
+    def commit(self, lease: LeasedStack) -> tuple[int, ...]:
+        """Write trained modules back.
+
+        A module that nobody committed since the lease is replaced, exactly. Where somebody did,
+        trained minus leased is added, so that neither update is lost; of carried statistics the
+        last commit counts. A module that became another one since the lease (see
+        ``incarnations``) is left alone.
+
+        Returns:
+            The modules that were refused, ascending.
+        """
+        modules = torch.tensor(lease.trainable, dtype=torch.int64)
+        alive = self.incarnations[modules] == lease.incarnations
+        alone = self.versions[modules] == lease.versions
+        exact = bool((alive & alone).all())
+        states = list(zip(lease.trainable, alive.tolist(), alone.tolist(), strict=True))
+        for name, trained in lease.parameters.items():
+            ours, values = self.parameters[name], trained.detach()
+            if exact:
+                ours.index_copy_(0, modules.to(self.device), values)
+                continue
+            # One by one: buffers for all modules at once take longer to get than the sums take.
+            for row, (module, is_alive, is_alone) in enumerate(states):
+                if is_alive and is_alone:
+                    ours[module].copy_(values[row])
+                elif is_alive:
+                    ours[module].add_(values[row] - lease.leased[name][row])
+        chosen = modules[alive].to(self.device)
+        for name, values in lease.statistics.items():
+            self.statistics[name].index_copy_(0, chosen, values[alive.to(values.device)])
+        self.versions[modules[alive]] += 1
+        return tuple(modules[~alive].tolist())
+
+    def freeze(self, modules: Sequence[int]) -> None:
+        """Let some modules never change again."""
+        index = self.index(modules).cpu()
+        self.incarnations[index[~self.frozen[index]]] += 1
+        self.frozen[index] = True
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator, keep: Tensor | None = None) -> None:
+        """Draw every module anew but those kept.
+
+        Modules are drawn one by one, so that what a module gets depends on its index alone: not
+        on which others are kept, nor on how many follow it.
+
+        Args:
+            generator: a CPU generator.
+            keep: ``(M,)`` bool, modules to leave as they are.
+        """
+        keep = torch.zeros(len(self), dtype=torch.bool) if keep is None else keep
+        drawn = {
+            name: torch.zeros(1, *shape)
+            for name, shape in self.kind.parameter_shapes(self.input_shape).items()
+        }
+        for module, kept in enumerate(keep.tolist()):
+            self.kind.initialise(drawn, generator)
+            if not kept:
+                for name, values in self.parameters.items():
+                    values[module] = drawn[name][0]
+                self._forget(module)
+        self.incarnations[~keep] += 1
+        self.versions[~keep] = 0
+
+    @torch.no_grad()
+    def duplicate(self, source: int, target: int) -> None:
+        """Copy one module's weights onto another that is not frozen.
+
+        Raises:
+            PathError: the target is frozen, or an index is outside the layer.
+        """
+        self.index((source, target))
+        if self.frozen[target]:
+            raise PathError(f"module {target} is frozen: nothing can be copied onto it")
+        for values in self.parameters.values():
+            values[target] = values[source]
+        self._forget(target)
+        self.incarnations[target] += 1
+        self.versions[target] = 0
+
+    @torch.no_grad()
+    def grow(self, modules: int, generator: torch.Generator) -> None:
+        """Append newly initialised modules; the present ones keep their indices."""
+        new = Stack(self.kind, self.input_shape, modules, self.device)
+        new.initialise(generator)
+        for name, values in self.parameters.items():
+            self.parameters[name] = torch.cat([values, new.parameters[name]])
+        for name, values in self.statistics.items():
+            self.statistics[name] = torch.cat(
+                [values, values.new_zeros(modules, *values.shape[1:])]
+            )
+        self.frozen = torch.cat([self.frozen, new.frozen])
+        self.versions = torch.cat([self.versions, new.versions])
+        self.incarnations = torch.cat([self.incarnations, new.incarnations])
+
+    def state(self) -> dict[str, Any]:
+        """Copies on the CPU of all that the modules are, from which ``restore`` makes them again.
+
+        ``parameters`` and ``statistics`` by name ``(M, *parameter_shape)``, ``frozen``,
+        ``versions`` and ``incarnations`` ``(M,)``.
+        """
+        return {
+            "parameters": {n: v.detach().to("cpu", copy=True) for n, v in self.parameters.items()},
+            "statistics": {n: v.detach().to("cpu", copy=True) for n, v in self.statistics.items()},
+            "frozen": self.frozen.clone(),
+            "versions": self.versions.clone(),
+            "incarnations": self.incarnations.clone(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Become what ``state`` was taken of; the number of modules may be another.
+
+        Raises:
+            PathError: a stack of other modules.
+        """
+        modules = len(state["frozen"])
+        shapes = self.kind.parameter_shapes(self.input_shape)
+        found = {name: tuple(values.shape) for name, values in state["parameters"].items()}
+        if found != {name: (modules, *shape) for name, shape in shapes.items()}:
+            raise PathError(f"not the parameters of {modules} modules {self.kind!r}: {found}")
+        for part in ("parameters", "statistics"):
+            kept = state[part]
+            # In the kind's own order, which a file does not keep and worker processes count on.
+            names = sorted(kept, key=list(shapes).index) if kept.keys() <= shapes.keys() else kept
+            setattr(self, part, {n: kept[n].to(self.device, copy=True) for n in names})
+        self.frozen = state["frozen"].clone()
+        self.versions = state["versions"].clone()
+        self.incarnations = state["incarnations"].clone()
+
+    def _forget(self, module: int) -> None:
+        for values in self.statistics.values():
+            values[module].zero_()
+
+
+@dataclass
+class LeasedStack:
+    """Some modules of a stack, taken out to be trained.
+
+    Attributes:
+        trainable: module indices, in the order of ``leased`` and ``parameters``.
+        frozen: module indices, in the order of ``frozen_parameters``.
+        leased: by name ``(len(trainable), *shape)``, as they were when leased.
+        frozen_parameters: by name ``(len(frozen), *shape)``, read-only.
+        statistics: of the trainable ones what is carried, by name ``(len(trainable), ...)``.
+        versions: ``(len(trainable),)`` as leased.
+        incarnations: ``(len(trainable),)`` as leased.
+        lateral: the task's maps into the modules that may be trained, if it listens to columns.
+    """
+
+    kind: ModuleKind
+    trainable: tuple[int, ...]
+    frozen: tuple[int, ...]
+    leased: dict[str, Tensor]
+    frozen_parameters: dict[str, Tensor]
+    versions: Tensor
+    incarnations: Tensor
+    statistics: dict[str, Tensor] = field(default_factory=dict)
+    lateral: LeasedStack | None = None
+    _parameters: dict[str, Tensor] | None = field(default=None, repr=False)
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """The parameters to train, by name ``(len(trainable), *shape)``; leaves for autograd."""
+        if self._parameters is None:
+            self._parameters = {
+                name: values.clone().requires_grad_() for name, values in self.leased.items()
+            }
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, values: dict[str, Tensor]) -> None:
+        self._parameters = values
+
+    @property
+    def widened(self) -> Parameters:
+        """The parameters to train, with the maps that lead into their modules joined."""
+        if self.lateral is None:
+            return self.parameters
+        return self.kind.widen(self.parameters, self.lateral.parameters["weight"])
+
+    def forward(self, x: Tensor, aggregate: Aggregate = SUM, heard: Tensor | None = None) -> Tensor:
+        """Aggregate the outputs of the leased modules, and add what the kind lets skip them.
+
+        Args:
+            x: ``(batch, *input_shape)``.
+            aggregate: how outputs become one.
+            heard: what columns say, which goes into the modules that may be trained.
+
+        Returns:
+            ``(batch, *output_shape)``.
+        """
+        parts = []
+        if self.trainable:
+            joined = x if heard is None or self.lateral is None else self.kind.join(x, heard)
+            parts.append(self.kind.forward(joined, self.widened).sum(1))
+        if self.frozen:
+            parts.append(self.kind.forward(x, self.frozen_parameters).sum(1))
+        out = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        out = aggregate.scaled(out, len(self.trainable) + len(self.frozen))
+        skipped = self.kind.skip(x)
+        return out if skipped is None else skipped + out
+
+    def state(self) -> dict[str, Any]:
+        """Copies on the CPU of what was leased; what is frozen does not change and stays out."""
+        return {
+            "leased": _copies(self.leased),
+            "statistics": _copies(self.statistics),
+            "versions": self.versions.clone(),
+            "incarnations": self.incarnations.clone(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Hold what ``state`` holds; a lease of the same modules."""
+        self.leased = {
+            name: state["leased"][name].to(values.device, copy=True)
+            for name, values in self.leased.items()
+        }
+        kept = state.get("statistics", {})
+        self.statistics = {
+            name: kept[name].to(values.device, copy=True) if name in kept else values
+            for name, values in self.statistics.items()
+        }
+        self.versions = state["versions"].clone()
+        self.incarnations = state["incarnations"].clone()
+        self._parameters = None
+
+
+def _copies(values: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: v.detach().to("cpu", copy=True) for name, v in values.items()}

@@ -1,0 +1,1 @@
+"""What plugins derive from and are given: tasks, learners, strategies, policies, observers."""

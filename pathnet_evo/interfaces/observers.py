@@ -1,0 +1,50 @@
+"""What an observer is, and which record calls which of its hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from pathnet_evo.interfaces.records import (
+    Evaluated,
+    GenerationFinished,
+    StageFinished,
+    StageStarted,
+)
+from pathnet_evo.interfaces.run_info import RunInfo
+
+
+class Observer(BaseModel):
+    """An observer plugin: its fields are its configuration (``observers``).
+
+    Override the hooks that it needs. They are called in the process that was started, one after
+    another and in order, whatever runs the trials; times that they take, the run waits.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    def stage_started(self, run: RunInfo, record: StageStarted) -> None:
+        """A stage of a trial begins."""
+
+    def evaluation_finished(self, run: RunInfo, record: Evaluated) -> None:
+        """A candidate was evaluated, and the strategy was told."""
+
+    def generation_finished(self, run: RunInfo, record: GenerationFinished) -> None:
+        """A generation of a stage is over."""
+
+    def stage_finished(self, run: RunInfo, record: StageFinished) -> None:
+        """A stage is over, its best path scored and kept."""
+
+    def run_finished(self, run: RunInfo, summary: dict[str, Any]) -> None:
+        """The run is over, or was stopped."""
+
+
+HOOKS: Mapping[type, str] = {
+    StageStarted: "stage_started",
+    Evaluated: "evaluation_finished",
+    GenerationFinished: "generation_finished",
+    StageFinished: "stage_finished",
+}
+"""The hook that a record calls; the start and end of a trial call none."""

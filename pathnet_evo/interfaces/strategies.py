@@ -1,0 +1,340 @@
+"""The contract of evolutionary strategies: ask for candidates, tell their evaluations."""
+
+from __future__ import annotations
+
+import math
+import random
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any, ClassVar
+
+from deap import base, tools
+
+from pathnet_evo.core.genotype import (
+    Genotype,
+    Path,
+    PathError,
+    PathFitness,
+    PathShape,
+    mutate_step,
+)
+from pathnet_evo.core.streams import lend
+from pathnet_evo.interfaces.budget import Budget
+from pathnet_evo.interfaces.evolution_record import EvolutionRecord
+from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.operators import Kind, OperatorSettings
+from pathnet_evo.interfaces.policies import Start
+from pathnet_evo.interfaces.population import (
+    Front,
+    Member,
+    Replacement,
+    StrategyError,
+    changes_between,
+    member_from,
+    member_state,
+)
+from pathnet_evo.interfaces.strategy_settings import StrategySettings as StrategySettings
+
+
+class Strategy(ABC):
+    """Evolves a population of genotypes by ``ask`` and ``tell`` over a DEAP toolbox.
+
+    The toolbox holds ``genotype`` (a random one), ``clone``, ``mutate`` and what a strategy adds.
+    Operators run while the trial's generator is lent to the global ``random`` (``streams.lend``).
+    A fitness that is not finite is a failed evaluation and never reaches DEAP.
+
+    Args:
+        shape: the space of paths.
+        rng: the only source of randomness.
+        settings: options; by default made from ``options``.
+        frozen: the modules that earlier stages froze; by default none.
+        starts: paths on free modules that the transfer policy laid out; by default none.
+        budget: the stage's, and how much of it is used.
+        options: fields of ``Settings``.
+
+    Attributes:
+        told: how many evaluations it was told.
+        failures: how many of the last of them failed in a row.
+        logbook: DEAP's, one record for each of the latest 10,000 generations: gen, nevals, and min,
+            avg and max of its fitnesses.
+        halloffame: DEAP's, the fittest paths ever evaluated.
+    """
+
+    Settings: ClassVar[type[StrategySettings]] = StrategySettings
+    Fitness: ClassVar[type[base.Fitness]] = PathFitness
+
+    def __init__(
+        self,
+        shape: PathShape,
+        rng: random.Random,
+        settings: StrategySettings | None = None,
+        *,
+        frozen: Path | None = None,
+        starts: Sequence[Start] = (),
+        budget: Budget | None = None,
+        **options: Any,
+    ) -> None:
+        self.shape = shape
+        self.rng = rng
+        self.settings = self.Settings(**options) if settings is None else settings
+        self.frozen: Path = ((),) * shape.layers if frozen is None else frozen
+        self.starts = list(starts)
+        self.budget = Budget() if budget is None else budget
+        self.in_flight: dict[int, Candidate] = {}
+        self.told = 0
+        self.failures = 0
+        self._next_id = 0
+        self._replacements: list[Replacement] = []
+        rate = self.settings.mutation_rate
+        self.toolbox = base.Toolbox()
+        self.toolbox.register("clone", Genotype.copy)
+        self.toolbox.register("genotype", lambda: self._genotype(self.shape.random()))
+        self._provide(
+            "mutate",
+            mutate_step,
+            counts=shape.counts,
+            rate=1 / (shape.layers * shape.width) if rate is None else rate,
+            reach=self.settings.mutation_reach,
+            wrap=self.settings.wrap,
+        )
+        self.record = EvolutionRecord(self.Fitness)
+        with lend(rng):
+            self.members = [Member(genotype) for genotype in self._first_population()]
+        self._idle = OrderedDict.fromkeys(range(len(self.members)))
+
+    # What a strategy is made of ------------------------------------------------------------
+
+    @abstractmethod
+    def ask(self, n: int) -> list[Candidate]:
+        """At most ``n`` candidates to evaluate, never two of one place in flight."""
+
+    @abstractmethod
+    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
+        """Change the population after an evaluation; ``fitness`` is None where it failed."""
+
+    @property
+    def generation_size(self) -> int:
+        """Evaluations in a generation, as the settings say."""
+        return self.settings.generation_size
+
+    # What every strategy shares ------------------------------------------------------------
+
+    def tell(self, evaluation: Evaluation) -> None:
+        """Take an evaluation; each candidate asked for is told exactly once, in any order.
+
+        Raises:
+            StrategyError: the candidate is not in flight.
+        """
+        candidate = self.in_flight.pop(evaluation.candidate.id, None)
+        if candidate is None:
+            raise StrategyError(
+                f"candidate {evaluation.candidate.id} was not asked for, or twice told"
+            )
+        self._idle[candidate.place] = None
+        fitness = evaluation.fitness
+        if fitness is not None and not math.isfinite(fitness):
+            fitness = None
+        self.told += 1
+        self.failures = self.failures + 1 if fitness is None else 0
+        self.record.heard(
+            candidate.genotype,
+            None if fitness is None else self._values(candidate.genotype, fitness),
+        )
+        if self.told % self.generation_size == 0:
+            self.record.close_generation(self.generation - 1, self.generation_size)
+        self._learn(candidate, fitness)
+
+    @property
+    def generation(self) -> int:
+        """Number of generations that are over."""
+        return self.told // self.generation_size
+
+    @property
+    def population(self) -> list[Genotype]:
+        """The genotypes, by place."""
+        return [member.genotype for member in self.members]
+
+    def best(self) -> Genotype | None:
+        """The path to freeze: the fittest of the population; None where nothing has a fitness.
+
+        A fitness is that of a genotype's latest evaluation, so an old one was measured on weights
+        that have been trained since. Of equals, the one evaluated last.
+        """
+        known = self._evaluated()
+        if not known:
+            return None
+        return max(
+            known, key=lambda m: (m.genotype.fitness.wvalues, m.candidate or 0)
+        ).genotype.copy()
+
+    def front(self) -> Front | None:
+        """The compromises that ``best`` was chosen of; None where there is but one objective."""
+        return None
+
+    @property
+    def logbook(self) -> tools.Logbook:
+        """One record a generation."""
+        return self.record.logbook
+
+    @property
+    def halloffame(self) -> tools.HallOfFame:
+        """The fittest paths ever evaluated, the best first."""
+        return self.record.halloffame
+
+    def take_replacements(self) -> list[Replacement]:
+        """What was overwritten since the last call."""
+        taken, self._replacements = self._replacements, []
+        return taken
+
+    def state(self) -> dict[str, Any]:
+        """Plain data from which ``restore`` goes on identically."""
+        version, words, gauss = self.rng.getstate()
+        return {
+            "members": [member_state(member) for member in self.members],
+            "in_flight": [candidate.state() for candidate in self.in_flight.values()],
+            "told": self.told,
+            "failures": self.failures,
+            "next_id": self._next_id,
+            "idle": list(self._idle),
+            "record": self.record.state(),
+            "rng": [version, list(words), gauss],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``, taken from a strategy with the same shape and settings."""
+        self.members = [member_from(member, self.Fitness) for member in state["members"]]
+        candidates = [Candidate.of(candidate) for candidate in state["in_flight"]]
+        self.in_flight = {candidate.id: candidate for candidate in candidates}
+        self.told = state["told"]
+        self.failures = state["failures"]
+        self._next_id = state["next_id"]
+        self._idle = OrderedDict.fromkeys(state["idle"])
+        self.record.restore(state["record"])
+        version, words, gauss = state["rng"]
+        self.rng.setstate((version, tuple(words), gauss))
+
+    # What strategies are made with ---------------------------------------------------------
+
+    def _genotype(self, rows: Sequence[Sequence[int]]) -> Genotype:
+        return Genotype(rows, self.Fitness())
+
+    def _first_population(self) -> list[Genotype]:
+        size = self.settings.population
+        if self.settings.start == "random":
+            return [self.toolbox.genotype() for _ in range(size)]
+        first = self._genotype(self.shape.full_width())
+        return [first, *(self._mutate(first) for _ in range(size - 1))]
+
+    def _values(self, rows: Sequence[Sequence[int]], fitness: float) -> tuple[float, ...]:
+        """What DEAP is to know of an evaluation, in the order of ``Fitness.weights``."""
+        return (float(fitness),)
+
+    def _evaluated(self) -> list[Member]:
+        """Those from which ``best`` is taken: the population's members that have a fitness."""
+        return [member for member in self.members if member.candidate is not None]
+
+    def _idle_in_turn(self, n: int) -> list[int]:
+        """At most ``n`` places that are not in flight, the longest idle first."""
+        return list(islice(self._idle, max(n, 0)))
+
+    def _provide(self, kind: Kind, own: Callable[..., Any], **arguments: Any) -> None:
+        """Put an operator into the toolbox: what the settings name, else the strategy's own."""
+        named: OperatorSettings | None = getattr(self.settings, kind)
+        if named is None:
+            self.toolbox.register(kind, own, **arguments)
+        else:
+            self.toolbox.register(kind, named.resolve(kind), **named.arguments)
+
+    def _operate(self, kind: Kind, *individuals: Any) -> Any:
+        """Call an operator of the toolbox; what goes wrong in it is said with its name."""
+        try:
+            return getattr(self.toolbox, kind)(*individuals)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise StrategyError(f"{kind} operator {self._name(kind)} failed: {reason}") from error
+
+    def _mutate(self, genotype: Genotype) -> Genotype:
+        """A mutated copy without a fitness; call it while the generator is lent."""
+        return self._children("mutate", genotype)[0]
+
+    def _mate(self, a: Genotype, b: Genotype) -> list[Genotype]:
+        """Two crossed copies without a fitness; call it while the generator is lent."""
+        return self._children("mate", a, b)
+
+    def _children(self, kind: Kind, *parents: Genotype) -> list[Genotype]:
+        made = self._operate(kind, *map(self.toolbox.clone, parents))
+        try:
+            children = [self._genotype(self.shape.check(rows)) for rows in made]
+        except (PathError, TypeError) as error:
+            reason = f"made what is no path of this network: {error}"
+            raise StrategyError(f"{kind} operator {self._name(kind)} {reason}") from None
+        if len(children) != len(parents):
+            reason = f"made {len(children)} genotypes, expected a tuple of {len(parents)}"
+            raise StrategyError(f"{kind} operator {self._name(kind)} {reason}")
+        return children
+
+    def _select(self, genotypes: Sequence[Genotype], n: int) -> list[int]:
+        """Indices of the ``n`` genotypes that the toolbox selects; all of them have a fitness."""
+        index = {id(genotype): i for i, genotype in enumerate(genotypes)}
+        with lend(self.rng):
+            chosen = self._operate("select", genotypes, n)
+        if len(chosen) != n or any(id(genotype) not in index for genotype in chosen):
+            wanted = f"was to select {n} of {len(genotypes)} genotypes it was given"
+            raise StrategyError(f"select operator {self._name('select')} {wanted}, got {chosen!r}")
+        return [index[id(genotype)] for genotype in chosen]
+
+    def _name(self, kind: Kind) -> str:
+        return str(getattr(self.toolbox, kind).func.__name__)
+
+    def _issue(self, place: int, newborn: Member | None = None) -> Candidate:
+        """Put the genotype of a place in flight, or one that is yet to get the place."""
+        member = self.members[place] if newborn is None else newborn
+        number = self._next_id
+        batches = self._generation_of(number) if self.settings.same_batches else number
+        rows = self._checked(member.genotype)
+        candidate = Candidate(number, place, rows, member.parent, batches)
+        self.in_flight[number] = candidate
+        del self._idle[place]
+        self._next_id += 1
+        return candidate
+
+    def _checked(self, genotype: Genotype) -> tuple[tuple[int, ...], ...]:
+        """The rows of a genotype, which a strategy may have made or changed by itself."""
+        try:
+            rows = self.shape.check(genotype)
+        except (PathError, TypeError) as error:
+            reason = f"{type(self).__name__} made what is no path of this network: {error}"
+            raise StrategyError(reason) from None
+        genotype[:] = map(list, rows)
+        return rows
+
+    def _generation_of(self, number: int) -> int:
+        """The generation of a candidate: those of one can share their minibatches."""
+        return number // self.generation_size
+
+    def _record(self, candidate: Candidate, fitness: float, newborn: Member | None = None) -> None:
+        """Give a place, or a newborn, the fitness of its evaluation."""
+        member = self.members[candidate.place] if newborn is None else newborn
+        member.genotype.fitness.values = self._values(candidate.genotype, fitness)
+        member.candidate = candidate.id
+
+    def _redraw(self, place: int) -> None:
+        """Put a fresh random genotype at a place."""
+        with lend(self.rng):
+            self.members[place] = Member(self.toolbox.genotype())
+        self._replacements.append(Replacement(None, place, None))
+
+    def _overwrite(self, winner: int, loser: int) -> None:
+        """Overwrite the loser with a mutated copy of the winner, not yet evaluated."""
+        source = self.members[winner]
+        with lend(self.rng):
+            child = self._mutate(source.genotype)
+        self._settle(Member(child, parent=source.candidate), winner, loser)
+
+    def _settle(self, member: Member, winner: int, loser: int) -> None:
+        """Put a descendant of the winner at the loser's place."""
+        changes = changes_between(self.members[winner].genotype, member.genotype)
+        self.members[loser] = member
+        self._replacements.append(Replacement(winner, loser, member.parent, changes))

@@ -1,0 +1,1 @@
+"""Finding plugins: hooks, files, what is built in, and the registry of all of them."""

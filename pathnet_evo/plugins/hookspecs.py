@@ -1,0 +1,109 @@
+"""The hooks that plugins implement, and the markers for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pluggy
+
+if TYPE_CHECKING:
+    import typer
+
+    from pathnet_evo.interfaces.records import (
+        Evaluated,
+        GenerationFinished,
+        StageFinished,
+        StageStarted,
+    )
+    from pathnet_evo.interfaces.run_info import RunInfo
+
+NAME = "pathnet_evo"
+"""The entry-point group, and pluggy's project name."""
+
+hookspec = pluggy.HookspecMarker(NAME)
+hookimpl = pluggy.HookimplMarker(NAME)
+
+
+class Register(Protocol):
+    """Adds what a plugin brings, under the name that configurations use."""
+
+    def __call__(self, name: str, plugin: type | str) -> None:
+        """Register a class, or ``"module:Class"`` to import it only when it is asked for."""
+
+
+class RegisterOperator(Protocol):
+    """Adds an operator, under the name that configurations use."""
+
+    def __call__(self, name: str, plugin: Callable[..., Any] | str) -> None:
+        """Register a function, or ``"module:function"`` to import it when it is asked for."""
+
+
+@hookspec
+def register_tasks(register: Register) -> None:
+    """Add tasks: subclasses of ``pathnet_evo.TaskSettings``."""
+
+
+@hookspec
+def register_learners(register: Register) -> None:
+    """Add learners: subclasses of ``pathnet_evo.Learner``."""
+
+
+@hookspec
+def register_strategies(register: Register) -> None:
+    """Add strategies: subclasses of ``pathnet_evo.Strategy``."""
+
+
+@hookspec
+def register_policies(register: Register) -> None:
+    """Add transfer policies: subclasses of ``pathnet_evo.interfaces.policies.TransferPolicy``."""
+
+
+@hookspec
+def register_modules(register: Register) -> None:
+    """Add module kinds: subclasses of ``pathnet_evo.ModuleKind``."""
+
+
+@hookspec
+def register_operators(register: RegisterOperator) -> None:
+    """Add functions for ``strategy.select``, ``strategy.mutate`` and ``strategy.mate``."""
+
+
+@hookspec
+def register_engines(register: Register) -> None:
+    """Add engines: subclasses of ``pathnet_evo.engines.base.Engine``."""
+
+
+@hookspec
+def register_observers(register: Register) -> None:
+    """Add observers: subclasses of ``pathnet_evo.interfaces.observers.Observer``."""
+
+
+@hookspec
+def register_commands(app: typer.Typer) -> None:
+    """Add commands to ``pathnet-evo``, on an app that is the plugin's own."""
+
+
+@hookspec
+def stage_started(run: RunInfo, record: StageStarted) -> None:
+    """A stage of a trial begins."""
+
+
+@hookspec
+def evaluation_finished(run: RunInfo, record: Evaluated) -> None:
+    """A candidate was evaluated, and the strategy was told."""
+
+
+@hookspec
+def generation_finished(run: RunInfo, record: GenerationFinished) -> None:
+    """A generation of a stage is over."""
+
+
+@hookspec
+def stage_finished(run: RunInfo, record: StageFinished) -> None:
+    """A stage is over, its best path scored and kept."""
+
+
+@hookspec
+def run_finished(run: RunInfo, summary: dict[str, Any]) -> None:
+    """The run is over, or was stopped; ``summary`` is what ``summary.json`` holds."""

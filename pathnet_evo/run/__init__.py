@@ -1,1 +1,0 @@
-"""The run directory: lineage, checkpoints, summary, and how they are read again."""

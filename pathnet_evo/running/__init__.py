@@ -1,0 +1,1 @@
+"""A run as a whole: started, resumed, checked, loaded, played."""

@@ -1,0 +1,276 @@
+"""Reading a run: what it compared, what came out, and its networks as plain torch modules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pathnet_evo.analysis.summary import summarise
+from pathnet_evo.core.network import PathNetwork
+from pathnet_evo.interfaces.fingerprint import Fingerprint
+from pathnet_evo.interfaces.tasks import Task
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup.config import ConfigError, RunConfig
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.store import checkpoint
+from pathnet_evo.store.checkpoint import CheckpointError
+from pathnet_evo.store.lineage import LineageError
+from pathnet_evo.store.places import PlaceError, checkpoint_folder
+from pathnet_evo.store.reading import RunError, read_config, reading
+from pathnet_evo.store.same_data import learned_on, of_trial
+from pathnet_evo.values.suggestions import nearest
+
+__all__ = ["Run", "RunError", "RunFailed", "load_run"]
+
+
+class RunFailed(RuntimeError):
+    """Trials of a run failed; the others are done, and all that they did can be read.
+
+    Attributes:
+        run: the run.
+        errors: what ended each of the trials, with its arm and seed.
+    """
+
+    def __init__(self, run: Run, errors: Sequence[str]) -> None:
+        self.run, self.errors = run, list(errors)
+        super().__init__(f"{run.folder}: {'; '.join(errors)}")
+
+
+def load_run(folder: Path | str, registry: Registry | None = None) -> Run:
+    """Open a run to read, finished or not.
+
+    Args:
+        folder: the run's folder.
+        registry: where module kinds are found; by default all installed plugins.
+
+    Raises:
+        RunError: there is no such run, or it is damaged.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise RunError(f"{folder}: no such run")
+    try:
+        config = read_config(folder)
+        with reading(folder, ("stages",)) as db:
+            names = dict(
+                db.execute("SELECT stage, task FROM stages ORDER BY trial DESC").fetchall()
+            )
+    except (ConfigError, LineageError) as error:
+        raise RunError(str(error)) from None
+    stages = tuple(
+        names.get(i, stage.name or str(stage.task.get("name", i)))
+        for i, stage in enumerate(config.stages)
+    )
+    return Run(folder, config, stages, registry)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on disk.
+
+    Args:
+        folder: where it lies.
+        config: its configuration.
+        stages: the names of its stages.
+        registry: where module kinds are found; None is all installed plugins.
+    """
+
+    folder: Path
+    config: RunConfig
+    stages: tuple[str, ...]
+    registry: Registry | None = field(default=None, repr=False)
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The names of the arms."""
+        return tuple(arm.name for arm in self.config.arms)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that every arm has."""
+        return tuple(range(self.config.seed, self.config.seed + self.config.seeds))
+
+    @property
+    def errors(self) -> list[str]:
+        """Why trials failed, or could not go on, as the lineage has it now."""
+        with reading(self.folder, ("trials",)) as db:
+            found = db.execute(
+                "SELECT arm, seed, error FROM trials WHERE error IS NOT NULL ORDER BY trial"
+            ).fetchall()
+        return [f"{arm}, seed {seed}: {error}" for arm, seed, error in found]
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What came out, as ``summary.json`` has it, from the lineage as it is now."""
+        try:
+            return summarise(self.folder)
+        except (ConfigError, LineageError) as error:
+            raise RunError(str(error)) from None
+
+    def network(
+        self,
+        stage: int | str,
+        arm: str = "pathnet",
+        seed: int | None = None,
+        after: int | str | None = None,
+        task: Task | None = None,
+    ) -> PathNetwork:
+        """The network of a stage's best path, in eval mode on the CPU.
+
+        Reads the modules of the path and no others.
+
+        Args:
+            stage: name or index of the stage that it learned.
+            arm: which arm.
+            seed: which seed; None is the first.
+            after: name or index of the stage after which to take the weights; None is ``stage``.
+            task: what the network is going to be used on, refused unless it is what the stage was
+                learned on; see ``task``.
+
+        Raises:
+            RunError: there is no such stage, arm or seed, the stage is not finished, its
+                checkpoint is damaged or of other data than the lineage says, or the task gives
+                other data.
+        """
+        i = self.index(stage)
+        j = i if after is None else self.index(after)
+        if j < i:
+            raise RunError(f"stage {self.stages[j]!r} comes before {self.stages[i]!r} is learned")
+        if arm not in self.arms:
+            guess = nearest(arm, self.arms)
+            raise RunError(f"no arm {arm!r}{guess} (have: {', '.join(self.arms)})")
+        seed = self.seeds[0] if seed is None else seed
+        if seed not in self.seeds:
+            raise RunError(f"no seed {seed} (have: {', '.join(map(str, self.seeds))})")
+        if not self._plan().arms[arm].policy.usable(i, j):
+            raise RunError(
+                f"arm {arm!r} re-initialises all weights after each stage: stage "
+                f"{self.stages[i]!r} has no network after a later one"
+            )
+        folder = self._checkpoint(arm, seed, j)
+        if task is not None:
+            self.check_task(task, i, arm, seed)
+        try:
+            return self._read(folder, i)
+        except CheckpointError as error:
+            raise RunError(str(error)) from None
+        except (KeyError, IndexError, TypeError, ValueError, RecursionError, OSError) as error:
+            raise RunError(f"{folder}: not a checkpoint of this run ({error!r})") from None
+
+    def task(
+        self,
+        stage: int | str,
+        arm: str = "pathnet",
+        seed: int | None = None,
+        accept_changed_data: bool = False,
+    ) -> Task:
+        """The task of a stage, as the run's configuration makes it now.
+
+        Args:
+            stage: name or index.
+            arm: which arm.
+            seed: which seed; None is the first.
+            accept_changed_data: take it although it gives other data than the stage was learned
+                on.
+
+        Raises:
+            RunError: it cannot be made, or gives other data.
+        """
+        i = self.index(stage)
+        seed = self.seeds[0] if seed is None else seed
+        try:
+            task = resolve(self.config, self.registry or Registry()).task_of(i, seed)
+        except ConfigError as error:
+            raise RunError("; ".join(map(str, error.problems))) from None
+        if not accept_changed_data:
+            self.check_task(task, i, arm, seed)
+        return task
+
+    def check_task(
+        self, task: Task, stage: int, arm: str = "pathnet", seed: int | None = None
+    ) -> None:
+        """Compare what a task gives with what a stage was learned on; older runs do not say.
+
+        Raises:
+            RunError: it gives other data, and in what they differ.
+        """
+        seed = self.seeds[0] if seed is None else seed
+        found, known = Fingerprint.of(task), self._learned_on(arm, seed).get(stage, [])
+        if known and found.digest != known[-1].digest:
+            raise RunError(
+                f"stage {self.stages[stage]!r}: {found.difference(known[-1])}. Put the old data "
+                "back, or accept these (--accept-changed-data)"
+            )
+
+    def _learned_on(self, arm: str, seed: int) -> dict[int, list[Fingerprint]]:
+        """The fingerprints of a trial's data, by stage."""
+        try:
+            with reading(self.folder, ("trials", "data")) as db:
+                trial = db.execute(
+                    "SELECT trial FROM trials WHERE arm = ? AND seed = ?", (arm, seed)
+                ).fetchone()
+                return {} if trial is None else of_trial(db, trial["trial"])
+        except LineageError as error:
+            raise RunError(str(error)) from None
+
+    def index(self, stage: int | str) -> int:
+        """The index of a stage that is given by its index or its name.
+
+        Raises:
+            RunError: there is no such stage, or several are called so.
+        """
+        have = ", ".join(self.stages)
+        if isinstance(stage, int):
+            if not 0 <= stage < len(self.stages):
+                raise RunError(f"no stage {stage} (have: 0 to {len(self.stages) - 1}: {have})")
+            return stage
+        found = [i for i, name in enumerate(self.stages) if name == stage]
+        if len(found) > 1:
+            raise RunError(f"stages {found} are all called {stage!r}: say which by its index")
+        if not found:
+            raise RunError(f"no stage {stage!r}{nearest(stage, self.stages)} (have: {have})")
+        return found[0]
+
+    def _checkpoint(self, arm: str, seed: int, stage: int) -> Path:
+        """The folder of a stage's checkpoint, every byte checked."""
+        try:
+            with reading(self.folder, ("trials", "stages")) as db:
+                row = db.execute(
+                    "SELECT s.checkpoint, s.manifest FROM stages s JOIN trials t USING (trial) "
+                    "WHERE t.arm = ? AND t.seed = ? AND s.stage = ?",
+                    (arm, seed, stage),
+                ).fetchone()
+        except LineageError as error:
+            raise RunError(str(error)) from None
+        if row is None or row["checkpoint"] is None or row["manifest"] is None:
+            raise RunError(
+                f"stage {self.stages[stage]!r} of arm {arm!r}, seed {seed}, is not finished: "
+                "it has no checkpoint"
+            )
+        try:
+            folder = checkpoint_folder(self.folder, row["checkpoint"])
+            about = checkpoint.verify(folder, row["manifest"])
+            learned_on(folder, self._learned_on(arm, seed))
+        except (PlaceError, CheckpointError) as error:
+            raise RunError(str(error)) from None
+        if (about.get("arm", arm), about.get("seed", seed)) != (arm, seed):
+            raise RunError(f"{folder}: a checkpoint of another trial")
+        files = about["files"]
+        for name in ("state.json", "weights.safetensors"):
+            if name not in files:
+                raise RunError(f"{folder / checkpoint.MANIFEST}: does not name {name}")
+        return folder
+
+    def _plan(self) -> Plan:
+        try:
+            return resolve(self.config, self.registry or Registry())
+        except ConfigError as error:
+            raise RunError("; ".join(map(str, error.problems))) from None
+
+    def _read(self, folder: Path, stage: int) -> PathNetwork:
+        kinds = self._plan().kinds
+        return checkpoint.read_network(folder, kinds, stage).eval()

@@ -1,0 +1,61 @@
+"""How a run calls its observers without depending on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pathnet_evo.interfaces.observers import HOOKS, Observer
+from pathnet_evo.interfaces.records import (
+    Record,
+    StageResumed,
+)
+from pathnet_evo.interfaces.run_info import RunInfo
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.system import standard_streams
+from pathnet_evo.system.plugin_calls import PluginFailed, calling
+
+
+class Observers:
+    """Everything that observes one run; what raises is switched off, and the run goes on.
+
+    Args:
+        run: the run.
+        observers: what the configuration asked for, by name.
+        registry: whose plugins' own hooks are called as well.
+    """
+
+    def __init__(
+        self, run: RunInfo, observers: Iterable[tuple[str, Observer]], registry: Registry
+    ) -> None:
+        self.run = run
+        self._calls = {
+            hook: dict(registry.hooks(hook)) for hook in (*HOOKS.values(), "run_finished")
+        }
+        for name, observer in observers:
+            for hook, calls in self._calls.items():
+                calls[f"observer {name}"] = getattr(observer, hook)
+
+    def heard(self, record: Record) -> None:
+        """Call a record's hook; a stage that goes on is told as one that begins."""
+        if isinstance(record, StageResumed):
+            record = record.started
+        hook = HOOKS.get(type(record))
+        if hook is not None:
+            self._call(hook, record=record)
+
+    def finished(self, summary: dict[str, Any]) -> None:
+        """Say that the run is over."""
+        self._call("run_finished", summary=summary)
+
+    def _call(self, hook: str, **said: Any) -> None:
+        for name, call in list(self._calls[hook].items()):
+            try:
+                with calling(""):
+                    call(run=self.run, **said)
+            except PluginFailed as error:
+                for calls in self._calls.values():
+                    calls.pop(name, None)
+                standard_streams.warn(
+                    f"{name} failed in {hook} ({error}); it is switched off, the run goes on"
+                )

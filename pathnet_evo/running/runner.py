@@ -1,0 +1,376 @@
+"""A whole run: from a configuration to a folder with lineage, checkpoints, summary and report."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pathnet_evo.analysis.summary import summarise
+from pathnet_evo.engines.spawning import check_main, refuse_while_imported
+from pathnet_evo.errors import Stopped, UserError
+from pathnet_evo.interfaces.records import Checkpointed, Emit, Record, TaskMade, TrialFinished
+from pathnet_evo.interfaces.run_info import RunInfo, Trial
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.running.loading import Run, RunFailed, load_run
+from pathnet_evo.running.observing import Observers
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.preparing import device_of, labelled, prepare
+from pathnet_evo.setup.resolving import resolve_observers
+from pathnet_evo.store import directory
+from pathnet_evo.store.keeping import folder_of
+from pathnet_evo.store.lineage import Lineage, never_begun, open_lineage
+from pathnet_evo.store.lock import Lock
+from pathnet_evo.store.places import PlaceError, check_own, remove_checkpoint
+from pathnet_evo.store.reading import RunError, config_text, intact
+from pathnet_evo.store.resuming import Say, Start, check_changes, starts_of
+from pathnet_evo.store.same_data import Ledger, recorded
+
+
+def launch(
+    source: str | Path | Mapping[str, Any] = "digits",
+    settings: Sequence[str] = (),
+    *,
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    heard: Emit = lambda record: None,
+    command: str = "",
+    plugins: Sequence[str | Path] = (),
+) -> Run:
+    """Run a preset, a TOML file or a configuration given as a dictionary.
+
+    Args:
+        source: a preset's name, the path of a ``.toml`` file, or plain data, in which paths and
+            NumPy's numbers may stand for text and numbers.
+        settings: ``"a.b=VALUE"`` overrides, as ``--set`` takes them.
+        name: the run's folder under ``runs_dir``; None is the configuration's name, numbered.
+        runs_dir: the folder of all runs.
+        heard: called with every record, in order.
+        command: what repeats the run, for its report.
+        plugins: files of plugins that are not installed.
+
+    Returns:
+        The run, finished and readable; ``run.summary`` says what came out.
+
+    Raises:
+        ConfigError: everything that is wrong with the configuration.
+        DirectoryError: the run's folder cannot be made.
+        SpawnError: processes are wanted, and this script cannot start any.
+        RunFailed: trials failed; all else is done, and its ``run`` can be read.
+        KeyboardInterrupt: Ctrl-C, when the run is where it can be resumed; ``SystemExit`` with
+            status 143 for SIGTERM, where the script does not handle that itself.
+    """
+    refuse_while_imported()
+    registry = Registry()
+    plan = prepare(source, settings, registry, plugins)
+    if plan.spawns:
+        check_main()
+    folder = create(plan, registry, Path(runs_dir), name, command)
+    return _over(execute(plan, folder, heard, registry), folder, registry)
+
+
+@dataclass
+class Reopened:
+    """A run that is held by this process, ready to go on.
+
+    Args:
+        folder: where it lies.
+        plan: what is run.
+        registry: its plugins.
+        lock: keeps others away.
+        lineage: its writer.
+        starts: where each trial that is not finished goes on.
+        ledger: the data that it is learned on.
+    """
+
+    folder: Path
+    plan: Plan
+    registry: Registry
+    lock: Lock
+    lineage: Lineage
+    starts: dict[int, Start | None]
+    ledger: Ledger
+
+    @property
+    def stages_over(self) -> int:
+        """How many stages of all trials are over."""
+        with closing(open_lineage(self.lineage.path)) as db:
+            (count,) = db.execute("SELECT count(path) FROM stages").fetchone()
+        return int(count)
+
+
+def resume(
+    folder: str | Path,
+    settings: Sequence[str] = (),
+    *,
+    heard: Emit = lambda record: None,
+    command: str = "",
+    say: Say = lambda text: None,
+    accept_changed_data: bool = False,
+) -> Run:
+    """Go on with a run that was interrupted or killed, from its last checkpoints.
+
+    Args:
+        folder: the run's folder.
+        settings: ``"a.b=VALUE"`` overrides of what may change: budgets of stages that are not over,
+            more ``seeds``, ``jobs``, ``device``, ``observers`` and ``checkpoints``.
+        heard: called with every record from here on, in order.
+        command: what was typed, for the run's report.
+        say: hears of checkpoints that cannot be used.
+        accept_changed_data: continue where tasks give other data than before, and record it.
+
+    Returns:
+        The run, finished and readable.
+
+    Raises:
+        DataError: the tasks give other data than the run was learned on.
+        RunError: there is no such run, or its configuration was changed by hand.
+        ConfigError: a setting that cannot change, and why.
+        LockError: another process is writing it.
+        LineageError: the lineage is damaged.
+        SpawnError, RunFailed, KeyboardInterrupt, SystemExit: as of ``launch``.
+    """
+    refuse_while_imported()
+    reopened = reopen(
+        Path(folder), settings, command, say, accept_changed_data, spawning=check_main
+    )
+    return _over(proceed(reopened, heard), Path(folder), reopened.registry)
+
+
+def _over(signal_number: int, folder: Path, registry: Registry) -> Run:
+    """The run, if it finished; else what ended it is raised."""
+    if signal_number:
+        _pass_on(signal_number)
+    run = load_run(folder, registry)
+    if errors := run.errors:
+        raise RunFailed(run, errors)
+    return run
+
+
+def _pass_on(number: int) -> None:
+    """Let a signal that ended a run have the effect that it has on any other program."""
+    if number == signal.SIGTERM and signal.getsignal(number) is signal.SIG_DFL:
+        raise SystemExit(128 + number)
+    signal.raise_signal(number)
+
+
+def reopen(
+    folder: Path,
+    settings: Sequence[str],
+    command: str,
+    say: Say,
+    accept: bool = False,
+    spawning: Callable[[], None] = lambda: None,
+) -> Reopened:
+    """Hold a run and bring it back to its last checkpoints; see ``resume``.
+
+    ``spawning`` is called before anything is changed, if the run needs processes.
+    """
+    if not (folder / "run.toml").is_file():
+        raise RunError(f"{folder}: not a run's folder (it has no run.toml)")
+    lock = _hold(folder)
+    lineage: Lineage | None = None
+    try:
+        text = config_text(folder)
+        registry = Registry()
+        source, path = folder / "run.toml", folder / "lineage.sqlite"
+        before = prepare(source, (), registry, rehearse=False)
+        plan = prepare(source, settings, registry, rehearse=False) if settings else before
+        if plan.spawns:
+            spawning()
+        with _errors(folder):
+            begun, ledger = not never_begun(path), Ledger(folder)
+            if begun:
+                old, new = (tomllib.loads(directory.toml(p)) for p in (before, plan))
+                with closing(open_lineage(path, thorough=True)) as db, intact(path):
+                    check_changes(db, old, new)
+                    ledger = Ledger(folder, recorded(db), accept)
+            with labelled(str(source)):
+                device_of(plan)
+                ledger.rehearse(plan)
+            directory.clear(folder)
+            lineage = Lineage(path, resume=begun)
+            changed = text if plan is before else directory.resolved(plan)
+            lineage.configured(changed)
+            if changed != text:
+                directory.replace(folder / "run.toml", changed)
+            starts = starts_of(folder, lineage, plan, say)
+            directory.went_on(folder, command, _began_from(plan, starts), ledger.accepted)
+        return Reopened(folder, plan, registry, lock, lineage, starts, ledger)
+    except BaseException:
+        if lineage is not None:
+            lineage.abandon()
+        lock.release()
+        raise
+
+
+def _began_from(plan: Plan, starts: dict[int, Start | None]) -> dict[str, str]:
+    """Where each trial goes on that is not finished."""
+    return {
+        f"{trial.arm}-{trial.seed}": start.folder.rpartition("/")[2] if start else "the beginning"
+        for trial in plan.trials
+        if trial.id in starts
+        for start in [starts[trial.id]]
+    }
+
+
+def create(plan: Plan, registry: Registry, runs: Path, name: str | None, command: str = "") -> Path:
+    """The run's folder; see ``directory.create``."""
+    return directory.create(plan, registry, runs, name, device_of(plan), command)
+
+
+def execute(
+    plan: Plan,
+    folder: Path,
+    heard: Emit = lambda record: None,
+    registry: Registry | None = None,
+) -> int:
+    """Run every trial; whatever happens, what is done so far is on disk and readable.
+
+    Args:
+        plan: what to run.
+        folder: the run's folder.
+        heard: called with every record, in order.
+        registry: where observers are found; None loads the plan's plugins again.
+
+    Returns:
+        The signal that ended it early, or 0.
+
+    Raises:
+        LockError: another process is writing the run.
+        LineageError: the lineage cannot be written; the run can be resumed.
+        RunError: the summary or report cannot be written; ``report`` writes them.
+    """
+    if registry is None:
+        registry = Registry(files=plan.config.plugins)
+    lock = _hold(folder)
+    try:
+        lineage = Lineage(folder / "lineage.sqlite")
+        lineage.configured(config_text(folder))
+    except BaseException:
+        lock.release()
+        raise
+    starts = dict.fromkeys((trial.id for trial in plan.trials), None)
+    return proceed(Reopened(folder, plan, registry, lock, lineage, starts, Ledger(folder)), heard)
+
+
+def proceed(run: Reopened, heard: Emit = lambda record: None) -> int:
+    """Run every trial that is not finished; see ``execute``."""
+    plan, folder, lineage = run.plan, run.folder, run.lineage
+    trials = {trial.id: trial for trial in plan.trials}
+    about = RunInfo(folder, plan.config.name, trials)
+    broken = False
+
+    def emit(record: Record) -> None:
+        nonlocal broken
+        if isinstance(record, TaskMade):
+            run.ledger.heard(record, plan, trials[record.trial].seed)
+        lineage.write(record)
+        match record:
+            case Checkpointed():
+                _retire(run, trials[record.trial], plan.config.checkpoints.keep)
+            case TrialFinished(state="finished"):
+                _retire(run, trials[record.trial], 0)
+            case TrialFinished(state="interrupted", error=str()):
+                broken = True
+        heard(record)
+        observers.heard(record)
+
+    try:
+        observers = Observers(about, resolve_observers(plan.config, run.registry), run.registry)
+        with _signals() as stopped:
+            _run(run, emit, lambda: broken or bool(stopped))
+    except (UserError, KeyboardInterrupt):
+        lineage.abandon()
+        raise
+    except BaseException:
+        lineage.abandon()
+        _conclude(folder, observers)
+        raise
+    else:
+        lineage.close()
+        _conclude(folder, observers)
+    finally:
+        run.lock.release()
+    return stopped[0] if stopped else 0
+
+
+def _run(run: Reopened, emit: Emit, stop: Callable[[], bool]) -> None:
+    from pathnet_evo.engines import inline, processes
+
+    plan, device, folder = run.plan, device_of(run.plan), run.folder.absolute()
+    trials = [(trial, run.starts[trial.id]) for trial in plan.trials if trial.id in run.starts]
+    if plan.config.jobs > 1 and len(trials) > 1:
+        processes.run_trials(plan.config, trials, folder, device, emit, stop)
+    else:
+        inline.run_trials(plan, trials, folder, device, emit, stop)
+
+
+def _conclude(folder: Path, observers: Observers) -> None:
+    """Write what came out."""
+    from pathnet_evo.report import write_report
+
+    with _errors(folder, "`pathnet-evo report` writes what is missing"):
+        summary = summarise(folder, ending=True)
+        directory.replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
+        observers.finished(summary)
+        write_report(folder, summary)
+
+
+def _retire(run: Reopened, trial: Trial, keep: int) -> None:
+    for old in run.lineage.retire(trial.id, keep):
+        with suppress(PlaceError):  # a foreign lineage may name anything
+            remove_checkpoint(run.folder, old, folder_of(trial))
+
+
+def _hold(folder: Path) -> Lock:
+    check_own(folder)
+    with _errors(folder):
+        return Lock(folder)
+
+
+@contextmanager
+def _errors(folder: Path, way_out: str = "") -> Iterator[None]:
+    """What the file system refuses, as one line."""
+    try:
+        yield
+    except OSError as error:
+        line = f"{error.filename or folder}: cannot be written ({error.strerror})"
+        raise RunError(f"{line}; {way_out}" if way_out else line) from None
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM: the first asks to stop, the second stops at once.
+
+    One that is ignored stays so, as SIGINT is for what a script starts in the background.
+    """
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise Stopped(number)
+
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if _is_ours(n)]
+    kept = {number: signal.signal(number, receive) for number in numbers}
+    try:
+        yield received
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def _is_ours(number: int) -> bool:
+    """Whether a signal's handler can be replaced, and put back: nobody ignores it."""
+    return signal.getsignal(number) not in (signal.SIG_IGN, None)

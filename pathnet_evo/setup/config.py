@@ -1,0 +1,370 @@
+"""The configuration of a run: its TOML, and what it becomes once every plugin agreed to it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from pathnet_evo.errors import UserError
+from pathnet_evo.plugins.files import PluginFile
+from pathnet_evo.plugins.files import named as _file_named
+from pathnet_evo.setup.upgrades import upgraded
+from pathnet_evo.values.encodings import NOT_TEXT, is_text, typed
+from pathnet_evo.values.names import folder_name, label, on_one_line
+from pathnet_evo.values.suggestions import nearest
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a configuration, and where: a dotted place and a sentence."""
+
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}" if self.place else self.text
+
+
+class ConfigError(UserError):
+    """Everything that is wrong with a configuration, at once."""
+
+    def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
+        self.problems = list(problems)
+        self.source = source
+        super().__init__("\n".join(f"{source}: {p}" if source else str(p) for p in problems))
+
+
+FolderName = Annotated[str, AfterValidator(folder_name)]
+"""A name that folders are called after."""
+Label = Annotated[str, AfterValidator(label)]
+"""A name that is only shown."""
+
+
+MOST_SEEDS = 1_000_000
+"""The most seeds of a run."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+NamedSection = Annotated[dict[str, Any], BeforeValidator(_named)]
+"""A plugin's section: a table with its ``name`` and the plugin's own keys, or the name alone."""
+
+
+class PoolConfig(_Section):
+    """The shared network (``[pool]``)."""
+
+    modules: int = Field(default=10, ge=1)
+    """Modules a layer, M."""
+    width: int = Field(default=3, ge=1)
+    """The most active modules of a layer, N."""
+    input: tuple[int, ...] | None = None
+    """Shape of one example; nothing is that of the first task."""
+    aggregate: Literal["sum", "mean"] = "sum"
+    """How the outputs of a layer's active modules become the next layer's input."""
+    layers: list[dict[str, Any]] = Field(default=[{"kind": "linear", "repeat": 3}], min_length=1)
+    """A module kind for each layer, input side first; ``repeat`` stands for equal layers."""
+
+
+class TransferConfig(_Section):
+    """What happens between stages (``[transfer]``)."""
+
+    reinitialise: bool = True
+    """Draw every module that is not frozen anew."""
+    connect: Literal["named", "sum", "lateral", "published"] | None = None
+    """How frozen modules enter a new task's path: where a genotype names them (``named``), in every
+    path (``sum``), or as columns: frozen paths that compute their own features, which lateral maps
+    of the task's own lead into its path (``lateral``); ``published`` is what the paper does.
+    Default: the learner's."""
+    initial_modules: Literal["fresh", "copies", "mixed"] = "fresh"
+    """What free modules are as a stage begins: re-initialised, copies of frozen modules, or some of
+    each."""
+    max_columns: int = Field(default=1, ge=1)
+    """The most earlier paths that a task listens to, the most telling ones."""
+    prior: bool | None = None
+    """Estimate before a stage how well earlier paths tell the new task's classes apart, to rank
+    them. Default: where the task has labels, and there is something to rank."""
+    grow: Annotated[bool | Annotated[int, Field(ge=1)], Field(union_mode="left_to_right")] = False
+    """When a stage begins and fewer than ``pool.width`` modules of a layer are not frozen, append
+    as many as are missing; with a number, that many at least."""
+    duplication: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Modules that are overwritten, as a generation ends, with a copy of a more useful one of their
+    layer: 0.5 is one every other generation. A module is as useful as the last 10 paths that held
+    it were fit."""
+
+
+class CheckpointsConfig(_Section):
+    """When a trial's state is kept (``[checkpoints]``), besides the end of each stage."""
+
+    seconds: float = Field(default=30, gt=0, allow_inf_nan=False)
+    """Seconds after which a trial's state is kept again: the most that a killed run loses."""
+    generations: int | None = Field(default=None, ge=1)
+    """Keep it after so many generations as well."""
+    evaluations: int | None = Field(default=None, ge=1)
+    """Keep it after so many evaluations as well."""
+    keep: int = Field(default=2, ge=1)
+    """How many of these checkpoints a trial has; older ones are removed, ends of stages never."""
+
+
+class StageConfig(_Section):
+    """One task of the sequence (``[[stages]]``)."""
+
+    task: NamedSection
+    """The task's name and its options."""
+    name: Label | None = None
+    """What reports call the stage; nothing is the task's own name."""
+    generations: int = Field(100, ge=1)
+    """Budget, in generations of the configured strategy; every arm gets as many evaluations."""
+    frames: int | None = Field(None, ge=1)
+    """Budget in what evaluations count (examples or frames), instead of ``generations``."""
+    threshold: float | None = Field(None, allow_inf_nan=False)
+    """A fitness that ends the stage."""
+    learner: NamedSection | None = None
+    """Another learner for this stage."""
+
+
+class ArmConfig(_Section):
+    """A strategy and a transfer policy (``arms``)."""
+
+    name: FolderName
+    """What reports call the arm, and its folders."""
+    strategy: NamedSection | None = None
+    """Nothing is the configured strategy."""
+    transfer: NamedSection = {"name": "freeze"}
+    """The transfer policy. Between stages ``freeze`` keeps the best path as it is and
+    re-initialises the rest, ``scratch`` re-initialises everything, ``keep`` nothing;
+    ``random-columns`` is ``freeze`` with random weights in place of what a task listens to."""
+
+    @property
+    def may_freeze(self) -> bool:
+        """Whether reports look for frozen modules; they load no plugins, so any policy may."""
+        return self.transfer.get("name") not in ("keep", "scratch")
+
+
+ARMS = {
+    "pathnet": ArmConfig(name="pathnet"),
+    "independent": ArmConfig(
+        name="independent", strategy={"name": "fixed-path"}, transfer={"name": "scratch"}
+    ),
+    "fine-tuning": ArmConfig(
+        name="fine-tuning", strategy={"name": "fixed-path"}, transfer={"name": "keep"}
+    ),
+    "random": ArmConfig(name="random", strategy={"name": "random-search"}),
+    "random-columns": ArmConfig(name="random-columns", transfer={"name": "random-columns"}),
+    "pathnet-2017": ArmConfig(
+        name="pathnet-2017",
+        strategy={"name": "binary-tournament"},
+        transfer={"name": "freeze", "connect": "published", "initial_modules": "fresh"},
+    ),
+}
+"""The arms that a name alone stands for."""
+
+
+def _arm(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in ARMS:
+            raise ValueError(f"unknown arm{nearest(value, ARMS)} (have: {', '.join(sorted(ARMS))})")
+        return ARMS[value].model_copy()
+    return value
+
+
+class RunConfig(_Section):
+    """A whole run."""
+
+    name: FolderName = "run"
+    """What the run's folder is called unless ``--name`` says."""
+    arms: list[Annotated[ArmConfig, BeforeValidator(_arm)]] = Field(
+        ["pathnet", "independent", "fine-tuning", "random"], min_length=1, validate_default=True
+    )
+    """What is held against each other."""
+    seed: int = Field(0, ge=0, lt=2**63)
+    """The first seed."""
+    seeds: int = Field(1, ge=1, le=MOST_SEEDS)
+    """How many seeds: seed, seed + 1, ..."""
+    jobs: int = Field(1, ge=1)
+    """How many trials run at the same time, each in a process of its own."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
+    engine: NamedSection = {"name": "inline"}
+    """Where the evaluations of a trial run: ``inline``, or ``processes`` for several at a time."""
+    observers: list[NamedSection] = []
+    """What hears of the run besides its lineage, such as ``tensorboard``."""
+    plugins: list[Annotated[PluginFile, BeforeValidator(_file_named)]] = []
+    """Files of plugins that are not installed; a run records their SHA-256."""
+    pool: PoolConfig = PoolConfig()
+    strategy: NamedSection = {"name": "binary-tournament"}
+    learner: NamedSection = {"name": "sgd"}
+    transfer: TransferConfig = TransferConfig()
+    sources: int | None = Field(None, ge=1)
+    """How many of the stages, the first ones, are sources: then there is a run for each source and
+    each of the other stages, of these two; together they make a matrix of transfer."""
+    checkpoints: CheckpointsConfig = CheckpointsConfig()
+    stages: list[StageConfig] = Field(min_length=1)
+
+    @property
+    def n_trials(self) -> int:
+        """How many trials there are: one an arm and seed."""
+        return len(self.arms) * self.seeds
+
+
+def parse(text: str, source: str) -> dict[str, Any]:
+    """TOML as plain data; a byte-order mark before it, as Windows' editors write, is left out.
+
+    Raises:
+        ConfigError: not TOML.
+    """
+    try:
+        return tomllib.loads(text.removeprefix("\ufeff"))
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # also of numbers without end, of tables in tables
+        raise ConfigError([Problem("", f"not TOML: {error}")], source) from None
+
+
+def validate(data: Mapping[str, Any], source: str = "") -> RunConfig:
+    """The framework's own part of a configuration; plugins' sections are checked by ``resolve``.
+
+    Raises:
+        ConfigError: everything that is wrong.
+    """
+    if found := [Problem(place, NOT_TEXT) for place, text in _texts(data) if not is_text(text)]:
+        raise ConfigError(found, source)
+    try:
+        return RunConfig.model_validate(upgraded(data))
+    except ValidationError as error:
+        raise ConfigError(problems(error, RunConfig), source) from None
+
+
+def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """All texts in plain data, keys among them, and where they are."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            below = f"{place}.{key}" if place else str(key)
+            yield on_one_line(below), str(key)
+            yield from _texts(part, on_one_line(below))
+    elif isinstance(value, list | tuple):
+        for i, part in enumerate(value):
+            yield from _texts(part, f"{place}.{i}")
+
+
+def override(data: dict[str, Any], settings: Iterable[str]) -> None:
+    """Apply ``a.b=VALUE`` settings in place; ``*`` stands for every entry of a list.
+
+    VALUE is a TOML value; what is none is taken as a string.
+
+    Raises:
+        ConfigError: no ``=``, or a place that the configuration does not have.
+    """
+    found = []
+    for setting in settings:
+        place, equals, text = typed(setting).partition("=")
+        if not equals or not place:
+            found.append(Problem(f"--set {setting}", "expected PLACE=VALUE"))
+            continue
+        try:
+            _put(data, place.split("."), _value(text))
+        except LookupError as error:
+            found.append(Problem(f"--set {place}", str(error.args[0])))
+    if found:
+        raise ConfigError(found)
+
+
+def _value(text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return parsed["value"] if set(parsed) == {"value"} else text
+
+
+def _put(data: Any, keys: list[str], value: Any) -> None:
+    key, rest = keys[0], keys[1:]
+    if isinstance(data, list):
+        for i in _indices(data, key):
+            if rest:
+                data[i] = _opened(data[i])
+                _put(data[i], rest, value)
+            else:
+                data[i] = value
+    elif isinstance(data, dict):
+        if rest:
+            data[key] = _opened(data.get(key, {}))
+            _put(data[key], rest, value)
+        else:
+            data[key] = value
+    else:
+        raise LookupError(f"{key}: there is nothing below a value that is not a table or a list")
+
+
+def _opened(value: Any) -> Any:
+    """A plugin's section given by its name alone, as a table."""
+    return _named(value)
+
+
+def _indices(data: list[Any], key: str) -> Iterable[int]:
+    if key == "*":
+        return range(len(data))
+    if re.fullmatch(r"\d{1,6}", key) and int(key) < len(data):
+        return [int(key)]
+    raise LookupError(f"no entry {key!r} in a list of {len(data)} (a number from 0, or *)")
+
+
+def problems(error: ValidationError, model: type[BaseModel], place: str = "") -> list[Problem]:
+    """A validation error of a plugin's or the framework's model, as problems with their places."""
+    return [
+        Problem(_place(place, details["loc"]), _sentence(details, model))
+        for details in error.errors(include_url=False)
+    ]
+
+
+def _place(place: str, loc: tuple[int | str, ...]) -> str:
+    kept = [str(part) for part in loc if not re.search(r"[\[\]()]|^(function|lax)", str(part))]
+    return ".".join([place, *kept] if place else kept)
+
+
+def _sentence(details: Any, model: type[BaseModel]) -> str:
+    kind, text, got = details["type"], details["msg"], details.get("input")
+    if kind == "extra_forbidden":
+        keys = _keys(model, details["loc"][:-1])
+        guess = nearest(str(details["loc"][-1]), keys)
+        return f"unknown key{guess}" if guess else f"unknown key (have: {', '.join(sorted(keys))})"
+    if kind == "missing":
+        return "missing"
+    text = text.removeprefix("Value error, ")
+    shown = repr(got)
+    return f"{text[:1].lower()}{text[1:]}, got {shown if len(shown) < 80 else shown[:77] + '...'}"
+
+
+def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that the table at ``loc`` may have."""
+    for part in loc:
+        if isinstance(part, int) or part not in model.model_fields:
+            continue
+        below = _model_in(model.model_fields[part].annotation)
+        if below is None:
+            return []
+        model = below
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        found = _model_in(part)
+        if found is not None:
+            return found
+    return None

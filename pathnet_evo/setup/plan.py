@@ -1,0 +1,218 @@
+"""A run made ready: every section of the configuration as the plugin's own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pathnet_evo.core.aggregate import AGGREGATES
+from pathnet_evo.core.modules import ModuleKind, ShapeError
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams, lend
+from pathnet_evo.engines.base import Engine
+from pathnet_evo.interfaces import memory
+from pathnet_evo.interfaces.learners import Learner
+from pathnet_evo.interfaces.policies import Connect, TransferPolicy
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.interfaces.strategies import Strategy
+from pathnet_evo.interfaces.strategy_settings import StrategySettings
+from pathnet_evo.interfaces.tasks import Task, TaskContext, TaskError, TaskSettings
+from pathnet_evo.setup.config import ConfigError, Problem, RunConfig
+from pathnet_evo.system.plugin_calls import PluginFailed, calling
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One task of the sequence, and how it is learned.
+
+    Args:
+        name: what reports call it; None is the task's own name.
+        task: the task's settings.
+        learner: who learns it.
+        evaluations: budget; the same for every arm. None where ``frames`` is the budget.
+        frames: budget in examples or frames, or None.
+        threshold: a fitness that ends the stage, or None.
+    """
+
+    name: str | None
+    task: TaskSettings
+    learner: Learner
+    evaluations: int | None
+    frames: int | None
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A strategy and a transfer policy, nothing more."""
+
+    name: str
+    strategy: type[Strategy]
+    settings: StrategySettings
+    policy: TransferPolicy
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a trial needs, each part typed and checked."""
+
+    config: RunConfig
+    kinds: tuple[ModuleKind, ...]
+    arms: dict[str, Arm]
+    stages: tuple[Stage, ...]
+    engine: Engine
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether equal seeds give equal results, bit for bit."""
+        learners = all(stage.learner.deterministic for stage in self.stages)
+        return self.engine.deterministic and learners
+
+    def connect(self, stage: int, arm: str) -> Connect:
+        """How frozen modules enter a stage's paths in an arm."""
+        learner = type(self.stages[stage].learner)
+        default = learner.connect
+        if default == "lateral" and not all(kind.hears for kind in self.kinds[1:]):
+            default = learner.published
+        wanted = self.arms[arm].policy.connect or self.config.transfer.connect or default
+        return learner.published if wanted == "published" else wanted
+
+    @property
+    def spawns(self) -> bool:
+        """Whether processes are started, for trials side by side or within one."""
+        side_by_side = self.config.jobs > 1 and len(self.trials) > 1
+        within = self.engine.processes or any(stage.learner.processes for stage in self.stages)
+        return bool(side_by_side or within)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Seed by seed, each with all arms, so that arms can be compared early."""
+        seeds = range(self.config.seed, self.config.seed + self.config.seeds)
+        pairs = [(arm, seed) for seed in seeds for arm in self.arms]
+        return [Trial(i, arm, seed) for i, (arm, seed) in enumerate(pairs)]
+
+    def make_task(self, stage: int, streams: Streams, pool: ModulePool | None) -> Task:
+        """The task of a stage for one seed.
+
+        Raises:
+            ConfigError: it cannot be made, or does not fit its learner or the pool.
+        """
+        given = self.config.pool.input if pool is None else pool.input_shape
+        settings = [s.task for s in self.stages]
+        wanted = self.stages[stage]
+        place = f"stages.{stage}.task"
+        try:
+            with lend(streams.at(stage).python("global/task")), calling("make", TaskError):
+                task = wanted.task.make(TaskContext(streams, stage, settings, given))
+        except (TaskError, PluginFailed) as error:
+            raise ConfigError([Problem(place, str(error))]) from None
+        if not isinstance(task, wanted.learner.takes):
+            learner = wanted.learner
+            raise ConfigError(
+                [
+                    Problem(
+                        place,
+                        f"a {type(task).__name__}, but learner {type(learner).__name__} takes a "
+                        f"{learner.takes.__name__}",
+                    )
+                ]
+            )
+        if given is not None and tuple(task.input_shape) != tuple(given):
+            raise ConfigError(
+                [Problem(place, f"examples are {task.input_shape}, but the pool takes {given}")]
+            )
+        return task
+
+    def task_of(self, stage: int, seed: int) -> Task:
+        """The task of a stage for one seed, apart from any trial.
+
+        Raises:
+            ConfigError: it cannot be made.
+        """
+        streams, pool = Streams(seed), None
+        if stage > 0 and self.config.pool.input is None:
+            pool = self.make_pool(self.make_task(0, streams, None).input_shape, "meta")
+        return self.make_task(stage, streams, pool)
+
+    def make_pool(self, input_shape: tuple[int, ...], device: str) -> ModulePool:
+        """The pool, not yet initialised.
+
+        Raises:
+            ConfigError: a layer cannot take its input.
+        """
+        pool = self.config.pool
+        try:
+            return ModulePool(
+                self.kinds,
+                pool.modules,
+                input_shape,
+                aggregate=AGGREGATES[pool.aggregate],
+                device=device,
+            )
+        except ShapeError as error:
+            raise ConfigError([Problem("pool.layers", str(error))]) from None
+
+    def _check_memory(self, input_shape: tuple[int, ...]) -> None:
+        """Refuse a pool that the machine cannot hold: each trial's, and its copy in a checkpoint.
+
+        Raises:
+            ConfigError: there is too little memory, or a layer cannot take its input.
+        """
+        config, pool = self.config, self.config.pool
+        modules = pool.modules + int(config.transfer.grow) * (len(self.stages) - 1)
+        try:
+            each = memory.of_pool(self.kinds, modules, input_shape)
+        except ShapeError as error:
+            raise ConfigError([Problem("pool.layers", str(error))]) from None
+        copies = 2 * min(config.jobs, config.seeds * len(self.arms))
+        lack = memory.lacking(f"{len(self.kinds)} layers of {modules} modules", copies * each)
+        if lack:
+            raise ConfigError([Problem("pool", lack)])
+
+    def rehearse(
+        self,
+        made: Callable[[int, Task], None] = lambda stage, task: None,
+        seeds: Mapping[int, int] = {},
+    ) -> None:
+        """Make the pool and every task once, so that what is missing shows before a run begins.
+
+        Args:
+            made: called with each stage and its task.
+            seeds: the seed of a stage's task, where it is not the run's first.
+
+        Raises:
+            ConfigError: everything that is wrong with tasks and shapes.
+        """
+        found: list[Problem] = []
+        pool: ModulePool | None = None
+        for i, stage in enumerate(self.stages):
+            try:
+                task = self.make_task(i, Streams(seeds.get(i, self.config.seed)), pool)
+                if pool is None:
+                    pool = self._rehearse_pool(task)
+                made(i, task)
+                with calling("", TaskError):
+                    outputs = stage.learner.outputs(task)
+                    need = memory.of_readout(outputs, pool.feature_shape)
+                    if lack := memory.lacking(f"{outputs} outputs", need):
+                        raise TaskError(lack)
+                    stage.learner.check(task)
+            except (TaskError, PluginFailed) as error:
+                found.append(Problem(f"stages.{i}.learner", str(error)))
+            except ConfigError as error:
+                found += error.problems
+        if found:
+            raise ConfigError(found)
+
+    def _rehearse_pool(self, task: Task) -> ModulePool:
+        """A pool for the first task that holds no numbers.
+
+        Raises:
+            ConfigError: the pool cannot be made.
+        """
+        try:
+            with calling("", ConfigError):
+                self._check_memory(task.input_shape)
+                return self.make_pool(task.input_shape, "meta")
+        except PluginFailed as error:
+            raise ConfigError([Problem("pool.layers", str(error))]) from None

@@ -1,0 +1,196 @@
+"""A run's folder: made at once or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from pathnet_evo.errors import UserError
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup.config import RunConfig
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.store.places import read_plain
+from pathnet_evo.values.encodings import in_words
+from pathnet_evo.values.names import folder_name
+
+LEFT = re.compile(r"\.(run\.toml|about\.json|summary\.json|report(\.html)?)\.tmp-\d+")
+"""Names of files that ``replace`` was writing when its process was killed."""
+
+
+class DirectoryError(UserError):
+    """A run folder that cannot be made."""
+
+
+def create(
+    plan: Plan, registry: Registry, runs: Path, name: str | None, device: str, command: str
+) -> Path:
+    """Make ``runs/NAME`` with ``run.toml`` and ``about.json``.
+
+    Args:
+        plan: what will be run.
+        registry: the plugins it was resolved with.
+        runs: the folder of all runs.
+        name: what to call it; None is the configuration's name, numbered from its second run.
+        device: where it will compute.
+        command: what repeats it.
+
+    Raises:
+        DirectoryError: a bad name, a name that exists, or a folder that cannot be written.
+    """
+    try:
+        for arm in plan.arms:
+            os.fsencode(arm)  # it names folders of checkpoints, once there are any
+        folder = claim(runs, plan.config.name, name)
+        known = about(registry, device, command, plan.deterministic)
+        replace(folder / "about.json", json.dumps(known, indent=1))
+        replace(folder / "run.toml", resolved(plan))
+    except OSError as error:
+        raise DirectoryError(
+            f"{error.filename or runs}: cannot be written ({error.strerror})"
+        ) from None
+    except UnicodeEncodeError as error:
+        raise DirectoryError(in_words(error)) from None
+    return folder
+
+
+def claim(runs: Path, default: str, name: str | None) -> Path:
+    """Make a folder that nobody else has: of this name, or of the default one, numbered.
+
+    Raises:
+        DirectoryError: a bad name, or one that exists.
+    """
+    try:
+        wanted = folder_name(name or default)
+    except ValueError as error:
+        raise DirectoryError(f"--name {name or default!r}: {error}") from None
+    runs.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        folder = runs / (wanted if number == 1 else f"{wanted}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            if name is not None:
+                raise DirectoryError(
+                    f"--name {name}: {folder} exists; choose another name"
+                ) from None
+            number += 1
+            continue
+        return folder
+
+
+def resolved(plan: Plan) -> str:
+    """What ``run.toml`` holds."""
+    return f"# Resolved configuration; `pathnet-evo run run.toml` repeats it.\n\n{toml(plan)}"
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file that is, whenever power fails, as it was or as it is to be."""
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("x", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def clear(folder: Path) -> None:
+    """Remove files that were being written when a process was killed."""
+    for path in folder.glob(".*.tmp-*"):
+        if LEFT.fullmatch(path.name):
+            path.unlink()
+
+
+def toml(plan: Plan) -> str:
+    """The configuration with every default filled in, as TOML."""
+    config: RunConfig = plan.config
+    data = config.model_dump(mode="json")
+    data["strategy"] = {**config.strategy, **_base_settings(plan)}
+    data["engine"] = {"name": config.engine["name"], **plan.engine.model_dump(mode="json")}
+    for section, stage in zip(data["stages"], plan.stages, strict=True):
+        section["task"] = {"name": section["task"]["name"], **stage.task.model_dump(mode="json")}
+        learner = section["learner"] or data["learner"]
+        section["learner"] = {"name": learner["name"], **stage.learner.model_dump(mode="json")}
+    return tomli_w.dumps(without_nothing(data))
+
+
+def _base_settings(plan: Plan) -> dict[str, Any]:
+    for arm, wanted in zip(plan.arms.values(), plan.config.arms, strict=True):
+        if wanted.strategy is None:
+            return arm.settings.model_dump(mode="json")
+    return {}
+
+
+def without_nothing(value: Any) -> Any:
+    """TOML has no null: a key that is not there stands for it."""
+    if isinstance(value, dict):
+        return {k: without_nothing(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [without_nothing(v) for v in value]
+    return value
+
+
+def about(
+    registry: Registry, device: str, command: str, deterministic: bool = True
+) -> dict[str, Any]:
+    """Versions and machine, for whoever wants to repeat the run."""
+    import torch
+
+    return {
+        "version": version("pathnet-evo"),
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "machine": f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores",
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "deterministic": deterministic,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "plugins": {
+            p.name: f"{p.distribution} {p.version}".strip() or p.value for p in registry.plugins
+        },
+    }
+
+
+def went_on(
+    folder: Path, command: str, places: dict[str, str], accepted: Sequence[str] = ()
+) -> None:
+    """Take note in ``about.json`` that a run goes on, and where each trial was cut.
+
+    Args:
+        folder: the run's folder.
+        command: what was typed.
+        places: the checkpoint that each trial goes on from, by the trial's name.
+        accepted: changes of the data that were accepted.
+    """
+    path = folder / "about.json"
+    try:
+        known = json.loads(read_plain(path))
+        resumed = [*known.get("resumed", [])]
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        known, resumed = {}, []
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    made = version("pathnet-evo")
+    sitting: dict[str, Any] = {"at": now, "version": made, "command": command, "from": places}
+    if accepted:
+        sitting["accepted"] = list(accepted)
+    resumed.append(sitting)
+    replace(path, json.dumps({**known, "resumed": resumed}, indent=1))

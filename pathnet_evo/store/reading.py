@@ -1,0 +1,140 @@
+"""What a run's folder says of itself: its configuration, its machine, its lineage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from pathnet_evo.errors import UserError
+from pathnet_evo.setup.config import RunConfig, parse, validate
+from pathnet_evo.store.directory import replace
+from pathnet_evo.store.lineage import never_begun, open_lineage
+from pathnet_evo.store.opening import check_values, said
+from pathnet_evo.store.places import check_own, read_plain
+from pathnet_evo.values.numbers import plain_numbers
+
+
+class RunError(UserError):
+    """A run that cannot be read; the message is one line that says why."""
+
+
+def read_config(folder: Path) -> RunConfig:
+    """A run's configuration, as far as it concerns the framework alone.
+
+    Raises:
+        RunError: there is no such run, or its configuration is not the one it ran with.
+        ConfigError: the configuration is damaged.
+    """
+    path = folder / "run.toml"
+    return validate(parse(config_text(folder), str(path)), str(path))
+
+
+def config_text(folder: Path) -> str:
+    """What ``run.toml`` holds, if it is what the lineage says it held.
+
+    Raises:
+        RunError: there is no such run, or the file was changed.
+    """
+    path, lineage = folder / "run.toml", folder / "lineage.sqlite"
+    try:
+        text = read_plain(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{folder}: not a run's folder ({path.name}: {error})") from None
+    if not never_begun(lineage):
+        with closing(open_lineage(lineage)) as db, intact(lineage):
+            known = [row["sha256"] for row in db.execute("SELECT sha256 FROM configurations")]
+        if known and hashlib.sha256(text.encode()).hexdigest() not in known:
+            raise RunError(
+                f"{path}: not the configuration that the run had (damaged, or changed by hand); "
+                f"`pathnet-evo check {folder} --put-back` makes it what it was, then `pathnet-evo "
+                f"resume {folder} --set A.B=VALUE` changes what may change; to begin a new run "
+                "with this file, copy it elsewhere and `pathnet-evo run FILE.toml`"
+            )
+    return text
+
+
+def put_back(folder: Path) -> bool:
+    """Write ``run.toml`` as the lineage has it, if it is not; whether that was needed.
+
+    Raises:
+        LineageError: the lineage cannot be read.
+        RunError: the lineage has no configuration, or the file cannot be written.
+    """
+    path, lineage = folder / "run.toml", folder / "lineage.sqlite"
+    with closing(open_lineage(lineage)) as db, intact(lineage):
+        known = db.execute("SELECT toml, sha256 FROM configurations ORDER BY rowid").fetchall()
+    if not known:
+        raise RunError(f"{lineage}: has no configuration to put back")
+    try:
+        check_own(folder)
+        found = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(found).hexdigest() in {row["sha256"] for row in known}:
+            return False
+        replace(path, known[-1]["toml"])
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+    return True
+
+
+NONSENSE = (
+    sqlite3.Error,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+)
+"""What comes of computing with what makes no sense."""
+
+
+@contextmanager
+def intact(lineage: Path | str) -> Iterator[None]:
+    """What cannot be made sense of in a lineage, as one line."""
+    try:
+        yield
+    except NONSENSE as error:
+        reason = f"{type(error).__name__}: {said(error)}".splitlines()[0]
+        raise RunError(f"{lineage}: damaged ({reason:.200})") from None
+
+
+@contextmanager
+def reading(folder: Path, tables: Collection[str] | None = None) -> Iterator[sqlite3.Connection]:
+    """A run's lineage, every value of its column's type; what makes no sense is told in one line.
+
+    Args:
+        folder: the run's folder.
+        tables: those that are to be read; None is all.
+
+    Raises:
+        LineageError: it cannot be read.
+        RunError: what is read makes no sense.
+    """
+    path = folder / "lineage.sqlite"
+    with closing(open_lineage(path)) as db, intact(path):
+        check_values(db, path, tables)
+        yield db
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """What is known of the machine and the command; nothing where nobody wrote it down.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = folder / "about.json"
+    if not path.exists():
+        return {}
+    try:
+        about = plain_numbers(json.loads(read_plain(path)))
+    except (ValueError, RecursionError, OSError) as error:
+        raise RunError(f"{path}: damaged ({error})") from None
+    if not isinstance(about, dict):
+        raise RunError(f"{path}: damaged (not a table)")
+    return about

@@ -1,0 +1,214 @@
+"""Going on with a run: what it may change, where each trial goes on, and what is thrown away."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.setup.config import ConfigError, Problem
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.store import checkpoint
+from pathnet_evo.store.checkpoint import Base, CheckpointError
+from pathnet_evo.store.keeping import folder_of
+from pathnet_evo.store.lineage import Lineage, open_lineage
+from pathnet_evo.store.places import PlaceError, checkpoint_folder, left_in, remove_checkpoint
+from pathnet_evo.store.reading import intact
+from pathnet_evo.store.rows import Chains, Position, chains_of
+from pathnet_evo.store.same_data import learned_on, of_trial
+
+Say = Callable[[str], None]
+"""Tells a user what is not as it should be, and what is done about it."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A checkpoint that a trial can go on from.
+
+    Args:
+        folder: where it lies in the run's folder.
+        manifest: the SHA-256 of its manifest.
+    """
+
+    folder: str
+    manifest: str
+
+    def load(self, run: Path) -> tuple[dict[str, Any], Chains, Base | None]:
+        """The trial's state, the digest of its lineage so far, and what its checkpoints stand on.
+
+        Raises:
+            CheckpointError: it is damaged.
+        """
+        folder = run / self.folder
+        about = checkpoint.verify(folder, self.manifest)
+        base: Base | None = None
+        if about["position"]["finished"]:
+            base = (folder.name, self.manifest)
+        elif "base" in about:
+            base = (about["base"]["folder"], about["base"]["manifest"])
+        return checkpoint.load(folder, self.manifest), Chains(about["lineage"]), base
+
+
+def starts_of(run: Path, lineage: Lineage, plan: Plan, say: Say) -> dict[int, Start | None]:
+    """Bring a run back to where each trial goes on; trials that are finished are not among them.
+
+    That is the newest checkpoint that is whole and whose rows the lineage has, all of them and
+    unchanged; None where there is none. What the lineage has after it is rolled back, and files
+    that nothing names are removed.
+
+    Args:
+        run: the run's folder.
+        lineage: its writer.
+        plan: what is to be run.
+        say: hears of checkpoints that cannot be used.
+    """
+    starts: dict[int, Start | None] = {}
+    for trial in plan.trials:
+        with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
+            row = db.execute("SELECT state FROM trials WHERE trial = ?", (trial.id,)).fetchone()
+            kept = checkpoints_of(db, trial.id)
+            start, position = _newest(run, db, trial, kept, say)
+        over = position is not None and position == _end(position, len(plan.stages) - 1)
+        if row is None or row["state"] != "finished" or not over:
+            for later in kept[: kept.index(start)] if start else kept:
+                lineage.forget_checkpoint(later.folder)
+            lineage.roll_back(trial.id, position)
+            starts[trial.id] = start
+        else:
+            lineage.retire(trial.id, keep=0)
+        _clear(run, lineage, trial)
+    return starts
+
+
+def checkpoints_of(db: sqlite3.Connection, trial: int) -> list[Start]:
+    """All checkpoints of a trial that its lineage names, the newest first."""
+    within = db.execute(
+        "SELECT stage, 0, number, folder, manifest FROM checkpoints WHERE trial = ?", (trial,)
+    ).fetchall()
+    ends = db.execute(
+        "SELECT stage, 1, 0, checkpoint, manifest FROM stages "
+        "WHERE trial = ? AND checkpoint IS NOT NULL",
+        (trial,),
+    ).fetchall()
+    ordered = sorted((tuple(row) for row in [*within, *ends]), reverse=True)
+    return [Start(folder, manifest) for *_, folder, manifest in ordered]
+
+
+def position_of(run: Path, db: sqlite3.Connection, trial: Trial, start: Start) -> Position:
+    """How far a checkpoint is, after every byte of it and every row before it was checked.
+
+    Raises:
+        CheckpointError: it is damaged or another's, or the lineage is not what it was then.
+    """
+    try:
+        folder = checkpoint_folder(run, start.folder, folder_of(trial))
+    except PlaceError as error:
+        raise CheckpointError(str(error)) from None
+    about = checkpoint.verify(folder, start.manifest)
+    if (about.get("arm"), about.get("seed")) != (trial.arm, trial.seed):
+        raise CheckpointError(f"{folder}: a checkpoint of another trial")
+    try:
+        position = Position(**about["position"])
+        links = about["lineage"]
+        same = chains_of(db, trial.id, position).links == links
+        learned_on(folder, of_trial(db, trial.id))
+    except sqlite3.Error as error:
+        raise CheckpointError(f"{folder}: its lineage cannot be read ({error})") from None
+    except ValueError as error:
+        raise CheckpointError(f"{folder}: its data are not known ({error})") from None
+    except (KeyError, TypeError, OverflowError):
+        raise CheckpointError(f"{folder}: written before trials could be gone on with") from None
+    if not same:
+        raise CheckpointError(f"{folder}: the lineage is not what it was when this was written")
+    return position
+
+
+def _newest(
+    run: Path, db: sqlite3.Connection, trial: Trial, kept: Sequence[Start], say: Say
+) -> tuple[Start | None, Position | None]:
+    for start in kept:
+        try:
+            return start, position_of(run, db, trial, start)
+        except CheckpointError as error:
+            say(f"{error}; it is not used")
+    if kept:
+        say(f"{trial.arm}, seed {trial.seed}: no checkpoint can be used; it begins anew")
+    return None, None
+
+
+def _end(position: Position, stage: int) -> Position:
+    return Position(stage, position.evaluations, position.episodes, finished=True)
+
+
+def _clear(run: Path, lineage: Lineage, trial: Trial) -> None:
+    """Remove what of a trial's checkpoints nothing names."""
+    with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
+        named = {start.folder for start in checkpoints_of(db, trial.id)}
+    home = folder_of(trial)
+    for left in left_in(run, home):
+        if left not in named:
+            remove_checkpoint(run, left, home)
+
+
+# What may change --------------------------------------------------------------------------
+
+BUDGET = re.compile(r"stages\.(\d+)\.(generations|frames|threshold)")
+FREE = re.compile(r"jobs|device|observers(\..*)?|checkpoints\..*|plugins\.\d+\.path")
+"""What may change whenever a run goes on."""
+
+
+def check_changes(db: sqlite3.Connection, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Refuse changes of a configuration that would make what was learned so far something else.
+
+    Args:
+        db: the lineage.
+        before: the run's configuration, with every default.
+        after: that which is wanted.
+
+    Raises:
+        ConfigError: everything that cannot change, and why.
+    """
+    old, new = dict(_flat(before)), dict(_flat(after))
+    found = []
+    for place in sorted(old.keys() | new.keys()):
+        was, wanted = old.get(place), new.get(place)
+        if was != wanted and not FREE.fullmatch(place):
+            reason = _refusal(db, place, was, wanted)
+            if reason:
+                found.append(Problem(place, reason))
+    if found:
+        raise ConfigError(found)
+
+
+def _refusal(db: sqlite3.Connection, place: str, was: Any, wanted: Any) -> str | None:
+    """Why a key cannot change; None where it can."""
+    change = f"was {'nothing' if was is None else was}, cannot become {wanted}"
+    if place == "seeds":
+        return None if wanted > was else f"{change}: a run can be given more seeds, not fewer"
+    budget = BUDGET.fullmatch(place)
+    if budget is None:
+        return f"{change}: all that was learned so far was learned with it; begin a new run"
+    begun, over = db.execute(
+        "SELECT count(*), count(path) FROM stages WHERE stage = ?", (int(budget[1]),)
+    ).fetchone()
+    if over:
+        return f"{change}: the stage is over in {over} trials"
+    if budget[2] == "frames" and begun and None in (was, wanted):
+        return f"{change}: the stage has begun in {begun} trials with the other kind of budget"
+    return None
+
+
+def _flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _flat(part, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list) and any(isinstance(part, dict | list) for part in value):
+        for i, part in enumerate(value):
+            yield from _flat(part, f"{place}.{i}")
+    else:
+        yield place, value

@@ -1,0 +1,1 @@
+"""The process: its streams, its folders, guarded calls of code that is not ours."""

@@ -1,0 +1,1 @@
+"""A trial: one arm learns the sequence of tasks, stage by stage."""

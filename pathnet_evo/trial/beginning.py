@@ -1,0 +1,266 @@
+"""How a stage begins: what free modules are, what the task listens to, its head, its session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pathnet_evo.core.columns import AT_ONCE, Columns
+from pathnet_evo.core.genotype import Rows
+from pathnet_evo.core.head import TaskHead
+from pathnet_evo.core.network import PathNetwork
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.budget import Budget
+from pathnet_evo.interfaces.fingerprint import Fingerprint
+from pathnet_evo.interfaces.learners import LearningContext
+from pathnet_evo.interfaces.policies import Beginning, InitialModules, Start
+from pathnet_evo.interfaces.population import StrategyError
+from pathnet_evo.interfaces.records import (
+    Emit,
+    NotScored,
+    Record,
+    Saturated,
+    StageStarted,
+    TransferPlanned,
+)
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.interfaces.tasks import SupervisedTask, Task, TaskError
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.system.plugin_calls import calling
+from pathnet_evo.trial.duplication import Duplication
+from pathnet_evo.trial.learned import Learned
+from pathnet_evo.trial.prior import MOST, UNTRAINED, Prior, telling
+from pathnet_evo.trial.scoring import scored
+from pathnet_evo.trial.stage import Session
+
+FITTED = 1000
+"""Inputs on which columns are standardised."""
+
+
+class StageBeginning:
+    """The beginning of a stage: the pool, what the task listens to, its head, and the session.
+
+    Args:
+        plan: the run.
+        trial: which arm, which seed.
+        stage: which stage.
+        streams: its random streams.
+        made: its task, and the fingerprint of that.
+        device: where to compute.
+        learned: the stages before.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        trial: Trial,
+        stage: int,
+        streams: Streams,
+        made: tuple[Task, Fingerprint],
+        device: str,
+        learned: list[Learned],
+    ) -> None:
+        self.plan, self.trial, self.i, self.streams = plan, trial, stage, streams
+        self.task, self.fingerprint = made
+        self.device, self.learned = torch.device(device), learned
+        self.stage, self.arm = plan.stages[stage], plan.arms[trial.arm]
+        self.policy = self.arm.policy
+        self.connect = plan.connect(stage, trial.arm)
+        self.columns: tuple[int, ...] = ()
+
+    def prepare(self, pool: ModulePool | None) -> tuple[ModulePool, list[Start], list[Record]]:
+        """The pool as the stage begins with it, paths on its free modules, and what to report."""
+        if pool is None:
+            pool = self.plan.make_pool(self.task.input_shape, str(self.device))
+            pool.initialise(lambda layer: self.streams.torch("init", layer))
+            return pool, [], []
+        transfer, width = self.plan.config.transfer, self.plan.config.pool.width
+        initial = self.policy.initial_modules or transfer.initial_modules
+        prior = self._prior(pool, initial)
+        ranked = list(reversed(range(self.i))) if prior is None else prior.ranked
+        beginning = Beginning(
+            pool=pool,
+            streams=self.streams,
+            width=width,
+            learned=[stage.path for stage in self.learned],
+            ranked=ranked,
+            wanted=self._wanted(pool, ranked, prior),
+            reinitialise=transfer.reinitialise,
+            grow=int(transfer.grow),
+            initial_modules=initial,
+        )
+        with calling("transfer policy"):
+            starts, grown = self.policy.begin(beginning)
+        if self.connect == "lateral" and self.policy.listens:
+            worth = ranked if prior is None else prior.telling()
+            self.columns = tuple(sorted(worth[: transfer.max_columns]))
+        records: list[Record] = []
+        if self.policy.freezes:
+            records.append(
+                TransferPlanned(
+                    self.trial.id,
+                    self.i,
+                    self.connect,
+                    self.columns,
+                    tuple((str(start), start.rows) for start in starts),
+                    None if prior is None else vars(prior),
+                )
+            )
+        records += [
+            Saturated(self.trial.id, self.i, g.layer, g.free, width, g.added) for g in grown
+        ]
+        return pool, starts, records
+
+    def _wanted(
+        self, pool: ModulePool, ranked: Sequence[int], prior: Prior | None
+    ) -> list[int | None]:
+        """What a new path may begin as: copies, fresh modules (None), or either, to be raced.
+
+        Where a first layer has a weight for every place of its input, copies were up to 10 points
+        below fresh modules that listen to the same path, and nowhere clearly above.
+        """
+        if not pool.layers[0].kind.shares_weights:
+            return [None]
+        return [None, *ranked] if prior is None else prior.starts()
+
+    def _prior(self, pool: ModulePool, initial: InitialModules) -> Prior | None:
+        """How well earlier paths tell the task's classes apart, where that is asked for."""
+        wanted, task = self.plan.config.transfer.prior, self.task
+        useful = self.policy.listens and (self.connect == "lateral" or initial != "fresh")
+        if wanted is False or not useful or not isinstance(task, SupervisedTask):
+            return None
+        rows = _of_sources(task, self.streams.torch("prior"))[:MOST].to(task.inputs.device)
+        x, labels = task.prepare(task.inputs[rows]), task.labels[rows]
+        networks = {j: self.learned[j].network(pool) for j in range(self.i)}
+        last = networks[self.i - 1]
+        untrained = [
+            last.untrained(self.streams.torch("prior/random", n)) for n in range(UNTRAINED)
+        ]
+        n = task.n_classes
+
+        def tell(network: PathNetwork) -> float:
+            with torch.no_grad():
+                units = [network.units(part) for part in torch.split(x, AT_ONCE)]
+            return telling([torch.cat(part) for part in zip(*units, strict=True)], labels, n)
+
+        return Prior(
+            examples=len(rows),
+            raw=telling([x], labels, n),
+            random=sum(map(tell, untrained)) / UNTRAINED,
+            stages={j: tell(network) for j, network in networks.items()},
+        )
+
+    def _inputs(self, task: Task, stage: int) -> Tensor:
+        """Some inputs of a task, prepared for the network."""
+        learner = self.plan.stages[stage].learner
+        streams = Streams(self.trial.seed, stage)
+        return learner.inputs(task, FITTED, streams).to(self.device)
+
+    def listened(self, head: dict[str, Any]) -> tuple[int, ...]:
+        """The stages that a head listened to, as its state has it."""
+        columns = head.get("columns")
+        return () if columns is None else tuple(columns["stages"])
+
+    def head(self, pool: ModulePool, columns: Sequence[int]) -> TaskHead:
+        """A new head that listens to the paths of earlier stages."""
+        with calling("readout", TaskError):
+            readout = self.stage.learner.readout(pool, self.task, self.streams.torch("readout"))
+        if not columns:
+            return TaskHead(pool.layers, readout)
+        heard = [
+            self.policy.column(
+                pool.network(self.learned[j].path, self.learned[j].head), j, self.streams
+            )
+            for j in columns
+        ]
+        return TaskHead(pool.layers, readout, Columns(columns, heard).to(self.device))
+
+    def session(
+        self,
+        pool: ModulePool,
+        starts: list[Start],
+        emit: Emit,
+        resumed: dict[str, Any] | None,
+        note: Callable[[NotScored], None],
+    ) -> Session:
+        """The stage, ready to be worked at."""
+        stage, arm, here = self.stage, self.arm, self.streams
+        if resumed is None:
+            head = self.head(pool, self.columns)
+            if head.columns is not None:
+                homes = [self._inputs(self.learned[j].task, j) for j in self.columns]
+                head.fit(self._inputs(self.task, self.i), homes)
+        else:
+            head = self.head(pool, self.listened(resumed.get("head", {})))
+            starts = [Start(_rows(rows), None) for rows in resumed.get("starts", [])]
+        budget = Budget(stage.evaluations, stage.frames)
+        with calling("strategy", StrategyError):
+            strategy = arm.strategy(
+                pool.shape(self.plan.config.pool.width),
+                here.python("genotype"),
+                arm.settings,
+                frozen=pool.frozen_path(),
+                starts=starts,
+                budget=budget,
+            )
+        context = LearningContext(
+            pool,
+            head,
+            self.task,
+            self.device,
+            here,
+            self.connect == "sum",
+            budget=budget,
+        )
+        if resumed is None:
+            chance = scored(self._chance, note, self.trial.id, self.i)
+        else:
+            chance = resumed["chance"]
+        started = StageStarted(
+            trial=self.trial.id,
+            stage=self.i,
+            task=stage.name or self.task.name,
+            budget=budget.total,
+            by_frames=stage.frames is not None,
+            chance=chance,
+            population=tuple(tuple(map(tuple, genotype)) for genotype in strategy.population),
+            frozen=pool.frozen_path(),
+            counts=tuple(len(layer) for layer in pool.layers),
+            fitness_name=type(stage.learner).fitness_name,
+            unit=type(stage.learner).unit,
+        )
+        rate = self.plan.config.transfer.duplication
+        duplication = Duplication(pool, rate, here.python("duplication"), head) if rate else None
+        return Session(
+            stage,
+            self.plan.engine,
+            strategy,
+            context,
+            started,
+            self.fingerprint,
+            emit,
+            duplication,
+        )
+
+    def _chance(self) -> float | None:
+        found = self.stage.learner.chance(self.task, self.streams)
+        return None if found is None else float(found)
+
+
+def _rows(rows: Sequence[Sequence[int]]) -> Rows:
+    return tuple(tuple(row) for row in rows)
+
+
+def _of_sources(task: SupervisedTask, generator: torch.Generator) -> Tensor:
+    """Training examples in random order, one of each source: copies would tell of each other."""
+    order = torch.randperm(len(task.inputs), generator=generator)
+    if task.sources is None:
+        return order
+    first: dict[int, int] = {}
+    for row, source in zip(order.tolist(), task.sources[order].tolist(), strict=True):
+        first.setdefault(source, row)
+    return torch.tensor([*first.values()])

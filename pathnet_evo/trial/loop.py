@@ -1,0 +1,61 @@
+"""The loop of evolution, for every strategy and every learner, and what stops it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from pathnet_evo.interfaces.learners import Episode, Evaluation, Evaluator, StageFailed
+from pathnet_evo.interfaces.population import StrategyError
+from pathnet_evo.interfaces.strategies import Strategy
+from pathnet_evo.system.plugin_calls import calling
+
+
+def evolve(
+    strategy: Strategy,
+    evaluator: Evaluator,
+    stop: Callable[[], bool],
+    heard: Callable[[Evaluation], None] = lambda evaluation: None,
+    played: Callable[[list[Episode]], None] = lambda episodes: None,
+) -> None:
+    """Let a strategy and an evaluator work until told to stop.
+
+    Args:
+        strategy: gives candidates, takes evaluations.
+        evaluator: trains candidates.
+        stop: asked before each round.
+        heard: called with every evaluation after the strategy was told.
+        played: called with the episodes that ended, if any, after each round.
+
+    Raises:
+        StageFailed: as many evaluations failed in a row as the population has places.
+    """
+    try:
+        while not stop():
+            with calling("ask", StrategyError):
+                candidates = list(strategy.ask(evaluator.free))
+            for candidate in candidates:
+                evaluator.submit(candidate)
+            evaluations = evaluator.advance()
+            if episodes := evaluator.take_episodes():
+                played(episodes)
+            for evaluation in map(_finite, evaluations):
+                with calling("tell", StrategyError):
+                    strategy.tell(evaluation)
+                heard(evaluation)
+                if strategy.failures >= len(strategy.members):
+                    raise StageFailed(
+                        f"{strategy.failures} evaluations failed in a row, the last with: "
+                        f"{evaluation.cause}"
+                    )
+    finally:
+        evaluator.cancel()
+
+
+def _finite(evaluation: Evaluation) -> Evaluation:
+    """An evaluation whose fitness is not finite is one that failed."""
+    fitness = evaluation.fitness
+    if fitness is None or math.isfinite(fitness):
+        return evaluation
+    return replace(evaluation, fitness=None, cause=f"the fitness is {fitness}")

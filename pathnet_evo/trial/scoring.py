@@ -1,0 +1,38 @@
+"""Scoring that fails costs a score, and not what was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from pathnet_evo.interfaces.records import NotScored
+from pathnet_evo.interfaces.tasks import TaskError
+from pathnet_evo.system.plugin_calls import PluginFailed, calling
+
+Score = TypeVar("Score")
+
+
+def scored(
+    score: Callable[[], Score],
+    note: Callable[[NotScored], None],
+    trial: int,
+    stage: int,
+    evaluations: int = -1,
+    of: int | None = None,
+) -> Score | None:
+    """What a learner scores; None where it cannot, which is noted, not raised.
+
+    Args:
+        score: calls the learner.
+        note: hears of a score that could not be had.
+        trial: the trial's id.
+        stage: the stage at work.
+        evaluations: how many the stage has had; -1 as it begins.
+        of: index of the stage whose network is scored; None for the random baseline.
+    """
+    try:
+        with calling("chance" if of is None else "score", TaskError):
+            return score()
+    except (PluginFailed, TaskError) as error:
+        note(NotScored(trial, stage, evaluations, of, str(error)))
+        return None

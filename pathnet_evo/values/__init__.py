@@ -1,0 +1,1 @@
+"""What comes from outside and has a form: names, texts, numbers."""

@@ -1,0 +1,46 @@
+"""Reading runs in a process of its own, which gives way to everything else on the machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from pathnet_evo.engines.orphans import end_with_parent
+from pathnet_evo.errors import UserError
+
+
+def read_content(folder: Path) -> tuple[str, float]:
+    """What is inside a run's page, from its lineage as it is now.
+
+    Returns:
+        The HTML, and the seconds of computing that it took.
+
+    Raises:
+        UserError: the run cannot be read.
+    """
+    from pathnet_evo.report.data import read_report_data
+    from pathnet_evo.report.page import render_content
+    from pathnet_evo.store.reading import intact
+
+    began = time.process_time()
+    try:
+        data = read_report_data(folder, digested=False)
+        with intact(folder / "lineage.sqlite"):
+            return render_content(data), time.process_time() - began
+    except (sqlite3.Error, OSError) as error:
+        raise UserError(f"{folder.name}: cannot be read now ({error})") from None
+
+
+def reader() -> ProcessPoolExecutor:
+    """One process that reads; it ends with this one, and the server never waits for it."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
+
+
+def _begin() -> None:
+    end_with_parent()
+    os.nice(19)
