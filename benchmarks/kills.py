@@ -26,9 +26,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "survival"))
-from conftest import CARTPOLE, SMALL, Driver, outcome
+from conftest import CARTPOLE, SMALL, Driver, outcome  # noqa: E402
 
-from pathnet_evo.running.checking import inspect
+from pathnet_evo.running.checking import inspect  # noqa: E402
 
 ONE_ARM = "--set=arms=['pathnet']"
 PONG = [

@@ -102,12 +102,12 @@ def read_trials(db: sqlite3.Connection) -> list[TrialResult]:
 def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
     key = (row["trial"], row["stage"])
     where = "WHERE trial = ? AND stage = ?"
-    (generations,) = db.execute(f"SELECT count(*) FROM generations {where}", key).fetchone()
+    (generations,) = db.execute(f"SELECT count(*) FROM generations {where}", key).fetchone()  # noqa: S608
     evaluations = db.execute(
-        f"SELECT fitness, examples FROM evaluations {where} ORDER BY evaluation",
+        f"SELECT fitness, examples FROM evaluations {where} ORDER BY evaluation",  # noqa: S608
         key,
     ).fetchall()
-    episodes = db.execute(f"SELECT at, score FROM episodes {where} ORDER BY episode", key)
+    episodes = db.execute(f"SELECT at, score FROM episodes {where} ORDER BY episode", key)  # noqa: S608
     fitnesses = tuple(number_or_none(e["fitness"]) for e in evaluations)
     used = row["examples"]
     counts = cells.counts(row["counts"])

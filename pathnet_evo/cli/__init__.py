@@ -42,7 +42,7 @@ class Commands(TyperGroup):
         """The names of all commands, ours first."""
         return [*super().list_commands(ctx), *sorted(self._others())]
 
-    @cache
+    @cache  # noqa: B019 - there is one of these a process
     def _others(self) -> dict[str, Any]:
         from pathnet_evo.plugins.registry import Registry
 

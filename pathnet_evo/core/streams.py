@@ -73,7 +73,7 @@ def borrow() -> Iterator[None]:
     if _borrowed:
         yield
         return
-    kept = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    kept = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     cuda = torch.cuda.get_rng_state_all() if _on_cuda() else []
     _borrowed = True
     try:
@@ -82,7 +82,7 @@ def borrow() -> Iterator[None]:
     finally:
         _borrowed = False
         random.setstate(kept[0])
-        np.random.set_state(kept[1])
+        np.random.set_state(kept[1])  # noqa: NPY002
         torch.set_rng_state(kept[2])
         if cuda:
             torch.cuda.set_rng_state_all(cuda)
@@ -98,7 +98,7 @@ def seed_globals(streams: Streams, name: str, *key: int) -> None:
     """
     for_random, for_numpy, for_torch = streams.sequence(f"global/{name}", *key).generate_state(3)
     random.seed(int(for_random))
-    np.random.seed(int(for_numpy))
+    np.random.seed(int(for_numpy))  # noqa: NPY002
     _seed_torch(int(for_torch))
 
 
@@ -143,9 +143,9 @@ def _numpy() -> Iterator[np.random.MT19937]:
 
 def _first(lent: np.random.MT19937, start: int) -> Any:
     """Seed NumPy's global functions; the first number that they are going to use."""
-    np.random.seed(start)
+    np.random.seed(start)  # noqa: NPY002
     first = lent.random_raw()
-    np.random.seed(start)
+    np.random.seed(start)  # noqa: NPY002
     return first
 
 

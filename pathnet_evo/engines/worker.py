@@ -61,7 +61,7 @@ def work(
         return
 
 
-class _Cancelled(Exception):
+class _Cancelled(Exception):  # noqa: N818
     """What is being worked on is not wanted any more."""
 
 

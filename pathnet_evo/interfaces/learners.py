@@ -155,10 +155,10 @@ class Evaluator(ABC):
         """
         return {}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:  # noqa: B027
         """Go on from ``state``."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027
         """Give back what is held; may be called twice."""
 
 
@@ -292,5 +292,5 @@ class Learner(BaseModel, ABC):
         raise TypeError(f"{type(self).__name__} trains networks that do not act")
 
 
-class StageFailed(RuntimeError):
+class StageFailed(RuntimeError):  # noqa: N818
     """So many evaluations failed in a row that nothing can be learned."""

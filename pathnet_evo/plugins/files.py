@@ -113,7 +113,7 @@ def _execute(module: ModuleType, content: bytes) -> None:
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
     try:
-        exec(compile(content, str(path), "exec"), module.__dict__)
+        exec(compile(content, str(path), "exec"), module.__dict__)  # noqa: S102 - it was asked for
         new = {i: s for i, s in gymnasium.registry.items() if known.get(i) is not s}
         for spec in new.values():
             _find_class(spec, module)

@@ -71,7 +71,7 @@ def inspect(run: Path) -> Findings:
 
 def _lineage(run: Path, db: sqlite3.Connection, found: Findings) -> None:
     counts = {
-        table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
         for table in ("trials", "evaluations", "episodes", "events", "generations")
     }
     shown = ", ".join(f"{count:,} {table}" for table, count in counts.items())

@@ -27,7 +27,7 @@ from pathnet_evo.values.suggestions import nearest
 __all__ = ["Run", "RunError", "RunFailed", "load_run"]
 
 
-class RunFailed(RuntimeError):
+class RunFailed(RuntimeError):  # noqa: N818
     """Trials of a run failed; the others are done, and all that they did can be read.
 
     Attributes:

@@ -160,7 +160,7 @@ class Lineage:
             self._forget("stage_times", trial, here)
             where, values = here.within("results")
             self._db.execute(
-                "UPDATE stages SET evaluations = NULL, examples = NULL, genotype = NULL, "
+                "UPDATE stages SET evaluations = NULL, examples = NULL, genotype = NULL, "  # noqa: S608
                 "path = NULL, fitness = NULL, reused = NULL, frozen = NULL, scores = NULL, "
                 f"checkpoint = NULL, manifest = NULL WHERE trial = ? AND NOT {where}",
                 (trial, *values),
@@ -207,21 +207,21 @@ class Lineage:
     def _insert(self, table: str, values: dict[str, Any]) -> None:
         columns, marks = ", ".join(values), ", ".join("?" * len(values))
         self._db.execute(
-            f"INSERT INTO {table} ({columns}) VALUES ({marks})",
+            f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608
             tuple(values.values()),
         )
 
     def _update(self, table: str, values: dict[str, Any]) -> None:
         columns = ", ".join(f"{name} = :{name}" for name in values)
         self._db.execute(
-            f"UPDATE {table} SET {columns} WHERE trial = :trial AND stage = :stage",
+            f"UPDATE {table} SET {columns} WHERE trial = :trial AND stage = :stage",  # noqa: S608
             values,
         )
 
     def _forget(self, table: str, trial: int, position: Position) -> None:
         where, values = position.within(table)
         self._db.execute(
-            f"DELETE FROM {table} WHERE trial = ? AND NOT {where}",
+            f"DELETE FROM {table} WHERE trial = ? AND NOT {where}",  # noqa: S608
             (trial, *values),
         )
 
@@ -266,6 +266,6 @@ def digest(path: Path) -> str:
 
 def _lines(db: sqlite3.Connection) -> Iterator[str]:
     for table, order in REPEATABLE.items():
-        for row in db.execute(f"SELECT * FROM {table} ORDER BY {order}"):
-            kept = {k: row[k] for k in row.keys() if k not in ("checkpoint", "manifest")}
+        for row in db.execute(f"SELECT * FROM {table} ORDER BY {order}"):  # noqa: S608
+            kept = {k: row[k] for k in row.keys() if k not in ("checkpoint", "manifest")}  # noqa: SIM118
             yield f"{table} {json.dumps(kept, sort_keys=True)}\n"

@@ -32,7 +32,7 @@ def read_layer(folder: Path, prefix: str, modules: Iterable[int]) -> dict[str, T
                 name.removeprefix(f"{prefix}."): torch.stack(
                     [weights.get_slice(name)[m] for m in modules]
                 )
-                for name in weights.keys()
+                for name in weights.keys()  # noqa: SIM118 - not a mapping
                 if name.startswith(f"{prefix}.")
             }
     except (SafetensorError, OSError, IndexError) as error:
@@ -68,7 +68,7 @@ def read_network(
             raise ValueError(f"stage {stage} cannot listen to stages {heard}")
         columns = Columns(heard, [read_network(folder, kinds[:-1], j, False) for j in heard])
         with safe_open(folder / "weights.safetensors", framework="pt") as weights:
-            names = [n for n in weights.keys() if n.startswith("column-")]
+            names = [n for n in weights.keys() if n.startswith("column-")]  # noqa: SIM118
             tensors = {name: weights.get_tensor(name) for name in names}
         columns.restore(read_columns(tensors, stage, len(path)))
         for i, modules in enumerate([*path, (0,)]):

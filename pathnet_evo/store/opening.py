@@ -132,11 +132,11 @@ def check_values(db: sqlite3.Connection, path: Path, tables: Collection[str] | N
             continue
         wrong = {name: _wrong(name, kind, needed) for name, (kind, needed) in columns.items()}
         bad = " OR ".join(wrong.values())
-        if db.execute(f"SELECT 1 FROM {table} WHERE {bad} LIMIT 1").fetchone() is None:
+        if db.execute(f"SELECT 1 FROM {table} WHERE {bad} LIMIT 1").fetchone() is None:  # noqa: S608
             continue
         for name, where in wrong.items():
             found = db.execute(
-                f"SELECT typeof({name}) FROM {table} WHERE {where} LIMIT 1"
+                f"SELECT typeof({name}) FROM {table} WHERE {where} LIMIT 1"  # noqa: S608
             ).fetchone()
             if found is not None:
                 raise LineageError(

@@ -227,7 +227,7 @@ def chains_of(db: sqlite3.Connection, trial: int, position: Position) -> Chains:
         columns = {"stages": STARTED, "results": RESULT}.get(table, "*")
         where, values = position.within(table)
         query = (
-            f"SELECT {columns} FROM {'stages' if table == 'results' else table} "
+            f"SELECT {columns} FROM {'stages' if table == 'results' else table} "  # noqa: S608
             f"WHERE trial = ? AND {where} ORDER BY {ORDER[table]}"
         )
         cursor = db.execute(query, (trial, *values))

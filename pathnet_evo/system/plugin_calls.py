@@ -18,7 +18,7 @@ LIBRARIES = {"deap", "gymnasium", "numpy", "PIL", "pluggy", "pydantic", "scipy",
 """Packages whose lines are not where a plugin's fault is."""
 
 
-class PluginFailed(RuntimeError):
+class PluginFailed(RuntimeError):  # noqa: N818
     """A plugin's code raised, or changed the process that it runs in; one line says what."""
 
 

@@ -70,7 +70,7 @@ def endure() -> None:
     for descriptor, name in NAMES.items():
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif stream is getattr(sys, f"__{name}__"):
             setattr(sys, name, _opened(descriptor, stream))
 

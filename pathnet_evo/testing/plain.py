@@ -43,13 +43,13 @@ def _without_nothing(data: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def global_seed(seed: int) -> Iterator[None]:
     """Seed every global generator, and put them back: what a plugin must not depend on."""
-    kept = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    kept = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
     torch.manual_seed(seed)
     try:
         yield
     finally:
         random.setstate(kept[0])
-        np.random.set_state(kept[1])
+        np.random.set_state(kept[1])  # noqa: NPY002
         torch.set_rng_state(kept[2])

@@ -134,7 +134,7 @@ def _shares(db: sqlite3.Connection) -> Iterator[float]:
             continue
         counted = "sum(examples)" if row["by_frames"] else "max(evaluation) + 1"
         (used,) = db.execute(
-            f"SELECT {counted} FROM evaluations WHERE trial = ? AND stage = ?",
+            f"SELECT {counted} FROM evaluations WHERE trial = ? AND stage = ?",  # noqa: S608
             (row["trial"], row["stage"]),
         ).fetchone()
         yield min((used or 0) / max(row["budget"], 1), 1.0)

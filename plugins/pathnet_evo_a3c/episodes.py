@@ -19,7 +19,7 @@ _making = Lock()
 """One thread makes environments at a time: what they import may import itself in circles."""
 
 
-class EnvironmentFailed(TaskError):
+class EnvironmentFailed(TaskError):  # noqa: N818
     """An environment raised something."""
 
 

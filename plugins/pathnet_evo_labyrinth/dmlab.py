@@ -75,7 +75,7 @@ class DeepMindLab(gymnasium.Env[NDArray[np.uint8], np.int64]):
         seed: of the first episode; the following ones draw from it.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 15}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 15}  # noqa: RUF012 (Gymnasium's way)
     render_mode = "rgb_array"
 
     def __init__(

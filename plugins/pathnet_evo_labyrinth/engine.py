@@ -159,7 +159,7 @@ class Worker:
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path]),
         }
         command = [sys.executable, "-m", "pathnet_evo_labyrinth.worker"]
-        self.guard = subprocess.Popen(
+        self.guard = subprocess.Popen(  # noqa: S603 (our own guard)
             [sys.executable, "-I", guard.__file__, str(os.getpid()), str(self.folder), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

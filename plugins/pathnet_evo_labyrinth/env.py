@@ -22,7 +22,7 @@ class LabyrinthEnv(gymnasium.Env[NDArray[np.uint8], np.int64]):
         options: those of ``pathnet_evo_labyrinth.catalogue.game``.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 9}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 9}  # noqa: RUF012 (Gymnasium's way)
 
     def __init__(self, level: str, render_mode: str | None = None, **options: Any) -> None:
         self.render_mode = render_mode

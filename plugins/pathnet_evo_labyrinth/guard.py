@@ -36,7 +36,9 @@ def main(parent: int, folder: Path, command: list[str]) -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGHUP, end)
     (folder / "starting").touch()
-    worker = subprocess.Popen(command, cwd=folder, process_group=0, close_fds=False)
+    worker = subprocess.Popen(  # noqa: S603 (our own worker)
+        command, cwd=folder, process_group=0, close_fds=False
+    )
     (folder / "group").write_text(str(worker.pid))
     names: set[str] = set()
     try:
@@ -102,7 +104,7 @@ def segments(processes: list[int]) -> set[str]:
     for process in processes:
         with suppress(OSError):
             for line in Path(f"/proc/{process}/maps").read_text().splitlines():
-                name = line.partition("/dev/shm/")[2]
+                name = line.partition("/dev/shm/")[2]  # noqa: S108
                 if name.startswith("ViZDoom"):
                     found.add(name.partition(" ")[0])
     return found

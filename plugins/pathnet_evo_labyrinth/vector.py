@@ -39,7 +39,7 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         workers: how many processes drive the engines; nothing for one a core.
     """
 
-    metadata = {
+    metadata = {  # noqa: RUF012 (as Gymnasium has it)
         "render_modes": ["rgb_array"],
         "render_fps": 9,
         "autoreset_mode": AutoresetMode.NEXT_STEP,

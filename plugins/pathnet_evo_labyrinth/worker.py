@@ -111,7 +111,7 @@ class Engines:
             if game is not None:
                 game.close()
         except Exception as error:  # its end has been told already
-            print(f"lane {lane}: {error}", file=sys.stderr)
+            print(f"lane {lane}: {error}", file=sys.stderr)  # noqa: T201
 
 
 def bare(spec: dict[str, Any]) -> Any:

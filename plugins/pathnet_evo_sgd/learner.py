@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from pathnet_evo.core.head import Heard
 from pathnet_evo.core.modules import Shape

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from pathnet_evo.core.aggregate import SUM, Aggregate
 from pathnet_evo.core.pool import Lease

@@ -49,6 +49,6 @@ def test_a_matrix_of_transfer() -> None:
     text = matrix_page(matrix)
     body = text[text.index("<main") :]
     cells = re.findall(r"<td[^>]*>(?:<b>)?([^<]+)", body)
-    assert cells == ["1.25×", "–", "no ratio", "0.50×"]
+    assert cells == ["1.25×", "–", "no ratio", "0.50×"]  # noqa: RUF001
     assert "&lt;alien&gt;" in body
     assert len(text) < 50_000

@@ -426,7 +426,7 @@ def test_a_game_with_infinite_rewards(
 class Harsh(gymnasium.Env[Any, Any]):
     """Two steps; an action costs next to the largest number that there is, the other nothing."""
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - as Gymnasium has it
     observation_space = Box(-1, 1, (2,), np.float32)
     action_space = Discrete(2)
     steps = 0

@@ -13,7 +13,7 @@ from typing import cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from pathnet_evo.core.lanes.convolution import Convolution
 from pathnet_evo.core.lanes.layer import LaneLayer, gathered
@@ -28,7 +28,7 @@ class BlockLanes(LaneLayer):
     """A layer of ``Conv2d`` modules, best where there are many numbers in a block."""
 
     def _prepare(self) -> None:
-        kind = cast(Convolution, self.kind)
+        kind = cast("Convolution", self.kind)
         self.stride, self.kernel, self.padding = kind.stride, kind.kernel, kind.padding
         self.channels, self.height, self.width = self.stack.output_shape
         self.reach = q = -(-kind.kernel // kind.stride)

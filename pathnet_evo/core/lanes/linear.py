@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from pathnet_evo.core.lanes.layer import LaneLayer, gathered
 from pathnet_evo.core.modules import Rectified

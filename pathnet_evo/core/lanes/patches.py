@@ -10,7 +10,7 @@ from typing import cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from pathnet_evo.core.lanes.convolution import Convolution
 from pathnet_evo.core.lanes.layer import LaneLayer, gathered
@@ -20,7 +20,7 @@ class PatchLanes(LaneLayer):
     """A layer of ``Conv2d`` modules whose inputs have few channels, or whose stride is small."""
 
     def _prepare(self) -> None:
-        kind = cast(Convolution, self.kind)
+        kind = cast("Convolution", self.kind)
         self.stride, self.kernel, self.padding = kind.stride, kind.kernel, kind.padding
         self.channels, self.height, self.width = self.stack.output_shape
         self.slots = self.modules.shape[1]

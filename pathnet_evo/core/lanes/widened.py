@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from pathnet_evo.core.columns import Columns
 from pathnet_evo.core.stack import Stack
