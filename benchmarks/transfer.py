@@ -33,7 +33,7 @@ from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve
 from pathnet_evo.trial.learned import Learned
 from pathnet_evo.trial.stage import Session
-from pathnet_evo.trial.trial import Keep, learn_sequence, state
+from pathnet_evo.trial.trial import Checkpointer, learn_sequence, state
 from pathnet_evo_sgd.learner import accuracy
 
 MINIBATCHES, BATCH = 50, 16
@@ -137,7 +137,7 @@ PAIRS = (
 
 
 @dataclass
-class Watch(Keep):
+class Watch(Checkpointer):
     """Measures a learning curve on examples that are kept aside, and holds the pool at the end.
 
     Args:

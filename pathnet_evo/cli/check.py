@@ -18,10 +18,10 @@ def check(
     ] = False,
 ) -> None:
     """Verify every checkpoint and the lineage of a run; status 1 where something is damaged."""
-    from pathnet_evo.analysis import results
     from pathnet_evo.running.checking import inspect
+    from pathnet_evo.store import reading
 
-    if put_back and results.put_back(run):
+    if put_back and reading.put_back(run):
         say("run.toml: put back")
 
     found = inspect(run)

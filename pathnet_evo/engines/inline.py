@@ -18,7 +18,7 @@ from pathnet_evo.setup.config import ConfigError
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.store.checkpoint import CheckpointError
 from pathnet_evo.store.keeping import Keeper
-from pathnet_evo.store.resuming import Start
+from pathnet_evo.store.resuming import ResumePoint as Start
 from pathnet_evo.system.plugin_calls import PluginFailed, ProcessState, said
 from pathnet_evo.trial.trial import learn_sequence
 

@@ -30,7 +30,7 @@ from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.config import RunConfig
 from pathnet_evo.setup.resolving import resolve
-from pathnet_evo.store.resuming import Start
+from pathnet_evo.store.resuming import ResumePoint as Start
 from pathnet_evo.system import standard_streams
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 

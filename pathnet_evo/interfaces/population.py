@@ -93,3 +93,16 @@ def member_from(state: dict[str, Any], fitness: type[base.Fitness] = PathFitness
     if state["fitness"]:
         genotype.fitness.values = tuple(state["fitness"])
     return Member(genotype, state["parent"], state["candidate"])
+
+
+@dataclass
+class Child:
+    """A genotype made from the population that has no place yet.
+
+    Args:
+        member: the child; it has a candidate id once it was evaluated.
+        source: the place of its first parent.
+    """
+
+    member: Member
+    source: int

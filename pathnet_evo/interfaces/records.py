@@ -12,7 +12,6 @@ if TYPE_CHECKING:  # reading a run needs no torch
     from pathnet_evo.interfaces.fingerprint import Fingerprint
     from pathnet_evo.interfaces.learners import Episode, Evaluation
     from pathnet_evo.interfaces.population import Front, Replacement
-    from pathnet_evo.interfaces.records import Copied
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,23 @@ class TransferPlanned:
     columns: tuple[int, ...]
     starts: tuple[tuple[str, Rows], ...]
     prior: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A module became a copy of another one.
+
+    Args:
+        layer: index of the layer.
+        source: the module that was copied.
+        target: the module that was overwritten.
+        usefulness: that of the source.
+    """
+
+    layer: int
+    source: int
+    target: int
+    usefulness: float
 
 
 @dataclass(frozen=True)
@@ -336,20 +352,3 @@ Record: TypeAlias = (
 )
 Emit: TypeAlias = Callable[[Record], None]
 """Takes records, in order."""
-
-
-@dataclass(frozen=True)
-class Copied:
-    """A module became a copy of another one.
-
-    Args:
-        layer: index of the layer.
-        source: the module that was copied.
-        target: the module that was overwritten.
-        usefulness: that of the source.
-    """
-
-    layer: int
-    source: int
-    target: int
-    usefulness: float

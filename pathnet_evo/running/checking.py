@@ -17,7 +17,7 @@ from pathnet_evo.store.lineage import LineageError, never_begun, open_lineage
 from pathnet_evo.store.lock import holder
 from pathnet_evo.store.places import left_in
 from pathnet_evo.store.reading import RunError, intact, read_about, read_config
-from pathnet_evo.store.resuming import Start, checkpoints_of, position_of
+from pathnet_evo.store.resuming import ResumePoint, checkpoints_of, position_of
 
 
 @dataclass
@@ -94,7 +94,7 @@ def _lineage(run: Path, db: sqlite3.Connection, found: Findings) -> None:
     found.lines.append(f"checkpoints: {whole} whole, and the lineage is what it was for each")
 
 
-def _checkpoint(run: Path, db: sqlite3.Connection, trial: Trial, start: Start) -> str | None:
+def _checkpoint(run: Path, db: sqlite3.Connection, trial: Trial, start: ResumePoint) -> str | None:
     try:
         position_of(run, db, trial, start)
     except CheckpointError as error:

@@ -16,7 +16,7 @@ from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.config import ConfigError, RunConfig
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve
-from pathnet_evo.store import checkpoint
+from pathnet_evo.store import checkpoint, networks
 from pathnet_evo.store.checkpoint import CheckpointError
 from pathnet_evo.store.lineage import LineageError
 from pathnet_evo.store.places import PlaceError, checkpoint_folder
@@ -273,4 +273,4 @@ class Run:
 
     def _read(self, folder: Path, stage: int) -> PathNetwork:
         kinds = self._plan().kinds
-        return checkpoint.read_network(folder, kinds, stage).eval()
+        return networks.read_network(folder, kinds, stage).eval()

@@ -30,7 +30,7 @@ from pathnet_evo.store.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.store.lock import Lock
 from pathnet_evo.store.places import PlaceError, check_own, remove_checkpoint
 from pathnet_evo.store.reading import RunError, config_text, intact
-from pathnet_evo.store.resuming import Say, Start, check_changes, starts_of
+from pathnet_evo.store.resuming import ResumePoint, Say, check_changes, starts_of
 from pathnet_evo.store.same_data import Ledger, recorded
 
 
@@ -95,7 +95,7 @@ class Reopened:
     registry: Registry
     lock: Lock
     lineage: Lineage
-    starts: dict[int, Start | None]
+    starts: dict[int, ResumePoint | None]
     ledger: Ledger
 
     @property
@@ -211,7 +211,7 @@ def reopen(
         raise
 
 
-def _began_from(plan: Plan, starts: dict[int, Start | None]) -> dict[str, str]:
+def _began_from(plan: Plan, starts: dict[int, ResumePoint | None]) -> dict[str, str]:
     """Where each trial goes on that is not finished."""
     return {
         f"{trial.arm}-{trial.seed}": start.folder.rpartition("/")[2] if start else "the beginning"

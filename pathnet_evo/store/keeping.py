@@ -18,7 +18,7 @@ from pathnet_evo.store.places import home_of
 from pathnet_evo.store.rows import Chains, Position
 from pathnet_evo.trial.learned import Learned
 from pathnet_evo.trial.stage import Session
-from pathnet_evo.trial.trial import Keep
+from pathnet_evo.trial.trial import Checkpointer
 
 
 def folder_of(trial: Trial) -> str:
@@ -26,7 +26,7 @@ def folder_of(trial: Trial) -> str:
     return home_of(trial.arm, trial.seed)
 
 
-class Keeper(Keep):
+class Keeper(Checkpointer):
     """Keeps the state of one trial.
 
     Tensors are copied between two rounds; a thread of its own writes, hashes and syncs the copy.

@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Start:
+class ResumePoint:
     """A checkpoint that a trial can go on from.
 
     Args:
@@ -54,7 +54,7 @@ class Start:
         return checkpoint.load(folder, self.manifest), Chains(about["lineage"]), base
 
 
-def starts_of(run: Path, lineage: Lineage, plan: Plan, say: Say) -> dict[int, Start | None]:
+def starts_of(run: Path, lineage: Lineage, plan: Plan, say: Say) -> dict[int, ResumePoint | None]:
     """Bring a run back to where each trial goes on; trials that are finished are not among them.
 
     That is the newest checkpoint that is whole and whose rows the lineage has, all of them and
@@ -67,7 +67,7 @@ def starts_of(run: Path, lineage: Lineage, plan: Plan, say: Say) -> dict[int, St
         plan: what is to be run.
         say: hears of checkpoints that cannot be used.
     """
-    starts: dict[int, Start | None] = {}
+    starts: dict[int, ResumePoint | None] = {}
     for trial in plan.trials:
         with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
             row = db.execute("SELECT state FROM trials WHERE trial = ?", (trial.id,)).fetchone()
@@ -85,7 +85,7 @@ def starts_of(run: Path, lineage: Lineage, plan: Plan, say: Say) -> dict[int, St
     return starts
 
 
-def checkpoints_of(db: sqlite3.Connection, trial: int) -> list[Start]:
+def checkpoints_of(db: sqlite3.Connection, trial: int) -> list[ResumePoint]:
     """All checkpoints of a trial that its lineage names, the newest first."""
     within = db.execute(
         "SELECT stage, 0, number, folder, manifest FROM checkpoints WHERE trial = ?", (trial,)
@@ -96,10 +96,10 @@ def checkpoints_of(db: sqlite3.Connection, trial: int) -> list[Start]:
         (trial,),
     ).fetchall()
     ordered = sorted((tuple(row) for row in [*within, *ends]), reverse=True)
-    return [Start(folder, manifest) for *_, folder, manifest in ordered]
+    return [ResumePoint(folder, manifest) for *_, folder, manifest in ordered]
 
 
-def position_of(run: Path, db: sqlite3.Connection, trial: Trial, start: Start) -> Position:
+def position_of(run: Path, db: sqlite3.Connection, trial: Trial, start: ResumePoint) -> Position:
     """How far a checkpoint is, after every byte of it and every row before it was checked.
 
     Raises:
@@ -129,8 +129,8 @@ def position_of(run: Path, db: sqlite3.Connection, trial: Trial, start: Start) -
 
 
 def _newest(
-    run: Path, db: sqlite3.Connection, trial: Trial, kept: Sequence[Start], say: Say
-) -> tuple[Start | None, Position | None]:
+    run: Path, db: sqlite3.Connection, trial: Trial, kept: Sequence[ResumePoint], say: Say
+) -> tuple[ResumePoint | None, Position | None]:
     for start in kept:
         try:
             return start, position_of(run, db, trial, start)

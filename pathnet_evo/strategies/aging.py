@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deap import tools
@@ -11,7 +10,7 @@ from pydantic import Field, model_validator
 
 from pathnet_evo.core.streams import lend
 from pathnet_evo.interfaces.learners import Candidate
-from pathnet_evo.interfaces.population import Member, member_from, member_state
+from pathnet_evo.interfaces.population import Child, Member, member_from, member_state
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
 from pathnet_evo.strategies.sizes import Schedule, Steps, largest, size_at
@@ -39,19 +38,6 @@ class AgingSettings(StrategySettings):
     def samples(self) -> Steps:
         """The schedule of S."""
         return self.sample or ((0, min(25, self.population)),)
-
-
-@dataclass
-class Child:
-    """A mutated copy that is being evaluated.
-
-    Args:
-        member: the child.
-        source: the place of its parent.
-    """
-
-    member: Member
-    source: int
 
 
 class Aging(Strategy):

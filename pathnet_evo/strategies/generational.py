@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
 from deap import tools
 
 from pathnet_evo.interfaces.learners import Candidate
-from pathnet_evo.interfaces.population import Member, member_from, member_state
+from pathnet_evo.interfaces.population import Child, Member, member_from, member_state
 from pathnet_evo.interfaces.strategies import Strategy
-
-
-@dataclass
-class Child:
-    """One of a brood.
-
-    Args:
-        member: the child; it has a candidate id once it was evaluated.
-        source: the place of its first parent.
-    """
-
-    member: Member
-    source: int
 
 
 class Generational(Strategy):

@@ -9,9 +9,9 @@ from deap import tools
 from pydantic import Field, model_validator
 
 from pathnet_evo.core.streams import lend
-from pathnet_evo.interfaces.population import Member
+from pathnet_evo.interfaces.population import Child, Member
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
-from pathnet_evo.strategies.generational import Child, Generational
+from pathnet_evo.strategies.generational import Generational
 
 
 class MuPlusLambdaSettings(StrategySettings):

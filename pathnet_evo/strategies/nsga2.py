@@ -11,9 +11,9 @@ from pydantic import Field, field_validator
 
 from pathnet_evo.core.genotype import Genotype, distinct, n_modules, overlap
 from pathnet_evo.core.streams import lend
-from pathnet_evo.interfaces.population import Front, Member
+from pathnet_evo.interfaces.population import Child, Front, Member
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
-from pathnet_evo.strategies.generational import Child, Generational
+from pathnet_evo.strategies.generational import Generational
 
 
 class ParetoFitness(base.Fitness):  # type: ignore[misc]  # DEAP has no annotations

@@ -25,7 +25,7 @@ from pathnet_evo.trial.scoring import scored
 from pathnet_evo.trial.stage import Session
 
 
-class Keep:
+class Checkpointer:
     """Hears when a trial's state can be taken; this one keeps nothing."""
 
     def between(
@@ -58,7 +58,7 @@ def learn_sequence(
     device: str,
     emit: Emit,
     stop: Callable[[], bool] = lambda: False,
-    keep: Keep | None = None,
+    keep: Checkpointer | None = None,
     start: dict[str, Any] | None = None,
 ) -> list[Learned]:
     """Learn every stage in turn and transfer between them as the arm says.
@@ -78,7 +78,7 @@ def learn_sequence(
     Raises:
         StageFailed: evaluations failed one after another; nothing of that stage is frozen.
     """
-    keep = Keep() if keep is None else keep
+    keep = Checkpointer() if keep is None else keep
     streams = Streams(trial.seed)
 
     def made(i: int, pool: ModulePool | None) -> tuple[Task, Fingerprint]:

@@ -13,7 +13,7 @@ from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.config import CheckpointsConfig
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.store.keeping import Keeper
-from pathnet_evo.store.resuming import Start
+from pathnet_evo.store.resuming import ResumePoint
 from pathnet_evo.trial.trial import learn_sequence
 
 STRATEGIES = Registry().names("strategies")
@@ -27,9 +27,9 @@ def learn(plan, trial, folder, start=None):
 
     def emit(record):
         if isinstance(record, Checkpointed):
-            kept.append(Start(record.folder, record.manifest))
+            kept.append(ResumePoint(record.folder, record.manifest))
         elif isinstance(record, StageFinished):
-            kept.append(Start(*record.checkpoint))
+            kept.append(ResumePoint(*record.checkpoint))
 
     state, chains, base = (None, None, None) if start is None else start.load(folder)
     keeper = Keeper(folder, trial, OFTEN, emit, chains, base)

@@ -14,7 +14,7 @@ from pathnet_evo.interfaces.records import Evaluated, TrialStarted
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.store.lineage import Lineage
 from pathnet_evo.trial.duplication import WINDOW, Duplication
-from pathnet_evo.trial.trial import Keep, learn_sequence, state
+from pathnet_evo.trial.trial import Checkpointer, learn_sequence, state
 
 
 def held(duplication, modules, fitness):
@@ -141,7 +141,7 @@ def test_controls_stay_as_they_are(make_plan):
 def test_a_trial_that_copies_goes_on_as_if_it_had_not_been_left(make_plan):
     """Broken: a resumed run would copy other modules."""
 
-    class States(Keep):
+    class States(Checkpointer):
         def __init__(self):
             self.states = []
 

@@ -7,10 +7,10 @@ import torch
 
 from pathnet_evo.interfaces.records import Evaluated, StageFinished, StageResumed
 from pathnet_evo.interfaces.run_info import Trial
-from pathnet_evo.trial.trial import Keep, learn_sequence, state
+from pathnet_evo.trial.trial import Checkpointer, learn_sequence, state
 
 
-class States(Keep):
+class States(Checkpointer):
     """Takes the state of a trial between all rounds and at the end of each stage."""
 
     def __init__(self):

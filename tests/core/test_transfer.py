@@ -16,7 +16,7 @@ from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.strategies.fixed_path import FixedPath
 from pathnet_evo.trial.stage import StageProgress
-from pathnet_evo.trial.trial import Keep, learn_sequence
+from pathnet_evo.trial.trial import Checkpointer, learn_sequence
 from pathnet_evo_sgd.batches import Batches
 
 ARMS = ["pathnet", "independent", "fine-tuning", "random"]
@@ -106,7 +106,7 @@ def test_the_first_task_is_kept_bit_for_bit(make_plan, learn):
     plan = make_plan(learner={"momentum": 0.9, "weight_decay": 0.1, "learning_rate": 0.2})
     answers = []
 
-    class Answers(Keep):
+    class Answers(Checkpointer):
         def finished(self, pool, learned, record):
             answers.append([stage.network(pool)(stage.task.test_inputs) for stage in learned])
             return "folder", "sum"

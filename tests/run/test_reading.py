@@ -34,7 +34,7 @@ from pathnet_evo.setup.resolving import resolve
 from pathnet_evo.store import checkpoint
 from pathnet_evo.store.lineage import Lineage
 from pathnet_evo.trial.learned import Learned
-from pathnet_evo.trial.trial import Keep, learn_sequence
+from pathnet_evo.trial.trial import Checkpointer, learn_sequence
 
 TOML = """
 name = "tiny"
@@ -156,7 +156,7 @@ def make_registry() -> Registry:
     return Registry([core, Entry("blobs", "nowhere", "pathnet_evo")])
 
 
-class Stages(Keep):
+class Stages(Checkpointer):
     """Keeps the end of each stage."""
 
     def __init__(self, folder: Path, trial: int) -> None:
