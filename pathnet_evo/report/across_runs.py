@@ -51,7 +51,7 @@ def matrix_page(matrix: Mapping[str, Any]) -> str:
     """The page of a matrix of transfer.
 
     Args:
-        matrix: what ``transfer_matrix`` of ``run.matrix`` returned.
+        matrix: what ``transfer_matrix`` of ``analysis.matrix`` returned.
     """
     return render_alone("matrix.html", "plain", charts=False, title=matrix["name"], matrix=matrix)
 
