@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 from dataclasses import replace
 from importlib import import_module
 from itertools import pairwise
@@ -18,10 +19,12 @@ from pathnet_evo.interfaces.learners import Evaluation
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.plugins import builtin
 from pathnet_evo.report.data import read_report_data
+from pathnet_evo.report.data.beginnings import read_beginnings
 from pathnet_evo.report.data.genealogy import genealogy
 from pathnet_evo.report.data.history import History, Replaced, Told
 from pathnet_evo.report.data.lines import POINTS, curve, trailing_means
 from pathnet_evo.report.data.population import flat, steps
+from pathnet_evo.store.schema import SCHEMA
 
 SHAPE = PathShape(layers=3, modules=6, width=2)
 
@@ -178,3 +181,25 @@ def test_layers_that_grew_differently_are_all_counted(
     made_up.lineage(tmp_path, records)
     (usage,) = read_report_data(tmp_path).usage
     assert [len(layer) for layer in usage.shares] == [9, 10]
+
+
+def test_what_stages_began_with_over_seeds() -> None:
+    """The page would not tell why a path was copied, or tell of one seed as if of all."""
+    db = sqlite3.connect(":memory:")
+    db.executescript(SCHEMA)
+    fresh = {"columns": [], "starts": [["fresh", [[0]]]], "prior": None}
+    prior = {"examples": 100, "raw": 0.25, "random": 0.5, "stages": {"0": 0.75}}
+    copied = {"columns": [0], "starts": [["copies of stage 0", [[0]]]], "prior": prior}
+    for trial, data in enumerate(
+        [{**copied, "prior": {**prior, "stages": {"0": 0.25}}}, copied, fresh]
+    ):
+        db.execute("INSERT INTO trials VALUES (?, 'pathnet', ?, 'finished', NULL)", (trial, trial))
+        values = (trial, 1, -1, -1, "transfer", json.dumps(data))
+        db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", values)
+    (begun,) = read_beginnings(db, 2)
+    assert (begun.arm, begun.stage, begun.examples) == ("pathnet", 1, 100)
+    assert begun.accuracies == {"raw": 0.25, "random": 0.5, "stage 0": 0.5}
+    assert begun.listens_to == "stage 0 (2 of 3 seeds)"
+    assert begun.starts_as == "copies of stage 0 (2 of 3 seeds), fresh (1 of 3 seeds)"
+    with pytest.raises(ValueError, match="stage 1 of 1"):
+        read_beginnings(db, 1)

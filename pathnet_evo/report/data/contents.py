@@ -13,6 +13,7 @@ from typing import Any
 from pathnet_evo.analysis.statistics import SHARE, Range, extent, score_range
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.core.genotype import Path as ModulePath
+from pathnet_evo.report.data.beginnings import Begun, read_beginnings
 from pathnet_evo.report.data.history import read_history
 from pathnet_evo.report.data.lines import Curve, Line, curve
 from pathnet_evo.report.data.stages import StageView
@@ -64,6 +65,7 @@ class ReportData:
         views: every stage of every trial that has begun, by trial and stage.
         failures: the first evaluations that failed.
         n_failures: how many there are.
+        beginnings: how stages that are not the first began, by arm and stage.
     """
 
     folder: Path
@@ -74,6 +76,7 @@ class ReportData:
     views: list[StageView]
     failures: list[Failure]
     n_failures: int
+    beginnings: list[Begun]
 
     @property
     def arms(self) -> list[str]:
@@ -170,6 +173,7 @@ def read_report_data(
             views=list(_views(db, config)),
             failures=_failures(db),
             n_failures=n_failures,
+            beginnings=read_beginnings(db, len(config.stages)),
         )
 
 

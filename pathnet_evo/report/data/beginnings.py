@@ -1,0 +1,101 @@
+"""What each stage began with: what the prior told, which paths it listens to, what it started as."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pathnet_evo.store.cells import number
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How a stage began, over the seeds of one arm.
+
+    Args:
+        arm: whose it is.
+        stage: index in the sequence.
+        examples: how many examples the prior looked at, at the most; None without a prior.
+        accuracies: of a ridge classifier on ``raw`` inputs, on the units of a ``random`` path and
+            on those of each earlier stage's path: means over seeds, in this order.
+        listens: of how many seeds the stage listens to each earlier stage's path.
+        starts: of how many seeds the stage had each start, in words.
+        seeds: how many seeds there are.
+    """
+
+    arm: str
+    stage: int
+    examples: int | None
+    accuracies: dict[str, float | None]
+    listens: dict[int, int]
+    starts: dict[str, int]
+    seeds: int
+
+    @property
+    def listens_to(self) -> str:
+        """The earlier stages, in words."""
+        return self._words({f"stage {stage}": n for stage, n in sorted(self.listens.items())})
+
+    @property
+    def starts_as(self) -> str:
+        """The starts, in words."""
+        return self._words(self.starts)
+
+    def _words(self, found: dict[str, int]) -> str:
+        some = [
+            what if n == self.seeds else f"{what} ({n} of {self.seeds} seeds)"
+            for what, n in found.items()
+        ]
+        return ", ".join(some) or "none"
+
+
+def read_beginnings(db: sqlite3.Connection, n_stages: int) -> list[Begun]:
+    """How stages began, by arm and stage; nothing of lineages that do not say.
+
+    Args:
+        db: an open lineage.
+        n_stages: how many stages are configured.
+
+    Raises:
+        ValueError: it speaks of another stage.
+    """
+    rows = db.execute(
+        "SELECT t.arm, e.stage, e.data FROM events e JOIN trials t USING (trial) "
+        "WHERE e.kind = 'transfer' ORDER BY t.trial, e.stage"
+    )
+    found: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for arm, stage, text in rows:
+        if not 0 <= stage < n_stages:
+            raise ValueError(f"stage {stage} of {n_stages}")
+        found.setdefault((arm, stage), []).append(json.loads(text))
+    return [_begun(arm, stage, seeds) for (arm, stage), seeds in found.items()]
+
+
+def _begun(arm: str, stage: int, seeds: list[dict[str, Any]]) -> Begun:
+    priors = [seed["prior"] for seed in seeds if seed["prior"] is not None]
+    told = [
+        {
+            "raw": p["raw"],
+            "random": p["random"],
+            **{f"stage {s}": v for s, v in p["stages"].items()},
+        }
+        for p in priors
+    ]
+    return Begun(
+        arm=arm,
+        stage=stage,
+        examples=max((int(p["examples"]) for p in priors), default=None),
+        accuracies={name: _mean([one.get(name) for one in told]) for name in (told or [{}])[0]},
+        listens=Counter(int(stage) for seed in seeds for stage in seed["columns"]),
+        starts=Counter(str(words) for seed in seeds for words, _ in seed["starts"]),
+        seeds=len(seeds),
+    )
+
+
+def _mean(values: Sequence[object]) -> float | None:
+    known = [number(value) for value in values if value is not None]
+    return sum(known) / len(known) if known else None
