@@ -13,11 +13,13 @@ class Budget:
         evaluations: number of evaluations, or None.
         frames: number of examples or frames, or None.
         used: how many of either are used; in a worker process, when the last candidates came.
+        visits: how often the whole budget visits each training example; None where there are none.
     """
 
     evaluations: int | None = None
     frames: int | None = None
     used: int = 0
+    visits: float | None = None
 
     @property
     def total(self) -> int:

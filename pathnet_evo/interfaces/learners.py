@@ -242,6 +242,13 @@ class Learner(BaseModel, ABC):
     def evaluator(self, context: LearningContext) -> Evaluator:
         """Something that trains candidates on the context's pool."""
 
+    def visits(self, task: Any, budget: Budget) -> float | None:
+        """How often a budget visits each training example; None where there are none, as in games.
+
+        Copies of an example count as that example.
+        """
+        return None
+
     @property
     def processes(self) -> int:
         """How many processes an evaluator starts."""

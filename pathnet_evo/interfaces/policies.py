@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,13 +27,27 @@ class Start:
     Args:
         rows: L rows of N modules.
         copy_of: the stage whose path its modules are copies of; None where they are fresh.
+        retrain: whether its modules must change much for the new task; a strategy may then do
+            more against overfitting.
     """
 
     rows: Rows
     copy_of: int | None = None
+    retrain: bool = False
 
     def __str__(self) -> str:
-        return "fresh" if self.copy_of is None else f"copies of stage {self.copy_of}"
+        what = "fresh" if self.copy_of is None else f"copies of stage {self.copy_of}"
+        return f"{what}, to be retrained" if self.retrain else what
+
+    def state(self) -> list[Any]:
+        """Plain data."""
+        return [[list(row) for row in self.rows], self.copy_of, self.retrain]
+
+    @classmethod
+    def of(cls, state: Sequence[Any]) -> Start:
+        """The start that ``state`` was taken of; earlier versions kept its rows alone."""
+        rows, copy_of, retrain = state if isinstance(state[-1], bool) else (state, None, False)
+        return cls(tuple(map(tuple, rows)), copy_of, retrain)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,16 @@ Evolution over random genotypes trains every module of a pool a little, and the 
 that wins in the end not much more. Racing begins with the starts that the transfer policy laid out,
 such as fresh modules and copies of an earlier path, on disjoint modules, and halves their number
 (successive halving, Jamieson and Talwalkar 2016). A first task has one start, and runs no race.
+
+Where examples are few and copied modules must change much, an evaluation trains a random sub-path:
+each layer leaves a module out, as dropout leaves out units (Srivastava et al. 2014). Modules then
+learn to do without each other. The last part of the budget trains the whole path.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -29,6 +34,13 @@ class RacingSettings(StrategySettings):
     """Share of the stage's budget that the race may use."""
     starts: int = Field(3, ge=1)
     """The most paths that race."""
+    module_dropout: int = Field(1, ge=0)
+    """Modules that each layer leaves out of an evaluation where the prior found that copies must
+    change much and examples are few; one at least stays."""
+    few_examples: float = Field(10.0, ge=0)
+    """Examples are few where the stage's budget visits each of them at least so many times."""
+    whole_path: float = Field(0.3, ge=0, le=1)
+    """Share of the budget, its end, that trains whole paths in any case."""
 
     @property
     def generation_size(self) -> int:
@@ -53,8 +65,40 @@ class Racing(Strategy):
         self._fitnesses: dict[int, list[float | None]] = {s: [] for s in range(n_starts)}
 
     def ask(self, n: int) -> list[Candidate]:
-        """The places in turn."""
-        return [self._issue(place) for place in self._idle_in_turn(n)]
+        """The places in turn, whole paths or sub-paths."""
+        issued = [self._issue(place) for place in self._idle_in_turn(n)]
+        return [self._without_some(c) if self._leaves_out(c) else c for c in issued]
+
+    @property
+    def used(self) -> float:
+        """The share of the budget that is used."""
+        return self.budget.share(self.told if self.budget.evaluations else self.budget.used)
+
+    def _leaves_out(self, candidate: Candidate) -> bool:
+        """Whether an evaluation trains a sub-path."""
+        assert isinstance(self.settings, RacingSettings)
+        start, visits = self.start_of[candidate.place], self.budget.visits
+        return (
+            self.settings.module_dropout > 0
+            and start < len(self.starts)
+            and self.starts[start].retrain
+            and visits is not None
+            and visits >= self.settings.few_examples
+            and self.used < 1 - self.settings.whole_path
+        )
+
+    def _without_some(self, candidate: Candidate) -> Candidate:
+        """A candidate in flight, with modules left out of each layer."""
+        assert isinstance(self.settings, RacingSettings)
+        rows = []
+        for row in candidate.genotype:
+            modules = sorted(set(row))
+            n_kept = max(len(modules) - self.settings.module_dropout, 1)
+            kept = sorted(self.rng.sample(modules, n_kept))
+            rows.append(tuple(kept[i % n_kept] for i in range(len(row))))
+        thinned = replace(candidate, genotype=tuple(rows))
+        self.in_flight[candidate.id] = thinned
+        return thinned
 
     @property
     def race_ends(self) -> float:
@@ -74,15 +118,14 @@ class Racing(Strategy):
     def _learn(self, candidate: Candidate, fitness: float | None) -> None:
         start = self.start_of[candidate.place]
         member = self.members[candidate.place]
-        if tuple(map(tuple, member.genotype)) != tuple(map(tuple, candidate.genotype)):
+        if not all(map(set.issuperset, map(set, member.genotype), map(set, candidate.genotype))):
             return  # the start that it was of has lost meanwhile
         if fitness is not None:
             self._record(candidate, fitness)
         racing = len(self._fitnesses) > 1
         if racing:
             self._fitnesses[start].append(fitness)
-        used = self.told if self.budget.evaluations else self.budget.used
-        if racing and all(self._fitnesses.values()) and self.budget.share(used) >= self.race_ends:
+        if racing and all(self._fitnesses.values()) and self.used >= self.race_ends:
             self._halve()
 
     def _halve(self) -> None:

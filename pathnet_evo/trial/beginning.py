@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pathnet_evo.core.columns import AT_ONCE, Columns
-from pathnet_evo.core.genotype import Rows
 from pathnet_evo.core.head import TaskHead
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.core.pool import ModulePool
@@ -95,7 +95,9 @@ class StageBeginning:
         )
         with calling("transfer policy"):
             starts, grown = self.policy.begin(beginning)
-        if self.connect == "lateral" and self.policy.listens:
+        if prior is not None and prior.unfamiliar and all(s.copy_of is not None for s in starts):
+            starts = [replace(start, retrain=True) for start in starts]
+        elif self.connect == "lateral" and self.policy.listens:
             worth = ranked if prior is None else prior.telling()
             self.columns = tuple(sorted(worth[: transfer.max_columns]))
         records: list[Record] = []
@@ -152,6 +154,7 @@ class StageBeginning:
             raw=telling([x], labels, n),
             random=sum(map(tell, untrained)) / UNTRAINED,
             stages={j: tell(network) for j, network in networks.items()},
+            chance=1 / n,
         )
 
     def _inputs(self, task: Task, stage: int) -> Tensor:
@@ -196,8 +199,9 @@ class StageBeginning:
                 head.fit(self._inputs(self.task, self.i), homes)
         else:
             head = self.head(pool, self.listened(resumed.get("head", {})))
-            starts = [Start(_rows(rows), None) for rows in resumed.get("starts", [])]
+            starts = [Start.of(state) for state in resumed.get("starts", [])]
         budget = Budget(stage.evaluations, stage.frames)
+        budget.visits = stage.learner.visits(self.task, budget)
         with calling("strategy", StrategyError):
             strategy = arm.strategy(
                 pool.shape(self.plan.config.pool.width),
@@ -249,10 +253,6 @@ class StageBeginning:
     def _chance(self) -> float | None:
         found = self.stage.learner.chance(self.task, self.streams)
         return None if found is None else float(found)
-
-
-def _rows(rows: Sequence[Sequence[int]]) -> Rows:
-    return tuple(tuple(row) for row in rows)
 
 
 def _of_sources(task: SupervisedTask, generator: torch.Generator) -> Tensor:

@@ -23,6 +23,8 @@ UNTRAINED = 3
 """Paths of random weights to compare with."""
 MARGIN = 0.035
 """Accuracy by which a path must tell more than random weights, for copies to be worth it."""
+FAMILIAR = 0.45
+"""Share of the way from guessing to no errors that features which suit a task go."""
 RIDGES = (1e-2, 1e-1, 1.0)
 """Ridges that are tried, as shares of the kernel's mean diagonal; the best counts."""
 
@@ -36,12 +38,14 @@ class Prior:
         raw: on the raw inputs.
         random: on the units of paths of random weights, the mean of some.
         stages: on the units of each earlier stage's path.
+        chance: of guessing.
     """
 
     examples: int
     raw: float
     random: float
     stages: dict[int, float]
+    chance: float = 0.0
 
     @property
     def ranked(self) -> list[int]:
@@ -53,6 +57,16 @@ class Prior:
         """The standard error of an accuracy near the best."""
         best = max(self.stages.values(), default=0.0)
         return float((max(best * (1 - best), 0.01) / self.examples) ** 0.5)
+
+    @property
+    def unfamiliar(self) -> bool:
+        """Whether not even the best path's features suit the task, clearly, by two standard errors.
+
+        A copy has to change much then. Listening to what it was copied from gives it ways to learn
+        the training examples by heart.
+        """
+        best = max(self.stages.values(), default=0.0) + 2 * self.error
+        return best < self.chance + FAMILIAR * (1 - self.chance)
 
     def telling(self) -> list[int]:
         """The stages worth listening to, the most telling first.

@@ -217,7 +217,7 @@ class Session:
             "strategy": self.strategy.state(),
             "evaluator": self._evaluator.state() if self._evaluator else self._in_flight or {},
             "head": self.context.head.state(),
-            "starts": [start.rows for start in self.strategy.starts],
+            "starts": [start.state() for start in self.strategy.starts],
         }
 
     def restore(self, state: dict[str, Any], seconds: float = 0.0) -> None:

@@ -20,6 +20,7 @@ from pathnet_evo.core.pool import Lease
 from pathnet_evo.core.stack import Stack
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces import memory
+from pathnet_evo.interfaces.budget import Budget
 from pathnet_evo.interfaces.learners import (
     Candidate,
     Evaluation,
@@ -105,6 +106,12 @@ class SGD(Scheduled, Learner):
         lack = memory.lacking(f"{examples} examples an evaluation", examples * each)
         if lack:
             raise TaskError(f"minibatches and batch: {lack}")
+
+    def visits(self, task: SupervisedTask, budget: Budget) -> float:
+        """Examples that the budget trains on, over the task's distinct examples."""
+        trained = budget.frames or (budget.evaluations or 0) * self.minibatches * self.batch
+        n = len(task.labels) if task.sources is None else len(task.sources.unique())
+        return trained / (n * (1 - self.held_out))
 
     def carries(self, stack: Stack) -> dict[str, Shape]:
         """The optimizer's state, where it is kept."""

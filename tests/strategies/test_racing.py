@@ -80,3 +80,47 @@ def test_a_race_is_resumed_where_it_was(stop):
     follow(whole, budget, 40)
     follow(resumed, again, 40)
     assert whole.state() == resumed.state()
+
+
+def sub_paths(start, visits, evaluations=20, **settings):
+    """The genotypes of a stage's evaluations, one start alone, and the path that it ends with."""
+    budget = Budget(evaluations, visits=visits)
+    options = Racing.Settings(**settings)
+    strategy = Racing(SHAPE, random.Random(0), options, starts=[start], budget=budget)
+    genotypes = []
+    while strategy.told < evaluations:
+        (candidate,) = strategy.ask(1)
+        genotypes.append(candidate.genotype)
+        strategy.tell(Evaluation(candidate, 0.5))
+        budget.used = strategy.told
+    return genotypes, strategy.best()
+
+
+COPIES = Start(((4, 5), (6, 7)), copy_of=0, retrain=True)
+
+
+def test_copies_that_must_change_are_trained_by_sub_paths():
+    """Broken: few examples would be learned by heart, or the path be frozen without modules."""
+    genotypes, best = sub_paths(COPIES, visits=50.0)
+    for rows in genotypes[:14]:
+        for row, modules in zip(rows, COPIES.rows, strict=True):
+            assert len(set(row)) == 1
+            assert set(row) < set(modules)
+    assert len(set(genotypes[:14])) == 4, "each of the two modules of each of two layers"
+    assert genotypes[14:] == [COPIES.rows] * 6, "the end trains the whole path"
+    assert best == [[4, 5], [6, 7]]
+
+
+@pytest.mark.parametrize(
+    ("start", "visits", "settings"),
+    [
+        (Start(COPIES.rows, copy_of=0), 50.0, {}),
+        (COPIES, 5.0, {}),
+        (COPIES, None, {}),
+        (COPIES, 50.0, {"module_dropout": 0}),
+    ],
+)
+def test_whole_paths_are_trained_elsewhere(start, visits, settings):
+    """Broken: tasks of many examples, and games, would be learned by parts of a path."""
+    genotypes, _ = sub_paths(start, visits, **settings)
+    assert set(genotypes) == {COPIES.rows}

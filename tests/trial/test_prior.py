@@ -74,3 +74,18 @@ def test_what_tells_no_more_than_noise_is_not_listened_to():
     """Broken: unrelated tasks would be disturbed by what an earlier one says."""
     prior = Prior(examples=400, raw=0.6, random=0.5, stages={0: 0.45, 1: 0.7, 2: 0.6, 3: 0.4})
     assert prior.telling() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("best", "examples", "unfamiliar"),
+    [
+        (0.36, 500, True),  # CIFAR-10's features on house numbers
+        (0.68, 800, False),
+        (0.40, 100, False),  # so few examples tell little
+        (0.20, 100, True),
+    ],
+)
+def test_features_that_tell_little_are_to_be_retrained(best, examples, unfamiliar):
+    """Broken: a task would learn few examples by heart from features that do not suit it."""
+    prior = Prior(examples=examples, raw=0.2, random=0.1, stages={0: best, 1: 0.15}, chance=0.1)
+    assert prior.unfamiliar is unfamiliar
