@@ -187,14 +187,14 @@ def plan_of(cell: Cell, data: str, choosing: bool, stages: int) -> Plan:
     written: dict[str, Any] = {
         "arms": [arm],
         "plugins": [str(Path(__file__).with_name("parts.py"))],
-        "pool": {"input": [3, 32, 32], **network["pool"]},
+        "pool": {"input_shape": [3, 32, 32], **network["pool"]},
         "strategy": {"name": "racing"},
         "transfer": {"connect": "lateral", "initial_modules": "mixed"},
         "learner": {
             "name": "sgd",
             "schedule": "cosine",
-            "minibatches": MINIBATCHES,
-            "batch": BATCH,
+            "n_batches": MINIBATCHES,
+            "batch_size": BATCH,
             **network["learner"],
         },
         "stages": [

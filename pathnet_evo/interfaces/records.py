@@ -49,7 +49,7 @@ class StageStarted:
         budget: evaluations at the most, or frames where ``by_frames``.
         by_frames: whether the budget counts examples or frames instead of evaluations.
         chance: the chief score of who has learned nothing, or None.
-        population: the first genotype of every place.
+        population: the first genotype of every slot.
         frozen: the modules that earlier stages froze.
         counts: modules of each layer.
         fitness_name: what the learner's fitness is.

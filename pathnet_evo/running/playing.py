@@ -90,7 +90,7 @@ class Player:
                     with self._telling():
                         observations, rewards, ended, cut, _ = env.step(actions)
                     steps, score = steps + 1, score + float(rewards[0])
-                    over = bool(ended[0] or cut[0] or steps == self.task.max_steps)
+                    over = bool(ended[0] or cut[0] or steps == self.task.max_episode_steps)
                     stepped(i, steps, score)
                 yield score
 

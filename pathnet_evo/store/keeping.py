@@ -62,7 +62,7 @@ class Keeper(Checkpointer):
     def emit(self, record: Record) -> None:
         """Pass a record of the trial on."""
         if not isinstance(record, StageFinished):  # it was taken in before it named a checkpoint
-            self._chains.heard(record)
+            self._chains.on_record(record)
         self._emit(record)
 
     def between(
@@ -96,7 +96,7 @@ class Keeper(Checkpointer):
         """
         if self._writing is not None:
             self._written()
-        self._chains.heard(record)
+        self._chains.on_record(record)
         name = f"stage-{record.stage}"
         position = Position(record.stage, record.evaluations, 0, finished=True)
         about = self._about(position, 0.0)

@@ -20,7 +20,7 @@ from pathnet_evo.trial.trial import Checkpointer, learn_sequence, state
 def held(duplication, modules, fitness):
     """Tell of an evaluated path that held the same modules in every layer."""
     rows = (tuple(modules),) * len(duplication.pool.layers)
-    duplication.heard(Evaluation(Candidate(0, 0, rows, None, 0), fitness))
+    duplication.on_evaluation(Evaluation(Candidate(0, 0, rows, None, 0), fitness))
 
 
 def test_sources_are_drawn_by_usefulness(make_pool):

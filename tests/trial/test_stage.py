@@ -43,7 +43,7 @@ def told(records):
     ]
 
 
-@pytest.mark.parametrize("learner", [{}, {"places": 2}])
+@pytest.mark.parametrize("learner", [{}, {"slots": 2}])
 @pytest.mark.parametrize("arm", ["pathnet", "fine-tuning"])
 def test_a_trial_goes_on_as_if_it_had_not_been_left(make_plan, arm, learner):
     """Broken: a resumed run would be another run, and nobody would know."""
