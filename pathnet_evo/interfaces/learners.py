@@ -259,7 +259,7 @@ class Learner(BaseModel, ABC):
         """Whether equal seeds give equal results, bit for bit."""
         return True
 
-    def chance(self, task: Any, streams: Streams) -> float | None:
+    def random_baseline(self, task: Any, streams: Streams) -> float | None:
         """The chief score of who has learned nothing, such as that of random actions, or None."""
         return None
 

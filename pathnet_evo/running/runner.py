@@ -25,7 +25,7 @@ from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import device_of, labelled, prepare
 from pathnet_evo.setup.resolving import resolve_observers
 from pathnet_evo.store import directory
-from pathnet_evo.store.keeping import folder_of
+from pathnet_evo.store.checkpointer import folder_of
 from pathnet_evo.store.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.store.lock import Lock
 from pathnet_evo.store.places import PlaceError, check_own, remove_checkpoint

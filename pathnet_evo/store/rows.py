@@ -82,77 +82,12 @@ def _stage(record: StageStarted) -> dict[str, Any]:
         "task": record.task,
         "budget": record.budget,
         "by_frames": int(record.by_frames),
-        "chance": real(record.chance),
+        "chance": real(record.random_baseline),
         "counts": plain(record.counts),
         "fitness_name": record.fitness_name,
         "unit": record.unit,
         "population": plain(record.population),
         "frozen_before": plain(record.frozen),
-    }
-
-
-def _episode(record: EpisodesFinished, number: int, episode: Episode) -> dict[str, Any]:
-    return {
-        "trial": record.trial,
-        "stage": record.stage,
-        "episode": number,
-        "candidate": episode.candidate,
-        "place": episode.slot,
-        "score": real(episode.score),
-        "frames": episode.frames,
-        "at": episode.at,
-    }
-
-
-def _episode(record: EpisodesFinished, number: int, episode: Episode) -> dict[str, Any]:
-    return {
-        "trial": record.trial,
-        "stage": record.stage,
-        "episode": number,
-        "candidate": episode.candidate,
-        "place": episode.slot,
-        "score": real(episode.score),
-        "frames": episode.frames,
-        "at": episode.at,
-    }
-
-
-def _episode(record: EpisodesFinished, number: int, episode: Episode) -> dict[str, Any]:
-    return {
-        "trial": record.trial,
-        "stage": record.stage,
-        "episode": number,
-        "candidate": episode.candidate,
-        "place": episode.slot,
-        "score": real(episode.score),
-        "frames": episode.frames,
-        "at": episode.at,
-    }
-
-
-def _episode(record: EpisodesFinished, number: int, episode: Episode) -> dict[str, Any]:
-    return {
-        "trial": record.trial,
-        "stage": record.stage,
-        "episode": number,
-        "candidate": episode.candidate,
-        "place": episode.slot,
-        "score": real(episode.score),
-        "frames": episode.frames,
-        "at": episode.at,
-    }
-
-
-def _episode(record: EpisodesFinished, number: int, episode: Episode) -> dict[str, Any]:
-    return {
-        "trial": record.trial,
-        "stage": record.stage,
-        "episode": number,
-        "candidate": episode.candidate,
-        "place": episode.slot,
-        "score": real(episode.score),
-        "frames": episode.frames,
-        "at": episode.at,
     }
 
 

@@ -112,7 +112,7 @@ class StageProgress:
         return diversity(paths, self.strategy.shape.counts, frozen)
 
 
-class Session:
+class StageRun:
     """A stage at work.
 
     Args:
@@ -214,7 +214,7 @@ class Session:
         return {
             "stage": self.started.stage,
             "rounds": self.rounds,
-            "chance": self.started.chance,
+            "chance": self.started.random_baseline,
             "progress": self.progress.state(),
             "strategy": self.strategy.state(),
             "evaluator": self._evaluator.state() if self._evaluator else self._in_flight or {},

@@ -55,7 +55,7 @@ class A3C(A3CSettings):
             return Workers(self, context)
         return A3CEvaluator(self, context)
 
-    def chance(self, task: EnvironmentTask, streams: Streams) -> float:
+    def random_baseline(self, task: EnvironmentTask, streams: Streams) -> float:
         """Mean return of uniformly random actions."""
         generator = streams.torch("chance")
 

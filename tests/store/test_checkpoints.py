@@ -12,7 +12,7 @@ from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.config import CheckpointsConfig
 from pathnet_evo.setup.plan import Plan
-from pathnet_evo.store.keeping import Keeper
+from pathnet_evo.store.checkpointer import TrialCheckpointer
 from pathnet_evo.store.resuming import ResumePoint
 from pathnet_evo.trial.trial import learn_sequence
 
@@ -32,8 +32,8 @@ def learn(plan, trial, folder, start=None):
             kept.append(ResumePoint(*record.checkpoint))
 
     state, chains, base = (None, None, None) if start is None else start.load(folder)
-    keeper = Keeper(folder, trial, OFTEN, emit, chains, base)
-    learn_sequence(plan, trial, "cpu", keeper.emit, keep=keeper, start=state)
+    checkpointer = TrialCheckpointer(folder, trial, OFTEN, emit, chains, base)
+    learn_sequence(plan, trial, "cpu", checkpointer.emit, checkpointer=checkpointer, start=state)
     return kept
 
 

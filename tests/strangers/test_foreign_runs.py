@@ -376,7 +376,7 @@ def infinite(folder: Path, made_up: SimpleNamespace) -> None:
         told = [replace(e, score=s) for e, s in zip(begun[2].episodes, scores, strict=True)]
         score = {0: {"mean_return": [float("-inf"), 3.0][seed]}}
         *_, last = made_up.stage(trial, 0, [0.1, 1e308, -1e308, None], {0: 0.5})
-        started = replace(begun[1], chance=float("-inf"))
+        started = replace(begun[1], random_baseline=float("-inf"))
         records += [
             TrialStarted(trial, arm, seed),
             started,

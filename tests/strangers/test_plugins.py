@@ -87,7 +87,7 @@ class Astray(Learner):
         self.at("evaluator", context.task)
         return One(self, context.task)
 
-    def chance(self, task, streams):
+    def random_baseline(self, task, streams):
         self.at("chance", task)
         return 0.25
 

@@ -111,7 +111,7 @@ def test_the_first_task_is_kept_bit_for_bit(make_plan, learn):
             answers.append([stage.network(pool)(stage.task.test_inputs) for stage in learned])
             return "folder", "sum"
 
-    learned, records, pool, _, _ = learn(plan, keep=Answers())
+    learned, records, pool, _, _ = learn(plan, checkpointer=Answers())
     assert torch.equal(answers[0][0], answers[1][0])
     finished = [r for r in records if isinstance(r, StageFinished)]
     assert finished[0].scores[0] == finished[1].scores[0]

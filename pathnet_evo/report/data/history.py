@@ -49,7 +49,7 @@ class History:
         fitness: its fitness.
         budget: evaluations at the most, or frames where ``by_frames``.
         by_frames: whether the budget counts examples or frames.
-        chance: the score of who has learned nothing, or None.
+        random_baseline: the score of who has learned nothing, or None.
         told: the evaluations in the order told.
         replaced: what was overwritten when an evaluation was told, by its number.
         episodes: ``(frames used by its end, score)`` of each, where the task has episodes.
@@ -66,7 +66,7 @@ class History:
     fitness: float | None
     budget: int
     by_frames: bool
-    chance: float | None
+    random_baseline: float | None
     told: list[Told]
     replaced: dict[int, list[Replaced]]
     episodes: list[tuple[int, float | None]]
@@ -124,7 +124,7 @@ def read_history(db: sqlite3.Connection, trial: int, stage: int) -> History:
         fitness=finite(number_or_none(row["fitness"])),
         budget=row["budget"],
         by_frames=bool(row["by_frames"]),
-        chance=finite(number_or_none(row["chance"])),
+        random_baseline=finite(number_or_none(row["chance"])),
         told=[e._replace(fitness=finite(number_or_none(e.fitness))) for e in evaluations],
         replaced=replaced,
         episodes=[(at, finite(number(score))) for at, score in episodes],

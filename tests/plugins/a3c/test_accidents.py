@@ -186,9 +186,9 @@ def _without_mode():
 def test_scores_are_mean_returns(walk):
     """Broken: reports would show another number than the mean raw return."""
     task, learner = walk(goal=3, cut=20), A3C(score_episodes=5, num_envs=2)
-    chance = learner.chance(task, Streams(0, 0))
-    assert chance == learner.chance(task, Streams(0, 0))
-    assert chance != learner.chance(task, Streams(1, 0))
+    chance = learner.random_baseline(task, Streams(0, 0))
+    assert chance == learner.random_baseline(task, Streams(0, 0))
+    assert chance != learner.random_baseline(task, Streams(1, 0))
     pool = ModulePool([Linear(units=2)], 1, (3,))
     head = pool.head(3, torch.Generator())
     head.readout.parameters["weight"].zero_()
