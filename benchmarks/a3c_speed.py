@@ -41,11 +41,11 @@ GOALS = {"stable-baselines3": 2.0, "the same, native games": 2.0}
 class Pong(EnvironmentTask):
     """Pong as DQN's authors preprocess it: 84 x 84 grey, 4 frames, every fourth frame."""
 
-    def make(self, lanes: int, seeds: Sequence[int], *, render: bool = False) -> Any:
+    def make(self, num_envs: int, seeds: Sequence[int], *, render: bool = False) -> Any:
         """ale-py's native vector environment."""
         from ale_py.vector_env import AtariVectorEnv
 
-        return AtariVectorEnv("pong", lanes, reward_clipping=False)
+        return AtariVectorEnv("pong", num_envs, reward_clipping=False)
 
 
 TASK = Pong("Pong", (4, 84, 84), 6, scale=torch.tensor(1 / 255), frames=4)
@@ -66,7 +66,9 @@ class Contestant:
         head = pool.head(TASK.n_actions + 1, streams.torch("readout"))
         device = torch.device("cpu")
         context = LearningContext(pool, head, TASK, device, streams, always_active=True)
-        self.evaluator = A3CEvaluator(A3C(lanes=LANES, steps=STEPS, threads=threads), context)
+        self.evaluator = A3CEvaluator(
+            A3C(num_envs=LANES, rollout_length=STEPS, threads=threads), context
+        )
         self.seconds: dict[str, float] = defaultdict(float)
         self.rng, self.different = random.Random(0), different
         self.submitted = 0

@@ -27,11 +27,11 @@ from pathnet_evo.trial.loop import evolve
 from pathnet_evo_a3c.learner import A3C
 
 LEARNER = A3C(
-    lanes=32,
-    steps=20,
+    num_envs=32,
+    rollout_length=20,
     episodes=2,
     learning_rate=0.005,
-    value_cost=0.25,
+    value_coef=0.25,
     score_episodes=100,
     greedy=True,
 )
@@ -42,12 +42,12 @@ GOAL = 475
 class CartPole(EnvironmentTask):
     """Gymnasium's CartPole-v1."""
 
-    def make(self, lanes: int, seeds: Sequence[int], *, render: bool = False) -> Any:
-        """As many of them as there are lanes."""
+    def make(self, num_envs: int, seeds: Sequence[int], *, render: bool = False) -> Any:
+        """As many of them as there are num_envs."""
         import gymnasium
         from gymnasium.vector import SyncVectorEnv
 
-        return SyncVectorEnv([lambda: gymnasium.make("CartPole-v1") for _ in range(lanes)])
+        return SyncVectorEnv([lambda: gymnasium.make("CartPole-v1") for _ in range(num_envs)])
 
 
 def learn(seed: int, steps: int) -> tuple[float, int]:

@@ -21,9 +21,9 @@ from pathnet_evo.setup import config
 from pathnet_evo.setup.config import CheckpointsConfig
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve
-from pathnet_evo.store.keeping import Keeper
+from pathnet_evo.store.checkpointer import TrialCheckpointer
 from pathnet_evo.trial.learned import Learned
-from pathnet_evo.trial.stage import Session
+from pathnet_evo.trial.stage import StageRun
 from pathnet_evo.trial.trial import learn_sequence
 
 GENERATIONS = 60
@@ -51,7 +51,7 @@ TASK = task(CIFAR)
 PLUGIN = Plugin()
 
 
-class Waiting(Keeper):
+class Waiting(TrialCheckpointer):
     """Measures how long training waits between two rounds."""
 
     def __init__(self, *arguments: object) -> None:
@@ -59,11 +59,11 @@ class Waiting(Keeper):
         self.waits: list[float] = []
 
     def between(
-        self, pool: ModulePool, learned: list[Learned], session: Session, stopping: bool
+        self, pool: ModulePool, learned: list[Learned], stage_run: StageRun, stopping: bool
     ) -> None:
         """Take a checkpoint if one is due."""
         start = time.perf_counter()
-        super().between(pool, learned, session, stopping)
+        super().between(pool, learned, stage_run, stopping)
         self.waits.append(time.perf_counter() - start)
 
 
@@ -90,11 +90,11 @@ def measure(modules: int) -> None:
     plan, trial = plan_of(modules), Trial(0, "pathnet", 0)
     often = CheckpointsConfig(seconds=EVERY)
     with tempfile.TemporaryDirectory() as folder:
-        keeper = Waiting(Path(folder), trial, often, written.append)
-        learn_sequence(plan, trial, "cpu", keeper.emit, keep=keeper)
+        checkpointer = Waiting(Path(folder), trial, often, written.append)
+        learn_sequence(plan, trial, "cpu", checkpointer.emit, checkpointer=checkpointer)
         size = max(f.stat().st_size for f in Path(folder).rglob("weights.safetensors"))
     taken = sum(isinstance(record, Checkpointed) for record in written)
-    waits = sorted(keeper.waits, reverse=True)[:taken]
+    waits = sorted(checkpointer.waits, reverse=True)[:taken]
     default = CheckpointsConfig().seconds
     print(
         f"M = {modules}, {size / 2**20:.0f} MB: {taken} checkpoints, waited "

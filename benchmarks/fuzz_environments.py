@@ -308,7 +308,7 @@ def _equal(found: float, meant: Any) -> bool:
 
 def _learn(case: Case, task: GymTask) -> None:
     """Train on it: a fitness is the sum of the rewards, and what fails says why."""
-    learner, streams = A3C(lanes=LANES, steps=3, episodes=1), Streams(0, 0)
+    learner, streams = A3C(num_envs=LANES, rollout_length=3, episodes=1), Streams(0, 0)
     pool = ModulePool([Linear(units=2)], 2, task.input_shape)
     pool.initialise(lambda layer: streams.torch("init", layer))
     head = TaskHead(pool.layers, learner.readout(pool, task, streams.torch("readout")))

@@ -36,7 +36,7 @@ PONG = [
     *CARTPOLE[1:4],
     ONE_ARM,
     *CARTPOLE[6:7],
-    "--set=learner={name='a3c', lanes=3, steps=5, episodes=1, score_episodes=1}",
+    "--set=learner={name='a3c', num_envs=3, rollout_length=5, episodes=1, score_episodes=1}",
     "--set=stages.*.frames=1200",
     "--set=stages.*.task={name='atari', game='pong', max_episode_frames=120}",
     "--set=checkpoints.evaluations=3",

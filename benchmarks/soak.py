@@ -16,7 +16,7 @@ SETTINGS = [
     "--name=soak",
     "--set=arms=['pathnet']",
     "--set=stages.*.generations=10000000",
-    "--set=learner.minibatches=5",
+    "--set=learner.n_batches=5",
     "--set=checkpoints.seconds=1",
 ]
 

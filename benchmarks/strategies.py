@@ -117,8 +117,8 @@ def plan_of(cell: Cell, learned: list[dict[str, Any]]) -> Plan:
         "learner": {
             "name": "sgd",
             "learning_rate": 0.05,
-            "minibatches": MINIBATCHES,
-            "batch": BATCH,
+            "n_batches": MINIBATCHES,
+            "batch_size": BATCH,
         },
         "stages": [{"task": task, "frames": frames} for task in (learned[0], second)],
     }

@@ -32,7 +32,7 @@ from pathnet_evo.setup import config
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve
 from pathnet_evo.trial.learned import Learned
-from pathnet_evo.trial.stage import Session
+from pathnet_evo.trial.stage import StageRun
 from pathnet_evo.trial.trial import Checkpointer, learn_sequence, state
 from pathnet_evo_sgd.learner import accuracy
 
@@ -149,15 +149,15 @@ class Watch(Checkpointer):
     pool: ModulePool | None = None
 
     def between(
-        self, pool: ModulePool, learned: list[Learned], session: Session, stopping: bool
+        self, pool: ModulePool, learned: list[Learned], stage_run: StageRun, stopping: bool
     ) -> None:
         """Add a point."""
-        told = session.strategy.told
+        told = stage_run.strategy.told
         if told and told % self.every == 0 and (not self.curve or self.curve[-1][0] != told):
-            self._add(told, pool, session)
+            self._add(told, pool, stage_run)
 
-    def _add(self, told: int, pool: ModulePool, session: Session) -> None:
-        best, context = session.strategy.best(), session.context
+    def _add(self, told: int, pool: ModulePool, stage_run: StageRun) -> None:
+        best, context = stage_run.strategy.best(), stage_run.context
         task: Any = context.task
         if best is None or not hasattr(task, "watched_inputs"):
             return
@@ -187,14 +187,14 @@ def plan_of(cell: Cell, data: str, choosing: bool, stages: int) -> Plan:
     written: dict[str, Any] = {
         "arms": [arm],
         "plugins": [str(Path(__file__).with_name("parts.py"))],
-        "pool": {"input": [3, 32, 32], **network["pool"]},
+        "pool": {"input_shape": [3, 32, 32], **network["pool"]},
         "strategy": {"name": "racing"},
         "transfer": {"connect": "lateral", "initial_modules": "mixed"},
         "learner": {
             "name": "sgd",
             "schedule": "cosine",
-            "minibatches": MINIBATCHES,
-            "batch": BATCH,
+            "n_batches": MINIBATCHES,
+            "batch_size": BATCH,
             **network["learner"],
         },
         "stages": [
@@ -226,7 +226,7 @@ def first_task(cell: Cell, seed: int, data: str, choosing: bool) -> dict[str, An
     """The state after the first task, as ``learn_sequence`` starts from it."""
     watch = Watch(every=10**9)
     plan = plan_of(cell, data, choosing, 1)
-    learned = learn_sequence(plan, Trial(0, cell.arm, seed), "cpu", _ignore, keep=watch)
+    learned = learn_sequence(plan, Trial(0, cell.arm, seed), "cpu", _ignore, checkpointer=watch)
     assert watch.pool is not None
     score = learned[0].learner.score(learned[0].network(watch.pool), learned[0].task, None)
     return {"start": state(watch.pool, learned), "score": score["test_accuracy"]}
@@ -242,7 +242,9 @@ def second_task(
         start = {**start, "layers": layers}
     records: list[Record] = []
     watch, began = Watch(), time.perf_counter()
-    learn_sequence(plan, Trial(0, cell.arm, seed), "cpu", records.append, keep=watch, start=start)
+    learn_sequence(
+        plan, Trial(0, cell.arm, seed), "cpu", records.append, checkpointer=watch, start=start
+    )
     (finished,) = (r for r in records if isinstance(r, StageFinished))
     planned = next((r for r in records if isinstance(r, TransferPlanned)), None)
     scores = {str(j): s["test_accuracy"] for j, s in finished.scores.items()}

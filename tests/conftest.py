@@ -71,7 +71,7 @@ def stage(
 ) -> list[Record]:
     """A stage's records, two evaluations a generation; without scores it is not finished.
 
-    Each generation place 0 overwrites place 1 and one gene is mutated.
+    Each generation slot 0 overwrites slot 1 and one gene is mutated.
     """
     before = FIRST if i else NOTHING
     population = (FIRST, FIRST)
@@ -291,7 +291,7 @@ def make_plan(monkeypatch):
                 "layers": [{"kind": "linear", "units": 5, "repeat": 2}],
             },
             "strategy": {"name": "binary-tournament", "population": 4},
-            "learner": {"name": "sgd", "minibatches": 3, "batch": 4},
+            "learner": {"name": "sgd", "n_batches": 3, "batch_size": 4},
             "stages": [stage, stage],
         }
         for name, section in sections.items():

@@ -34,7 +34,7 @@ def not_finite(trials: Iterable[TrialResult]) -> list[dict[str, Any]]:
 
 
 def _measured(stage: StageResult) -> Iterator[tuple[str, Sequence[float | None]]]:
-    yield "chance", [stage.chance]
+    yield "chance", [stage.random_baseline]
     yield "fitness", [stage.fitness, *stage.fitnesses]
     yield "episode scores", [score for _, score in stage.episodes]
     yield "seconds", [stage.seconds]

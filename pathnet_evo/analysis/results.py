@@ -24,7 +24,7 @@ class StageResult:
         name: the name of stage or task.
         budget: evaluations at the most, or frames where ``by_frames``.
         by_frames: whether the budget counts examples or frames.
-        chance: the chief score of who has learned nothing, or None.
+        random_baseline: the chief score of who has learned nothing, or None.
         counts: modules of each layer.
         fitness_name: what the fitness is.
         unit: what its evaluations count.
@@ -47,7 +47,7 @@ class StageResult:
     name: str
     budget: int
     by_frames: bool
-    chance: float | None
+    random_baseline: float | None
     counts: tuple[int, ...]
     fitness_name: str
     unit: str
@@ -116,7 +116,7 @@ def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
         name=row["task"],
         budget=row["budget"],
         by_frames=bool(row["by_frames"]),
-        chance=number_or_none(row["chance"]),
+        random_baseline=number_or_none(row["chance"]),
         counts=counts,
         fitness_name=row["fitness_name"],
         unit=row["unit"],

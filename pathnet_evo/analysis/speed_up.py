@@ -82,9 +82,11 @@ def _by_target(
 
 def _by_area(arm: StageResult, control: StageResult) -> dict[str, Any] | None:
     """None where no episode ended, or nobody knows the score of chance."""
-    if control.chance is None or not (arm.episodes or control.episodes):
+    if control.random_baseline is None or not (arm.episodes or control.episodes):
         return None
-    return area_speed_up(arm.episodes, control.episodes, control.chance, frames_of(arm, control))
+    return area_speed_up(
+        arm.episodes, control.episodes, control.random_baseline, frames_of(arm, control)
+    )
 
 
 def speed_up(

@@ -106,7 +106,7 @@ def _stage(i: int, config: RunConfig, trials: Sequence[TrialResult]) -> dict[str
 
 def _chance(i: int, trials: Sequence[TrialResult]) -> dict[str, Any] | None:
     """The chief score of who has learned nothing, by seed; None where learners do not tell it."""
-    begun = {t.seed: t.stages[i].chance for t in trials if i in t.stages}
+    begun = {t.seed: t.stages[i].random_baseline for t in trials if i in t.stages}
     if all(value is None for value in begun.values()):
         return None
     return statistic(begun, returned(trials, i))
@@ -178,10 +178,13 @@ def _curve(stage: StageResult) -> dict[str, Any] | None:
 
     None where there are no episodes, or no score of chance to begin with.
     """
-    if not stage.episodes or stage.chance is None:
+    if not stage.episodes or stage.random_baseline is None:
         return None
     frames = frames_of(stage)
-    return {"frames": frames, "scores": learning_curve(stage.episodes, stage.chance, frames)}
+    return {
+        "frames": frames,
+        "scores": learning_curve(stage.episodes, stage.random_baseline, frames),
+    }
 
 
 def _by_name(

@@ -65,7 +65,9 @@ def play(
         scores = list(found.play(episodes, stepped, film.add if film else None))
     for i, score in enumerate(scores, 1):
         say(f"{found.name}, episode {i}: {score:g}")
-    chance = "" if found.chance is None else f" (random actions: {found.chance:g})"
+    chance = (
+        "" if found.random_baseline is None else f" (random actions: {found.random_baseline:g})"
+    )
     say(f"mean of {len(scores)}: {sum(scores) / len(scores):g}{chance}")
     if video is not None:
         say(f"video: {video}")

@@ -115,7 +115,7 @@ class Progress:
         if self.live:
             self.live.stop()
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Take a record in."""
         match record:
             case TrialStarted():
@@ -133,7 +133,7 @@ class Progress:
                 )
             case StageResumed():
                 begun = record.started
-                self.heard(begun)
+                self.on_record(begun)
                 trial = self.running[begun.trial]
                 trial.evaluations, trial.examples = record.evaluations, record.examples
             case Saturated() | NotScored():

@@ -72,7 +72,7 @@ def _go_on(run: Path, settings: list[str], quiet: bool, accept: bool) -> Failed:
         say(f"changed data accepted: {line}", err=True)
     done = opened.stages_over
     with Progress(opened.plan, run, quiet=quiet, done=done) as progress, stoppable():
-        signal = runner.proceed(opened, progress.heard)
+        signal = runner.proceed(opened, progress.on_record)
     tell_how_to_go_on(run)
     return signal, progress.errors
 

@@ -107,7 +107,7 @@ def one(
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
     folder = runner.create(plan, registry, runs_dir, name, command)
     with Progress(plan, folder, quiet=quiet) as progress, stoppable():
-        signal = runner.execute(plan, folder, progress.heard, registry)
+        signal = runner.execute(plan, folder, progress.on_record, registry)
     tell_how_to_go_on(folder)
     return folder, (signal, progress.errors)
 

@@ -17,7 +17,7 @@ from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo.setup.config import ConfigError
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.store.checkpoint import CheckpointError
-from pathnet_evo.store.keeping import Keeper
+from pathnet_evo.store.checkpointer import TrialCheckpointer
 from pathnet_evo.store.resuming import ResumePoint as Start
 from pathnet_evo.system.plugin_calls import PluginFailed, ProcessState, said
 from pathnet_evo.trial.trial import learn_sequence
@@ -68,8 +68,12 @@ def run_trial(
     with one_thread(device):
         try:
             state, chains, base = (None, None, None) if start is None else start.load(folder)
-            keeper = Keeper(folder, trial, plan.config.checkpoints, tell, chains, base)
-            learned = learn_sequence(plan, trial, device, keeper.emit, stop, keeper, state)
+            checkpointer = TrialCheckpointer(
+                folder, trial, plan.config.checkpoints, tell, chains, base
+            )
+            learned = learn_sequence(
+                plan, trial, device, checkpointer.emit, stop, checkpointer, state
+            )
         except BaseException as error:
             if outside or isinstance(error, KeyboardInterrupt):
                 raise

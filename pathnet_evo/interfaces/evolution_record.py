@@ -33,7 +33,7 @@ class EvolutionRecord:
         self.statistics.register("max", max)
         self._fitnesses: list[float] = []
 
-    def heard(self, rows: Rows, values: tuple[float, ...] | None) -> None:
+    def on_evaluation(self, rows: Rows, values: tuple[float, ...] | None) -> None:
         """Take the values of an evaluation, all finite; None where it failed."""
         if values is None:
             return

@@ -153,8 +153,8 @@ def _of_environment(task: EnvironmentTask) -> Iterator[tuple[str, Any]]:
     yield "observation shape", list(task.observation_shape)
     yield "actions", task.n_actions
     yield "action names", _names(task.actions)
-    yield "frames a step", task.frames
-    yield "steps an episode", task.max_steps
+    yield "frames a step", task.frame_skip
+    yield "steps an episode", task.max_episode_steps
     yield from package(type(task).__module__).items()
 
 

@@ -29,26 +29,33 @@ class Candidate:
 
     Args:
         id: unique within a stage, ascending.
-        place: its index in the population.
+        slot: its index in the population.
         genotype: L rows of N integers, as tuples.
         parent: the candidate id whose mutated copy this is; None for a random genotype.
         batches: equal keys mean equal minibatches.
     """
 
     id: int
-    place: int
+    slot: int
     genotype: Rows
     parent: int | None
     batches: int
 
     def state(self) -> dict[str, Any]:
-        """Plain data."""
-        return {**vars(self), "genotype": [list(row) for row in self.genotype]}
+        """Plain data, by the names that the lineage has."""
+        return {
+            "id": self.id,
+            "place": self.slot,
+            "genotype": [list(row) for row in self.genotype],
+            "parent": self.parent,
+            "batches": self.batches,
+        }
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> Candidate:
         """The candidate that ``state`` was taken of."""
-        return cls(**{**state, "genotype": tuple(map(tuple, state["genotype"]))})
+        rows = tuple(map(tuple, state["genotype"]))
+        return cls(state["id"], state["place"], rows, state["parent"], state["batches"])
 
 
 @dataclass(frozen=True)
@@ -95,21 +102,21 @@ class Episode:
 
     Args:
         candidate: the candidate's id.
-        place: its place in the population.
+        slot: its index in the population.
         score: the sum of its raw rewards.
         frames: how long it was.
         at: frames that all candidates of the stage had used by the time it ended.
     """
 
     candidate: int
-    place: int
+    slot: int
     score: float
     frames: int
     at: int
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "score", float(self.score))
-        for name in ("candidate", "place", "frames", "at"):
+        for name in ("candidate", "slot", "frames", "at"):
             object.__setattr__(self, name, whole(getattr(self, name)))
 
 
@@ -259,7 +266,7 @@ class Learner(BaseModel, ABC):
         """Whether equal seeds give equal results, bit for bit."""
         return True
 
-    def chance(self, task: Any, streams: Streams) -> float | None:
+    def random_baseline(self, task: Any, streams: Streams) -> float | None:
         """The chief score of who has learned nothing, such as that of random actions, or None."""
         return None
 

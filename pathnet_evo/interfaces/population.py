@@ -1,4 +1,4 @@
-"""What a population is made of, and what becomes of its places."""
+"""What a population is made of, and what becomes of its slots."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Replacement:
     """A genotype overwrote another: what the lineage keeps of evolution.
 
     Args:
-        winner: place whose genotype was copied; None where a fresh genotype was drawn.
-        loser: place that was overwritten.
+        winner: slot whose genotype was copied; None where a fresh genotype was drawn.
+        loser: slot that was overwritten.
         parent: candidate id of the winner's evaluation.
         changes: ``(layer, gene, before, after)`` of each gene in which the new genotype differs
-            from what is at the winner's place: what mutation changed, and crossover.
+            from what is at the winner's slot: what mutation changed, and crossover.
     """
 
     winner: int | None
@@ -54,10 +54,10 @@ class Front:
 
 @dataclass
 class Member:
-    """One place of the population.
+    """One slot of the population.
 
     Args:
-        genotype: what is at the place; its DEAP fitness is that of its latest evaluation.
+        genotype: what is at the slot; its DEAP fitness is that of its latest evaluation.
         parent: candidate id that the genotype was copied from.
         candidate: id of its latest finite evaluation; None where it has none.
     """
@@ -97,11 +97,11 @@ def member_from(state: dict[str, Any], fitness: type[base.Fitness] = PathFitness
 
 @dataclass
 class Child:
-    """A genotype made from the population that has no place yet.
+    """A genotype made from the population that has no slot yet.
 
     Args:
         member: the child; it has a candidate id once it was evaluated.
-        source: the place of its first parent.
+        source: the slot of its first parent.
     """
 
     member: Member

@@ -48,8 +48,8 @@ class StageStarted:
         task: the name of stage or task.
         budget: evaluations at the most, or frames where ``by_frames``.
         by_frames: whether the budget counts examples or frames instead of evaluations.
-        chance: the chief score of who has learned nothing, or None.
-        population: the first genotype of every place.
+        random_baseline: the chief score of who has learned nothing, or None.
+        population: the first genotype of every slot.
         frozen: the modules that earlier stages froze.
         counts: modules of each layer.
         fitness_name: what the learner's fitness is.
@@ -61,7 +61,7 @@ class StageStarted:
     task: str
     budget: int
     by_frames: bool
-    chance: float | None
+    random_baseline: float | None
     population: tuple[Rows, ...]
     frozen: Path
     counts: tuple[int, ...]

@@ -108,7 +108,7 @@ class Strategy(ABC):
 
     @abstractmethod
     def ask(self, n: int) -> list[Candidate]:
-        """At most ``n`` candidates to evaluate, never two of one place in flight."""
+        """At most ``n`` candidates to evaluate, never two of one slot in flight."""
 
     @abstractmethod
     def _learn(self, candidate: Candidate, fitness: float | None) -> None:
@@ -132,13 +132,13 @@ class Strategy(ABC):
             raise StrategyError(
                 f"candidate {evaluation.candidate.id} was not asked for, or twice told"
             )
-        self._idle[candidate.place] = None
+        self._idle[candidate.slot] = None
         fitness = evaluation.fitness
         if fitness is not None and not math.isfinite(fitness):
             fitness = None
         self.told += 1
         self.failures = self.failures + 1 if fitness is None else 0
-        self.record.heard(
+        self.record.on_evaluation(
             candidate.genotype,
             None if fitness is None else self._values(candidate.genotype, fitness),
         )
@@ -153,7 +153,7 @@ class Strategy(ABC):
 
     @property
     def population(self) -> list[Genotype]:
-        """The genotypes, by place."""
+        """The genotypes, by slot."""
         return [member.genotype for member in self.members]
 
     def best(self) -> Genotype | None:
@@ -236,7 +236,7 @@ class Strategy(ABC):
         return [member for member in self.members if member.candidate is not None]
 
     def _idle_in_turn(self, n: int) -> list[int]:
-        """At most ``n`` places that are not in flight, the longest idle first."""
+        """At most ``n`` slots that are not in flight, the longest idle first."""
         return list(islice(self._idle, max(n, 0)))
 
     def _provide(self, kind: Kind, own: Callable[..., Any], **arguments: Any) -> None:
@@ -288,15 +288,15 @@ class Strategy(ABC):
     def _name(self, kind: Kind) -> str:
         return str(getattr(self.toolbox, kind).func.__name__)
 
-    def _issue(self, place: int, newborn: Member | None = None) -> Candidate:
-        """Put the genotype of a place in flight, or one that is yet to get the place."""
-        member = self.members[place] if newborn is None else newborn
+    def _issue(self, slot: int, newborn: Member | None = None) -> Candidate:
+        """Put the genotype of a slot in flight, or one that is yet to get the slot."""
+        member = self.members[slot] if newborn is None else newborn
         number = self._next_id
         batches = self._generation_of(number) if self.settings.same_batches else number
         rows = self._checked(member.genotype)
-        candidate = Candidate(number, place, rows, member.parent, batches)
+        candidate = Candidate(number, slot, rows, member.parent, batches)
         self.in_flight[number] = candidate
-        del self._idle[place]
+        del self._idle[slot]
         self._next_id += 1
         return candidate
 
@@ -315,16 +315,16 @@ class Strategy(ABC):
         return number // self.generation_size
 
     def _record(self, candidate: Candidate, fitness: float, newborn: Member | None = None) -> None:
-        """Give a place, or a newborn, the fitness of its evaluation."""
-        member = self.members[candidate.place] if newborn is None else newborn
+        """Give a slot, or a newborn, the fitness of its evaluation."""
+        member = self.members[candidate.slot] if newborn is None else newborn
         member.genotype.fitness.values = self._values(candidate.genotype, fitness)
         member.candidate = candidate.id
 
-    def _redraw(self, place: int) -> None:
-        """Put a fresh random genotype at a place."""
+    def _redraw(self, slot: int) -> None:
+        """Put a fresh random genotype at a slot."""
         with lend(self.rng):
-            self.members[place] = Member(self.toolbox.genotype())
-        self._replacements.append(Replacement(None, place, None))
+            self.members[slot] = Member(self.toolbox.genotype())
+        self._replacements.append(Replacement(None, slot, None))
 
     def _overwrite(self, winner: int, loser: int) -> None:
         """Overwrite the loser with a mutated copy of the winner, not yet evaluated."""
@@ -334,7 +334,7 @@ class Strategy(ABC):
         self._settle(Member(child, parent=source.candidate), winner, loser)
 
     def _settle(self, member: Member, winner: int, loser: int) -> None:
-        """Put a descendant of the winner at the loser's place."""
+        """Put a descendant of the winner at the loser's slot."""
         changes = changes_between(self.members[winner].genotype, member.genotype)
         self.members[loser] = member
         self._replacements.append(Replacement(winner, loser, member.parent, changes))

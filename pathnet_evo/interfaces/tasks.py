@@ -173,8 +173,9 @@ class EnvironmentTask(ABC):
         n_actions: number of actions.
         shift: subtracted from observations as they are used; broadcasts against their shape.
         scale: the shifted observations are multiplied with it, on the device.
-        frames: what one step counts in budgets and reports, such as 4 emulator frames.
-        max_steps: steps after which an episode is cut off; None where the environment always ends.
+        frame_skip: what one step counts in budgets and reports, such as 4 emulator frames.
+        max_episode_steps: steps after which an episode is cut off; None where the environment
+            always ends.
         actions: a name for each action, or nothing.
         facts: what else tells it from another task, such as its engine's version; part of its
             fingerprint.
@@ -188,18 +189,18 @@ class EnvironmentTask(ABC):
     n_actions: int
     shift: Tensor | None = None
     scale: Tensor | None = None
-    frames: int = 1
-    max_steps: int | None = None
+    frame_skip: int = 1
+    max_episode_steps: int | None = None
     actions: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("n_actions", "frames"):
+        for name in ("n_actions", "frame_skip"):
             object.__setattr__(self, name, whole(getattr(self, name)))
             if getattr(self, name) < 1:
                 raise TaskError(f"{self.name}: {name} is {getattr(self, name)}, expected 1 or more")
-        if self.max_steps is not None:
-            object.__setattr__(self, "max_steps", whole(self.max_steps))
+        if self.max_episode_steps is not None:
+            object.__setattr__(self, "max_episode_steps", whole(self.max_episode_steps))
         object.__setattr__(self, "observation_shape", tuple(map(whole, self.observation_shape)))
         if self.actions and len(self.actions) != self.n_actions:
             raise TaskError(f"{self.name}: {len(self.actions)} names for {self.n_actions} actions")
@@ -212,18 +213,18 @@ class EnvironmentTask(ABC):
 
     @abstractmethod
     def make(
-        self, lanes: int, seeds: Sequence[int], *, render: bool = False
+        self, num_envs: int, seeds: Sequence[int], *, render: bool = False
     ) -> VectorEnv[Any, Any, Any]:
-        """A vector environment of so many lanes.
+        """A vector environment.
 
-        Observations are ``(lanes, *observation_shape)`` uint8 or float32, rewards raw: their sum
+        Observations are ``(num_envs, *observation_shape)`` uint8 or float32, rewards raw: their sum
         over an episode is the score by which a human would be judged.
 
         Args:
-            lanes: how many environments are stepped together.
-            seeds: one a lane, for its first episode.
+            num_envs: how many environments are stepped together.
+            seeds: one an environment, for its first episode.
             render: whether ``render()`` is wanted: a tuple with one ``(height, width, 3)`` uint8
-                picture a lane.
+                picture an environment.
         """
 
 

@@ -12,7 +12,7 @@ from pathnet_evo.errors import UserError
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.setup.config import ConfigError
 from pathnet_evo.store.checkpoint import CheckpointError
-from pathnet_evo.store.keeping import folder_of
+from pathnet_evo.store.checkpointer import folder_of
 from pathnet_evo.store.lineage import LineageError, never_begun, open_lineage
 from pathnet_evo.store.lock import holder
 from pathnet_evo.store.places import left_in

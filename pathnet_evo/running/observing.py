@@ -36,7 +36,7 @@ class Observers:
             for hook, calls in self._calls.items():
                 calls[f"observer {name}"] = getattr(observer, hook)
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Call a record's hook; a stage that goes on is told as one that begins."""
         if isinstance(record, StageResumed):
             record = record.started

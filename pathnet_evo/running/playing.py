@@ -36,7 +36,7 @@ class Player:
         task: what is played.
         learner: who says what the network does.
         streams: the stage's random streams.
-        chance: the mean score of random actions, or None.
+        random_baseline: the mean score of random actions, or None.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Player:
     task: EnvironmentTask
     learner: Learner
     streams: Streams
-    chance: float | None
+    random_baseline: float | None
 
     def play(
         self,
@@ -90,7 +90,7 @@ class Player:
                     with self._telling():
                         observations, rewards, ended, cut, _ = env.step(actions)
                     steps, score = steps + 1, score + float(rewards[0])
-                    over = bool(ended[0] or cut[0] or steps == self.task.max_steps)
+                    over = bool(ended[0] or cut[0] or steps == self.task.max_episode_steps)
                     stepped(i, steps, score)
                 yield score
 
@@ -154,11 +154,11 @@ def player(
         task=task,
         learner=learner,
         streams=streams.at(i),
-        chance=_chance(run, i, arm, seed),
+        random_baseline=_random_baseline(run, i, arm, seed),
     )
 
 
-def _chance(run: Run, stage: int, arm: str, seed: int) -> float | None:
+def _random_baseline(run: Run, stage: int, arm: str, seed: int) -> float | None:
     with reading(run.folder, ("trials", "stages")) as db:
         row = db.execute(
             "SELECT s.chance FROM stages s JOIN trials t USING (trial) "

@@ -25,7 +25,7 @@ from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import device_of, labelled, prepare
 from pathnet_evo.setup.resolving import resolve_observers
 from pathnet_evo.store import directory
-from pathnet_evo.store.keeping import folder_of
+from pathnet_evo.store.checkpointer import folder_of
 from pathnet_evo.store.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.store.lock import Lock
 from pathnet_evo.store.places import PlaceError, check_own, remove_checkpoint
@@ -40,7 +40,7 @@ def launch(
     *,
     name: str | None = None,
     runs_dir: str | Path = "runs",
-    heard: Emit = lambda record: None,
+    on_record: Emit = lambda record: None,
     command: str = "",
     plugins: Sequence[str | Path] = (),
 ) -> Run:
@@ -52,7 +52,7 @@ def launch(
         settings: ``"a.b=VALUE"`` overrides, as ``--set`` takes them.
         name: the run's folder under ``runs_dir``; None is the configuration's name, numbered.
         runs_dir: the folder of all runs.
-        heard: called with every record, in order.
+        on_record: called with every record, in order.
         command: what repeats the run, for its report.
         plugins: files of plugins that are not installed.
 
@@ -73,7 +73,7 @@ def launch(
     if plan.spawns:
         check_main()
     folder = create(plan, registry, Path(runs_dir), name, command)
-    return _over(execute(plan, folder, heard, registry), folder, registry)
+    return _over(execute(plan, folder, on_record, registry), folder, registry)
 
 
 @dataclass
@@ -110,7 +110,7 @@ def resume(
     folder: str | Path,
     settings: Sequence[str] = (),
     *,
-    heard: Emit = lambda record: None,
+    on_record: Emit = lambda record: None,
     command: str = "",
     say: Say = lambda text: None,
     accept_changed_data: bool = False,
@@ -121,7 +121,7 @@ def resume(
         folder: the run's folder.
         settings: ``"a.b=VALUE"`` overrides of what may change: budgets of stages that are not over,
             more ``seeds``, ``jobs``, ``device``, ``observers`` and ``checkpoints``.
-        heard: called with every record from here on, in order.
+        on_record: called with every record from here on, in order.
         command: what was typed, for the run's report.
         say: hears of checkpoints that cannot be used.
         accept_changed_data: continue where tasks give other data than before, and record it.
@@ -141,7 +141,7 @@ def resume(
     reopened = reopen(
         Path(folder), settings, command, say, accept_changed_data, spawning=check_main
     )
-    return _over(proceed(reopened, heard), Path(folder), reopened.registry)
+    return _over(proceed(reopened, on_record), Path(folder), reopened.registry)
 
 
 def _over(signal_number: int, folder: Path, registry: Registry) -> Run:
@@ -229,7 +229,7 @@ def create(plan: Plan, registry: Registry, runs: Path, name: str | None, command
 def execute(
     plan: Plan,
     folder: Path,
-    heard: Emit = lambda record: None,
+    on_record: Emit = lambda record: None,
     registry: Registry | None = None,
 ) -> int:
     """Run every trial; whatever happens, what is done so far is on disk and readable.
@@ -237,7 +237,7 @@ def execute(
     Args:
         plan: what to run.
         folder: the run's folder.
-        heard: called with every record, in order.
+        on_record: called with every record, in order.
         registry: where observers are found; None loads the plan's plugins again.
 
     Returns:
@@ -258,10 +258,12 @@ def execute(
         lock.release()
         raise
     starts = dict.fromkeys((trial.id for trial in plan.trials), None)
-    return proceed(Reopened(folder, plan, registry, lock, lineage, starts, Ledger(folder)), heard)
+    return proceed(
+        Reopened(folder, plan, registry, lock, lineage, starts, Ledger(folder)), on_record
+    )
 
 
-def proceed(run: Reopened, heard: Emit = lambda record: None) -> int:
+def proceed(run: Reopened, on_record: Emit = lambda record: None) -> int:
     """Run every trial that is not finished; see ``execute``."""
     plan, folder, lineage = run.plan, run.folder, run.lineage
     trials = {trial.id: trial for trial in plan.trials}
@@ -271,7 +273,7 @@ def proceed(run: Reopened, heard: Emit = lambda record: None) -> int:
     def emit(record: Record) -> None:
         nonlocal broken
         if isinstance(record, TaskMade):
-            run.ledger.heard(record, plan, trials[record.trial].seed)
+            run.ledger.on_record(record, plan, trials[record.trial].seed)
         lineage.write(record)
         match record:
             case Checkpointed():
@@ -280,8 +282,8 @@ def proceed(run: Reopened, heard: Emit = lambda record: None) -> int:
                 _retire(run, trials[record.trial], 0)
             case TrialFinished(state="interrupted", error=str()):
                 broken = True
-        heard(record)
-        observers.heard(record)
+        on_record(record)
+        observers.on_record(record)
 
     try:
         observers = Observers(about, resolve_observers(plan.config, run.registry), run.registry)

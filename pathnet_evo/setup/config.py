@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pathnet_evo.errors import UserError
 from pathnet_evo.plugins.files import PluginFile
 from pathnet_evo.plugins.files import named as _file_named
-from pathnet_evo.setup.upgrades import upgraded
+from pathnet_evo.setup.upgrades import renamed, upgraded
 from pathnet_evo.values.encodings import NOT_TEXT, is_text, typed
 from pathnet_evo.values.names import folder_name, label, on_one_line
 from pathnet_evo.values.suggestions import nearest
@@ -68,7 +68,7 @@ class PoolConfig(_Section):
     """Modules a layer, M."""
     width: int = Field(default=3, ge=1)
     """The most active modules of a layer, N."""
-    input: tuple[int, ...] | None = None
+    input_shape: tuple[int, ...] | None = None
     """Shape of one example; nothing is that of the first task."""
     aggregate: Literal["sum", "mean"] = "sum"
     """How the outputs of a layer's active modules become the next layer's input."""
@@ -339,7 +339,9 @@ def _sentence(details: Any, model: type[BaseModel]) -> str:
     kind, text, got = details["type"], details["msg"], details.get("input")
     if kind == "extra_forbidden":
         keys = _keys(model, details["loc"][:-1])
-        guess = nearest(str(details["loc"][-1]), keys)
+        key = str(details["loc"][-1])
+        now = renamed(key, keys)
+        guess = nearest(key, keys) if now is None else f'. Did you mean "{now}"?'
         return f"unknown key{guess}" if guess else f"unknown key (have: {', '.join(sorted(keys))})"
     if kind == "missing":
         return "missing"

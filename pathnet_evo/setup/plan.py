@@ -97,7 +97,7 @@ class Plan:
         Raises:
             ConfigError: it cannot be made, or does not fit its learner or the pool.
         """
-        given = self.config.pool.input if pool is None else pool.input_shape
+        given = self.config.pool.input_shape if pool is None else pool.input_shape
         settings = [s.task for s in self.stages]
         wanted = self.stages[stage]
         place = f"stages.{stage}.task"
@@ -130,7 +130,7 @@ class Plan:
             ConfigError: it cannot be made.
         """
         streams, pool = Streams(seed), None
-        if stage > 0 and self.config.pool.input is None:
+        if stage > 0 and self.config.pool.input_shape is None:
             pool = self.make_pool(self.make_task(0, streams, None).input_shape, "meta")
         return self.make_task(stage, streams, pool)
 

@@ -15,6 +15,7 @@ from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, override, parse, validate
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve, resolve_observers
+from pathnet_evo.setup.upgrades import upgraded
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 
 
@@ -57,7 +58,8 @@ def configure(
         ConfigError: everything that is wrong with the framework's own part.
         PluginFileError: a plugin's file that cannot be used.
     """
-    data, label = read_source(source)
+    source_data, label = read_source(source)
+    data = dict(upgraded(source_data))
     override(data, settings)
     config = validate(data, label)
     is_file = not isinstance(source, Mapping) and label.endswith(".toml")

@@ -6,8 +6,8 @@ a configuration that a user wrote is of this version, and stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 RESOLVED = {
     "name", "arms", "seed", "seeds", "jobs", "device", "pool", "strategy", "learner", "transfer",
@@ -15,15 +15,85 @@ RESOLVED = {
 }  # fmt: skip
 """Keys that every version wrote into ``run.toml``."""
 
+Names: TypeAlias = Mapping[str, str]
+"""What keys were called, and are now."""
+
+POOL: Names = {"input": "input_shape"}
+LEARNERS: Mapping[str, Names] = {
+    "sgd": {
+        "minibatches": "n_batches",
+        "batch": "batch_size",
+        "held_out": "validation_fraction",
+        "options": "optimizer_kwargs",
+        "places": "slots",
+    },
+    "a3c": {
+        "lanes": "num_envs",
+        "steps": "rollout_length",
+        "entropy_cost": "entropy_coef",
+        "value_cost": "value_coef",
+        "max_gradient_norm": "max_grad_norm",
+        "restarts": "max_restarts",
+        "limit": "timeout",
+    },
+}
+TASKS: Mapping[str, Names] = {
+    "atari": {"skip": "frame_skip", "frames": "frame_stack"},
+    "gym": {"max_steps": "max_episode_steps"},
+}
+RENAMED: Sequence[Names] = (POOL, *LEARNERS.values(), *TASKS.values())
+
+
+def renamed(key: str, known: Collection[str]) -> str | None:
+    """Which of the known keys one was called before; None where it is none of them."""
+    now = (names[key] for names in RENAMED if key in names)
+    return next((name for name in now if name in known), None)
+
 
 def upgraded(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The same configuration, as this version writes it."""
     transfer = data.get("transfer")
     if not (data.keys() >= RESOLVED and isinstance(transfer, dict)):
         return data
-    if "initial_modules" in transfer or not transfer.keys() >= {"reinitialise", "grow"}:
-        return data
-    return _before_columns(data)
+    if "initial_modules" not in transfer and transfer.keys() >= {"reinitialise", "grow"}:
+        data = _before_columns(data)
+    return _before_the_fields_words(data)
+
+
+def _before_the_fields_words(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Before keys were called as other libraries call them."""
+    new = {**data, "pool": _called(data["pool"], POOL), "learner": _learner_called(data["learner"])}
+    if isinstance(data["stages"], list):
+        new["stages"] = [_stage_called(stage) for stage in data["stages"]]
+    return new
+
+
+def _stage_called(stage: Any) -> Any:
+    if not isinstance(stage, dict):
+        return stage
+    task = stage.get("task")
+    names = TASKS.get(str(task.get("name")), {}) if isinstance(task, dict) else {}
+    parts = {"task": _called(task, names), "learner": _learner_called(stage.get("learner"))}
+    return {key: parts.get(key, value) for key, value in stage.items()}
+
+
+def _learner_called(section: Any) -> Any:
+    if not isinstance(section, dict):
+        return section
+    new = _called(section, LEARNERS.get(str(section.get("name")), {}))
+    if new.get("name") == "a3c" and new.get("divide") == "lanes":
+        new["divide"] = "envs"
+    return new
+
+
+def _called(section: Any, names: Names) -> Any:
+    """A section with its keys as they are called now; one that has both is left to be refused."""
+    if not isinstance(section, dict):
+        return section
+    return {
+        key if names.get(key, key) in section else names[key]: value
+        for key, value in section.items()
+    }
 
 
 def _before_columns(data: Mapping[str, Any]) -> dict[str, Any]:

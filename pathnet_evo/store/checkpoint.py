@@ -19,7 +19,7 @@ from pathnet_evo.errors import UserError
 from pathnet_evo.store.places import open_plain
 from pathnet_evo.store.tensors import copied, head_of, joined, layer_of, split
 from pathnet_evo.trial.learned import Learned
-from pathnet_evo.trial.stage import Session
+from pathnet_evo.trial.stage import StageRun
 from pathnet_evo.trial.trial import state
 from pathnet_evo.values.numbers import simple
 
@@ -33,11 +33,11 @@ class CheckpointError(UserError):
 
 
 def snapshot(
-    pool: ModulePool, learned: list[Learned], session: Session | None = None
+    pool: ModulePool, learned: list[Learned], stage_run: StageRun | None = None
 ) -> dict[str, Any]:
     """Copies of all that a checkpoint holds, so that training can go on while it is written."""
-    taken = state(pool, learned, session)
-    if session is not None:
+    taken = state(pool, learned, stage_run)
+    if stage_run is not None:
         taken["session"] = copied(taken["session"])
     return {
         **taken,

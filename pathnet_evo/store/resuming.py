@@ -15,7 +15,7 @@ from pathnet_evo.setup.config import ConfigError, Problem
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.store import checkpoint
 from pathnet_evo.store.checkpoint import Base, CheckpointError
-from pathnet_evo.store.keeping import folder_of
+from pathnet_evo.store.checkpointer import folder_of
 from pathnet_evo.store.lineage import Lineage, open_lineage
 from pathnet_evo.store.places import PlaceError, checkpoint_folder, left_in, remove_checkpoint
 from pathnet_evo.store.reading import intact

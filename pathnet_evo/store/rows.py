@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pathnet_evo.interfaces.records import (
     EpisodesFinished,
@@ -22,6 +22,9 @@ from pathnet_evo.interfaces.records import (
     TransferPlanned,
 )
 from pathnet_evo.store.cells import plain, real
+
+if TYPE_CHECKING:  # reading a run needs no torch
+    from pathnet_evo.interfaces.learners import Episode
 
 Row: TypeAlias = tuple[str, dict[str, Any]]
 """A table and the values of its columns."""
@@ -44,8 +47,7 @@ def rows(record: Record) -> Iterator[Row]:
             yield from _evaluation(record)
         case EpisodesFinished():
             for number, episode in enumerate(record.episodes, record.number):
-                place = {"trial": record.trial, "stage": record.stage, "episode": number}
-                yield "episodes", {**place, **vars(episode), "score": real(episode.score)}
+                yield "episodes", _episode(record, number, episode)
         case GenerationFinished():
             found = plain(dict(record.diversity)) if record.diversity else None
             means = {"best": real(record.best), "mean": real(record.mean)}
@@ -80,12 +82,25 @@ def _stage(record: StageStarted) -> dict[str, Any]:
         "task": record.task,
         "budget": record.budget,
         "by_frames": int(record.by_frames),
-        "chance": real(record.chance),
+        "chance": real(record.random_baseline),
         "counts": plain(record.counts),
         "fitness_name": record.fitness_name,
         "unit": record.unit,
         "population": plain(record.population),
         "frozen_before": plain(record.frozen),
+    }
+
+
+def _episode(record: EpisodesFinished, number: int, episode: Episode) -> dict[str, Any]:
+    return {
+        "trial": record.trial,
+        "stage": record.stage,
+        "episode": number,
+        "candidate": episode.candidate,
+        "place": episode.slot,
+        "score": real(episode.score),
+        "frames": episode.frames,
+        "at": episode.at,
     }
 
 
@@ -99,7 +114,7 @@ def _evaluation(record: Evaluated) -> Iterator[Row]:
             **key,
             "generation": record.generation,
             "candidate": candidate.id,
-            "place": candidate.place,
+            "place": candidate.slot,
             "genotype": plain(candidate.genotype),
             "parent": candidate.parent,
             "batches": candidate.batches,
@@ -163,7 +178,7 @@ class Chains:
             line = json.dumps(sorted(kept.items()), separators=(",", ":")).encode()
             self._links[table] = hashlib.sha256(self._links[table] + line).digest()
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Take a record's rows in."""
         for table, values in rows(record):
             self.add(table, values)

@@ -155,7 +155,7 @@ class Ledger:
 
         plan.rehearse(made, seeds)
 
-    def heard(self, record: TaskMade, plan: Plan, seed: int) -> None:
+    def on_record(self, record: TaskMade, plan: Plan, seed: int) -> None:
         """Compare what a trial's task gave.
 
         Where it is the first of its seed, and not what another seed's was, it depends on the seed:

@@ -75,7 +75,7 @@ class Aging(Strategy):
         sample = [
             self.rng.randrange(size) for _ in range(size_at(self.settings.samples, generation))
         ]
-        (best,) = self._select([self.members[place].genotype for place in sample], 1)
+        (best,) = self._select([self.members[slot].genotype for slot in sample], 1)
         parent = self.members[sample[best]]
         with lend(self.rng):
             genotype = self._mutate(parent.genotype)
@@ -85,17 +85,17 @@ class Aging(Strategy):
         return candidate
 
     def _learn(self, candidate: Candidate, fitness: float | None) -> None:
-        place, child = candidate.place, self.children.pop(candidate.id, None)
+        slot, child = candidate.slot, self.children.pop(candidate.id, None)
         if fitness is not None:
             if child is not None:
-                self._settle(child.member, child.source, place)
+                self._settle(child.member, child.source, slot)
             self._record(candidate, fitness)
-            self.queue.append(place)
+            self.queue.append(slot)
         elif child is not None:
-            self.queue.appendleft(place)
+            self.queue.appendleft(slot)
         else:
-            self._redraw(place)
-            self.newborn.append(place)
+            self._redraw(slot)
+            self.newborn.append(slot)
 
     def state(self) -> dict[str, Any]:
         """As every strategy's, the order of age, and the children that are being evaluated."""

@@ -39,12 +39,12 @@ class AsynchronousTournamentSettings(StrategySettings):
 
 
 class AsynchronousTournament(Strategy):
-    """Every place keeps evaluating its genotype and, each time, meets B others.
+    """Every slot keeps evaluating its genotype and, each time, meets B others.
 
     If the best published fitness among them is at least its own, that genotype overwrites its
-    own, is mutated, and has no published fitness until it was evaluated; else the place evaluates
+    own, is mutated, and has no published fitness until it was evaluated; else the slot evaluates
     the same genotype again. Others in flight take part with the fitness that their genotype has
-    published. A place whose evaluation failed draws a new genotype.
+    published. A slot whose evaluation failed draws a new genotype.
     """
 
     Settings: ClassVar[type[StrategySettings]] = AsynchronousTournamentSettings
@@ -54,32 +54,32 @@ class AsynchronousTournament(Strategy):
         self._provide("select", tools.selBest)
 
     def ask(self, n: int) -> list[Candidate]:
-        """The places that are not in flight, the longest idle first."""
-        return [self._issue(place) for place in self._idle_in_turn(n)]
+        """The slots that are not in flight, the longest idle first."""
+        return [self._issue(slot) for slot in self._idle_in_turn(n)]
 
     def _learn(self, candidate: Candidate, fitness: float | None) -> None:
-        place = candidate.place
+        slot = candidate.slot
         if fitness is None:
-            self._redraw(place)
+            self._redraw(slot)
             return
         self._record(candidate, fitness)
-        rival = self._best_of(self._draw_others(place))
-        if rival is not None and self._fitness(rival) >= self._fitness(place):
-            self._overwrite(rival, place)
+        rival = self._best_of(self._draw_others(slot))
+        if rival is not None and self._fitness(rival) >= self._fitness(slot):
+            self._overwrite(rival, slot)
 
-    def _draw_others(self, place: int) -> list[int]:
-        """B places, none of them ``place``."""
+    def _draw_others(self, slot: int) -> list[int]:
+        """B slots, none of them ``slot``."""
         assert isinstance(self.settings, AsynchronousTournamentSettings)
         n_rivals = size_at(self.settings.rivals, (self.told - 1) // self.generation_size)
         drawn = self.rng.sample(range(len(self.members) - 1), n_rivals)
-        return [other + (other >= place) for other in drawn]
+        return [other + (other >= slot) for other in drawn]
 
-    def _best_of(self, places: list[int]) -> int | None:
-        published = [place for place in places if self._fitness(place).valid]
+    def _best_of(self, slots: list[int]) -> int | None:
+        published = [slot for slot in slots if self._fitness(slot).valid]
         if not published:
             return None
-        (best,) = self._select([self.members[place].genotype for place in published], 1)
+        (best,) = self._select([self.members[slot].genotype for slot in published], 1)
         return published[best]
 
-    def _fitness(self, place: int) -> Any:
-        return self.members[place].genotype.fitness
+    def _fitness(self, slot: int) -> Any:
+        return self.members[slot].genotype.fitness

@@ -27,16 +27,16 @@ class BinaryTournamentSettings(StrategySettings):
 
 @dataclass
 class Tournament:
-    """Two places that compete, in the order in which they are evaluated.
+    """Two slots that compete, in the order in which they are evaluated.
 
     Args:
-        places: the contestants; the order is random, for the second trains on weights that the
+        slots: the contestants; the order is random, for the second trains on weights that the
             first has just improved.
         issued: how many of them were handed out.
-        told: place to fitness, None where the evaluation failed.
+        told: slot to fitness, None where the evaluation failed.
     """
 
-    places: list[int]
+    slots: list[int]
     issued: int = 0
     told: dict[int, float | None] = field(default_factory=dict)
 
@@ -45,7 +45,7 @@ class BinaryTournament(Strategy):
     """Two random genotypes compete; a mutated copy of the winner replaces the loser.
 
     A contestant whose evaluation failed loses; where both failed, nothing is replaced. Where an
-    evaluator has more than two places, tournaments between other genotypes run at the same time.
+    evaluator has more than two slots, tournaments between other genotypes run at the same time.
     """
 
     Settings: ClassVar[type[StrategySettings]] = BinaryTournamentSettings
@@ -63,7 +63,7 @@ class BinaryTournament(Strategy):
             tournament = self._half or self._draw()
             if tournament is None:
                 break
-            asked.append(self._issue(tournament.places[tournament.issued]))
+            asked.append(self._issue(tournament.slots[tournament.issued]))
             tournament.issued += 1
             self._half = tournament if tournament.issued < 2 else None
         return asked
@@ -77,7 +77,7 @@ class BinaryTournament(Strategy):
         return tournament
 
     def _pair(self) -> list[int] | None:
-        """Two places that are in no tournament, at random and in random order."""
+        """Two slots that are in no tournament, at random and in random order."""
         return self._idle_sample(2)
 
     def _idle_sample(self, n: int) -> list[int] | None:
@@ -85,30 +85,30 @@ class BinaryTournament(Strategy):
         if size - len(self.open) < n:
             return None
         if 2 * len(self.open) > size:
-            return self.rng.sample([place for place in range(size) if place not in self.open], n)
+            return self.rng.sample([slot for slot in range(size) if slot not in self.open], n)
         while True:
-            places = self.rng.sample(range(size), n)
-            if self.open.keys().isdisjoint(places):
-                return places
+            slots = self.rng.sample(range(size), n)
+            if self.open.keys().isdisjoint(slots):
+                return slots
 
     def _learn(self, candidate: Candidate, fitness: float | None) -> None:
         if fitness is not None:
             self._record(candidate, fitness)
-        tournament = self.open[candidate.place]
-        tournament.told[candidate.place] = fitness
+        tournament = self.open[candidate.slot]
+        tournament.told[candidate.slot] = fitness
         if len(tournament.told) == 2:
-            for place in tournament.places:
-                del self.open[place]
+            for slot in tournament.slots:
+                del self.open[slot]
             self._decide(tournament)
 
     def _decide(self, tournament: Tournament) -> int | None:
-        """Overwrite the loser; return the winner's place, None where both failed."""
-        finite = [place for place in tournament.places if tournament.told[place] is not None]
+        """Overwrite the loser; return the winner's slot, None where both failed."""
+        finite = [slot for slot in tournament.slots if tournament.told[slot] is not None]
         if not finite:
             return None
-        (best,) = self._select([self.members[place].genotype for place in finite], 1)
+        (best,) = self._select([self.members[slot].genotype for slot in finite], 1)
         winner = finite[best]
-        (loser,) = (place for place in tournament.places if place != winner)
+        (loser,) = (slot for slot in tournament.slots if slot != winner)
         self._overwrite(winner, loser)
         return winner
 
@@ -117,15 +117,15 @@ class BinaryTournament(Strategy):
         tournaments = {id(t): t for t in self.open.values()}.values()
         return {
             **super().state(),
-            "tournaments": [[t.places, t.issued, sorted(t.told.items())] for t in tournaments],
+            "tournaments": [[t.slots, t.issued, sorted(t.told.items())] for t in tournaments],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from ``state``."""
         super().restore(state)
         tournaments = [
-            Tournament(list(places), issued, dict(told))
-            for places, issued, told in state["tournaments"]
+            Tournament(list(slots), issued, dict(told))
+            for slots, issued, told in state["tournaments"]
         ]
-        self.open = {place: t for t in tournaments for place in t.places}
+        self.open = {slot: t for t in tournaments for slot in t.slots}
         self._half = next((t for t in tournaments if t.issued < 2), None)

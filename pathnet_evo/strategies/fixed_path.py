@@ -27,7 +27,7 @@ class FixedPathSettings(StrategySettings):
 
 
 class FixedPath(Strategy):
-    """The same full-width genotype, the first N modules of each layer, at every place.
+    """The same full-width genotype, the first N modules of each layer, at every slot.
 
     It is the same path in every stage, so that fine-tuning goes on with the weights it trained.
     A generation is two evaluations, so that it sees as many examples as a binary tournament.
@@ -48,8 +48,8 @@ class FixedPath(Strategy):
         super().__init__(shape, rng, settings, **options)
 
     def ask(self, n: int) -> list[Candidate]:
-        """The places that are not in flight, in turn."""
-        return [self._issue(place) for place in self._idle_in_turn(n)]
+        """The slots that are not in flight, in turn."""
+        return [self._issue(slot) for slot in self._idle_in_turn(n)]
 
     def _first_population(self) -> list[Genotype]:
         return [self._genotype(self.shape.full_width()) for _ in range(self.settings.population)]

@@ -16,8 +16,8 @@ from pathnet_evo.interfaces.strategies import Strategy
 class Generational(Strategy):
     """The population is replaced once a generation, when all of a brood were evaluated.
 
-    A survivor keeps its place; a child takes that of one that did not survive. The first brood is
-    bred once every place has a fitness: a place whose evaluation failed draws a new genotype. A
+    A survivor keeps its slot; a child takes that of one that did not survive. The first brood is
+    bred once every slot has a fitness: a slot whose evaluation failed draws a new genotype. A
     child whose evaluation failed is not put before selection.
     """
 
@@ -41,8 +41,8 @@ class Generational(Strategy):
             if self.turn == 0:
                 asked.append(self._issue(i))
             else:
-                (place,) = self._idle_in_turn(1)
-                asked.append(self._issue(place, self.brood[i].member))
+                (slot,) = self._idle_in_turn(1)
+                asked.append(self._issue(slot, self.brood[i].member))
                 self._child_of[asked[-1].id] = self.brood[i]
         return asked
 
@@ -54,8 +54,8 @@ class Generational(Strategy):
         if fitness is not None:
             self._record(candidate, fitness, child.member if child else None)
         elif child is None:
-            self._redraw(candidate.place)
-            self.waiting.append(candidate.place)
+            self._redraw(candidate.slot)
+            self.waiting.append(candidate.slot)
         if not self.waiting and not self.in_flight:
             self._survive()
             self.brood = self._breed()
@@ -67,7 +67,7 @@ class Generational(Strategy):
         return [m for m in (*self.members, *children) if m.candidate is not None]
 
     def _survive(self) -> None:
-        """Keep the selected of parents and brood, as many as there are places."""
+        """Keep the selected of parents and brood, as many as there are slots."""
         young = [child for child in self.brood if child.member.candidate is not None]
         if not young:
             return
@@ -80,10 +80,10 @@ class Generational(Strategy):
                 kept.add(i)
             else:
                 moving.append(i)
-        free = (place for place in range(size) if place not in kept)
-        for place, i in zip(free, moving, strict=True):
+        free = (slot for slot in range(size) if slot not in kept)
+        for slot, i in zip(free, moving, strict=True):
             member = Member(every[i].genotype.copy(), every[i].parent, every[i].candidate)
-            self._settle(member, i if i < size else young[i - size].source, place)
+            self._settle(member, i if i < size else young[i - size].source, slot)
 
     def state(self) -> dict[str, Any]:
         """As every strategy's, and the brood."""

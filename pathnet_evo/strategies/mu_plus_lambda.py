@@ -62,13 +62,13 @@ class MuPlusLambda(Generational):
         """DEAP's ``varOr``, which also tells where a child came from."""
         settings = self.settings
         assert isinstance(settings, MuPlusLambdaSettings)
-        places = range(len(self.members))
+        slots = range(len(self.members))
         chance = random.random()
         if chance < settings.cxpb:
-            source, other = random.sample(places, 2)
+            source, other = random.sample(slots, 2)
             genotype = self._mate(self.members[source].genotype, self.members[other].genotype)[0]
         else:
-            source = random.choice(places)
+            source = random.choice(slots)
             genotype = self.members[source].genotype
             if chance < settings.cxpb + settings.mutpb:
                 genotype = self._mutate(genotype)

@@ -99,7 +99,7 @@ class NSGA2(Generational):
     def _breed(self) -> list[Child]:
         assert isinstance(self.settings, NSGA2Settings)
         genotypes = self.population
-        place_of = {id(genotype): place for place, genotype in enumerate(genotypes)}
+        slot_of = {id(genotype): slot for slot, genotype in enumerate(genotypes)}
         tools.selNSGA2(genotypes, len(genotypes), nd="log")  # for the crowding distances
         with lend(self.rng):
             parents = tools.selTournamentDCD(genotypes, len(genotypes))
@@ -110,7 +110,7 @@ class NSGA2(Generational):
             for i, child in enumerate(children):
                 if random.random() < self.settings.mutpb:
                     children[i] = self._mutate(child)
-        sources = [place_of[id(parent)] for parent in parents]
+        sources = [slot_of[id(parent)] for parent in parents]
         return [
             Child(Member(child, self.members[source].candidate), source)
             for child, source in zip(children, sources, strict=True)

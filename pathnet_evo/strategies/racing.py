@@ -52,7 +52,7 @@ class Racing(Strategy):
     """Successive halving of the transfer policy's starts, then the winner alone.
 
     A round ends when its share of the budget is used. Of the starts that race, the better half by
-    mean fitness in the round stays and takes the places of the others; after the last round, one.
+    mean fitness in the round stays and takes the slots of the others; after the last round, one.
     """
 
     Settings: ClassVar[type[StrategySettings]] = RacingSettings
@@ -60,12 +60,12 @@ class Racing(Strategy):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         n_starts = min(len(self.members), max(len(self._rows()), 1))
-        self.start_of = [place % n_starts for place in range(len(self.members))]
+        self.start_of = [slot % n_starts for slot in range(len(self.members))]
         self.rounds = math.ceil(math.log2(n_starts))
         self._fitnesses: dict[int, list[float | None]] = {s: [] for s in range(n_starts)}
 
     def ask(self, n: int) -> list[Candidate]:
-        """The places in turn, whole paths or sub-paths."""
+        """The slots in turn, whole paths or sub-paths."""
         issued = [self._issue(place) for place in self._idle_in_turn(n)]
         return [self._without_some(c) if self._leaves_out(c) else c for c in issued]
 
@@ -77,7 +77,7 @@ class Racing(Strategy):
     def _leaves_out(self, candidate: Candidate) -> bool:
         """Whether an evaluation trains a sub-path."""
         assert isinstance(self.settings, RacingSettings)
-        start, visits = self.start_of[candidate.place], self.budget.visits
+        start, visits = self.start_of[candidate.slot], self.budget.visits
         return (
             self.settings.module_dropout > 0
             and start < len(self.starts)
@@ -116,8 +116,8 @@ class Racing(Strategy):
         return [self._genotype(rows[i % len(rows)]) for i in range(self.settings.population)]
 
     def _learn(self, candidate: Candidate, fitness: float | None) -> None:
-        start = self.start_of[candidate.place]
-        member = self.members[candidate.place]
+        start = self.start_of[candidate.slot]
+        member = self.members[candidate.slot]
         if not all(map(set.issuperset, map(set, member.genotype), map(set, candidate.genotype))):
             return  # the start that it was of has lost meanwhile
         if fitness is not None:
@@ -133,14 +133,14 @@ class Racing(Strategy):
         means = {start: _mean(found) for start, found in self._fitnesses.items()}
         ranked = sorted(means, key=lambda start: means[start], reverse=True)
         stay = sorted(ranked[: math.ceil(len(ranked) / 2)])
-        place_of = {start: self.start_of.index(start) for start in stay}
-        for place, start in enumerate(self.start_of):
+        slot_of = {start: self.start_of.index(start) for start in stay}
+        for slot, start in enumerate(self.start_of):
             if start not in stay:
-                self.start_of[place] = stay[place % len(stay)]
-                winner = place_of[self.start_of[place]]
+                self.start_of[slot] = stay[slot % len(stay)]
+                winner = slot_of[self.start_of[slot]]
                 source = self.members[winner]
                 copied = self._genotype(source.genotype)
-                self._settle(Member(copied, parent=source.candidate), winner, place)
+                self._settle(Member(copied, parent=source.candidate), winner, slot)
         self._fitnesses = {start: [] for start in stay}
 
     def state(self) -> dict[str, Any]:

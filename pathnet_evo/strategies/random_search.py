@@ -23,7 +23,7 @@ class RandomSearchSettings(StrategySettings):
 class RandomSearch(Strategy):
     """Every evaluation is of a fresh random path; the best ever seen is the one to freeze.
 
-    A place of the population takes a new genotype each time that it was evaluated.
+    A slot of the population takes a new genotype each time that it was evaluated.
     A generation is two evaluations, as for the tournament that it is held against.
     """
 
@@ -34,16 +34,16 @@ class RandomSearch(Strategy):
         self._best: Member | None = None
 
     def ask(self, n: int) -> list[Candidate]:
-        """The places that are not in flight, in turn."""
-        return [self._issue(place) for place in self._idle_in_turn(n)]
+        """The slots that are not in flight, in turn."""
+        return [self._issue(slot) for slot in self._idle_in_turn(n)]
 
     def _learn(self, candidate: Candidate, fitness: float | None) -> None:
         if fitness is not None:
             self._record(candidate, fitness)
-            member = self.members[candidate.place]
+            member = self.members[candidate.slot]
             if self._best is None or member.genotype.fitness > self._best.genotype.fitness:
                 self._best = Member(member.genotype.copy(), None, candidate.id)
-        self._redraw(candidate.place)
+        self._redraw(candidate.slot)
 
     def best(self) -> Genotype | None:
         """The fittest path of all evaluations, each measured when it was evaluated."""

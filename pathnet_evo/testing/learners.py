@@ -74,12 +74,12 @@ def bench(
 
 
 def evaluate(evaluator: Evaluator, candidates: list[Candidate]) -> list[Evaluation]:
-    """Submit candidates as places are free and advance until each came back once."""
+    """Submit candidates as slots are free and advance until each came back once."""
     waiting, flying, done = list(candidates), dict[int, Candidate](), list[Evaluation]()
     idle = 0
     while waiting or flying:
         free = evaluator.free
-        assert free >= 0, f"free counts places, it must not be {free}"
+        assert free >= 0, f"free counts slots, it must not be {free}"
         for candidate in waiting[:free]:
             evaluator.submit(candidate)
             flying[candidate.id] = candidate
@@ -161,7 +161,7 @@ class LearnerContract(ABC):
     def test_every_candidate_comes_back(self) -> None:
         """Evolution would wait for ever, or learn from an evaluation twice."""
         made, evaluator = self._bench()
-        assert evaluator.free >= 1, "a new evaluator must have a free place"
+        assert evaluator.free >= 1, "a new evaluator must have a free slot"
         for evaluation in evaluate(evaluator, made.candidates(6)):
             fitness, cause = evaluation.fitness, evaluation.cause
             assert fitness is None or math.isfinite(fitness), (
@@ -227,12 +227,12 @@ class LearnerContract(ABC):
     def test_cancel_leaves_no_trace(self) -> None:
         """A stage that is stopped would leave half-trained weights behind."""
         made, evaluator = self._bench()
-        places, before = evaluator.free, made.weights()
-        for candidate in made.candidates(places):
+        slots, before = evaluator.free, made.weights()
+        for candidate in made.candidates(slots):
             evaluator.submit(candidate)
         evaluator.cancel()
-        assert evaluator.free == places, (
-            f"after cancel() all {places} places must be free, not {evaluator.free}"
+        assert evaluator.free == slots, (
+            f"after cancel() all {slots} slots must be free, not {evaluator.free}"
         )
         assert _equal(before, made.weights()), (
             "cancel() must leave the pool as if nothing was asked"

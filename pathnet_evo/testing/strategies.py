@@ -73,7 +73,7 @@ class Referee:
                 f"ask({free}) must yield a candidate when nothing is in flight, or evolution "
                 f"stands still; got none after {len(self.seen)} candidates, "
                 f"{len(self.failed)} of which "
-                "failed (is a place whose evaluation failed forgotten?)"
+                "failed (is a slot whose evaluation failed forgotten?)"
             )
         return asked
 
@@ -104,13 +104,13 @@ class Referee:
         if candidate.id < self.last:
             broken(f"candidate ids must ascend, got {candidate.id} after {self.last}")
         self.last = candidate.id
-        if not 0 <= candidate.place < self.size:
-            broken(f"a place must be from 0 to {self.size - 1}, {who} has {candidate.place}")
+        if not 0 <= candidate.slot < self.size:
+            broken(f"a slot must be from 0 to {self.size - 1}, {who} has {candidate.slot}")
         for other in self.flight.values():
-            if other.place == candidate.place:
+            if other.slot == candidate.slot:
                 broken(
-                    f"no two candidates of one place may be in flight, got {other.id} and "
-                    f"{candidate.id} of place {candidate.place}"
+                    f"no two candidates of one slot may be in flight, got {other.id} and "
+                    f"{candidate.id} of slot {candidate.slot}"
                 )
         self._check_genes(candidate.genotype, who)
         if candidate.parent in self.failed:
@@ -125,11 +125,11 @@ class Referee:
         size = len(self.strategy.members)
         if size != self.size:
             broken(f"the population must keep its size of {self.size}, got {size} after a tell")
-        for place, member in enumerate(self.strategy.members):
-            self._check_genes(member.genotype, f"place {place}")
+        for slot, member in enumerate(self.strategy.members):
+            self._check_genes(member.genotype, f"slot {slot}")
             if member.candidate in self.failed:
                 broken(
-                    f"place {place} must not have its fitness from candidate {member.candidate}, "
+                    f"slot {slot} must not have its fitness from candidate {member.candidate}, "
                     "for that failed"
                 )
 
@@ -162,7 +162,7 @@ class StrategyContract:
         return self.strategy(self.shape, random.Random(seed), population=self.population)
 
     def matches(self) -> list[Referee]:
-        """A match with one, some, and as many lanes as places; without and with failures."""
+        """A match with one, some, and as many lanes as slots; without and with failures."""
         return [
             Referee(self.make(seed), lanes, failing, seed)
             for lanes in (1, 3, self.population, 2 * self.population)
@@ -176,9 +176,9 @@ class StrategyContract:
             broken(f"the population must have {self.population} members, got {size}")
 
     def test_plays_by_the_rules(self) -> None:
-        """Else lanes starve, places are trained twice at once, or the lineage has holes.
+        """Else lanes starve, slots are trained twice at once, or the lineage has holes.
 
-        Held against the rules: the number asked for, unique ascending ids, one candidate a place
+        Held against the rules: the number asked for, unique ascending ids, one candidate a slot
         in flight, genes within their range, a population that keeps its size, parents that were
         evaluated, and progress.
         """

@@ -129,10 +129,10 @@ def _played(task: EnvironmentTask) -> list[Any]:
     from gymnasium.spaces import Discrete
     from gymnasium.vector import AutoresetMode
 
-    lanes = 2
-    env = task.make(lanes, [3, 4])
+    num_envs = 2
+    env = task.make(num_envs, [3, 4])
     try:
-        assert env.num_envs == lanes, f"make({lanes}, ...) must give {lanes} lanes"
+        assert env.num_envs == num_envs, f"make({num_envs}, ...) must give {num_envs} environments"
         mode = env.metadata.get("autoreset_mode")
         assert mode in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP), (
             f"metadata['autoreset_mode'] must be NEXT_STEP or SAME_STEP, not {mode}"
@@ -145,10 +145,10 @@ def _played(task: EnvironmentTask) -> list[Any]:
         observation, _ = env.reset(seed=3)
         seen = [np.array(observation)]
         for step in range(STEPS):
-            actions = np.array([(step + lane) % task.n_actions for lane in range(lanes)])
+            actions = np.array([(step + lane) % task.n_actions for lane in range(num_envs)])
             observation, reward, *_ = env.step(actions)
-            assert np.shape(observation) == (lanes, *task.observation_shape), (
-                f"observations must be {(lanes, *task.observation_shape)}, as observation_shape "
+            assert np.shape(observation) == (num_envs, *task.observation_shape), (
+                f"observations must be {(num_envs, *task.observation_shape)}, as observation_shape "
                 f"says, not {np.shape(observation)}"
             )
             seen += [np.array(observation), np.array(reward)]

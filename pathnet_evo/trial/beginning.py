@@ -35,7 +35,7 @@ from pathnet_evo.trial.duplication import Duplication
 from pathnet_evo.trial.learned import Learned
 from pathnet_evo.trial.prior import MOST, UNTRAINED, Prior, telling
 from pathnet_evo.trial.scoring import scored
-from pathnet_evo.trial.stage import Session
+from pathnet_evo.trial.stage import StageRun
 
 FITTED = 1000
 """Inputs on which columns are standardised."""
@@ -182,14 +182,14 @@ class StageBeginning:
         ]
         return TaskHead(pool.layers, readout, Columns(columns, heard).to(self.device))
 
-    def session(
+    def stage_run(
         self,
         pool: ModulePool,
         starts: list[Start],
         emit: Emit,
         resumed: dict[str, Any] | None,
         note: Callable[[NotScored], None],
-    ) -> Session:
+    ) -> StageRun:
         """The stage, ready to be worked at."""
         stage, arm, here = self.stage, self.arm, self.streams
         if resumed is None:
@@ -221,16 +221,16 @@ class StageBeginning:
             budget=budget,
         )
         if resumed is None:
-            chance = scored(self._chance, note, self.trial.id, self.i)
+            random_baseline = scored(self._random_baseline, note, self.trial.id, self.i)
         else:
-            chance = resumed["chance"]
+            random_baseline = resumed["chance"]
         started = StageStarted(
             trial=self.trial.id,
             stage=self.i,
             task=stage.name or self.task.name,
             budget=budget.total,
             by_frames=stage.frames is not None,
-            chance=chance,
+            random_baseline=random_baseline,
             population=tuple(tuple(map(tuple, genotype)) for genotype in strategy.population),
             frozen=pool.frozen_path(),
             counts=tuple(len(layer) for layer in pool.layers),
@@ -239,7 +239,7 @@ class StageBeginning:
         )
         rate = self.plan.config.transfer.duplication
         duplication = Duplication(pool, rate, here.python("duplication"), head) if rate else None
-        return Session(
+        return StageRun(
             stage,
             self.plan.engine,
             strategy,
@@ -250,8 +250,8 @@ class StageBeginning:
             duplication,
         )
 
-    def _chance(self) -> float | None:
-        found = self.stage.learner.chance(self.task, self.streams)
+    def _random_baseline(self) -> float | None:
+        found = self.stage.learner.random_baseline(self.task, self.streams)
         return None if found is None else float(found)
 
 

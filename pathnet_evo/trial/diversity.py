@@ -12,7 +12,7 @@ from pathnet_evo.core.genotype import Path, n_modules
 def diversity(paths: Sequence[Path], counts: Sequence[int], frozen: Path) -> dict[str, float]:
     """Measures of a population of P paths, in O(P N L).
 
-    - ``mean_path_distance``: the mean over all ordered pairs of different places of the share of
+    - ``mean_path_distance``: the mean over all ordered pairs of different slots of the share of
       the first path's modules that the second does not have; 0 where all paths are equal, 1 where
       no two share a module. Of one path alone it is 0.
     - ``distinct_paths``: number of different paths.

@@ -41,7 +41,7 @@ class Duplication:
         self.pool, self.head, self.rate, self.rng = pool, head, rate, rng
         self._fitnesses: dict[tuple[int, int], deque[float]] = {}
 
-    def heard(self, evaluation: Evaluation) -> None:
+    def on_evaluation(self, evaluation: Evaluation) -> None:
         """Learn how useful the modules of an evaluated path were."""
         if evaluation.fitness is None or not self.rate:
             return

@@ -16,8 +16,8 @@ def evolve(
     strategy: Strategy,
     evaluator: Evaluator,
     stop: Callable[[], bool],
-    heard: Callable[[Evaluation], None] = lambda evaluation: None,
-    played: Callable[[list[Episode]], None] = lambda episodes: None,
+    on_evaluation: Callable[[Evaluation], None] = lambda evaluation: None,
+    on_episodes: Callable[[list[Episode]], None] = lambda episodes: None,
 ) -> None:
     """Let a strategy and an evaluator work until told to stop.
 
@@ -25,11 +25,11 @@ def evolve(
         strategy: gives candidates, takes evaluations.
         evaluator: trains candidates.
         stop: asked before each round.
-        heard: called with every evaluation after the strategy was told.
-        played: called with the episodes that ended, if any, after each round.
+        on_evaluation: called with every evaluation after the strategy was told.
+        on_episodes: called with the episodes that ended, if any, after each round.
 
     Raises:
-        StageFailed: as many evaluations failed in a row as the population has places.
+        StageFailed: as many evaluations failed in a row as the population has slots.
     """
     try:
         while not stop():
@@ -39,11 +39,11 @@ def evolve(
                 evaluator.submit(candidate)
             evaluations = evaluator.advance()
             if episodes := evaluator.take_episodes():
-                played(episodes)
+                on_episodes(episodes)
             for evaluation in map(_finite, evaluations):
                 with calling("tell", StrategyError):
                     strategy.tell(evaluation)
-                heard(evaluation)
+                on_evaluation(evaluation)
                 if strategy.failures >= len(strategy.members):
                     raise StageFailed(
                         f"{strategy.failures} evaluations failed in a row, the last with: "

@@ -31,7 +31,7 @@ def scored(
         of: index of the stage whose network is scored; None for the random baseline.
     """
     try:
-        with calling("chance" if of is None else "score", TaskError):
+        with calling("random_baseline" if of is None else "score", TaskError):
             return score()
     except (PluginFailed, TaskError) as error:
         note(NotScored(trial, stage, evaluations, of, str(error)))

@@ -46,7 +46,7 @@ class StageProgress:
     fitnesses: list[float] = field(default_factory=list)
     measured: int | None = None
 
-    def heard(self, evaluation: Evaluation) -> None:
+    def on_evaluation(self, evaluation: Evaluation) -> None:
         """Pass an evaluation on, after the strategy was told of it."""
         number, size = self.strategy.told - 1, self.strategy.generation_size
         self.examples += evaluation.examples
@@ -57,7 +57,7 @@ class StageProgress:
         over = self.strategy.told % size == 0
         copied: tuple[Copied, ...] = ()
         if self.duplication is not None:
-            self.duplication.heard(evaluation)
+            self.duplication.on_evaluation(evaluation)
             copied = self.duplication.generation() if over else ()
         place = (self.trial, self.stage, number, number // size)
         self.emit(Evaluated(*place, evaluation, replacements, copied))
@@ -76,7 +76,7 @@ class StageProgress:
             )
             self.fitnesses = []
 
-    def played(self, episodes: list[Episode]) -> None:
+    def on_episodes(self, episodes: list[Episode]) -> None:
         """Pass episodes on."""
         used = episodes[-1].at
         self.emit(EpisodesFinished(self.trial, self.stage, self.episodes, used, tuple(episodes)))
@@ -112,7 +112,7 @@ class StageProgress:
         return diversity(paths, self.strategy.shape.counts, frozen)
 
 
-class Session:
+class StageRun:
     """A stage at work.
 
     Args:
@@ -196,7 +196,9 @@ class Session:
         try:
             if self._in_flight is not None:
                 self._evaluator.restore(self._in_flight)
-            evolve(self.strategy, self._evaluator, over, self._heard, self.progress.played)
+            evolve(
+                self.strategy, self._evaluator, over, self._on_evaluation, self.progress.on_episodes
+            )
             if self._evaluator.used is not None:
                 self.progress.examples = whole(self._evaluator.used)
         finally:
@@ -212,7 +214,7 @@ class Session:
         return {
             "stage": self.started.stage,
             "rounds": self.rounds,
-            "chance": self.started.chance,
+            "chance": self.started.random_baseline,
             "progress": self.progress.state(),
             "strategy": self.strategy.state(),
             "evaluator": self._evaluator.state() if self._evaluator else self._in_flight or {},
@@ -231,8 +233,8 @@ class Session:
         self._count()
         self.emit(StageResumed(self.started, self.strategy.told, self.progress.examples))
 
-    def _heard(self, evaluation: Evaluation) -> None:
-        self.progress.heard(evaluation)
+    def _on_evaluation(self, evaluation: Evaluation) -> None:
+        self.progress.on_evaluation(evaluation)
         self._count()
 
     def _count(self) -> None:

@@ -22,21 +22,21 @@ from pathnet_evo.system.plugin_calls import calling
 from pathnet_evo.trial.beginning import StageBeginning
 from pathnet_evo.trial.learned import Learned
 from pathnet_evo.trial.scoring import scored
-from pathnet_evo.trial.stage import Session
+from pathnet_evo.trial.stage import StageRun
 
 
 class Checkpointer:
     """Hears when a trial's state can be taken; this one keeps nothing."""
 
     def between(
-        self, pool: ModulePool, learned: list[Learned], session: Session, stopping: bool
+        self, pool: ModulePool, learned: list[Learned], stage_run: StageRun, stopping: bool
     ) -> None:
         """Between two rounds of evolution.
 
         Args:
             pool: all modules.
             learned: the stages before.
-            session: the stage at work.
+            stage_run: the stage at work.
             stopping: whether the trial will end here.
         """
 
@@ -58,7 +58,7 @@ def learn_sequence(
     device: str,
     emit: Emit,
     stop: Callable[[], bool] = lambda: False,
-    keep: Checkpointer | None = None,
+    checkpointer: Checkpointer | None = None,
     start: dict[str, Any] | None = None,
 ) -> list[Learned]:
     """Learn every stage in turn and transfer between them as the arm says.
@@ -69,7 +69,7 @@ def learn_sequence(
         device: where to compute.
         emit: hears of everything that happens, in order.
         stop: asked before each round of evolution; true ends the trial where it is.
-        keep: hears when a checkpoint can be taken.
+        checkpointer: hears when a checkpoint can be taken.
         start: what to go on from, as ``state`` gave it; None begins the trial.
 
     Returns:
@@ -78,7 +78,7 @@ def learn_sequence(
     Raises:
         StageFailed: evaluations failed one after another; nothing of that stage is frozen.
     """
-    keep = Checkpointer() if keep is None else keep
+    checkpointer = Checkpointer() if checkpointer is None else checkpointer
     streams = Streams(trial.seed)
 
     def made(i: int, pool: ModulePool | None) -> tuple[Task, Fingerprint]:
@@ -89,7 +89,7 @@ def learn_sequence(
         return (task.to(device) if isinstance(task, SupervisedTask) else task), fingerprint
 
     learned, pool = ([], None) if start is None else _learned(plan, trial, device, start, made)
-    session_state = None if start is None else start["session"]
+    stage_state = None if start is None else start["session"]
     for i in range(len(learned), len(plan.stages)):
         given = made(i, pool)
         here = streams.at(i)
@@ -97,38 +97,38 @@ def learn_sequence(
         begun = StageBeginning(plan, trial, i, here, given, device, learned)
         notes: list[Record] = []
         starts: list[Start] = []
-        if pool is None or session_state is None:
+        if pool is None or stage_state is None:
             pool, starts, notes = begun.prepare(pool)
-        session = begun.session(pool, starts, emit, session_state, notes.append)
-        if session_state is None:
-            emit(session.started)
+        stage_run = begun.stage_run(pool, starts, emit, stage_state, notes.append)
+        if stage_state is None:
+            emit(stage_run.started)
             for record in notes:
                 emit(record)
         else:
-            session.restore(session_state, start["seconds"] if start else 0.0)
-            session_state = None
-        if not session.run(stop, partial(keep.between, pool, learned, session)):
+            stage_run.restore(stage_state, start["seconds"] if start else 0.0)
+            stage_state = None
+        if not stage_run.run(stop, partial(checkpointer.between, pool, learned, stage_run)):
             return learned
         seed_globals(here, "scores")
-        finished = _finish(plan, trial, streams, pool, learned, session)
-        if front := _front(session):
+        finished = _finish(plan, trial, streams, pool, learned, stage_run)
+        if front := _front(stage_run):
             emit(front)
-        emit(replace(finished, checkpoint=keep.finished(pool, learned, finished)))
+        emit(replace(finished, checkpoint=checkpointer.finished(pool, learned, finished)))
     return learned
 
 
 def state(
-    pool: ModulePool, learned: list[Learned], session: Session | None = None
+    pool: ModulePool, learned: list[Learned], stage_run: StageRun | None = None
 ) -> dict[str, Any]:
     """What a trial goes on from; plain data as JSON has it, and tensors in place of any value.
 
     Args:
         pool: all modules.
         learned: the stages that are over.
-        session: the stage at work; None where the next one has not begun.
+        stage_run: the stage at work; None where the next one has not begun.
     """
     given = [stage.fingerprint for stage in learned]
-    given += [] if session is None else [session.fingerprint]
+    given += [] if stage_run is None else [stage_run.fingerprint]
     return {
         "input_shape": list(pool.input_shape),
         "layers": [layer.state() for layer in pool.layers],
@@ -136,8 +136,8 @@ def state(
             {"name": stage.name, "path": stage.path, "head": stage.head.state()}
             for stage in learned
         ],
-        "session": None if session is None else session.state(),
-        "seconds": 0.0 if session is None else session.seconds,
+        "session": None if stage_run is None else stage_run.state(),
+        "seconds": 0.0 if stage_run is None else stage_run.seconds,
         "data": [str(fingerprint) for fingerprint in given],
     }
 
@@ -170,21 +170,21 @@ def _finish(
     streams: Streams,
     pool: ModulePool,
     learned: list[Learned],
-    session: Session,
+    stage_run: StageRun,
 ) -> StageFinished:
     """Freeze a stage's best path, if the arm does, and score all that can still be used."""
-    stage, context, strategy = session.stage, session.context, session.strategy
-    i, policy = session.started.stage, plan.arms[trial.arm].policy
+    stage, context, strategy = stage_run.stage, stage_run.context, stage_run.strategy
+    i, policy = stage_run.started.stage, plan.arms[trial.arm].policy
     best = _best(strategy)
     path = context.path(best)
     learned.append(
         Learned(
-            session.started.task,
+            stage_run.started.task,
             context.task,
             stage.learner,
             path,
             context.head,
-            session.fingerprint,
+            stage_run.fingerprint,
         )
     )
     with calling("transfer policy"):
@@ -193,19 +193,19 @@ def _finish(
     scores = {}
     for j in visible:
         score = partial(learned[j].score, pool, streams.at(j))
-        found = scored(score, session.emit, trial.id, i, strategy.told, j)
+        found = scored(score, stage_run.emit, trial.id, i, strategy.told, j)
         if found is not None:
             scores[j] = found
     return StageFinished(
         trial=trial.id,
         stage=i,
         evaluations=strategy.told,
-        examples=session.progress.examples,
-        seconds=session.seconds,
+        examples=stage_run.progress.examples,
+        seconds=stage_run.seconds,
         genotype=tuple(map(tuple, best)),
         path=path,
         fitness=float(best.fitness.values[0]),
-        reused=_common(path, session.started.frozen),
+        reused=_common(path, stage_run.started.frozen),
         frozen=pool.frozen_path(),
         scores=scores,
         checkpoint=None,
@@ -219,15 +219,21 @@ def _best(strategy: Strategy) -> Genotype:
     return best
 
 
-def _front(session: Session) -> FrontFound | None:
-    strategy, front, best = session.strategy, session.strategy.front(), _best(session.strategy)
+def _front(stage_run: StageRun) -> FrontFound | None:
+    strategy, front, best = (
+        stage_run.strategy,
+        stage_run.strategy.front(),
+        _best(stage_run.strategy),
+    )
     if front is None:
         return None
     wanted = (distinct(best), best.fitness.values)
     chosen = next(
         i for i, (rows, values) in enumerate(front.members) if (distinct(rows), values) == wanted
     )
-    return FrontFound(session.started.trial, session.started.stage, strategy.told, front, chosen)
+    return FrontFound(
+        stage_run.started.trial, stage_run.started.stage, strategy.told, front, chosen
+    )
 
 
 def _common(a: Path, b: Path) -> Path:

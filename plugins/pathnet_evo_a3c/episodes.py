@@ -127,8 +127,8 @@ class Episodes:
             part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)
         )
         self.steps += 1
-        if self.task.max_steps is not None:
-            truncated = truncated | (self.steps >= self.task.max_steps)
+        if self.task.max_episode_steps is not None:
+            truncated = truncated | (self.steps >= self.task.max_episode_steps)
         self.observations = seen
         return Step(rewards, terminated, truncated & ~terminated, seen)
 

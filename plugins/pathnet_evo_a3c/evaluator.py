@@ -52,14 +52,14 @@ class A3CEvaluator(Evaluator):
         self.learner, self.context, self.elsewhere = learner, context, elsewhere
         task: EnvironmentTask = context.task
         self.task = task
-        self.lanes = [Lane() for _ in range(learner.lanes)]
+        self.lanes = [Lane() for _ in range(learner.num_envs)]
         self.exploration = context.streams.torch("exploration", context.worker)
         self.frames = 0
         self.failures = 0
         self._last_failure = "the environment raised"
         self._ended: list[Episode] = []
-        n_groups = min(learner.threads or best(task, context.device), learner.lanes)
-        self.groups = [Group(learner, context, p) for p in shares(learner.lanes, n_groups)]
+        n_groups = min(learner.threads or best(task, context.device), learner.num_envs)
+        self.groups = [Group(learner, context, p) for p in shares(learner.num_envs, n_groups)]
         self._threads = Threads(len(self.groups))
 
     @property
@@ -81,7 +81,7 @@ class A3CEvaluator(Evaluator):
         """Play a rollout of all lanes and update the pool."""
         if self.free == len(self.lanes):
             return []
-        if self.failures > self.learner.restarts:
+        if self.failures > self.learner.max_restarts:
             self._fail_all(f"{self._last_failure} (the {self.failures}th time: given up)")
             return self._hand_back()
         rollouts = [self._new_rollout(len(self.lanes[group.part])) for group in self.groups]
@@ -148,7 +148,7 @@ class A3CEvaluator(Evaluator):
 
     def _new_rollout(self, n_lanes: int) -> Rollout:
         n_outputs = self.learner.outputs(self.task)
-        return Rollout(n_lanes, self.learner.steps, n_outputs, self.context.device)
+        return Rollout(n_lanes, self.learner.rollout_length, n_outputs, self.context.device)
 
     def _roll_out(self, rollouts: Sequence[Rollout]) -> None:
         """T steps of every lane on the weights as they are, and the gradients."""
@@ -156,7 +156,7 @@ class A3CEvaluator(Evaluator):
             None if lane.candidate is None else self.context.path(lane.candidate.genotype)
             for lane in self.lanes
         ]
-        drawn = torch.rand(self.learner.steps, len(self.lanes), generator=self.exploration)
+        drawn = torch.rand(self.learner.rollout_length, len(self.lanes), generator=self.exploration)
         self._threads.map(
             lambda group, rollout: group.roll_out(rollout, self._of(group), paths, drawn),
             self.groups,
@@ -166,7 +166,7 @@ class A3CEvaluator(Evaluator):
     def _count(self, rollouts: Sequence[Rollout]) -> None:
         """Count frames, step by step and in each step lane by lane, and tell of episodes."""
         live = torch.cat([rollout.live for rollout in rollouts]).T.cpu()
-        frames = self.task.frames * live.flatten().cumsum(0).view(live.shape)
+        frames = self.task.frame_skip * live.flatten().cumsum(0).view(live.shape)
         ended = {
             (t, group.part.start + i): episode
             for group, rollout in zip(self.groups, rollouts, strict=True)
@@ -211,7 +211,7 @@ class A3CEvaluator(Evaluator):
         failed = torch.tensor([lane.cause is not None for lane in self.lanes])
         good = torch.isfinite(loss + norms) & played & ~failed.to(norms.device)
         self._fail_others(good, loss)
-        weights = torch.where(good, (learner.max_gradient_norm / (norms + 1e-6)).clamp(max=1), 0)
+        weights = torch.where(good, (learner.max_grad_norm / (norms + 1e-6)).clamp(max=1), 0)
         for parts in zip(*(rollout.networks.layers for rollout in rollouts), strict=True):
             modules, counts, gradients = totals(parts, weights)
             if not len(modules):

@@ -63,7 +63,7 @@ class Group:
             self.context.pool,
             self.context.head,
             paths,
-            self.learner.steps,
+            self.learner.rollout_length,
             self._shift,
             self._scale,
             self.part,
@@ -76,7 +76,7 @@ class Group:
         if self.episodes is None:
             self.episodes = Episodes(self.task, len(lanes))
         self._begin(lanes, np.array([lane.live and not lane.started for lane in lanes]))
-        for t in range(self.learner.steps):
+        for t in range(self.learner.rollout_length):
             outputs = rollout.networks.forward(self._observed(), t)
             actions = choose(outputs[:, :-1], drawn[t])
             live = np.array([lane.live for lane in lanes])
@@ -116,7 +116,7 @@ class Group:
         ):
             if not lane.live:
                 continue
-            lane.stepped(action, reward, self.task.frames)
+            lane.stepped(action, reward, self.task.frame_skip)
             if not math.isfinite(reward):
                 lane.fail(f"the environment gave a reward of {reward}")
             elif ended:
@@ -127,15 +127,15 @@ class Group:
     def _episode(self, lane: Lane) -> Episode:
         """The episode that ended; when is told later, as that hangs on the other groups."""
         assert lane.candidate is not None
-        length = len(lane.actions) * self.task.frames
-        return Episode(lane.candidate.id, lane.candidate.place, lane.score, length, 0)
+        length = len(lane.actions) * self.task.frame_skip
+        return Episode(lane.candidate.id, lane.candidate.slot, lane.score, length, 0)
 
     def _differentiate(self, rollout: Rollout) -> None:
         learner = self.learner
         rewards = rollout.rewards.clamp(-1, 1) if learner.clip_rewards else rollout.rewards
         worth = returns(rewards, rollout.ended, rollout.after, rollout.last, learner.discount)
         outputs = rollout.outputs.requires_grad_()
-        costs = learner.entropy_cost, learner.value_cost
+        costs = learner.entropy_coef, learner.value_coef
         loss = losses(outputs, rollout.actions, worth, rollout.live, *costs)
         (gradient,) = torch.autograd.grad(loss.sum(), outputs)
         rollout.loss = loss.detach()

@@ -93,10 +93,10 @@ class Lane:
         """A lane from its ``state``; its environment has yet to be brought to where it was."""
         if state is None:
             return cls()
-        number, place, genotype, parent, batches = state["candidate"]
+        number, slot, genotype, parent, batches = state["candidate"]
         rows = tuple(tuple(int(gene) for gene in row) for row in genotype)
         return cls(
-            Candidate(number, place, rows, parent, batches),
+            Candidate(number, slot, rows, parent, batches),
             scores=list(state["scores"]),
             seed=state["seed"],
             actions=state["actions"].tolist(),

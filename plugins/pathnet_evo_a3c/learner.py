@@ -19,10 +19,10 @@ from pathnet_evo_a3c.settings import A3CSettings
 
 
 class A3C(A3CSettings):
-    """Advantage actor-critic on K lanes, each with a path of its own; fitness is the mean return.
+    """Advantage actor-critic on K environments, each with its own path; fitness is the mean return.
 
-    A lane plays T episodes with its candidate's path. Every ``steps`` steps of all lanes, each
-    path's modules and the readout are updated in the pool (Mnih et al. 2016).
+    An environment plays T episodes with its candidate's path. Every ``rollout_length`` steps of all
+    environments, each path's modules and the readout are updated in the pool (Mnih et al. 2016).
     """
 
     def outputs(self, task: EnvironmentTask) -> int:
@@ -38,7 +38,7 @@ class A3C(A3CSettings):
 
     def check(self, task: EnvironmentTask) -> None:
         """Refuse more workers than there is memory for."""
-        room.check(task, self.workers, self.lanes, self.steps)
+        room.check(task, self.workers, self.num_envs, self.rollout_length)
 
     def inputs(self, task: EnvironmentTask, n: int, streams: Streams) -> Tensor:
         """Observations of uniformly random actions, prepared for the network."""
@@ -47,7 +47,7 @@ class A3C(A3CSettings):
         return seen if task.scale is None else seen * task.scale
 
     def evaluator(self, context: LearningContext) -> Evaluator:
-        """An evaluator with a place for every lane of every worker."""
+        """An evaluator with a slot for every environment of every worker."""
         from pathnet_evo_a3c.evaluator import A3CEvaluator
         from pathnet_evo_a3c.workers import Workers
 
@@ -55,7 +55,7 @@ class A3C(A3CSettings):
             return Workers(self, context)
         return A3CEvaluator(self, context)
 
-    def chance(self, task: EnvironmentTask, streams: Streams) -> float:
+    def random_baseline(self, task: EnvironmentTask, streams: Streams) -> float:
         """Mean return of uniformly random actions."""
         generator = streams.torch("chance")
 
@@ -78,7 +78,9 @@ class A3C(A3CSettings):
     def _mean_return(
         self, task: EnvironmentTask, act: Callable[[Tensor], Tensor], streams: Streams
     ) -> float:
-        return mean_return(task, self.score_episodes, self.lanes, act, streams, self.restarts)
+        return mean_return(
+            task, self.score_episodes, self.num_envs, act, streams, self.max_restarts
+        )
 
     @torch.inference_mode()
     def actions(

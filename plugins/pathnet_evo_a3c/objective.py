@@ -33,8 +33,8 @@ def losses(
     actions: Tensor,
     returns: Tensor,
     live: Tensor,
-    entropy_cost: float,
-    value_cost: float,
+    entropy_coef: float,
+    value_coef: float,
 ) -> Tensor:
     """Each lane's loss, averaged over the steps of the rollout.
 
@@ -43,8 +43,8 @@ def losses(
         actions: ``(K, T)`` int64.
         returns: ``(K, T)``.
         live: ``(K, T)`` bool; other steps contribute nothing.
-        entropy_cost: what entropy is worth.
-        value_cost: what a squared error of the value costs.
+        entropy_coef: what entropy is worth.
+        value_coef: what a squared error of the value costs.
 
     Returns:
         ``(K,)``.
@@ -53,5 +53,5 @@ def losses(
     advantage = returns - value
     chosen = policy.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
     entropy = -(policy.exp() * policy).sum(-1)
-    loss = -chosen * advantage.detach() - entropy_cost * entropy + value_cost * advantage.square()
+    loss = -chosen * advantage.detach() - entropy_coef * entropy + value_coef * advantage.square()
     return torch.where(live, loss, 0).mean(1)

@@ -47,7 +47,7 @@ def uniform(n: int, n_actions: int, generator: torch.Generator) -> Tensor:
 def mean_return(
     task: EnvironmentTask,
     episodes: int,
-    lanes: int,
+    num_envs: int,
     act: Callable[[Tensor], Tensor],
     streams: Streams,
     restarts: int = 0,
@@ -59,7 +59,7 @@ def mean_return(
     Args:
         task: what is played.
         episodes: how many.
-        lanes: how many are played together at the most.
+        num_envs: how many are played together at the most.
         act: gives ``(K,)`` actions for ``(K, *observation_shape)`` observations.
         streams: the stage's random streams.
         restarts: how often an environment that raised is replaced by a new one.
@@ -71,7 +71,7 @@ def mean_return(
     scores: dict[int, float] = {}
     for left in range(restarts, -1, -1):
         try:
-            _play(task, seeds, min(lanes, MOST_LANES), act, scores)
+            _play(task, seeds, min(num_envs, MOST_LANES), act, scores)
             break
         except EnvironmentFailed:
             if not left:
@@ -82,18 +82,18 @@ def mean_return(
 def _play(
     task: EnvironmentTask,
     seeds: Sequence[int],
-    lanes: int,
+    num_envs: int,
     act: Callable[[Tensor], Tensor],
     scores: dict[int, float],
 ) -> None:
     """Play the episodes that have no score yet to their ends, and score each as it ends."""
     waiting = [i for i in range(len(seeds)) if i not in scores]
-    lanes = min(lanes, len(waiting))
-    playing = [waiting.pop(0) for _ in range(lanes)]
+    num_envs = min(num_envs, len(waiting))
+    playing = [waiting.pop(0) for _ in range(num_envs)]
     returns = np.zeros(len(seeds))
-    played = Episodes(task, lanes)
+    played = Episodes(task, num_envs)
     try:
-        played.reset(np.ones(lanes, dtype=np.bool_), [seeds[i] for i in playing])
+        played.reset(np.ones(num_envs, dtype=np.bool_), [seeds[i] for i in playing])
         while any(i >= 0 for i in playing):
             step = played.step(act(torch.from_numpy(played.observations)).numpy())
             for lane, i in enumerate(playing):
@@ -116,14 +116,14 @@ def observed(task: EnvironmentTask, n: int, streams: Streams) -> Tensor:
         n: how many.
         streams: the stage's random streams.
     """
-    lanes, generator = min(n, LISTENERS), streams.torch("observed/actions")
-    played, found = Episodes(task, lanes), []
+    num_envs, generator = min(n, LISTENERS), streams.torch("observed/actions")
+    played, found = Episodes(task, num_envs), []
     try:
-        seeds = [episode_seed(streams, "observed", i) for i in range(lanes)]
-        played.reset(np.ones(lanes, dtype=np.bool_), seeds)
-        for _ in range(-(-n // lanes)):
+        seeds = [episode_seed(streams, "observed", i) for i in range(num_envs)]
+        played.reset(np.ones(num_envs, dtype=np.bool_), seeds)
+        for _ in range(-(-n // num_envs)):
             found.append(torch.from_numpy(played.observations.copy()))
-            step = played.step(uniform(lanes, task.n_actions, generator).numpy())
+            step = played.step(uniform(num_envs, task.n_actions, generator).numpy())
             played.reset(step.ended, [seed + 1 for seed in seeds])
     finally:
         played.close()

@@ -66,7 +66,7 @@ def work(connection: Connection) -> None:
     connection.send(Report(number))
     try:
         while True:
-            while connection.poll() or evaluator.free == learner.lanes:
+            while connection.poll() or evaluator.free == learner.num_envs:
                 orders: Orders = connection.recv()
                 if orders.round != number:
                     number = orders.round
@@ -124,7 +124,7 @@ class Workers(Evaluator):
             _share(stack)
         self.clock = torch.zeros(learner.workers, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         self.round = 0
-        self.restarts = learner.restarts
+        self.restarts = learner.max_restarts
         self.workers: list[Worker] = []
         self.lost = ""
         self._over: deque[Evaluation] = deque()
@@ -141,7 +141,7 @@ class Workers(Evaluator):
     def free(self) -> int:
         """Lanes without a candidate, of all workers."""
         if not self.workers:  # whatever is submitted has failed already
-            return max(self.learner.lanes - len(self._over), 0)
+            return max(self.learner.num_envs - len(self._over), 0)
         return sum(self._free(worker) for worker in self.workers)
 
     @property
@@ -152,7 +152,9 @@ class Workers(Evaluator):
     def submit(self, candidate: Candidate) -> None:
         """Give a candidate to the worker with the most idle lanes."""
         if not self.workers:
-            cause = f"no worker is left after {self.learner.restarts} were replaced: {self.lost}"
+            cause = (
+                f"no worker is left after {self.learner.max_restarts} were replaced: {self.lost}"
+            )
             self._over.append(Evaluation(candidate, None, cause))
             return
         worker = max(self.workers, key=self._free)
@@ -199,7 +201,7 @@ class Workers(Evaluator):
         return {
             "frames": self.used,
             "candidates": [
-                [c.id, c.place, [list(row) for row in c.genotype], c.parent, c.batches]
+                [c.id, c.slot, [list(row) for row in c.genotype], c.parent, c.batches]
                 for c in flying
             ],
         }
@@ -209,9 +211,9 @@ class Workers(Evaluator):
         if not state:
             return
         self.clock[0] = state["frames"]
-        for number, place, rows, parent, batches in state["candidates"]:
+        for number, slot, rows, parent, batches in state["candidates"]:
             genotype = tuple(tuple(int(gene) for gene in row) for row in rows)
-            self.submit(Candidate(number, place, genotype, parent, batches))
+            self.submit(Candidate(number, slot, genotype, parent, batches))
 
     def close(self) -> None:
         """End all workers."""
@@ -225,10 +227,10 @@ class Workers(Evaluator):
     # Workers ------------------------------------------------------------------------------
 
     def _free(self, worker: Worker) -> int:
-        return self.learner.lanes - len(worker.flying)
+        return self.learner.num_envs - len(worker.flying)
 
     def _limit(self, worker: Worker) -> float:
-        return self.learner.limit if worker.ready else max(self.learner.limit, STARTING)
+        return self.learner.timeout if worker.ready else max(self.learner.timeout, STARTING)
 
     def _waits_for(self, worker: Worker) -> bool:
         return bool(worker.flying) or worker in self._awaited

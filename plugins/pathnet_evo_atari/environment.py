@@ -18,7 +18,7 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
 
     Args:
         settings: which game, and how it is preprocessed.
-        lanes: how many.
+        num_envs: how many.
         seeds: one a lane, for its first episode.
         shape: ``(frames, height, width)`` of an observation.
         render: also play the same games in colour and full size, for ``render``.
@@ -27,18 +27,20 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
     def __init__(
         self,
         settings: GameSettings,
-        lanes: int,
+        num_envs: int,
         seeds: Sequence[int],
         shape: tuple[int, int, int],
         *,
         render: bool = False,
     ) -> None:
         frames, height, width = shape
-        self._games = _games(settings, lanes, stack_num=frames, img_height=height, img_width=width)
-        self._pictures = _full_size(settings, lanes) if render else None
+        self._games = _games(
+            settings, num_envs, stack_num=frames, img_height=height, img_width=width
+        )
+        self._pictures = _full_size(settings, num_envs) if render else None
         self._seeds: list[int] | None = list(seeds)
         self._n_actions = int(self._games.single_action_space.n)
-        self.num_envs = lanes
+        self.num_envs = num_envs
         self.single_observation_space = self._games.single_observation_space
         self.observation_space = self._games.observation_space
         self.single_action_space = self._games.single_action_space
@@ -48,7 +50,7 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
             "autoreset_mode": AutoresetMode.NEXT_STEP,
             "reset_mask": True,
             "render_modes": ["rgb_array"],
-            "render_fps": HERTZ / settings.skip,
+            "render_fps": HERTZ / settings.frame_skip,
         }
 
     def reset(
@@ -63,11 +65,11 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
             seed: one a lane; a number stands for itself and those that follow. Nothing is, the
                 first time, the seeds that the lanes were made with, and then what the lane's own
                 generator gives.
-            options: ``reset_mask``, ``(lanes,)`` booleans: the lanes that begin anew, and whose
+            options: ``reset_mask``, ``(num_envs,)`` booleans: the lanes that begin anew, and whose
                 seeds are used; the others stay where they are.
 
         Returns:
-            ``(lanes, frames, height, width)`` uint8, and ale-py's info.
+            ``(num_envs, frames, height, width)`` uint8, and ale-py's info.
         """
         mask = (options or {}).get("reset_mask")
         if mask is None:
@@ -112,15 +114,15 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
         del self._games, self._pictures
 
 
-def _games(settings: GameSettings, lanes: int, **shape: Any) -> Any:
+def _games(settings: GameSettings, num_envs: int, **shape: Any) -> Any:
     from ale_py.vector_env import AtariVectorEnv
 
     return AtariVectorEnv(
         settings.game,
-        lanes,
+        num_envs,
         num_threads=settings.threads,
         autoreset_mode=AutoresetMode.NEXT_STEP,
-        frameskip=settings.skip,
+        frameskip=settings.frame_skip,
         maxpool=True,
         noop_max=settings.noop_max,
         use_fire_reset=settings.fire_on_reset,
@@ -133,6 +135,8 @@ def _games(settings: GameSettings, lanes: int, **shape: Any) -> Any:
     )
 
 
-def _full_size(settings: GameSettings, lanes: int) -> Any:
+def _full_size(settings: GameSettings, num_envs: int) -> Any:
     height, width = console(settings.game).getScreenDims()
-    return _games(settings, lanes, stack_num=1, grayscale=False, img_height=height, img_width=width)
+    return _games(
+        settings, num_envs, stack_num=1, grayscale=False, img_height=height, img_width=width
+    )

@@ -15,10 +15,10 @@ class GameSettings(TaskSettings):
     """Which game: ``pong``, ``river-raid``, ``MsPacman``, ``ALE/Pong-v5``."""
     size: int | None = Field(None, ge=8, le=512, strict=True)
     """Height and width in pixels; nothing for those of the pool, or 84 where it has none."""
-    frames: int | None = Field(None, ge=1, le=64, strict=True)
+    frame_stack: int | None = Field(None, ge=1, le=64, strict=True)
     """How many pictures an observation holds, the latest last; nothing for the pool's channels,
     or 4."""
-    skip: int = Field(4, ge=1, le=64, strict=True)
+    frame_skip: int = Field(4, ge=1, le=64, strict=True)
     """Frames of the emulator for which an action is held: what one step counts in budgets."""
     noop_max: int = Field(30, ge=0, strict=True)
     """An episode begins after fewer than this many frames in which nothing is done, as many as its

@@ -29,7 +29,7 @@ class AtariSettings(GameSettings):
         if shape is not None and len(shape) != 3:
             raise TaskError(
                 f"a game gives pictures (frames, height, width), but the pool takes {shape}. "
-                "Set pool.input=[4, 84, 84]"
+                "Set pool.input_shape=[4, 84, 84]"
             )
         frames, height, width = shape or (4, 84, 84)
         size = (self.size or height, self.size or width)
@@ -41,12 +41,12 @@ class AtariSettings(GameSettings):
             raise TaskError(f"ale-py cannot play {self.game}: {error}") from None
         return AtariTask(
             name=self.game.replace("_", " "),
-            observation_shape=(self.frames or frames, *size),
+            observation_shape=(self.frame_stack or frames, *size),
             n_actions=len(actions),
             shift=torch.tensor(float(shift)),
             scale=torch.tensor(1 / 255),
-            frames=self.skip,
-            max_steps=ceil(self.max_episode_frames / self.skip),
+            frame_skip=self.frame_skip,
+            max_episode_steps=ceil(self.max_episode_frames / self.frame_skip),
             actions=actions,
             facts={**package("ale_py"), "game": content(rom)},
             settings=self,
@@ -60,10 +60,10 @@ class AtariTask(EnvironmentTask):
     settings: GameSettings
 
     def make(
-        self, lanes: int, seeds: Sequence[int], *, render: bool = False
+        self, num_envs: int, seeds: Sequence[int], *, render: bool = False
     ) -> VectorEnv[Any, Any, Any]:
         """So many games at once; raw rewards, autoreset on the next step."""
         from pathnet_evo_atari.environment import AtariLanes
 
         frames, height, width = self.observation_shape
-        return AtariLanes(self.settings, lanes, seeds, (frames, height, width), render=render)
+        return AtariLanes(self.settings, num_envs, seeds, (frames, height, width), render=render)

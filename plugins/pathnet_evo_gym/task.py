@@ -50,7 +50,7 @@ class GymSettings(TaskSettings):
     attributes: dict[str, Number] = Field({})
     """Numbers that the environment has as attributes, other ones from the start, such as
     ``{gravity = 15.0}``: variants of one task. What its constructor computes from them follows."""
-    max_steps: int | None = Field(None, ge=1, strict=True)
+    max_episode_steps: int | None = Field(None, ge=1, strict=True)
     """Steps after which an episode is cut off; nothing for the environment's own limit, or 10,000
     where it has none."""
     channels: Channels = "auto"
@@ -118,13 +118,13 @@ class GymSettings(TaskSettings):
             TaskError: the environment is registered with a limit that is none.
         """
         own = gymnasium.spec(self.id).max_episode_steps
-        if self.max_steps is not None:
-            return self.max_steps
+        if self.max_episode_steps is not None:
+            return self.max_episode_steps
         if own in NO_LIMIT:
             return STEPS
         if not isinstance(own, int) or own < 1:
             raise TaskError(
-                f"{self.id} is registered with max_episode_steps = {own!r}: set max_steps"
+                f"{self.id} is registered with max_episode_steps = {own!r}: set max_episode_steps"
             )
         return own
 
@@ -161,7 +161,7 @@ class GymSettings(TaskSettings):
             n_actions=int(actions.n),
             shift=self._normal("shift", self.shift, shape, own) if self.shift else None,
             scale=None if scale is None else self._normal("scale", scale, shape, own),
-            max_steps=self.limit,
+            max_episode_steps=self.limit,
             facts=_facts(env),
             settings=self,
             adapt=adapt,
@@ -179,7 +179,7 @@ class GymSettings(TaskSettings):
         if len(wanted) != len(shape) or any(w < s for w, s in zip(wanted, shape, strict=True)):
             raise TaskError(
                 f"{self.id}: observations {shape} cannot be padded to the pool's {wanted}. "
-                "Set pool.input to a shape that all tasks fit in"
+                "Set pool.input_shape to a shape that all tasks fit in"
             )
         return replace(adapt, padded=wanted)
 
@@ -215,14 +215,14 @@ class GymTask(EnvironmentTask):
     adapt: Adapt
 
     def make(
-        self, lanes: int, seeds: Sequence[int], *, render: bool = False
+        self, num_envs: int, seeds: Sequence[int], *, render: bool = False
     ) -> VectorEnv[Any, Any, Any]:
         """So many environments in this process, one stepped after the other."""
         if render:
             modes = _modes(self.settings)
             if "rgb_array" not in modes:
                 raise TaskError(f"{self.settings.id} draws no pictures (rgb_array)")
-        return GymLanes([partial(self._lane, render)] * lanes, seeds)
+        return GymLanes([partial(self._lane, render)] * num_envs, seeds)
 
     def _lane(self, render: bool) -> Adapted:
         return Adapted(self.settings.environment(render=render), self.adapt)

@@ -40,7 +40,7 @@ class Engines:
 
     Args:
         game: what is played.
-        lanes: how many.
+        num_envs: how many.
         workers: how many processes drive the engines; nothing for one a core.
 
     Attributes:
@@ -48,18 +48,18 @@ class Engines:
         causes: of lanes that died in the last ``obey``.
     """
 
-    def __init__(self, game: Game, lanes: int, workers: int | None = None) -> None:
+    def __init__(self, game: Game, num_envs: int, workers: int | None = None) -> None:
         require()
         self.game = game
-        n = min(lanes, workers or os.cpu_count() or 1)
-        edges = [lanes * i // n for i in range(n + 1)]
+        n = min(num_envs, workers or os.cpu_count() or 1)
+        edges = [num_envs * i // n for i in range(n + 1)]
         self.parts = [slice(a, b) for a, b in itertools.pairwise(edges)]
         self.workers: list[Worker | None] = [None] * n
         self._cores = list(itertools.islice(_cores, n))
-        self._spec = game.spec(lanes)
+        self._spec = game.spec(num_envs)
         self.block = Block(self._spec)
         self.causes: dict[int, str] = {}
-        self._deaths = np.zeros(lanes, np.int64)
+        self._deaths = np.zeros(num_envs, np.int64)
 
     def obey(self) -> None:
         """Let every lane do what the block's commands say, all workers at once.

@@ -59,7 +59,7 @@ class LabyrinthSettings(TaskSettings):
         if shape is not None and (len(shape) != 3 or shape[0] != 3):
             raise TaskError(
                 f"a level gives pictures (3, height, width), but the pool takes {shape}. "
-                "Set pool.input=[3, 84, 84]"
+                "Set pool.input_shape=[3, 84, 84]"
             )
         _, height, width = shape or (3, 84, 84)
         size = (self.size or height, self.size or width)
@@ -76,8 +76,8 @@ class LabyrinthSettings(TaskSettings):
             n_actions=len(NAMES),
             shift=torch.tensor(float(self.shift)),
             scale=torch.tensor(1 / 255),
-            frames=REPEAT,
-            max_steps=steps,
+            frame_skip=REPEAT,
+            max_episode_steps=steps,
             actions=NAMES,
             facts=facts,
             settings=self,
@@ -103,15 +103,15 @@ class LabyrinthTask(EnvironmentTask):
     settings: LabyrinthSettings
 
     def make(
-        self, lanes: int, seeds: Sequence[int], *, render: bool = False
+        self, num_envs: int, seeds: Sequence[int], *, render: bool = False
     ) -> VectorEnv[Any, Any, Any]:
         """So many players, each in a level of its own."""
         settings = self.settings
         size = self.observation_shape[1:]
         assert len(size) == 2
         if settings.engine == "dmlab":
-            return dmlab.lanes(settings.level, lanes, seeds, size, settings.seconds)
+            return dmlab.lanes(settings.level, num_envs, seeds, size, settings.seconds)
         from pathnet_evo_labyrinth.vector import LabyrinthVectorEnv
 
         played = settings.game(size, pictures=render)
-        return LabyrinthVectorEnv(played, lanes, seeds, settings.workers or None)
+        return LabyrinthVectorEnv(played, num_envs, seeds, settings.workers or None)

@@ -34,7 +34,7 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
 
     Args:
         game: what is played.
-        lanes: how many environments.
+        num_envs: how many environments.
         seeds: one a lane, for the sequence of its episodes; nothing for drawn ones.
         workers: how many processes drive the engines; nothing for one a core.
     """
@@ -49,17 +49,17 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
     def __init__(
         self,
         game: Game,
-        lanes: int,
+        num_envs: int,
         seeds: Sequence[int] | None = None,
         workers: int | None = None,
     ) -> None:
-        self.game, self.num_envs = game, lanes
+        self.game, self.num_envs = game, num_envs
         self.render_mode = "rgb_array" if game.pictures else None
         self.single_observation_space = Box(0, 255, (3, *game.observation), np.uint8)
         self._allowed = frozenset(range(len(ACTIONS)))
         self.single_action_space = Discrete(len(ACTIONS))
-        self.observation_space = batch_space(self.single_observation_space, lanes)
-        self.action_space = batch_space(self.single_action_space, lanes)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
         self._names = (*game.counted, *(name.lower() for name in PLACE))
         nothing = np.zeros(len(PLACE))
         rewards = game.rewards or {}
@@ -67,13 +67,13 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
         over = game.over.things if game.over else ()
         self._ends = np.array([*(kind in over for kind in game.counted), *nothing])
         self._enough = game.over.count if game.over else math.inf
-        given: Sequence[int | None] = seeds or [None] * lanes
+        given: Sequence[int | None] = seeds or [None] * num_envs
         self._rngs = [np.random.default_rng(seed) for seed in given]
-        self._steps = np.zeros(lanes, np.int64)
-        self._over = np.ones(lanes, bool)
-        self._variables = np.zeros((lanes, len(self._names)))
-        self._ways: list[list[tuple[float, float]]] = [[] for _ in range(lanes)]
-        self._engines = Engines(game, lanes, workers)
+        self._steps = np.zeros(num_envs, np.int64)
+        self._over = np.ones(num_envs, bool)
+        self._variables = np.zeros((num_envs, len(self._names)))
+        self._ways: list[list[tuple[float, float]]] = [[] for _ in range(num_envs)]
+        self._engines = Engines(game, num_envs, workers)
         self._block = self._engines.block
 
     def reset(
@@ -86,7 +86,7 @@ class LabyrinthVectorEnv(VectorEnv[Any, Any, Any]):
 
         Args:
             seed: one for all lanes, which get it, the next one, ...; or one a lane.
-            options: ``reset_mask``, ``(lanes,)`` bool: the others go on.
+            options: ``reset_mask``, ``(num_envs,)`` bool: the others go on.
         """
         mask = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs)), bool)
         if mask.shape != (self.num_envs,):

@@ -51,9 +51,9 @@ class SGD(Scheduled, Learner):
     listens: ClassVar[bool] = True
     fitness_name: ClassVar[str] = "accuracy"
 
-    minibatches: int = Field(50, ge=1)
+    n_batches: int = Field(50, ge=1)
     """Minibatches an evaluation, T."""
-    batch: int = Field(16, ge=1)
+    batch_size: int = Field(16, ge=1)
     """Examples in a minibatch."""
     optimizer: str = "SGD"
     """Name of a class of ``torch.optim``."""
@@ -65,16 +65,16 @@ class SGD(Scheduled, Learner):
     """Passed to the optimizer where not 0."""
     weight_decay: float = Field(0, ge=0, allow_inf_nan=False)
     """Passed to the optimizer where not 0; never touches frozen modules."""
-    options: dict[str, bool | int | float | tuple[float, float]] = Field({})
+    optimizer_kwargs: dict[str, bool | int | float | tuple[float, float]] = Field({})
     """Further arguments of the optimizer, such as ``betas`` or ``nesterov``."""
-    held_out: float = Field(0, ge=0, lt=1)
+    validation_fraction: float = Field(0, ge=0, lt=1)
     """Share of the training examples that are not trained on, all copies of an example together;
     fitness is the accuracy on them after the evaluation. 0: fitness is the accuracy on the
     minibatches while they train."""
     feature_memory: float = Field(2.0, ge=0, allow_inf_nan=False)
     """GiB that a trial may use to keep what frozen paths say of all training examples, which never
     changes in a stage; where that is too little, it is computed again for every minibatch."""
-    places: Literal[1, 2] = 1
+    slots: Literal[1, 2] = 1
     """With 2, both contestants of a tournament are leased before either trains."""
 
     @field_validator("optimizer")
@@ -100,12 +100,12 @@ class SGD(Scheduled, Learner):
 
     def check(self, task: SupervisedTask) -> None:
         """Refuse an evaluation of more examples than there is memory for, or a share of none."""
-        task.split(self.held_out, torch.Generator())
-        examples = self.minibatches * self.batch
+        task.split(self.validation_fraction, torch.Generator())
+        examples = self.n_batches * self.batch_size
         each = math.prod(task.input_shape) * task.inputs.element_size()
         lack = memory.lacking(f"{examples} examples an evaluation", examples * each)
         if lack:
-            raise TaskError(f"minibatches and batch: {lack}")
+            raise TaskError(f"n_batches and batch_size: {lack}")
 
     def visits(self, task: SupervisedTask, budget: Budget) -> float:
         """Examples that the budget trains on, over the task's distinct examples."""
@@ -148,7 +148,7 @@ class SGD(Scheduled, Learner):
         Raises:
             ValueError: it does not take the configured options.
         """
-        options: dict[str, Any] = {"lr": self.learning_rate, **self.options}
+        options: dict[str, Any] = {"lr": self.learning_rate, **self.optimizer_kwargs}
         for name in ("momentum", "weight_decay"):
             if getattr(self, name):
                 options[name] = getattr(self, name)
@@ -162,7 +162,7 @@ class SGD(Scheduled, Learner):
     @property
     def plain(self) -> bool:
         """Whether this is SGD without decay, which ``linear_step`` does by hand."""
-        return self.optimizer == "SGD" and not (self.weight_decay or self.options)
+        return self.optimizer == "SGD" and not (self.weight_decay or self.optimizer_kwargs)
 
 
 class SGDEvaluator(Evaluator):
@@ -173,9 +173,9 @@ class SGDEvaluator(Evaluator):
         self.context = context
         task: SupervisedTask = context.task
         self.task = task
-        kept, held = task.split(learner.held_out, context.streams.torch("held-out"))
+        kept, held = task.split(learner.validation_fraction, context.streams.torch("held-out"))
         self.held = held.to(context.device)
-        size = learner.minibatches * learner.batch
+        size = learner.n_batches * learner.batch_size
         self.batches = Batches(kept.to(context.device), size, context.streams)
         self.flat_inputs = task.inputs.flatten(1)
         self.shift = linear_step.flat(task.shift, task.input_shape, 0.0, task.inputs)
@@ -184,35 +184,35 @@ class SGDEvaluator(Evaluator):
         for stack in context.pool.stacks(context.head):
             stack.carry(learner.carries(stack))
         self.queue: deque[tuple[Candidate, Lease, int]] = deque()
-        self.free_places: int = learner.places
+        self.free_slots: int = learner.slots
 
     @property
     def free(self) -> int:
         """Places that hold no candidate; none while those leased together are being trained."""
-        return self.free_places
+        return self.free_slots
 
     def submit(self, candidate: Candidate) -> None:
-        """Lease the candidate's path: with two places both start from the same weights."""
+        """Lease the candidate's path: with two slots both start from the same weights."""
         lease = self.context.pool.lease(self.context.path(candidate.genotype), self.context.head)
         self.queue.append((candidate, lease, self.context.budget.used))
-        self.free_places -= 1
+        self.free_slots -= 1
 
     def advance(self) -> list[Evaluation]:
         """Train the path that has waited longest, to the end."""
         if not self.queue:
             return []
         candidate, lease, used = self.queue.popleft()
-        self.free_places = 0 if self.queue else self.learner.places
+        self.free_slots = 0 if self.queue else self.learner.slots
         start = time.perf_counter()
         index = self.batches(candidate.batches)
-        labels = self.task.labels[index].view(-1, self.learner.batch)
+        labels = self.task.labels[index].view(-1, self.learner.batch_size)
         fitness, loss = self._train(lease, index, labels, self._rates(used, labels))
         cause = None
         if not (math.isfinite(loss) and lease.finite()):
             cause = (
                 f"the loss or a weight is not finite (learning rate {self.learner.learning_rate})"
             )
-        elif self.learner.held_out:
+        elif self.learner.validation_fraction:
             fitness = self._held_out(lease)
         if cause is None:
             self.context.pool.commit(lease)
@@ -230,7 +230,7 @@ class SGDEvaluator(Evaluator):
     def cancel(self) -> None:
         """Drop what was leased."""
         self.queue.clear()
-        self.free_places = self.learner.places
+        self.free_slots = self.learner.slots
 
     def state(self) -> dict[str, Any]:
         """What was leased with a candidate that is over by now, and waits to be trained."""
@@ -240,7 +240,7 @@ class SGDEvaluator(Evaluator):
             {"candidate": candidate.state(), "lease": lease.state(), "used": used}
             for candidate, lease, used in self.queue
         ]
-        return {"waiting": waiting, "free": self.free_places}
+        return {"waiting": waiting, "free": self.free_slots}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Lease the same paths again, with the weights that they were leased with."""
@@ -249,7 +249,7 @@ class SGDEvaluator(Evaluator):
             candidate, lease, used = self.queue.pop()
             lease.restore(waiting["lease"])
             self.queue.append((candidate, lease, waiting.get("used", used)))
-        self.free_places = state.get("free", self.free_places)
+        self.free_slots = state.get("free", self.free_slots)
 
     def _rates(self, used: int, labels: Tensor) -> list[float]:
         """The learning rate of each minibatch of an evaluation leased when ``used`` were used."""

@@ -78,7 +78,7 @@ frames = 1000
 """
 
 
-def told(folder, scores, chance=0.0, by_frames=True):
+def told(folder, scores, random_baseline=0.0, by_frames=True):
     """The summary of a run whose arms played one episode of 100 frames after another."""
     (folder / "run.toml").write_text(TOML)
     lineage = Lineage(folder / "lineage.sqlite")
@@ -92,7 +92,7 @@ def told(folder, scores, chance=0.0, by_frames=True):
                 task="game",
                 budget=1000 if by_frames else 5,
                 by_frames=by_frames,
-                chance=chance,
+                random_baseline=random_baseline,
                 population=(rows,),
                 frozen=((),),
                 counts=(2,),

@@ -73,7 +73,7 @@ class ByHand:
                 task=name,
                 budget=budget,
                 by_frames=False,
-                chance=None,
+                random_baseline=None,
                 population=(ROWS,),
                 frozen=((), ()),
                 counts=(4, 4),

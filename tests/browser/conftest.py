@@ -159,14 +159,14 @@ def pong(tmp_path_factory: pytest.TempPathFactory) -> Any:
             "pool": {
                 "modules": 4,
                 "width": 2,
-                "input": [4, 84, 84],
+                "input_shape": [4, 84, 84],
                 "layers": [
                     {"kind": "conv2d", "channels": 4, "kernel": 8, "stride": 8},
                     {"kind": "linear", "units": 16},
                 ],
             },
             "strategy": {"name": "asynchronous-tournament", "population": 4},
-            "learner": {"name": "a3c", "lanes": 4, "episodes": 1, "score_episodes": 4},
+            "learner": {"name": "a3c", "num_envs": 4, "episodes": 1, "score_episodes": 4},
             "stages": [{"task": task, "frames": 8_000}],
         },
         runs_dir=tmp_path_factory.mktemp("runs"),

@@ -23,7 +23,7 @@ def config(stages, **pool):
         "arms": ["pathnet"],
         "pool": {"modules": 3, "width": 2, "layers": CONVOLUTIONS, **pool},
         "strategy": {"name": "asynchronous-tournament", "population": 2},
-        "learner": {"name": "a3c", "lanes": 2, "episodes": 1, "score_episodes": 2},
+        "learner": {"name": "a3c", "num_envs": 2, "episodes": 1, "score_episodes": 2},
         "stages": stages,
     }
 
@@ -31,7 +31,7 @@ def config(stages, **pool):
 DIGITS = {
     "name": "digits",
     "task": {"name": "digits", "classes": [0, 1]},
-    "learner": {"name": "sgd", "minibatches": 2},
+    "learner": {"name": "sgd", "n_batches": 2},
     "generations": 1,
 }
 GAME = {
@@ -80,10 +80,10 @@ def test_only_the_game_is_played(mixed):
             {},
             r'stages\.0\.task\.game: no game "pongg" .*Did you mean pong',
         ),
-        ({"name": "atari"}, {"input": [4]}, r"stages\.0\.task: a game gives pictures"),
+        ({"name": "atari"}, {"input_shape": [4]}, r"stages\.0\.task: a game gives pictures"),
         (
             {"name": "atari", "size": 42},
-            {"input": [4, 24, 24]},
+            {"input_shape": [4, 24, 24]},
             r"stages\.0\.task: examples are \(4, 42, 42\), but the pool takes \(4, 24, 24\)",
         ),
         ({"name": "gym", "id": "CartPole-v1"}, {}, r"pool\.layers: "),
@@ -100,9 +100,9 @@ def test_what_does_not_fit_is_told_before_the_run(task, pool, said):
 
 def test_more_workers_than_memory_allows():
     """The machine would swap until somebody stops it, or the run be killed."""
-    settings = ["stages.0.learner={name='a3c', workers=4000, lanes=4}"]
+    settings = ["stages.0.learner={name='a3c', workers=4000, num_envs=4}"]
     with pytest.raises(pathnet_evo.setup.config.ConfigError) as raised:
         preparing.prepare(config([GAME], input=[4, 24, 24]), settings, Registry())
     said = str(raised.value)
-    assert "stages.0.learner: 4000 workers of 4 lanes, with 4 actions, need about" in said
+    assert "stages.0.learner: 4000 workers of 4 environments, with 4 actions, need about" in said
     assert "would fit" in said

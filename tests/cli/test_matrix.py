@@ -27,7 +27,7 @@ name = "binary-tournament"
 population = 2
 [learner]
 name = "sgd"
-minibatches = 2
+n_batches = 2
 [[stages]]
 name = "A one"
 generations = 22

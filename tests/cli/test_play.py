@@ -17,18 +17,18 @@ CONFIG = {
     "arms": ["pathnet"],
     "pool": {"modules": 3, "width": 2, "layers": [{"kind": "linear", "units": 6}]},
     "strategy": {"name": "asynchronous-tournament", "population": 2},
-    "learner": {"name": "a3c", "lanes": 2, "episodes": 1, "score_episodes": 2},
+    "learner": {"name": "a3c", "num_envs": 2, "episodes": 1, "score_episodes": 2},
     "stages": [
         {"name": "pole", "task": "gym", "frames": 200},
         {
             "name": "digits",
             "task": {"name": "digits", "classes": [0, 1], "size": 2, "channels": 1},
-            "learner": {"name": "sgd", "minibatches": 2},
+            "learner": {"name": "sgd", "n_batches": 2},
             "generations": 1,
         },
         {
             "name": "acrobot",
-            "task": {"name": "gym", "id": "Acrobot-v1", "max_steps": 20},
+            "task": {"name": "gym", "id": "Acrobot-v1", "max_episode_steps": 20},
             "frames": 100,
         },
     ],

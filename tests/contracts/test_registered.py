@@ -25,10 +25,10 @@ TASKS = {"digits": {"classes": [3, 8], "noise": 0.5}}
 """Tasks that need no files, and their settings; the plugins' own tests have the others."""
 LEARNERS = {
     "sgd": [
-        {"minibatches": 3, "batch": 4},
-        {"minibatches": 3, "batch": 4, "optimizer": "Adam", "learning_rate": 0.01},
-        {"minibatches": 3, "batch": 4, "momentum": 0.9, "weight_decay": 0.01},
-        {"minibatches": 3, "batch": 4, "places": 2, "held_out": 0.25},
+        {"n_batches": 3, "batch_size": 4},
+        {"n_batches": 3, "batch_size": 4, "optimizer": "Adam", "learning_rate": 0.01},
+        {"n_batches": 3, "batch_size": 4, "momentum": 0.9, "weight_decay": 0.01},
+        {"n_batches": 3, "batch_size": 4, "slots": 2, "validation_fraction": 0.25},
     ]
 }
 
@@ -100,7 +100,7 @@ def test_sgd_learns_a_registered_task():
 
     class Here(LearnerContract):
         def learner(self):
-            return REGISTRY.get("learners", "sgd")(minibatches=2, batch=4)
+            return REGISTRY.get("learners", "sgd")(n_batches=2, batch_size=4)
 
         def task(self):
             settings = REGISTRY.get("tasks", "digits")(**TASKS["digits"])

@@ -72,8 +72,8 @@ class ForgetsFailures(FixedPath):
             super().tell(evaluation)
 
     def ask(self, n: int) -> list[Candidate]:
-        busy = {candidate.place for candidate in self.in_flight.values()}
-        return [c for c in super().ask(n) if c.place not in busy]
+        busy = {candidate.slot for candidate in self.in_flight.values()}
+        return [c for c in super().ask(n) if c.slot not in busy]
 
 
 class Grows(FixedPath):
@@ -88,7 +88,7 @@ class LeavesTheRange(FixedPath):
         self.members[0].genotype[0][0] += 1
 
 
-class SharesAPlace(FixedPath):
+class SharesASlot(FixedPath):
     def ask(self, n: int) -> list[Candidate]:
         return [self._again() for _ in range(n)]
 
@@ -111,7 +111,7 @@ class SelectsFailures(FixedPath):
 class IsRandomElsewhere(FixedPath):
     def _learn(self, candidate: Candidate, fitness: float | None) -> None:
         super()._learn(candidate, fitness)
-        self.members[candidate.place].genotype[0][0] = random.randrange(4)
+        self.members[candidate.slot].genotype[0][0] = random.randrange(4)
 
 
 class TakesTwice(FixedPath):
@@ -125,8 +125,8 @@ WRONG = {
     AsksTooMuch: "at most",
     ForgetsFailures: "when nothing is in flight.*forgotten",
     Grows: "keep its size of 8, got 9",
-    LeavesTheRange: "genes must be modules of the network, place 0",
-    SharesAPlace: "no two candidates of one place",
+    LeavesTheRange: "genes must be modules of the network, slot 0",
+    SharesASlot: "no two candidates of one slot",
     LosesState: "restored from state.*left out",
     SelectsFailures: "failed",
     IsRandomElsewhere: "draw from rng alone",

@@ -235,7 +235,7 @@ WRONG_LEARNERS = [
     ("frozen", "test_trains_its_path_alone", "is in no path"),
     ("untrained", "test_trains_its_path_alone", "must train its path"),
     ("global", "test_repeats", "equal streams must give equal evaluations"),
-    ("uncancelled", "test_cancel_leaves_no_trace", "all 2 places must be free"),
+    ("uncancelled", "test_cancel_leaves_no_trace", "all 2 slots must be free"),
     ("early", "test_cancel_leaves_no_trace", "as if nothing was asked"),
     ("diverges", "test_failure_leaves_no_trace", "must FAIL"),
 ]

@@ -89,7 +89,7 @@ def toy():
 
 
 def run_all(evaluator, candidates, seconds=300.0):
-    """Submit as places are free until all came back; each must come back once."""
+    """Submit as slots are free until all came back; each must come back once."""
     waiting, flying, done = list(candidates), set(), []
     end = time.monotonic() + seconds
     while waiting or flying:

@@ -56,7 +56,7 @@ CHECKS = [n for n, _ in inspect.getmembers(EngineContract, inspect.isfunction) i
 
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("places", [1, 2])
-def test_contract(side_by_side, check, places):
+def test_contract(side_by_side, check, slots):
     """Strategies could tell worker processes from a learner's own evaluator."""
 
     class Here(EngineContract):
@@ -66,7 +66,7 @@ def test_contract(side_by_side, check, places):
             return side_by_side
 
         def learner(self):
-            return Registry().get("learners", "sgd")(minibatches=3, batch=4, places=places)
+            return Registry().get("learners", "sgd")(n_batches=3, batch_size=4, slots=slots)
 
         def task(self):
             return rings()
@@ -83,7 +83,7 @@ def test_contract_inline(check):
             return Inline()
 
         def learner(self):
-            return Registry().get("learners", "sgd")(minibatches=3, batch=4)
+            return Registry().get("learners", "sgd")(n_batches=3, batch_size=4)
 
         def task(self):
             return rings()
@@ -116,7 +116,7 @@ def test_frozen_and_renewed_modules_refuse(shop, toy, side_by_side):
 
 
 def test_cancelled_work_is_refused(shop, toy, side_by_side, run_all):
-    """What was in flight when a stage ended would still change the pool, or fill its places."""
+    """What was in flight when a stage ended would still change the pool, or fill its slots."""
     evaluator = side_by_side.evaluator(toy(seconds=0.3), shop.context)
     for candidate in shop.candidates(2):
         evaluator.submit(candidate)
@@ -147,7 +147,7 @@ SMALL = {
     "arms": ["pathnet"],
     "pool": {"modules": 6, "width": 2, "layers": [{"kind": "linear", "units": 8, "repeat": 2}]},
     "strategy": {"name": "binary-tournament", "population": 6},
-    "learner": {"name": "sgd", "minibatches": 4, "batch": 8},
+    "learner": {"name": "sgd", "n_batches": 4, "batch_size": 8},
     "stages": [{"task": {"name": "digits", "classes": [a, a + 1]}} for a in (0, 2)],
 }
 
@@ -218,7 +218,7 @@ def test_one_file_plugins_reach_the_workers(tmp_path):
         "class Mine(SGD):\n    pass\n"
         "@hookimpl\ndef register_learners(register):\n    register('mine', Mine)\n"
     )
-    learner = {"name": "mine", "minibatches": 2, "batch": 4}
+    learner = {"name": "mine", "n_batches": 2, "batch_size": 4}
     engine = {"name": "processes", "workers": 1}
     run = launch(tmp_path, "files", engine, learner=learner, plugins=[str(file)])
     assert run.summary["state"] == "finished"
@@ -227,7 +227,7 @@ def test_one_file_plugins_reach_the_workers(tmp_path):
 @pytest.mark.parametrize("engine", ["inline", "processes"])
 def test_contestants_with_the_same_start(tmp_path, engine, side_by_side):
     """A tournament that is to be fair would still favour who trains first, or has easier data."""
-    sgd = Registry().get("learners", "sgd")(minibatches=5, batch=4, places=2)
+    sgd = Registry().get("learners", "sgd")(n_batches=5, batch_size=4, slots=2)
     from pathnet_evo.testing.learners import bench
 
     made = bench(sgd, rings())

@@ -53,7 +53,7 @@ class ToyEvaluator(Evaluator):
 
     @property
     def free(self):
-        """One place."""
+        """One slot."""
         return 1 - len(self.queue)
 
     def submit(self, candidate):

@@ -92,7 +92,7 @@ layers = {parts["layers"]}
 population = 4
 [learner]
 {parts["learner"]}
-minibatches = 2
+n_batches = 2
 [[stages]]
 generations = 2
 task = {parts["task"]}

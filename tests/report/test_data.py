@@ -49,8 +49,8 @@ def evolved(name: str, evaluations: int = 90) -> tuple[History, Strategy]:
             number, generation = len(told), strategy.generation
             strategy.tell(Evaluation(candidate, fitness))
             rows = json.dumps(candidate.genotype)
-            place = candidate.place
-            told.append(Told(generation, candidate.id, place, rows, candidate.parent, fitness, 1))
+            slot = candidate.slot
+            told.append(Told(generation, candidate.id, slot, rows, candidate.parent, fitness, 1))
             found = [
                 Replaced(r.winner, r.loser, [list(c) for c in r.changes])
                 for r in strategy.take_replacements()
@@ -66,8 +66,8 @@ def evolved(name: str, evaluations: int = 90) -> tuple[History, Strategy]:
 
 def replay(history: History) -> list[list[int]]:
     """The population at the end, by the rules that ``Step`` gives."""
-    places = [flat(rows) for rows in history.initial]
-    size = len(places[0])
+    slots = [flat(rows) for rows in history.initial]
+    size = len(slots[0])
     for _, changes in steps(history):
         i = 0
         while i < len(changes):
@@ -76,14 +76,14 @@ def replay(history: History) -> list[list[int]]:
             if winner == -2:
                 continue
             if winner < 0:
-                places[loser] = changes[i : i + size]
+                slots[loser] = changes[i : i + size]
                 i += size
                 continue
-            places[loser] = list(places[winner])
+            slots[loser] = list(slots[winner])
             for k in range(i, i + 2 * n, 2):
-                places[loser][changes[k]] = changes[k + 1]
+                slots[loser][changes[k]] = changes[k + 1]
             i += 2 * n
-    return places
+    return slots
 
 
 @pytest.mark.parametrize("name", sorted(strategies()))
@@ -94,9 +94,9 @@ def test_differences_replay_the_population(name: str) -> None:
     redrawn = {
         r.loser for n in range(60, 90) for r in history.replaced.get(n, []) if r.winner is None
     }
-    for place, genotype in enumerate(strategy.population):
-        if place not in redrawn:  # what is drawn anew is known once it was evaluated
-            assert found[place] == flat([list(row) for row in genotype]), place
+    for slot, genotype in enumerate(strategy.population):
+        if slot not in redrawn:  # what is drawn anew is known once it was evaluated
+            assert found[slot] == flat([list(row) for row in genotype]), slot
 
 
 def test_a_genealogy_is_a_line_of_parents() -> None:

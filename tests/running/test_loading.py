@@ -181,7 +181,7 @@ def learn(folder: Path, text: str = TOML) -> None:
     lineage = Lineage(folder / "lineage.sqlite")
     for trial in plan.trials:
         lineage.write(TrialStarted(trial.id, trial.arm, trial.seed))
-        learn_sequence(plan, trial, "cpu", lineage.write, keep=Stages(folder, trial.id))
+        learn_sequence(plan, trial, "cpu", lineage.write, checkpointer=Stages(folder, trial.id))
         lineage.write(TrialFinished(trial.id, "finished"))
     lineage.close()
 

@@ -12,7 +12,7 @@ from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.config import CheckpointsConfig
 from pathnet_evo.setup.plan import Plan
-from pathnet_evo.store.keeping import Keeper
+from pathnet_evo.store.checkpointer import TrialCheckpointer
 from pathnet_evo.store.resuming import ResumePoint
 from pathnet_evo.trial.trial import learn_sequence
 
@@ -32,8 +32,8 @@ def learn(plan, trial, folder, start=None):
             kept.append(ResumePoint(*record.checkpoint))
 
     state, chains, base = (None, None, None) if start is None else start.load(folder)
-    keeper = Keeper(folder, trial, OFTEN, emit, chains, base)
-    learn_sequence(plan, trial, "cpu", keeper.emit, keep=keeper, start=state)
+    checkpointer = TrialCheckpointer(folder, trial, OFTEN, emit, chains, base)
+    learn_sequence(plan, trial, "cpu", checkpointer.emit, checkpointer=checkpointer, start=state)
     return kept
 
 
@@ -82,7 +82,7 @@ def test_with_every_control(make_plan, tmp_path, arm):
 
 
 @pytest.mark.parametrize(
-    "learner", [{"places": 2}, {"optimizer": "Adam", "places": 2, "held_out": 0.2}]
+    "learner", [{"slots": 2}, {"optimizer": "Adam", "slots": 2, "validation_fraction": 0.2}]
 )
 def test_with_every_way_of_training(make_plan, tmp_path, learner):
     """What waits to be trained would be trained from other weights, or not at all."""
@@ -91,7 +91,13 @@ def test_with_every_way_of_training(make_plan, tmp_path, learner):
 
 def test_with_lanes(make_plan, tmp_path):
     """Games would go on in other episodes, or with other statistics of the optimizer."""
-    learner = {"name": "a3c", "lanes": 3, "steps": 8, "episodes": 2, "score_episodes": 2}
+    learner = {
+        "name": "a3c",
+        "num_envs": 3,
+        "rollout_length": 8,
+        "episodes": 2,
+        "score_episodes": 2,
+    }
     task = {"name": "gym", "id": "CartPole-v1"}
     stages = [{"task": task, "learner": learner, "generations": 3}] * 2
     strategy = {"name": "asynchronous-tournament"}

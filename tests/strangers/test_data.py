@@ -41,7 +41,7 @@ SMALL = {
     "arms": ["pathnet"],
     "pool": {"modules": 3, "width": 2, "layers": [{"kind": "linear", "units": 6}]},
     "strategy": {"name": "binary-tournament", "population": 2},
-    "learner": {"name": "sgd", "minibatches": 2, "batch": 4},
+    "learner": {"name": "sgd", "n_batches": 2, "batch_size": 4},
     "checkpoints": {"evaluations": 2},
 }
 
@@ -88,7 +88,7 @@ def interrupted(config: dict, stage: int, trial: int = 0) -> Path:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pathnet_evo.launch(config, name="run", heard=heard)
+        pathnet_evo.launch(config, name="run", on_record=heard)
     return Path("runs/run")
 
 
@@ -224,7 +224,7 @@ def test_changed_the_images_while_the_run_went_on(tree, sections):
     task = {"name": "folder", "root": "birds", "noise": noise}
     config = of_tree(stages=[{"task": task, "generations": 4}], **sections)
     with pytest.raises(DataError, match="38 training examples, the run began with 18"):
-        pathnet_evo.launch(config, name="run", heard=heard)
+        pathnet_evo.launch(config, name="run", on_record=heard)
     assert rows(Path("runs/run"), "SELECT state FROM trials")[0] == ("finished",)
 
 
@@ -271,7 +271,7 @@ def test_put_a_checkpoint_of_other_data_into_a_run(tree):
 
 def test_played_an_environment_that_is_another_now(monkeypatch):
     """A score would be shown of an environment that nothing was learned on."""
-    learner = {"name": "a3c", "lanes": 2, "episodes": 1, "score_episodes": 1, "threads": 1}
+    learner = {"name": "a3c", "num_envs": 2, "episodes": 1, "score_episodes": 1, "threads": 1}
     stages = [{"task": "gym", "frames": 40}]
     run = pathnet_evo.launch({**SMALL, "name": "pole", "learner": learner, "stages": stages})
     assert called("play", run.folder)[0] == 0
@@ -326,7 +326,7 @@ def test_gave_a_task_what_are_no_numbers(parts, says):
 class Nowhere(EnvironmentTask):
     """An environment that is never made."""
 
-    def make(self, lanes, seeds, *, render=False):
+    def make(self, num_envs, seeds, *, render=False):
         raise NotImplementedError
 
 
@@ -462,7 +462,7 @@ def drawing(home):
         "name": "drawing",
         "plugins": ["drawing.py"],
         "strategy": {"name": "binary-tournament", "population": 4, "mutate": "numpy"},
-        "learner": {"name": "drawing", "minibatches": 2, "batch": 4},
+        "learner": {"name": "drawing", "n_batches": 2, "batch_size": 4},
         "stages": [{"task": "drawn", "generations": 5}] * 2,
     }
 

@@ -270,7 +270,13 @@ def run_of(task, **learner):
         "arms": ["pathnet"],
         "pool": {"modules": 2, "width": 1, "layers": [{"kind": "linear", "units": 4}]},
         "strategy": {"name": "asynchronous-tournament", "population": 2},
-        "learner": {"name": "a3c", "lanes": 2, "steps": 3, "episodes": 1, "score_episodes": 2}
+        "learner": {
+            "name": "a3c",
+            "num_envs": 2,
+            "rollout_length": 3,
+            "episodes": 1,
+            "score_episodes": 2,
+        }
         | learner,
         "stages": [{"frames": 24, "task": {"name": "gym", **task}}],
     }
@@ -310,11 +316,15 @@ def test_observations_without_numbers(register, shape):
 
 def test_an_environment_that_is_registered_without_a_limit(register):
     """max_episode_steps = -1, Gymnasium's word for none, would be a bare AssertionError."""
-    assert task_of(register("Odd/Endless-v0", Given, max_episode_steps=-1)).max_steps == 10_000
+    assert (
+        task_of(register("Odd/Endless-v0", Given, max_episode_steps=-1)).max_episode_steps == 10_000
+    )
     name = register("Odd/Nothing-v0", Given, max_episode_steps=0)
-    with pytest.raises(TaskError, match="registered with max_episode_steps = 0: set max_steps"):
+    with pytest.raises(
+        TaskError, match="registered with max_episode_steps = 0: set max_episode_steps"
+    ):
         task_of(name)
-    assert task_of(name, max_steps=7).max_steps == 7
+    assert task_of(name, max_episode_steps=7).max_episode_steps == 7
 
 
 # What is given -----------------------------------------------------------------------------

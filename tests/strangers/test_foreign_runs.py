@@ -42,8 +42,8 @@ TINY = [
     "arms=['pathnet']",
     "pool={modules=3, width=1, layers=[{kind='linear', units=2, repeat=2}]}",
     "strategy.population=2",
-    "learner.minibatches=2",
-    "learner.batch=4",
+    "learner.n_batches=2",
+    "learner.batch_size=4",
     "stages.*.generations=4",
     "stages.*.task.copies=1",
     "checkpoints.evaluations=1",
@@ -135,7 +135,7 @@ def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pathnet_evo.launch("digits", TINY, name="run", runs_dir=tmp_path / "runs", heard=heard)
+        pathnet_evo.launch("digits", TINY, name="run", runs_dir=tmp_path / "runs", on_record=heard)
     return tmp_path / "runs" / "run"
 
 
@@ -376,7 +376,7 @@ def infinite(folder: Path, made_up: SimpleNamespace) -> None:
         told = [replace(e, score=s) for e, s in zip(begun[2].episodes, scores, strict=True)]
         score = {0: {"mean_return": [float("-inf"), 3.0][seed]}}
         *_, last = made_up.stage(trial, 0, [0.1, 1e308, -1e308, None], {0: 0.5})
-        started = replace(begun[1], chance=float("-inf"))
+        started = replace(begun[1], random_baseline=float("-inf"))
         records += [
             TrialStarted(trial, arm, seed),
             started,
@@ -454,7 +454,8 @@ def test_a_real_game_whose_returns_overflow(command: Any) -> None:
         ended = command(
             "run", "cartpole", "--set", "arms=['pathnet', 'independent']",
             "--set", "strategy.population=4", "--set", "stages.*.frames=60",
-            "--set", "learner={name='a3c', lanes=3, steps=10, episodes=1, score_episodes=6}",
+            "--set", "learner={name='a3c', num_envs=3, rollout_length=10, episodes=1}",
+            "--set", "learner.score_episodes=6",
             "--set", "stages.*.task={name='gym', id='Harsh-v0'}", "--json",
         )  # fmt: skip
     finally:

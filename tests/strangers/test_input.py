@@ -34,7 +34,7 @@ TINY = {
     "arms": ["pathnet"],
     "pool": {"modules": 3, "width": 2, "layers": [{"kind": "linear", "units": 4}]},
     "strategy": {"name": "asynchronous-tournament", "population": 2},
-    "learner": {"name": "a3c", "lanes": 2, "episodes": 1, "score_episodes": 2},
+    "learner": {"name": "a3c", "num_envs": 2, "episodes": 1, "score_episodes": 2},
     "stages": [{"name": "pole", "task": "gym", "frames": 100}],
 }
 
@@ -67,7 +67,7 @@ def test_a_configuration_is_computed_in_python():
     """Paths and NumPy's numbers would be a traceback of json's."""
     given = OrderedDict(
         seeds=np.int64(3),
-        pool={"modules": torch.tensor(10), "input": (np.uint8(3), 32, 32)},
+        pool={"modules": torch.tensor(10), "input_shape": (np.uint8(3), 32, 32)},
         layers=np.array([4, 5]),
         learner={"learning_rate": np.float32(0.5), "greedy": np.bool_(True)},
         stages=[{"task": {"name": np.str_("folder"), "root": Path("data") / "é"}}],
@@ -77,7 +77,7 @@ def test_a_configuration_is_computed_in_python():
     data, _ = read_source(given)
     assert data == {
         "seeds": 3,
-        "pool": {"modules": 10, "input": [3, 32, 32]},
+        "pool": {"modules": 10, "input_shape": [3, 32, 32]},
         "layers": [4, 5],
         "learner": {"learning_rate": 0.5, "greedy": True},
         "stages": [{"task": {"name": "folder", "root": str(Path("data") / "é")}}],
@@ -204,7 +204,7 @@ def test_a_learner_passed_its_kit_and_could_not_be_played(actions, said):
 
     class Here(LearnerContract):
         def learner(self):
-            return Acting(lanes=2)
+            return Acting(num_envs=2)
 
         def task(self):
             return GymSettings().make(TaskContext(Streams(0)))
@@ -218,12 +218,12 @@ def progress(fitness: float) -> str:
     followed = Progress(SimpleNamespace(stages=[0], trials=[0]), Path("run"))
     rows = ((0, 1),)
     candidate = Candidate(0, 0, rows, None, 0)
-    followed.heard(TrialStarted(0, "pathnet", 0))
+    followed.on_record(TrialStarted(0, "pathnet", 0))
     started = (0, 0, "pole", 10, False, None, (rows,), ((),), (3,), "return", "frames")
-    followed.heard(StageStarted(*started))
-    followed.heard(Evaluated(0, 0, 0, 0, Evaluation(candidate, fitness, examples=1), ()))
+    followed.on_record(StageStarted(*started))
+    followed.on_record(Evaluated(0, 0, 0, 0, Evaluation(candidate, fitness, examples=1), ()))
     for generation, mean in enumerate((fitness, -fitness, fitness)):
-        followed.heard(GenerationFinished(0, 0, generation, 1, fitness, mean))
+        followed.on_record(GenerationFinished(0, 0, generation, 1, fitness, mean))
     file = io.StringIO()
     Console(file=file, width=200).print(followed.table())
     return file.getvalue() + followed._what(followed.running[0])

@@ -87,7 +87,7 @@ class Astray(Learner):
         self.at("evaluator", context.task)
         return One(self, context.task)
 
-    def chance(self, task, streams):
+    def random_baseline(self, task, streams):
         self.at("chance", task)
         return 0.25
 
@@ -306,7 +306,7 @@ def test_a_callback_of_the_users_own_is_no_plugin(plugin: Path) -> None:
             raise LookupError("mine")
 
     with pytest.raises(LookupError, match="mine"):
-        launch(configuration(), runs_dir="runs", plugins=[plugin], heard=on_record)
+        launch(configuration(), runs_dir="runs", plugins=[plugin], on_record=on_record)
 
 
 def test_an_error_that_cannot_be_shown() -> None:

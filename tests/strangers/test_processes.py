@@ -26,7 +26,7 @@ SMALL = [
     "strategy.population=4",
     "stages.*.generations=3",
     "stages.*.task.copies=1",
-    "learner.minibatches=2",
+    "learner.n_batches=2",
 ]
 """Makes the preset ``digits`` two stages of six evaluations."""
 SCRIPT = """
@@ -117,7 +117,7 @@ def test_a_loop_over_launch_is_stopped(number: signal.Signals, tmp_path: Path) -
     with pytest.raises((KeyboardInterrupt, SystemExit)) as ended:
         for _ in range(2):
             begun += 1
-            launch("digits", SMALL, runs_dir=tmp_path, name=f"run-{begun}", heard=once(press))
+            launch("digits", SMALL, runs_dir=tmp_path, name=f"run-{begun}", on_record=once(press))
     assert begun == 1
     if number == signal.SIGTERM:
         assert ended.type is SystemExit
@@ -138,7 +138,7 @@ def test_a_script_that_handles_sigterm_itself(
     before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
     try:
         press = once(lambda record: signal.raise_signal(signal.SIGTERM))
-        launch("digits", SMALL, runs_dir=tmp_path, heard=press)
+        launch("digits", SMALL, runs_dir=tmp_path, on_record=press)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert heard == [signal.SIGTERM]

@@ -164,7 +164,7 @@ def played(made_up: SimpleNamespace, folder: Path, control: float) -> Path:
             done = made_up.stage(trial, 0, [], {})[-1]
             records += [
                 TrialStarted(trial, arm, seed),
-                replace(begun, trial=trial, chance=22.0),
+                replace(begun, trial=trial, random_baseline=22.0),
                 replace(ended, episodes=episodes),
                 replace(
                     done,

@@ -42,7 +42,7 @@ class Juggler(Learner):
         return task.n_classes
 
     def evaluator(self, context: LearningContext) -> JugglerEvaluator:
-        """As many places as it can juggle."""
+        """As many slots as it can juggle."""
         return JugglerEvaluator(context)
 
     def score(self, network: Any, task: SupervisedTask, streams: Any) -> dict[str, float]:
@@ -136,7 +136,7 @@ def learn(plan: Plan) -> tuple[list[Evaluated], list[StageFinished]]:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_with_sgd(digits: Any, strategy: str) -> None:
     """A strategy would stop before a stage's end, or change what was frozen."""
-    plan = digits(strategy, {"name": "sgd", "minibatches": 4, "batch": BATCH}, 4 * BATCH)
+    plan = digits(strategy, {"name": "sgd", "n_batches": 4, "batch_size": BATCH}, 4 * BATCH)
     evaluated, finished = learn(plan)
     assert [stage.evaluations for stage in finished] == [EVALUATIONS] * 2
     assert not any(e.evaluation.failed for e in evaluated)

@@ -61,7 +61,7 @@ def test_a_named_operator_is_the_one_that_is_used():
         SHAPE, random.Random(0), population=2, select="selWorst", mutation_rate=0
     )
     for candidate in strategy.ask(2):
-        strategy.tell(Evaluation(candidate, float(candidate.place)))
+        strategy.tell(Evaluation(candidate, float(candidate.slot)))
     assert [replacement.winner for replacement in strategy.take_replacements()] == [0]
 
 

@@ -96,10 +96,10 @@ def test_the_oldest_dies():
         strategy.tell(Evaluation(candidate, 100.0 if number == 2 else number % 5))
         after = [member.candidate for member in strategy.members]
         if number >= 6:
-            assert born[candidate.place] == number - 6, "the oldest is overwritten"
+            assert born[candidate.slot] == number - 6, "the oldest is overwritten"
             (replacement,) = strategy.take_replacements()
-            assert (replacement.loser, replacement.parent) == (candidate.place, candidate.parent)
-        assert after[candidate.place] == candidate.id
+            assert (replacement.loser, replacement.parent) == (candidate.slot, candidate.parent)
+        assert after[candidate.slot] == candidate.id
 
 
 def test_the_best_of_parents_and_offspring_survive():
@@ -197,7 +197,7 @@ def test_places_of_a_tournament_are_drawn_alike():
         for _ in range(4000):
             asked = strategy.ask(lanes - len(flight))
             flight += asked
-            drawn.update(candidate.place for candidate in asked)
+            drawn.update(candidate.slot for candidate in asked)
             strategy.tell(Evaluation(flight.pop(0), 0.0))
         assert min(drawn.values()) > 150
         assert max(drawn.values()) < 250

@@ -51,12 +51,12 @@ def test_binary_tournament_is_the_papers(seed: int):
         assert [list(g) for g in strategy.population] == population
         pair = rng.sample(range(P), 2)
         fitness = {}
-        for i, place in enumerate(pair):
+        for i, slot in enumerate(pair):
             (candidate,) = strategy.ask(1)
-            assert candidate.place == place
-            assert [list(row) for row in candidate.genotype] == population[place]
-            fitness[place] = fitness_of(population[place], 2 * generation + i)
-            strategy.tell(Evaluation(candidate, fitness[place]))
+            assert candidate.slot == slot
+            assert [list(row) for row in candidate.genotype] == population[slot]
+            fitness[slot] = fitness_of(population[slot], 2 * generation + i)
+            strategy.tell(Evaluation(candidate, fitness[slot]))
         a, b = pair
         if fitness[a] is None and fitness[b] is None:
             continue
@@ -80,7 +80,7 @@ def test_asynchronous_tournament_is_the_papers(rivals: int, lanes: int):
     for number in range(300):
         flight += strategy.ask(lanes - len(flight))
         candidate = flight.pop(finishing.randrange(len(flight)))
-        own = candidate.place
+        own = candidate.slot
         assert [list(row) for row in candidate.genotype] == population[own]
         fitness = fitness_of(population[own], number)
         strategy.tell(Evaluation(candidate, fitness))
@@ -88,7 +88,7 @@ def test_asynchronous_tournament_is_the_papers(rivals: int, lanes: int):
         if fitness is None:
             population[own] = random_genotype(rng)
         else:
-            others = rng.sample([place for place in range(P) if place != own], rivals)
+            others = rng.sample([slot for slot in range(P) if slot != own], rivals)
             known = [other for other in others if published[other] is not None]
             best = max(known, key=lambda other: published[other] or 0.0, default=None)
             if best is not None and (published[best] or 0.0) >= fitness:
@@ -108,9 +108,9 @@ def test_the_winner_of_an_elitist_tournament_meets_the_next():
         strategy.tell(Evaluation(pair[0], fitness_of(pair[0].genotype, number)))
         pair += strategy.ask(1)
         strategy.tell(Evaluation(pair[1], fitness_of(pair[1].genotype, number + 1)))
-        places = [candidate.place for candidate in pair]
-        assert champion is None or champion in places
-        firsts += champion == places[0]
+        slots = [candidate.slot for candidate in pair]
+        assert champion is None or champion in slots
+        firsts += champion == slots[0]
         replaced = strategy.take_replacements()
         champion = replaced[0].winner if replaced else None
     assert 25 < firsts < 75, "the champion must be first about as often as second"

@@ -44,7 +44,7 @@ def test_any_order_any_fitness(name: str, events: Any, cut: int, fours: int, see
         flight += asked
         ids += [candidate.id for candidate in asked]
         assert flight
-        assert len({candidate.place for candidate in flight}) == len(flight)
+        assert len({candidate.slot for candidate in flight}) == len(flight)
         candidate = flight.pop(which % len(flight))
         shape.check(candidate.genotype)
         if fitness is not None and math.isfinite(fitness):
@@ -187,7 +187,7 @@ def test_contestants_share_their_minibatches_where_asked_to(name: str):
     asked = strategy.ask(8)
     assert [candidate.batches for candidate in asked] == [0, 0, 1, 1, 2, 2, 3, 3]
     for candidate in asked:
-        strategy.tell(Evaluation(candidate, float(candidate.place)))
+        strategy.tell(Evaluation(candidate, float(candidate.slot)))
     replaced = strategy.take_replacements()
-    pairs = {frozenset(c.place for c in asked if c.batches == key) for key in range(4)}
+    pairs = {frozenset(c.slot for c in asked if c.batches == key) for key in range(4)}
     assert {frozenset((r.winner, r.loser)) for r in replaced} == pairs

@@ -15,49 +15,49 @@ STARTS = [Start(((2 * i, 2 * i + 1),) * 2) for i in range(4)]
 
 
 def race(fitness, evaluations=100, starts=STARTS, race=0.1, starts_at_most=3):
-    """Evaluate to the end of the budget; which place each evaluation had, and the strategy."""
+    """Evaluate to the end of the budget; which slot each evaluation had, and the strategy."""
     budget = Budget(evaluations)
     settings = Racing.Settings(race=race, starts=starts_at_most)
     strategy = Racing(SHAPE, random.Random(0), settings, starts=starts, budget=budget)
-    places = []
+    slots = []
     while strategy.told < evaluations:
         for candidate in strategy.ask(1):
             start = next(
                 i for i, s in enumerate([*starts, *STARTS]) if s.rows == candidate.genotype
             )
-            places.append(start)
+            slots.append(start)
             value = fitness(start, strategy.told)
             strategy.tell(Evaluation(candidate, value))
             budget.used = strategy.told
-    return places, strategy
+    return slots, strategy
 
 
 def test_the_best_start_gets_all_but_the_race():
     """Broken: the budget would be spread over paths that are thrown away."""
-    places, strategy = race(lambda place, told: 0.1 * place, race=0.2)
-    assert places[21:] == [2] * 79, "three starts by default, the third is the best"
+    slots, strategy = race(lambda slot, told: 0.1 * slot, race=0.2)
+    assert slots[21:] == [2] * 79, "three starts by default, the third is the best"
     assert strategy.best() == [[4, 5], [4, 5]]
 
 
 def test_half_of_those_that_race_go_on():
     """Broken: four starts would share the race to its end, and none be trained enough."""
-    places, _ = race(lambda place, told: -float(place), race=0.4, starts_at_most=4)
-    assert set(places[:20]) == {0, 1, 2, 3}
-    assert set(places[24:38]) == {0, 1}
-    assert set(places[42:]) == {0}
+    slots, _ = race(lambda slot, told: -float(slot), race=0.4, starts_at_most=4)
+    assert set(slots[:20]) == {0, 1, 2, 3}
+    assert set(slots[24:38]) == {0, 1}
+    assert set(slots[42:]) == {0}
 
 
 def test_a_first_task_runs_no_race():
     """Broken: a first task would spend its budget on choosing between equals."""
-    places, strategy = race(lambda place, told: 0.5, starts=[])
-    assert set(places) == {0}
+    slots, strategy = race(lambda slot, told: 0.5, starts=[])
+    assert set(slots) == {0}
     assert strategy.best() == [[0, 1], [0, 1]]
 
 
 def test_a_start_that_fails_loses():
     """Broken: a start without a finite fitness would be frozen."""
-    places, _ = race(lambda place, told: None if place == 0 else 0.1)
-    assert 0 not in places[15:]
+    slots, _ = race(lambda slot, told: None if slot == 0 else 0.1)
+    assert 0 not in slots[15:]
 
 
 @pytest.mark.parametrize("stop", [3, 10, 30])

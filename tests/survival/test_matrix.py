@@ -11,7 +11,7 @@ arms = ["pathnet"]
 sources = 2
 pool = { modules = 3, width = 2, layers = [{ kind = "linear", units = 4 }] }
 strategy = { name = "binary-tournament", population = 2 }
-learner = { name = "sgd", minibatches = 2 }
+learner = { name = "sgd", n_batches = 2 }
 [[stages]]
 name = "a"
 generations = 3

@@ -71,7 +71,7 @@ def test_a_stage_that_is_not_over_may_get_a_longer_budget(drive, tmp_path, whole
 def test_a_configuration_changed_by_hand_is_not_taken_for_the_run_s(drive, copy):
     """What a run was would be told wrongly, and it would go on as something else."""
     path = copy / "run" / "run.toml"
-    path.write_text(path.read_text().replace("minibatches = 2", "minibatches = 3"))
+    path.write_text(path.read_text().replace("n_batches = 2", "n_batches = 3"))
     for command in ("resume", "check"):
         ended = drive(copy, command, "run")
         assert ended.status in (1, 2)

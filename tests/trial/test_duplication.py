@@ -20,7 +20,7 @@ from pathnet_evo.trial.trial import Checkpointer, learn_sequence, state
 def held(duplication, modules, fitness):
     """Tell of an evaluated path that held the same modules in every layer."""
     rows = (tuple(modules),) * len(duplication.pool.layers)
-    duplication.heard(Evaluation(Candidate(0, 0, rows, None, 0), fitness))
+    duplication.on_evaluation(Evaluation(Candidate(0, 0, rows, None, 0), fitness))
 
 
 def test_sources_are_drawn_by_usefulness(make_pool):
@@ -145,11 +145,11 @@ def test_a_trial_that_copies_goes_on_as_if_it_had_not_been_left(make_plan):
         def __init__(self):
             self.states = []
 
-        def between(self, pool, learned, session, stopping):
-            self.states.append(copy.deepcopy(state(pool, learned, session)))
+        def between(self, pool, learned, stage_run, stopping):
+            self.states.append(copy.deepcopy(state(pool, learned, stage_run)))
 
     plan, whole = make_plan(transfer={"duplication": 1.5}), States()
-    records = told(learned(plan, keep=whole))
+    records = told(learned(plan, checkpointer=whole))
     for start in whole.states[1::5]:
         rest = told(learned(plan, start=json_like(start)))
         assert rest == records[len(records) - len(rest) :]

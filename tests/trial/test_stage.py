@@ -16,8 +16,8 @@ class States(Checkpointer):
     def __init__(self):
         self.states = []
 
-    def between(self, pool, learned, session, stopping):
-        self.states.append(copy.deepcopy(state(pool, learned, session)))
+    def between(self, pool, learned, stage_run, stopping):
+        self.states.append(copy.deepcopy(state(pool, learned, stage_run)))
 
     def finished(self, pool, learned, record):
         self.states.append(copy.deepcopy(state(pool, learned)))
@@ -43,18 +43,20 @@ def told(records):
     ]
 
 
-@pytest.mark.parametrize("learner", [{}, {"places": 2}])
+@pytest.mark.parametrize("learner", [{}, {"slots": 2}])
 @pytest.mark.parametrize("arm", ["pathnet", "fine-tuning"])
 def test_a_trial_goes_on_as_if_it_had_not_been_left(make_plan, arm, learner):
     """Broken: a resumed run would be another run, and nobody would know."""
     plan, trial = make_plan(learner=learner), Trial(0, arm, 0)
     whole, records = States(), []
-    learn_sequence(plan, trial, "cpu", records.append, keep=whole)
+    learn_sequence(plan, trial, "cpu", records.append, checkpointer=whole)
     assert len(whole.states) > 16
     scores = [r.scores for r in records if isinstance(r, StageFinished)]
     for i, start in enumerate(whole.states):
         rest, again = States(), []
-        learn_sequence(plan, trial, "cpu", again.append, keep=rest, start=copy.deepcopy(start))
+        learn_sequence(
+            plan, trial, "cpu", again.append, checkpointer=rest, start=copy.deepcopy(start)
+        )
         wanted = whole.states[i:] if start["session"] else whole.states[i + 1 :]
         assert len(rest.states) == len(wanted)
         assert all(map(same, rest.states, wanted)), i

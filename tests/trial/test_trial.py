@@ -111,7 +111,7 @@ def test_the_first_task_is_kept_bit_for_bit(make_plan, learn):
             answers.append([stage.network(pool)(stage.task.test_inputs) for stage in learned])
             return "folder", "sum"
 
-    learned, records, pool, _, _ = learn(plan, keep=Answers())
+    learned, records, pool, _, _ = learn(plan, checkpointer=Answers())
     assert torch.equal(answers[0][0], answers[1][0])
     finished = [r for r in records if isinstance(r, StageFinished)]
     assert finished[0].scores[0] == finished[1].scores[0]
@@ -140,7 +140,7 @@ def test_each_arm_transfers_as_it_says(make_plan, learn):
 def test_a_learning_rate_that_explodes_ends_the_stage_and_freezes_nothing(make_plan, learn):
     """Broken: a network of NaN would be frozen and reported as a result."""
     plan = make_plan(
-        learner={"learning_rate": 1e9, "minibatches": 20, "batch": 16},
+        learner={"learning_rate": 1e9, "n_batches": 20, "batch_size": 16},
         pool={"layers": [{"kind": "linear", "units": 20, "repeat": 2}]},
     )
     learned, records, pool, starts, error = learn(plan)
@@ -197,7 +197,7 @@ def test_the_best_fitness_so_far_may_be_zero(make_plan):
         (candidate,) = strategy.ask(1)
         evaluation = Evaluation(candidate, fitness)
         strategy.tell(evaluation)
-        progress.heard(evaluation)
+        progress.on_evaluation(evaluation)
         assert progress.best == 0.0, number
 
 
@@ -213,7 +213,7 @@ def test_a_trial_told_to_stop_freezes_nothing(make_plan, learn):
 def test_evolution_learns_a_task_that_can_be_learned(make_plan, learn):
     """Broken: nothing would be learned at all."""
     stage = {"task": {"name": "blobs", "noise": 0.2}, "generations": 25}
-    plan = make_plan(stages=[stage, stage], learner={"minibatches": 10, "learning_rate": 0.1})
+    plan = make_plan(stages=[stage, stage], learner={"n_batches": 10, "learning_rate": 0.1})
     for arm in ("pathnet", "independent"):
         _, records, *_ = learn(plan, arm)
         for record in records:

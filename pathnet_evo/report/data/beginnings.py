@@ -1,4 +1,4 @@
-"""What each stage began with: what the prior told, which paths it listens to, what it started as."""
+"""What each stage began with: what the prior told, whom it listens to, what it started as."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Told(NamedTuple):
 
     generation: int
     candidate: int
-    place: int
+    slot: int
     genotype: str
     parent: int | None
     fitness: float | None
@@ -42,14 +42,14 @@ class History:
     Args:
         stage: index in the sequence.
         counts: modules of each layer.
-        initial: the first genotype of every place.
+        initial: the first genotype of every slot.
         frozen: modules that earlier stages froze.
         path: the best path; None until the stage is over.
         genotype: the best genotype; None until the stage is over.
         fitness: its fitness.
         budget: evaluations at the most, or frames where ``by_frames``.
         by_frames: whether the budget counts examples or frames.
-        chance: the score of who has learned nothing, or None.
+        random_baseline: the score of who has learned nothing, or None.
         told: the evaluations in the order told.
         replaced: what was overwritten when an evaluation was told, by its number.
         episodes: ``(frames used by its end, score)`` of each, where the task has episodes.
@@ -66,7 +66,7 @@ class History:
     fitness: float | None
     budget: int
     by_frames: bool
-    chance: float | None
+    random_baseline: float | None
     told: list[Told]
     replaced: dict[int, list[Replaced]]
     episodes: list[tuple[int, float | None]]
@@ -124,7 +124,7 @@ def read_history(db: sqlite3.Connection, trial: int, stage: int) -> History:
         fitness=finite(number_or_none(row["fitness"])),
         budget=row["budget"],
         by_frames=bool(row["by_frames"]),
-        chance=finite(number_or_none(row["chance"])),
+        random_baseline=finite(number_or_none(row["chance"])),
         told=[e._replace(fitness=finite(number_or_none(e.fitness))) for e in evaluations],
         replaced=replaced,
         episodes=[(at, finite(number(score))) for at, score in episodes],
@@ -137,7 +137,7 @@ def finite(value: float | None) -> float | None:
 
 
 def _check(told: list[Told], counts: tuple[int, ...], initial: list[list[list[int]]]) -> None:
-    """Refuse genotypes that do not fit the pool, and places and generations out of order."""
+    """Refuse genotypes that do not fit the pool, and slots and generations out of order."""
     width = len(initial[0][0])
     if any(len(genotype[0]) != width for genotype in initial):
         raise ValueError("a population of genotypes of several sizes")
@@ -145,16 +145,16 @@ def _check(told: list[Told], counts: tuple[int, ...], initial: list[list[list[in
         if len(cells.genotype(text, counts)[0]) != width:
             raise ValueError(f"a genotype that is not {width} genes wide")
     for n, evaluation in enumerate(told):
-        if not (0 <= evaluation.generation <= n and 0 <= evaluation.place < len(initial)):
-            raise ValueError(f"evaluation {n} has no place in the population")
+        if not (0 <= evaluation.generation <= n and 0 <= evaluation.slot < len(initial)):
+            raise ValueError(f"evaluation {n} has no slot in the population")
 
 
 def _replaced(
     event: dict[str, Any], counts: tuple[int, ...], initial: list[list[list[int]]]
 ) -> Replaced:
     winner, loser, changes = event["winner"], event["loser"], event["changes"]
-    places, width = range(len(initial)), len(initial[0][0])
-    if not (loser in places and (winner is None or winner in places)):
+    slots, width = range(len(initial)), len(initial[0][0])
+    if not (loser in slots and (winner is None or winner in slots)):
         raise ValueError("a replacement outside the population")
     for layer, gene, before, after in changes:
         modules = range(counts[layer])

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from pathnet_evo.report.data.history import History, Replaced, finite
 
 Step: TypeAlias = tuple[list[float | None], list[int]]
-"""A generation: ``place, fitness`` of each evaluation, then each replacement.
+"""A generation: ``slot, fitness`` of each evaluation, then each replacement.
 
 A replacement is ``winner, loser, n`` and n times ``gene, value``: the loser becomes a copy of the
 winner with these genes changed. Where it was drawn anew, winner is -1, n is 0 and all L * N genes
@@ -27,7 +27,7 @@ def steps(history: History) -> list[Step]:
         while len(found) <= told.generation:
             found.append(([], []))
         fitnesses, changes = found[told.generation]
-        fitnesses += [told.place, rounded(told.fitness)]
+        fitnesses += [told.slot, rounded(told.fitness)]
         for index, replaced in enumerate(history.replaced.get(number, [])):
             if replaced.winner is not None:
                 changes += _copied(replaced, history.width)
@@ -45,7 +45,7 @@ def _copied(replaced: Replaced, width: int) -> list[int]:
 
 
 def _drawn(history: History) -> dict[tuple[int, int], list[int]]:
-    """The genes of each genotype that was drawn anew: those that its place evaluated next."""
+    """The genes of each genotype that was drawn anew: those that its slot evaluated next."""
     following: dict[int, str] = {}
     found: dict[tuple[int, int], list[int]] = {}
     for number in range(len(history.told) - 1, -1, -1):
@@ -54,7 +54,7 @@ def _drawn(history: History) -> dict[tuple[int, int], list[int]]:
                 found[number, index] = flat(json.loads(following[replaced.loser]))
         told = history.told[number]
         if told.parent is None:
-            following[told.place] = told.genotype
+            following[told.slot] = told.genotype
     return found
 
 

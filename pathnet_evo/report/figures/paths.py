@@ -58,9 +58,9 @@ def population(view: StageView) -> Figure:
     last = history.told[-1].generation
     moments = sorted({-1, last // 4, last})
     figure = Figure(figsize=(COLUMN * 2, 2.4), layout="constrained")
-    for i, (moment, places) in enumerate(zip(moments, _populations(history, moments), strict=True)):
+    for i, (moment, slots) in enumerate(zip(moments, _populations(history, moments), strict=True)):
         axes = figure.add_subplot(1, len(moments), i + 1)
-        _draw_population(axes, view, [distinct(rows) for rows in places])
+        _draw_population(axes, view, [distinct(rows) for rows in slots])
         axes.set_title("before the first" if moment < 0 else f"generation {moment + 1}")
     figure.suptitle(
         f"{title(view.stage, view.name)}: {short(view.arm)}, seed {view.seed}", x=0.02, ha="left"
@@ -118,22 +118,22 @@ def _draw_population(axes: Axes, view: StageView, paths: Sequence[ModulePath]) -
 
 def _populations(history: History, moments: Sequence[int]) -> list[list[list[list[int]]]]:
     """The population after each of some generations, ascending; -1 is before the first."""
-    places = [[list(row) for row in rows] for rows in history.initial]
+    slots = [[list(row) for row in rows] for rows in history.initial]
     kept = []
     waiting = list(moments)
     for number, told in enumerate(history.told):
         while waiting and told.generation > waiting[0]:
-            kept.append([[list(row) for row in rows] for rows in places])
+            kept.append([[list(row) for row in rows] for rows in slots])
             waiting.pop(0)
         if told.parent is None:
-            places[told.place] = json.loads(told.genotype)
+            slots[told.slot] = json.loads(told.genotype)
         for replaced in history.replaced.get(number, []):
             if replaced.winner is not None:
-                copy = [list(row) for row in places[replaced.winner]]
+                copy = [list(row) for row in slots[replaced.winner]]
                 for layer, gene, _, after in replaced.changes:
                     copy[layer][gene] = after
-                places[replaced.loser] = copy
-    return kept + [places] * len(waiting)
+                slots[replaced.loser] = copy
+    return kept + [slots] * len(waiting)
 
 
 def _pool(view: StageView) -> tuple[Figure, Axes]:

@@ -68,7 +68,9 @@ def stage_payload(data: ReportData, i: int) -> dict[str, Any]:
     """What charts need of a stage."""
     about = data.stages[i]
     views = [view for view in data.views if view.stage == i]
-    chance = next((v.history.chance for v in views if v.history.chance is not None), None)
+    chance = next(
+        (v.history.random_baseline for v in views if v.history.random_baseline is not None), None
+    )
     return {
         "name": about["name"],
         "fitness": about["fitness_name"] or "fitness",

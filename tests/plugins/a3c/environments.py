@@ -62,6 +62,6 @@ class WalkTask(EnvironmentTask):
         object.__setattr__(self, "mode", mode)
         object.__setattr__(self, "options", options)
 
-    def make(self, lanes, seeds, *, render=False):
-        walks = [lambda: Walk(**self.options)] * lanes
+    def make(self, num_envs, seeds, *, render=False):
+        walks = [lambda: Walk(**self.options)] * num_envs
         return SyncVectorEnv(walks, autoreset_mode=self.mode)

@@ -17,8 +17,8 @@ CHECKS = [
     if name.startswith("test_")
 ]
 SETTINGS = [
-    {"lanes": 3, "steps": 4, "episodes": 2, "score_episodes": 4},
-    {"lanes": 1, "steps": 2, "episodes": 1, "divide": "users", "score_episodes": 2},
+    {"num_envs": 3, "rollout_length": 4, "episodes": 2, "score_episodes": 4},
+    {"num_envs": 1, "rollout_length": 2, "episodes": 1, "divide": "users", "score_episodes": 2},
 ]
 
 

@@ -30,7 +30,7 @@ def evaluator_on(task, **settings):
     pool.initialise(lambda layer: streams.torch("init", layer))
     head = pool.head(task.n_actions + 1, streams.torch("readout"))
     context = LearningContext(pool, head, task, torch.device("cpu"), streams, True)
-    return A3C(**{"lanes": 3, "steps": 4, "episodes": 2, **settings}).evaluator(context)
+    return A3C(**{"num_envs": 3, "rollout_length": 4, "episodes": 2, **settings}).evaluator(context)
 
 
 def finish(evaluator, n=3, first=0):
@@ -60,7 +60,7 @@ def test_an_environment_that_raises_while_it_is_scored(walk, tmp_path):
     head.readout.parameters["weight"].zero_()
     head.readout.parameters["bias"].copy_(torch.tensor([[0.0, 200.0, 0.0]]))
     network = pool.network(((0,),), head)
-    learner = A3C(score_episodes=5, lanes=2, restarts=1)
+    learner = A3C(score_episodes=5, num_envs=2, max_restarts=1)
     # Always right: two steps at -0.1, and 2.5 at the end.
     once = walk(goal=3, accident="raise", at=3, once=str(tmp_path / "once"))
     assert learner.score(network, once, Streams(0, 0)) == {"mean_return": pytest.approx(2.3)}
@@ -94,7 +94,7 @@ def test_a_reward_that_is_no_number_fails_its_lane(walk, reward):
 
 def test_an_episode_that_never_ends_is_cut_off(walk):
     """Broken: a lane would be busy for ever."""
-    done = finish(evaluator_on(walk(goal=10**9, fields={"max_steps": 9, "frames": 4})))
+    done = finish(evaluator_on(walk(goal=10**9, fields={"max_episode_steps": 9, "frame_skip": 4})))
     assert [evaluation.examples for evaluation in done] == [2 * 9 * 4] * 3
 
 
@@ -123,8 +123,8 @@ class Counter(VectorEnv):
 class Counting(EnvironmentTask):
     """The task of ``Counter``."""
 
-    def make(self, lanes, seeds, *, render=False):
-        return Counter(lanes)
+    def make(self, num_envs, seeds, *, render=False):
+        return Counter(num_envs)
 
 
 def test_lanes_that_cannot_be_reset_alone_get_an_environment_each():
@@ -185,10 +185,10 @@ def _without_mode():
 
 def test_scores_are_mean_returns(walk):
     """Broken: reports would show another number than the mean raw return."""
-    task, learner = walk(goal=3, cut=20), A3C(score_episodes=5, lanes=2)
-    chance = learner.chance(task, Streams(0, 0))
-    assert chance == learner.chance(task, Streams(0, 0))
-    assert chance != learner.chance(task, Streams(1, 0))
+    task, learner = walk(goal=3, cut=20), A3C(score_episodes=5, num_envs=2)
+    chance = learner.random_baseline(task, Streams(0, 0))
+    assert chance == learner.random_baseline(task, Streams(0, 0))
+    assert chance != learner.random_baseline(task, Streams(1, 0))
     pool = ModulePool([Linear(units=2)], 1, (3,))
     head = pool.head(3, torch.Generator())
     head.readout.parameters["weight"].zero_()

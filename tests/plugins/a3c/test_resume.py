@@ -13,7 +13,7 @@ from pathnet_evo.interfaces.learners import Candidate, LearningContext
 from pathnet_evo.trial.loop import evolve
 from pathnet_evo_a3c.learner import A3C
 
-LEARNER = A3C(lanes=3, steps=4, episodes=2, score_episodes=2)
+LEARNER = A3C(num_envs=3, rollout_length=4, episodes=2, score_episodes=2)
 
 
 def stage(task, seed=0):

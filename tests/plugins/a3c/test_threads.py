@@ -56,8 +56,8 @@ class Flashes(VectorEnv):
 class FlashesTask(EnvironmentTask):
     """As many as wanted."""
 
-    def make(self, lanes, seeds, *, render=False):
-        return Flashes(lanes)
+    def make(self, num_envs, seeds, *, render=False):
+        return Flashes(num_envs)
 
 
 def learn(threads, lanes):
@@ -69,7 +69,9 @@ def learn(threads, lanes):
     pool.freeze(((0,), (1, 5), (3,)))
     head = pool.head(4, streams.torch("readout"))
     context = LearningContext(pool, head, task, torch.device("cpu"), streams, True)
-    evaluator = A3C(lanes=lanes, steps=6, episodes=2, threads=threads).evaluator(context)
+    evaluator = A3C(num_envs=lanes, rollout_length=6, episodes=2, threads=threads).evaluator(
+        context
+    )
     rng, over, episodes, number = streams.python("genes"), [], [], 0
     for _ in range(8):
         while evaluator.free > 1:
@@ -101,12 +103,12 @@ def test_environments_are_made_one_after_another():
     making, most = [], []
 
     class Busy(FlashesTask):
-        def make(self, lanes, seeds, *, render=False):
-            making.append(lanes)
+        def make(self, num_envs, seeds, *, render=False):
+            making.append(num_envs)
             most.append(len(making))
             time.sleep(0.05)
             making.pop()
-            return Flashes(lanes)
+            return Flashes(num_envs)
 
     task = Busy("flashes", SHAPE, 3)
     with ThreadPoolExecutor(4) as threads:
@@ -121,7 +123,7 @@ def test_threads_go_on_after_an_accident(walk, tmp_path):
     pool = ModulePool([Linear(units=5)], 6, task.input_shape)
     head = pool.head(task.n_actions + 1, streams.torch("readout"))
     context = LearningContext(pool, head, task, torch.device("cpu"), streams, True)
-    evaluator = A3C(lanes=4, steps=4, episodes=1, threads=2).evaluator(context)
+    evaluator = A3C(num_envs=4, rollout_length=4, episodes=1, threads=2).evaluator(context)
     workers = set()
     for group in evaluator.groups:
 

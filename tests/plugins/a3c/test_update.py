@@ -18,13 +18,13 @@ GENES = [((0, 2), (1, 1)), ((1, 2), (0, 4)), ((2, 0), (3, 1))]
 FROZEN = ((2,), (4,))
 SETTINGS = {
     "episodes": 5,
-    "steps": 7,
+    "rollout_length": 7,
     "discount": 0.9,
     "learning_rate": 0.02,
     "schedule": "constant",
     "decay": 0.8,
     "epsilon": 0.01,
-    "max_gradient_norm": 0.05,
+    "max_grad_norm": 0.05,
 }
 
 
@@ -93,7 +93,7 @@ class Loop:
 
 
 @pytest.mark.parametrize("initial", [0.0, 1.0])
-@pytest.mark.parametrize("divide", ["lanes", "users"])
+@pytest.mark.parametrize("divide", ["envs", "users"])
 @pytest.mark.parametrize("mode", AutoresetMode, ids=lambda mode: mode.name)
 def test_updates_are_those_of_a_loop(context, reference, mode, divide, initial):
     """Broken: what is learned is not what the method says.
@@ -104,7 +104,7 @@ def test_updates_are_those_of_a_loop(context, reference, mode, divide, initial):
     """
     object.__setattr__(context.task, "mode", mode)
     settings = {"divide": divide, "initial_square": initial, **SETTINGS}
-    evaluator = A3CEvaluator(A3C(lanes=4, **settings), context)
+    evaluator = A3CEvaluator(A3C(num_envs=4, **settings), context)
     taken = []
     learn = evaluator._learn
 
@@ -141,7 +141,7 @@ def test_updates_are_those_of_a_loop(context, reference, mode, divide, initial):
                 users[place] += 1
         for group, parameter, total, n in zip(groups, tracked, sums, users, strict=True):
             if n:
-                parameter.grad = total / (4 if divide == "lanes" else n)
+                parameter.grad = total / (4 if divide == "envs" else n)
                 group.step()
         _write_back(pool, head, tracked)
         for ours, theirs in zip(_modules(context.pool, context.head), tracked, strict=True):
@@ -186,7 +186,7 @@ def _places(network, path, pool):
 
 def test_statistics_rest_with_modules_that_nobody_uses(context):
     """Broken: modules would come back to statistics that decayed while nothing was learned."""
-    evaluator = A3CEvaluator(A3C(lanes=2, **SETTINGS), context)
+    evaluator = A3CEvaluator(A3C(num_envs=2, **SETTINGS), context)
     stacks = context.pool.layers
     for genes in (GENES[0], GENES[1]):
         evaluator.submit(Candidate(0, 0, genes, None, 0))

@@ -11,7 +11,7 @@ from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces.learners import Candidate, LearningContext
 from pathnet_evo_a3c.learner import A3C
 
-SETTINGS = {"workers": 2, "lanes": 2, "steps": 4, "episodes": 2, "score_episodes": 2}
+SETTINGS = {"workers": 2, "num_envs": 2, "rollout_length": 4, "episodes": 2, "score_episodes": 2}
 FROZEN = ((1,), (3,))
 
 
@@ -87,7 +87,7 @@ def test_workers_train_one_pool(walk, evaluator_on):
     ("accident", "settings", "told"),
     [
         ("die", {}, "was killed by signal 9"),
-        ("hang", {"limit": 8}, "took longer than 8 s"),
+        ("hang", {"timeout": 8}, "took longer than 8 s"),
     ],
 )
 def test_a_worker_that_is_lost_is_replaced(walk, evaluator_on, tmp_path, accident, settings, told):

@@ -68,17 +68,22 @@ def test_unknown_games_are_refused_with_the_nearest(asked, offered):
 def test_shapes():
     """The pool would be given something else than it was made for."""
     assert made().input_shape == (4, 84, 84)
-    assert made(size=42, frames=2).input_shape == (2, 42, 42)
+    assert made(size=42, frame_stack=2).input_shape == (2, 42, 42)
     assert made(shape=(3, 48, 64)).input_shape == (3, 48, 64), "it follows the pool"
     assert made(shape=(3, 48, 64), size=84, frames=4).input_shape == (4, 84, 84)
-    with pytest.raises(TaskError, match=r"but the pool takes \(4,\). Set pool.input"):
+    with pytest.raises(TaskError, match=r"but the pool takes \(4,\). Set pool.input_shape"):
         made(shape=(4,))
 
 
 def test_task():
     """Budgets and the network's input would be off."""
-    task = made(game="pong", skip=3, max_episode_frames=100)
-    assert (task.n_actions, len(task.actions), task.frames, task.max_steps) == (6, 6, 3, 34)
+    task = made(game="pong", frame_skip=3, max_episode_frames=100)
+    assert (task.n_actions, len(task.actions), task.frame_skip, task.max_episode_steps) == (
+        6,
+        6,
+        3,
+        34,
+    )
     assert made(game="pong", full_action_space=True).n_actions == 18
     assert torch.equal(torch.tensor([0, 255]) * task.scale, torch.tensor([0.0, 1.0]))
 

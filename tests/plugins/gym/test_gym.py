@@ -69,7 +69,7 @@ class TestContractOfPictures(TaskContract):
 def test_cartpole():
     """The commonest environment would not be what people know."""
     task = made()
-    assert (task.input_shape, task.n_actions, task.max_steps) == ((4,), 2, 500)
+    assert (task.input_shape, task.n_actions, task.max_episode_steps) == ((4,), 2, 500)
     env, plain = task.make(2, [3, 4]), gymnasium.make("CartPole-v1")
     seen, _ = env.reset()
     assert np.array_equal(seen[1], plain.reset(seed=4)[0])
@@ -152,9 +152,9 @@ def test_attributes_make_variants():
 
 def test_step_limits():
     """An environment that never ends would be played for ever."""
-    assert made("Odd/Vector-v0").max_steps == 10_000
-    task = made("Odd/Vector-v0", max_steps=3)
-    assert task.max_steps == 3
+    assert made("Odd/Vector-v0").max_episode_steps == 10_000
+    task = made("Odd/Vector-v0", max_episode_steps=3)
+    assert task.max_episode_steps == 3
     env = task.make(1, [0])
     env.reset()
     assert [bool(env.step(np.array([0]))[3][0]) for _ in range(3)] == [False, False, True]

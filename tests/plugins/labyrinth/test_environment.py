@@ -152,8 +152,8 @@ def test_the_task_follows_the_pool():
     context = TaskContext(Streams(0), 0, [], (3, 40, 48))
     task = LabyrinthSettings(level="lt_chasm", seconds=10).make(context)
     assert task.input_shape == (3, 40, 48)
-    assert task.frames == 4
-    assert task.max_steps == 88
+    assert task.frame_skip == 4
+    assert task.max_episode_steps == 88
     assert float(task.scale) == pytest.approx(1 / 255)
     assert len(task.actions) == task.n_actions == 10
 

@@ -20,20 +20,20 @@ def snapshot(context):
 
 
 @pytest.mark.parametrize("conv", [False, True], ids=["by hand", "autograd"])
-@pytest.mark.parametrize("held_out", [0, 0.25])
+@pytest.mark.parametrize("validation_fraction", [0, 0.25])
 def test_a_loss_that_is_not_finite_fails_the_evaluation_alone(
-    make_context, evaluate, conv, held_out
+    make_context, evaluate, conv, validation_fraction
 ):
     """Broken: one exploding path would poison modules that others share."""
     context = make_context(conv=conv)
     before = snapshot(context)
-    learner = SGD(learning_rate=1e9, minibatches=20, held_out=held_out)
+    learner = SGD(learning_rate=1e9, n_batches=20, validation_fraction=validation_fraction)
     (failed,) = evaluate(learner, context, GENES)
     assert failed.state == "FAILED"
     assert failed.fitness is None
     assert failed.cause == "the loss or a weight is not finite (learning rate 1000000000.0)"
     assert all(map(torch.equal, snapshot(context), before))
-    (fine,) = evaluate(SGD(minibatches=2), context, GENES)
+    (fine,) = evaluate(SGD(n_batches=2), context, GENES)
     assert fine.state == "OK"
 
 
@@ -43,11 +43,11 @@ def test_a_loss_that_is_not_finite_fails_the_evaluation_alone(
         ({"optimizer": "Adm"}, "not an optimizer that can be used here .have: .*Adam, "),
         ({"optimizer": "LBFGS"}, "not an optimizer that can be used here"),
         ({"optimizer": "Adam", "momentum": 0.9}, "torch.optim.Adam: .*momentum"),
-        ({"options": {"betas": (0.9, 0.9)}}, "torch.optim.SGD: .*betas"),
-        ({"options": {"nesterov": True}}, "Nesterov"),
+        ({"optimizer_kwargs": {"betas": (0.9, 0.9)}}, "torch.optim.SGD: .*betas"),
+        ({"optimizer_kwargs": {"nesterov": True}}, "Nesterov"),
         ({"learning_rate": float("nan")}, "finite"),
-        ({"held_out": 1}, "less than 1"),
-        ({"places": 3}, "1 or 2"),
+        ({"validation_fraction": 1}, "less than 1"),
+        ({"slots": 3}, "1 or 2"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_with_the_configuration(options, says):
@@ -68,7 +68,7 @@ def test_held_out_examples_are_never_trained_on(make_context, evaluate, monkeypa
         return prepare(self, inputs)
 
     monkeypatch.setattr(type(context.task), "prepare", spy)
-    learner = SGD(minibatches=20, held_out=0.25)
+    learner = SGD(n_batches=20, validation_fraction=0.25)
     evaluator = learner.evaluator(context)
     assert len(evaluator.held) == 50
     evaluation = None
@@ -85,17 +85,17 @@ def test_held_out_examples_are_never_trained_on(make_context, evaluate, monkeypa
     assert evaluation.fitness == int((answers == context.task.labels[evaluator.held]).sum()) / 50
 
 
-@pytest.mark.parametrize("held_out", [0.001, 0.999])
-def test_a_share_that_leaves_no_examples_is_refused(make_context, held_out):
+@pytest.mark.parametrize("validation_fraction", [0.001, 0.999])
+def test_a_share_that_leaves_no_examples_is_refused(make_context, validation_fraction):
     """Broken: fitness would be a division by zero."""
     with pytest.raises(ValueError, match="leaves none"):
-        SGD(held_out=held_out).evaluator(make_context())
+        SGD(validation_fraction=validation_fraction).evaluator(make_context())
 
 
 def test_with_two_places_every_pair_starts_from_the_same_weights(make_context):
     """Broken: the second contestant would be trained on what the first improved."""
     context = make_context()
-    evaluator = SGD(minibatches=3, places=2).evaluator(context)
+    evaluator = SGD(n_batches=3, slots=2).evaluator(context)
     number = 0
     for _ in range(3):
         before = snapshot(context)
@@ -119,7 +119,7 @@ def test_cancelling_drops_what_was_leased(make_context):
     """Broken: an interrupted run would train on after its end."""
     context = make_context()
     before = snapshot(context)
-    evaluator = SGD(places=2).evaluator(context)
+    evaluator = SGD(slots=2).evaluator(context)
     evaluator.submit(Candidate(0, 0, GENES, None, 0))
     evaluator.cancel()
     assert evaluator.free == 2

@@ -21,9 +21,9 @@ def train_plainly(plain, context, learner, optimizer):
     """Fifty steps of autograd on a plain network; the accuracy as it went."""
     task = context.task
     examples = torch.arange(len(task.inputs))
-    size = learner.minibatches * learner.batch
+    size = learner.n_batches * learner.batch_size
     right = 0
-    for rows in Batches(examples, size, context.streams)(0).view(-1, learner.batch):
+    for rows in Batches(examples, size, context.streams)(0).view(-1, learner.batch_size):
         x = task.inputs[rows].float()
         if task.shift is not None:
             x = (x - task.shift) * task.scale
@@ -66,8 +66,11 @@ def test_the_step_by_hand_is_autograds(make_context, evaluate, reference, frozen
     [
         (True, {}),
         (True, {"momentum": 0.9, "weight_decay": 0.01}),
-        (False, {"momentum": 0.9, "options": {"nesterov": True}}),
-        (False, {"optimizer": "Adam", "learning_rate": 1e-3, "options": {"betas": (0.8, 0.9)}}),
+        (False, {"momentum": 0.9, "optimizer_kwargs": {"nesterov": True}}),
+        (
+            False,
+            {"optimizer": "Adam", "learning_rate": 1e-3, "optimizer_kwargs": {"betas": (0.8, 0.9)}},
+        ),
         (False, {"optimizer": "RMSprop", "learning_rate": 1e-3}),
     ],
 )
@@ -78,7 +81,7 @@ def test_configured_optimizers_train_as_they_do_on_plain_modules(
     context = make_context(conv=conv)
     context.pool.freeze(((2,), (4,), (5,)))
     plain = reference.PlainNetwork(context.pool, PATH, context.head)
-    learner = SGD(**{"learning_rate": 0.02, "minibatches": 20, **options})
+    learner = SGD(**{"learning_rate": 0.02, "n_batches": 20, **options})
     optimizer = learner.make_optimizer(plain.trainable())
     (evaluation,) = evaluate(learner, context, GENES)
     fitness = train_plainly(plain, context, learner, optimizer)
@@ -101,7 +104,7 @@ def test_the_first_task_answers_as_before_bit_for_bit(make_context, evaluate, op
     """Broken: learning a second task would change the first one's network."""
     context = make_context(always_active=True)
     pool = context.pool
-    learner = SGD(minibatches=10, **options)
+    learner = SGD(n_batches=10, **options)
     evaluate(learner, context, GENES)
     pool.freeze(PATH)
     network = pool.network(PATH, context.head)

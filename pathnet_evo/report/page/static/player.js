@@ -73,12 +73,12 @@ class Player {
     if (!fights.length) return `${where}${best}: nothing was replaced.`;
     if (fights.length > 1) {
       const fresh = fights.filter((f) => f.winner < 0).length;
-      return `${where}${best}: ${fights.length} places were overwritten, ${fresh} of them drawn anew.`;
+      return `${where}${best}: ${fights.length} slots were overwritten, ${fresh} of them drawn anew.`;
     }
     const [{ winner, loser, mutated }] = fights;
-    if (winner < 0) return `${where}${best}: place ${loser} was drawn anew.`;
+    if (winner < 0) return `${where}${best}: slot ${loser} was drawn anew.`;
     const changed = mutated.map(([layer, from, to]) => `layer ${layer + 1}: ${from} → ${to}`);
-    return `${where}${best}: place ${winner} (W) overwrote place ${loser} (L); `
+    return `${where}${best}: slot ${winner} (W) overwrote slot ${loser} (L); `
       + (changed.length ? `mutated ${changed.join(", ")}.` : "nothing mutated.");
   }
 

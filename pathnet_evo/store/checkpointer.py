@@ -17,7 +17,7 @@ from pathnet_evo.store.checkpoint import Base
 from pathnet_evo.store.places import home_of
 from pathnet_evo.store.rows import Chains, Position
 from pathnet_evo.trial.learned import Learned
-from pathnet_evo.trial.stage import Session
+from pathnet_evo.trial.stage import StageRun
 from pathnet_evo.trial.trial import Checkpointer
 
 
@@ -26,8 +26,8 @@ def folder_of(trial: Trial) -> str:
     return home_of(trial.arm, trial.seed)
 
 
-class Keeper(Checkpointer):
-    """Keeps the state of one trial.
+class TrialCheckpointer(Checkpointer):
+    """Takes the checkpoints of one trial.
 
     Tensors are copied between two rounds; a thread of its own writes, hashes and syncs the copy.
     The record that names a checkpoint follows when it is durable, so after all records before it.
@@ -62,26 +62,26 @@ class Keeper(Checkpointer):
     def emit(self, record: Record) -> None:
         """Pass a record of the trial on."""
         if not isinstance(record, StageFinished):  # it was taken in before it named a checkpoint
-            self._chains.heard(record)
+            self._chains.on_record(record)
         self._emit(record)
 
     def between(
-        self, pool: ModulePool, learned: list[Learned], session: Session, stopping: bool
+        self, pool: ModulePool, learned: list[Learned], stage_run: StageRun, stopping: bool
     ) -> None:
         """Take a checkpoint if one is due, or the trial is to stop here.
 
         Raises:
             CheckpointError: this one or the last cannot be written.
         """
-        here = (session.started.stage, session.rounds)
+        here = (stage_run.started.stage, stage_run.rounds)
         if self._kept is None or self._kept[0] != here[0]:
-            self._begin_stage(session, here)
-        counted = self._due(session)
+            self._begin_stage(stage_run, here)
+        counted = self._due(stage_run)
         if self._writing is not None and (stopping or counted or not self._writing.is_alive()):
             self._written()
         late = time.monotonic() - self._since >= self.config.seconds and self._writing is None
         if (stopping or counted or late) and self._kept != here:
-            self._take(pool, learned, session)
+            self._take(pool, learned, stage_run)
             self._kept = here
         if stopping and self._writing is not None:
             self._written()
@@ -96,7 +96,7 @@ class Keeper(Checkpointer):
         """
         if self._writing is not None:
             self._written()
-        self._chains.heard(record)
+        self._chains.on_record(record)
         name = f"stage-{record.stage}"
         position = Position(record.stage, record.evaluations, 0, finished=True)
         about = self._about(position, 0.0)
@@ -111,27 +111,27 @@ class Keeper(Checkpointer):
             self._writing.join()
             self._writing = None
 
-    def _begin_stage(self, session: Session, here: tuple[int, int]) -> None:
+    def _begin_stage(self, stage_run: StageRun, here: tuple[int, int]) -> None:
         """A stage's first moment needs no checkpoint: there is the end of the one before."""
         self._kept = here
-        self._told, self._generation = session.strategy.told, session.strategy.generation
+        self._told, self._generation = stage_run.strategy.told, stage_run.strategy.generation
 
-    def _due(self, session: Session) -> bool:
+    def _due(self, stage_run: StageRun) -> bool:
         """Whether so many evaluations or generations are over since the last checkpoint."""
-        strategy, config = session.strategy, self.config
+        strategy, config = stage_run.strategy, self.config
         told, generations = strategy.told - self._told, strategy.generation - self._generation
         return (config.evaluations is not None and told >= config.evaluations) or (
             config.generations is not None and generations >= config.generations
         )
 
-    def _take(self, pool: ModulePool, learned: list[Learned], session: Session) -> None:
-        stage = session.started.stage
-        name = f"stage-{stage}-round-{session.rounds}"
+    def _take(self, pool: ModulePool, learned: list[Learned], stage_run: StageRun) -> None:
+        stage = stage_run.started.stage
+        name = f"stage-{stage}-round-{stage_run.rounds}"
         relative = f"{folder_of(self.trial)}/{name}"
-        progress, strategy = session.progress, session.strategy
+        progress, strategy = stage_run.progress, stage_run.strategy
         position = Position(stage, strategy.told, progress.episodes, finished=False)
-        about = self._about(position, session.seconds)
-        taken = checkpoint.snapshot(pool, learned, session)
+        about = self._about(position, stage_run.seconds)
+        taken = checkpoint.snapshot(pool, learned, stage_run)
         base = self._base
 
         def write() -> Checkpointed:
