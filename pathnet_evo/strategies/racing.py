@@ -66,7 +66,7 @@ class Racing(Strategy):
 
     def ask(self, n: int) -> list[Candidate]:
         """The slots in turn, whole paths or sub-paths."""
-        issued = [self._issue(place) for place in self._idle_in_turn(n)]
+        issued = [self._issue(slot) for slot in self._idle_in_turn(n)]
         return [self._without_some(c) if self._leaves_out(c) else c for c in issued]
 
     @property
