@@ -109,9 +109,9 @@ class SGD(Scheduled, Learner):
 
     def visits(self, task: SupervisedTask, budget: Budget) -> float:
         """Examples that the budget trains on, over the task's distinct examples."""
-        trained = budget.frames or (budget.evaluations or 0) * self.minibatches * self.batch
+        trained = budget.frames or (budget.evaluations or 0) * self.n_batches * self.batch_size
         n = len(task.labels) if task.sources is None else len(task.sources.unique())
-        return trained / (n * (1 - self.held_out))
+        return trained / (n * (1 - self.validation_fraction))
 
     def carries(self, stack: Stack) -> dict[str, Shape]:
         """The optimizer's state, where it is kept."""
