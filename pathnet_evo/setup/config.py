@@ -89,8 +89,9 @@ class TransferConfig(_Section):
     initial_modules: Literal["fresh", "copies", "mixed"] = "fresh"
     """What free modules are as a stage begins: re-initialised, copies of frozen modules, or some of
     each."""
-    max_columns: int = Field(default=1, ge=1)
-    """The most earlier paths that a task listens to, the most telling ones."""
+    max_columns: int = Field(default=2, ge=1)
+    """The most earlier paths that a task listens to, the most telling first; those that these paths
+    listen to themselves count as well, so that a prediction never computes more."""
     prior: bool | None = None
     """Estimate before a stage how well earlier paths tell the new task's classes apart, to rank
     them. Default: where the task has labels, and there is something to rank."""

@@ -99,7 +99,7 @@ class StageBeginning:
             starts = [replace(start, retrain=True) for start in starts]
         elif self.connect == "lateral" and self.policy.listens:
             worth = ranked if prior is None else prior.telling()
-            self.columns = tuple(sorted(worth[: transfer.max_columns]))
+            self.columns = self._affordable(worth, transfer.max_columns)
         records: list[Record] = []
         if self.policy.freezes:
             records.append(
@@ -116,6 +116,23 @@ class StageBeginning:
             Saturated(self.trial.id, self.i, g.layer, g.free, width, g.added) for g in grown
         ]
         return pool, starts, records
+
+    def _affordable(self, ranked: Sequence[int], most: int) -> tuple[int, ...]:
+        """The stages to listen to: the first of ``ranked`` that compute at most so many paths."""
+        chosen: list[int] = []
+        computed: set[int] = set()
+        for stage in ranked:
+            needed = computed | self._computed(stage)
+            if len(needed) <= most:
+                chosen.append(stage)
+                computed = needed
+        return tuple(sorted(chosen))
+
+    def _computed(self, stage: int) -> set[int]:
+        """A stage, those that its path listens to, and those that these listen to."""
+        columns = self.learned[stage].head.columns
+        heard = () if columns is None else columns.stages
+        return {stage}.union(*map(self._computed, heard))
 
     def _wanted(
         self, pool: ModulePool, ranked: Sequence[int], prior: Prior | None

@@ -4,9 +4,13 @@ import pytest
 
 from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.modules import ModuleKind
+from pathnet_evo.interfaces.records import Evaluated, TransferPlanned
+from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup import config
 from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.trial.prior import Prior
+from pathnet_evo.trial.trial import learn_sequence
 
 DIGITS = {"task": {"name": "digits"}}
 GAME = {"task": {"name": "gym", "id": "CartPole-v1"}, "learner": {"name": "a3c"}}
@@ -33,3 +37,46 @@ def test_modules_that_cannot_hear_are_connected_as_published(monkeypatch):
     assert plan([DIGITS, DIGITS]).connect(1, "pathnet") == "named"
     with pytest.raises(config.ConfigError, match="modules of kind Linear cannot hear columns"):
         plan([DIGITS, DIGITS], connect="lateral")
+
+
+def learned(stages, **settings):
+    """What a trial of a few evaluations learned and recorded, on bundled digits."""
+    data = {
+        "arms": ["pathnet"],
+        "pool": {"modules": 12, "width": 2, "layers": [{"kind": "conv2d", "channels": 2}]},
+        "strategy": {"name": "racing"},
+        "learner": {"name": "sgd", "n_batches": 2, "batch_size": 4},
+        "stages": [{"generations": 5, "task": {"name": "digits", **s}} for s in stages],
+        **settings,
+    }
+    made, records = resolve(config.validate(data), Registry()), []
+    found = learn_sequence(made, Trial(0, "pathnet", 0), "cpu", records.append)
+    return found, records
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_prediction_computes_no_more_paths_than_allowed(most, monkeypatch):
+    """Broken: every task would make predictions slower, up to all earlier paths."""
+    monkeypatch.setattr(Prior, "telling", lambda self: sorted(self.stages, reverse=True))
+    monkeypatch.setattr(Prior, "unfamiliar", False)
+    found, _ = learned([{"classes": [i, i + 1], "examples": 20} for i in range(4)],
+                       transfer={"max_columns": most})  # fmt: skip
+    computed = []
+    for stage in found:
+        heard = () if stage.head.columns is None else stage.head.columns.stages
+        computed.append(set(heard).union(*(computed[j] for j in heard)))
+    assert [len(c) for c in computed] == [min(i, most) for i in range(4)]
+
+
+def test_copies_of_unfamiliar_features_listen_to_nobody(monkeypatch):
+    """Broken: few examples would be learned by heart from features that do not suit them."""
+    monkeypatch.setattr(Prior, "starts", lambda self: [0])
+    for unfamiliar in (True, False):
+        monkeypatch.setattr(Prior, "unfamiliar", unfamiliar)
+        found, records = learned([{}, {"examples": 5}], transfer={"initial_modules": "mixed"})
+        (planned,) = [r for r in records if isinstance(r, TransferPlanned)]
+        assert planned.columns == (() if unfamiliar else (0,))
+        assert planned.starts[0][0].endswith("to be retrained") is unfamiliar
+        widths = [len(set(r.evaluation.candidate.genotype[0])) for r in records
+                  if isinstance(r, Evaluated) and r.stage == 1]  # fmt: skip
+        assert widths == ([1] * 7 + [2] * 3 if unfamiliar else [2] * 10)
