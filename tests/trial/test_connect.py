@@ -73,7 +73,7 @@ def test_copies_of_unfamiliar_features_listen_to_nobody(monkeypatch):
     monkeypatch.setattr(Prior, "starts", lambda self: [0])
     for unfamiliar in (True, False):
         monkeypatch.setattr(Prior, "unfamiliar", unfamiliar)
-        found, records = learned([{}, {"examples": 5}], transfer={"initial_modules": "mixed"})
+        _, records = learned([{}, {"examples": 5}], transfer={"initial_modules": "mixed"})
         (planned,) = [r for r in records if isinstance(r, TransferPlanned)]
         assert planned.columns == (() if unfamiliar else (0,))
         assert planned.starts[0][0].endswith("to be retrained") is unfamiliar
