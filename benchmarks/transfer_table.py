@@ -1,12 +1,16 @@
 """Tables of what transfers, from the lines of ``transfer.py``: ``transfer_table.py RESULTS``.
 
 Accuracies of the second task, and PathNet against each control, paired by seed: 95 % intervals.
+Speed-up: examples until the accuracy on training examples that are kept aside reaches the one that
+``independent`` ends with, those of ``independent`` over those of PathNet; geometric means.
+``--ways`` has the accuracies of all arms, ``--choosing`` those on training examples.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,11 +23,11 @@ Cells = dict[tuple[str, str, str], dict[str, dict[int, dict[str, Any]]]]
 CONTROLS = ("independent", "fine-tuning", "random-columns")
 
 
-def read(file: Path) -> Cells:
-    """The lines of a file that were scored on test examples."""
+def read(file: Path, choosing: bool = False) -> Cells:
+    """The lines of a file that were scored on test examples, or on training examples."""
     cells: Cells = defaultdict(lambda: defaultdict(dict))
     for line in map(json.loads, file.read_text().splitlines()):
-        if not line["choosing"] and line["rate"] is None and not line["options"]:
+        if line["choosing"] == choosing and line["rate"] is None and not line["options"]:
             place = line["network"], line["pair"], str(line["examples"] or "all")
             cells[place][line["arm"]][line["seed"]] = line
     return cells
@@ -34,9 +38,9 @@ def table(cells: Cells) -> Iterator[str]:
     yield (
         "| network, pair | examples | seeds | pathnet | "
         + " | ".join(f"over {control}" for control in CONTROLS)
-        + " | first task forgotten |"
+        + " | speed-up | first task forgotten |"
     )
-    yield "| --- " * (5 + len(CONTROLS)) + "|"
+    yield "| --- " * (6 + len(CONTROLS)) + "|"
     for (network, pair, examples), arms in cells.items():
         ours = arms.get("pathnet", {})
         mean, _ = mean_interval([line["score"] for line in ours.values()])
@@ -47,8 +51,24 @@ def table(cells: Cells) -> Iterator[str]:
         yield (
             f"| {network}, {pair} | {examples} | {len(ours)} | {100 * mean:.1f} % | "
             + " | ".join(differences)
-            + f" | {100 * lost:g} points |"
+            + f" | {_speed_up(ours, arms.get('independent', {}))} | {100 * lost:g} points |"
         )
+
+
+def ways(cells: Cells) -> Iterator[str]:
+    """The accuracy of every arm by pair and number of examples, over the seeds that all have."""
+    names = [*dict.fromkeys(arm for arms in cells.values() for arm in arms)]
+    yield "| network, pair | examples | seeds | " + " | ".join(names) + " |"
+    yield "| --- " * (3 + len(names)) + "|"
+    for (network, pair, examples), arms in cells.items():
+        seeds = set.intersection(*(set(lines) for lines in arms.values()))
+        means = {
+            arm: sum(lines[seed]["score"] for seed in seeds) / len(seeds)
+            for arm, lines in arms.items()
+            if seeds
+        }
+        shown = [f"{100 * means[name]:.1f}" if name in means else "" for name in names]
+        yield f"| {network}, {pair} | {examples} | {len(seeds)} | " + " | ".join(shown) + " |"
 
 
 def _difference(ours: dict[int, dict[str, Any]], theirs: dict[int, dict[str, Any]]) -> str:
@@ -62,5 +82,43 @@ def _difference(ours: dict[int, dict[str, Any]], theirs: dict[int, dict[str, Any
     return f"{100 * mean:+.1f} ({100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})"
 
 
+def _speed_up(ours: dict[int, dict[str, Any]], theirs: dict[int, dict[str, Any]]) -> str:
+    """The geometric mean of speed-ups, with its interval; how many seeds never reached it."""
+    logs, never = [], 0
+    for seed in sorted(ours.keys() & theirs.keys()):
+        target = theirs[seed]["curve"][-1][1]
+        mine, other = _reached(ours[seed], target), _reached(theirs[seed], target)
+        if mine is None or other is None:
+            never += 1
+        else:
+            logs.append(math.log(other / mine))
+    mean, interval = mean_interval(logs)
+    if mean is None:
+        return ""
+    text = f"{math.exp(mean):.2f}"
+    if interval is not None:
+        text += f" ({math.exp(interval[0]):.2f} to {math.exp(interval[1]):.2f})"
+    return text + (f", {never} never" if never else "")
+
+
+def _reached(line: dict[str, Any], target: float) -> float | None:
+    """Evaluations until a curve reaches a target, between points along a line; None if never."""
+    before: tuple[float, float] | None = None
+    for evaluations, accuracy in line["curve"]:
+        if accuracy >= target:
+            if before is None or accuracy == before[1]:
+                return float(evaluations)
+            share = (target - before[1]) / (accuracy - before[1])
+            return before[0] + share * (evaluations - before[0])
+        before = evaluations, accuracy
+    return None
+
+
 if __name__ == "__main__":
-    print("\n".join(table(read(Path(sys.argv[1])))))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--ways", action="store_true")
+    parser.add_argument("--choosing", action="store_true")
+    given = parser.parse_args()
+    found = read(given.results, given.choosing)
+    print("\n".join(ways(found) if given.ways else table(found)))
