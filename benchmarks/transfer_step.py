@@ -1,10 +1,11 @@
 """One evaluation of the SGD learner on a second task: laterals, momentum, a cosine schedule.
 
-Fully connected modules, over the same arithmetic by hand in plain torch: one matrix a layer, against
-the layer below, what a frozen path says of the examples, which is known, and a one for the bias;
-momentum and weights are gathered from the modules, and put back. Convolutional modules, over a plain
-``torch.nn`` network of the same multiply-adds with autograd and ``torch.optim.SGD``, which gathers
-nothing.
+Fully connected modules, over the same arithmetic by hand in plain torch: one matrix a layer,
+against the layer below, what a frozen path says of the examples, which is known, and a one for the
+bias.
+Momentum and weights are gathered from the modules, and put back. Convolutional modules, over a
+plain ``torch.nn`` network of the same multiply-adds with autograd and ``torch.optim.SGD``, which
+gathers nothing.
 """
 
 from __future__ import annotations
