@@ -71,7 +71,12 @@ def register_operators(register: RegisterOperator) -> None:
 
 @hookspec
 def register_engines(register: Register) -> None:
-    """Add engines: subclasses of ``pathnet_evo.engines.base.Engine``."""
+    """Add engines: subclasses of ``pathnet_evo.interfaces.engines.Engine``."""
+
+
+@hookspec
+def register_executors(register: Register) -> None:
+    """Add executors: subclasses of ``pathnet_evo.Executor``."""
 
 
 @hookspec

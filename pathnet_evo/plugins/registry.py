@@ -29,7 +29,8 @@ BASES = {
     "policies": "pathnet_evo.interfaces.policies:TransferPolicy",
     "modules": "pathnet_evo.core.modules:ModuleKind",
     "operators": None,
-    "engines": "pathnet_evo.engines.base:Engine",
+    "engines": "pathnet_evo.interfaces.engines:Engine",
+    "executors": "pathnet_evo.interfaces.executors:Executor",
     "observers": "pathnet_evo.interfaces.observers:Observer",
 }
 """What each family's classes derive from; nothing where any function will do."""
@@ -43,6 +44,7 @@ SINGULAR = {
     "modules": "module",
     "operators": "operator",
     "engines": "engine",
+    "executors": "executor",
     "observers": "observer",
 }
 CHOSEN = "PATHNET_EVO_PLUGINS"

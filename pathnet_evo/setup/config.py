@@ -8,7 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.plugins.files import PluginFile
@@ -191,8 +198,10 @@ class RunConfig(_Section):
     """The first seed."""
     seeds: int = Field(1, ge=1, le=MOST_SEEDS)
     """How many seeds: seed, seed + 1, ..."""
-    jobs: int = Field(1, ge=1)
-    """How many trials run at the same time, each in a process of its own."""
+    executor: NamedSection = {"name": "inline"}
+    """Where trials run: ``inline``, one after another in this process, or ``processes`` for several
+    at a time; ``jobs = N`` is short for ``processes`` with N ``workers``, and for ``inline`` where
+    N is 1."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
     engine: NamedSection = {"name": "inline"}
@@ -240,10 +249,31 @@ def validate(data: Mapping[str, Any], source: str = "") -> RunConfig:
     """
     if found := [Problem(place, NOT_TEXT) for place, text in _texts(data) if not is_text(text)]:
         raise ConfigError(found, source)
+    data, found = _with_executor(upgraded(data))
     try:
-        return RunConfig.model_validate(upgraded(data))
+        config = RunConfig.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(problems(error, RunConfig), source) from None
+        found += problems(error, RunConfig)
+    if found:
+        raise ConfigError(found, source)
+    return config
+
+
+def _with_executor(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Problem]]:
+    """A configuration with the executor that ``jobs`` is short for, and what is wrong with it."""
+    if "jobs" not in data:
+        return data, []
+    kept = {key: value for key, value in data.items() if key != "jobs"}
+    jobs, section = data["jobs"], _named(data.get("executor", {}))
+    if type(jobs) is not int or jobs < 1:
+        return kept, [Problem("jobs", f"expected a whole number from 1, got {jobs!r}")]
+    name = section.get("name", "inline") if isinstance(section, dict) else section
+    if name not in ("inline", "processes"):
+        text = f'short for executor "processes", but executor is {name!r}; leave one of them out'
+        return kept, [Problem("jobs", text)]
+    options = section if name == "processes" else {}
+    many = {**options, "name": "processes", "workers": jobs}
+    return {**kept, "executor": {"name": "inline"} if jobs == 1 else many}, []
 
 
 def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:

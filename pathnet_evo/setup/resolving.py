@@ -9,8 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from pathnet_evo.core.genotype import PathError, PathShape
 from pathnet_evo.core.modules import ModuleKind
-from pathnet_evo.engines.base import Engine
 from pathnet_evo.interfaces import memory
+from pathnet_evo.interfaces.engines import Engine
+from pathnet_evo.interfaces.executors import Executor
 from pathnet_evo.interfaces.learners import Learner
 from pathnet_evo.interfaces.observers import Observer
 from pathnet_evo.interfaces.strategies import Strategy
@@ -114,6 +115,7 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
             if lack and not any(problem.text == lack for problem in found):
                 found.append(Problem(f"{place}.population", lack))
     engine = _plugin(registry, "engines", config.engine, "engine", found, lambda c: c)
+    executor = _plugin(registry, "executors", config.executor, "executor", found, lambda c: c)
     whole = _plugin(registry, "learners", config.learner, "learner", found, lambda c: c)
     stages = []
     for i, stage in enumerate(config.stages):
@@ -130,10 +132,10 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
                     )
                 )
     found += _connections(config, arms, stages, kinds)
-    found += _processes(config, engine)
+    found += _processes(config, engine, executor)
     if found or shape is None:
         raise ConfigError(found, source)
-    return Plan(config, tuple(kinds), arms, tuple(stages), engine)
+    return Plan(config, tuple(kinds), arms, tuple(stages), engine, executor)
 
 
 def _connections(
@@ -162,22 +164,21 @@ def _connections(
     return found
 
 
-def _processes(config: RunConfig, engine: Engine | None) -> list[Problem]:
+def _processes(
+    config: RunConfig, engine: Engine | None, executor: Executor | None
+) -> list[Problem]:
     """What is wrong with the number of trials, and of the processes that they run in."""
     trials = config.seeds * len(config.arms)
     lack = memory.lacking(f"{trials} trials", memory.TRIAL * trials)
     if lack:
         return [Problem("seeds", lack)]
-    jobs = min(config.jobs, trials)
-    workers = 0 if engine is None else engine.processes
-    found = []
-    if jobs > 1 and (lack := memory.lacking(f"{jobs} processes", memory.PROCESS * jobs)):
-        found.append(Problem("jobs", lack))
-    elif workers and (
-        lack := memory.lacking(f"{jobs * workers} processes", memory.PROCESS * jobs * workers)
-    ):
-        found.append(Problem("engine.workers", lack))
-    return found
+    jobs = 0 if executor is None else min(executor.processes, trials)
+    workers = 0 if engine is None else engine.processes * max(jobs, 1)
+    if lack := memory.lacking(f"{jobs} processes", memory.PROCESS * jobs):
+        return [Problem("executor.workers", lack)]
+    if lack := memory.lacking(f"{workers} processes", memory.PROCESS * workers):
+        return [Problem("engine.workers", lack)]
+    return []
 
 
 def _stage(
