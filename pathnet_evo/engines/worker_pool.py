@@ -8,12 +8,12 @@ from pathnet_evo.core.pool import Lease
 from pathnet_evo.engines.protocol import Slot
 from pathnet_evo.engines.trainer import work
 from pathnet_evo.interfaces.learners import Candidate
-from pathnet_evo.workers.supervisor import Member, Supervisor
+from pathnet_evo.workers.supervisor import Supervised, Supervisor
 from pathnet_evo.workers.transport import Transport
 
 
 @dataclass(eq=False)
-class Worker(Member):
+class Worker(Supervised):
     """A worker that trains candidates; ``ready`` once it has taken up the stage.
 
     Args:

@@ -13,7 +13,7 @@ from pathnet_evo.executors.remote import RemoteTrials
 from pathnet_evo.interfaces.executors import Executor, Job, Trials
 from pathnet_evo.interfaces.records import TrialFinished
 from pathnet_evo.workers.messages import Lost, Unable
-from pathnet_evo.workers.supervisor import Member, Supervisor
+from pathnet_evo.workers.supervisor import Supervised, Supervisor
 from pathnet_evo.workers.transport import Line, Transport
 
 
@@ -23,7 +23,7 @@ class Stop:
 
 
 @dataclass(eq=False)
-class TrialWorker(Member):
+class TrialWorker(Supervised):
     """A worker that runs one trial after another.
 
     Args:

@@ -352,10 +352,19 @@ def _indices(data: list[Any], key: str) -> Iterable[int]:
     raise LookupError(f"no entry {key!r} in a list of {len(data)} (a number from 0, or *)")
 
 
-def problems(error: ValidationError, model: type[BaseModel], place: str = "") -> list[Problem]:
-    """A validation error of a plugin's or the framework's model, as problems with their places."""
+def problems(
+    error: ValidationError, model: type[BaseModel], place: str = "", own: Sequence[str] = ()
+) -> list[Problem]:
+    """A validation error of a plugin's or the framework's model, as problems with their places.
+
+    Args:
+        error: the error.
+        model: what was validated.
+        place: of the section.
+        own: keys of the section that are the framework's, and not among the model's.
+    """
     return [
-        Problem(_place(place, details["loc"]), _sentence(details, model))
+        Problem(_place(place, details["loc"]), _sentence(details, model, own))
         for details in error.errors(include_url=False)
     ]
 
@@ -365,11 +374,11 @@ def _place(place: str, loc: tuple[int | str, ...]) -> str:
     return ".".join([place, *kept] if place else kept)
 
 
-def _sentence(details: Any, model: type[BaseModel]) -> str:
+def _sentence(details: Any, model: type[BaseModel], own: Sequence[str]) -> str:
     kind, text, got = details["type"], details["msg"], details.get("input")
     if kind == "extra_forbidden":
-        keys = _keys(model, details["loc"][:-1])
-        key = str(details["loc"][-1])
+        *above, last = details["loc"]
+        keys, key = [*_keys(model, above), *(() if above else own)], str(last)
         now = renamed(key, keys)
         guess = nearest(key, keys) if now is None else f'. Did you mean "{now}"?'
         return f"unknown key{guess}" if guess else f"unknown key (have: {', '.join(sorted(keys))})"
@@ -380,7 +389,7 @@ def _sentence(details: Any, model: type[BaseModel]) -> str:
     return f"{text[:1].lower()}{text[1:]}, got {shown if len(shown) < 80 else shown[:77] + '...'}"
 
 
-def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+def _keys(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
     """The keys that the table at ``loc`` may have."""
     for part in loc:
         if isinstance(part, int) or part not in model.model_fields:

@@ -17,7 +17,7 @@ TICK = 0.1
 
 
 @dataclass(eq=False)
-class Member:
+class Supervised:
     """A worker, as its supervisor sees it; a user derives from it what else is known of one.
 
     Args:
@@ -42,7 +42,7 @@ class Member:
         self.waited = 0.0
 
 
-M = TypeVar("M", bound=Member)
+M = TypeVar("M", bound=Supervised)
 
 
 class Supervisor(Generic[M]):

@@ -25,7 +25,7 @@ from pathnet_evo.interfaces.learners import (
 from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo.workers.messages import Lost, Unable
 from pathnet_evo.workers.pipes import Pipes, share
-from pathnet_evo.workers.supervisor import Member, Supervisor
+from pathnet_evo.workers.supervisor import Supervised, Supervisor
 from pathnet_evo.workers.transport import Line, UnsendableError
 from pathnet_evo_a3c import rmsprop
 from pathnet_evo_a3c.evaluator import A3CEvaluator
@@ -85,7 +85,7 @@ def work(line: Line, number: int) -> None:
 
 
 @dataclass(eq=False)
-class Player(Member):
+class Player(Supervised):
     """A worker as the trial sees it.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pathnet_evo.workers.messages import Lost
-from pathnet_evo.workers.supervisor import Member, Supervisor
+from pathnet_evo.workers.supervisor import Supervised, Supervisor
 from pathnet_evo_labyrinth import worker
 from pathnet_evo_labyrinth.block import BEGIN, DIED, IDLE, Block
 from pathnet_evo_labyrinth.game import Game
@@ -30,7 +30,7 @@ class EngineError(RuntimeError):
 
 
 @dataclass(eq=False)
-class Driver(Member):
+class Driver(Supervised):
     """A worker that drives the engines of some lanes; ``asked`` until it answers."""
 
     ready: bool = True
