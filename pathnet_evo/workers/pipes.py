@@ -23,6 +23,8 @@ INTERRUPTS = (signal.SIGINT,)
 """What a terminal sends to workers as well, but is for their supervisor alone."""
 ENDINGS = (signal.SIGINT, signal.SIGTERM)
 """The same for workers with workers of their own; daemons must let SIGTERM end them."""
+GRACE = 2.0
+"""Seconds in which a process that closed its pipe must be gone."""
 
 
 class Pipes(Transport):
@@ -94,6 +96,8 @@ class PipeLink(Link):
 
     def send(self, message: Any) -> None:
         """Send; that the process is dead is found out by ``received``."""
+        if self._closed:
+            return
         try:
             self._put(message)
         except ConnectionError:
@@ -126,6 +130,8 @@ class PipeLink(Link):
 
     def end(self) -> str:
         """Kill the process; how it had ended before, in words."""
+        if self._closed:  # it is ending by itself, and how is to be known
+            self.process.join(GRACE)
         status = self.process.exitcode
         self.process.kill()
         self.process.join()
