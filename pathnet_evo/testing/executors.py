@@ -35,7 +35,7 @@ SMALL = {
     "arms": ["pathnet", "fine-tuning"],
     "pool": {"modules": 4, "width": 2, "layers": [{"kind": "linear", "units": 3, "repeat": 2}]},
     "strategy": {"name": "binary-tournament", "population": 4},
-    "learner": {"name": "sgd", "minibatches": 1, "batch": 4},
+    "learner": {"name": "sgd", "n_batches": 1, "batch_size": 4},
     "stages": [{"task": {"name": "digits", "copies": 1}, "generations": 2}] * 2,
 }
 """A run of two trials."""
@@ -54,7 +54,7 @@ class TrialsBench:
         folder: of the run.
         data: its configuration.
         starts: where trials begin, by their ids; the others at their beginnings.
-        heard: called with each record.
+        on_record: called with each record.
 
     Attributes:
         records: what was emitted, in order.
@@ -67,7 +67,7 @@ class TrialsBench:
         folder: Path,
         data: Mapping[str, Any] = SMALL,
         starts: Mapping[int, ResumePoint] | None = None,
-        heard: Callable[[TrialsBench, Record], None] = lambda bench, record: None,
+        on_record: Callable[[TrialsBench, Record], None] = lambda bench, record: None,
     ) -> None:
         config = validate(data)
         self.plan: Plan = resolve(config, Registry())
@@ -77,7 +77,7 @@ class TrialsBench:
         self.records: list[Record] = []
         self.losses: list[str] = []
         self.stopping = False
-        self._heard = heard
+        self._on_record = on_record
 
     def run_here(self, job: Job) -> None:
         """Run a trial in this process."""
@@ -86,7 +86,7 @@ class TrialsBench:
     def emit(self, record: Record) -> None:
         """Take a record."""
         self.records.append(record)
-        self._heard(self, record)
+        self._on_record(self, record)
 
     def stop(self) -> bool:
         """Whether to stop."""
@@ -175,7 +175,7 @@ class ExecutorContract(ABC):
             for job in bench.jobs:
                 chains = Chains()
                 for record in bench.of(job.trial.id):
-                    chains.heard(record)
+                    chains.on_record(record)
                 assert chains.links == bench.links(job.trial.id), (
                     f"the records of trial {job.trial.id} must be emitted as it gave them, all of "
                     "them and in order"
@@ -184,11 +184,11 @@ class ExecutorContract(ABC):
     def test_stops(self) -> None:
         """Ctrl-C would not end a run, or end it where it cannot be resumed."""
 
-        def heard(bench: TrialsBench, record: Record) -> None:
+        def on_record(bench: TrialsBench, record: Record) -> None:
             bench.stopping = bench.stopping or isinstance(record, Evaluated)
             assert len(bench.records) < 100_000, "run() must return soon after stop() is true"
 
-        with self._ran(data=ENDLESS, heard=heard) as bench:
+        with self._ran(data=ENDLESS, on_record=on_record) as bench:
             begun = {r.trial for r in bench.records if isinstance(r, TrialStarted)}
             over = {r.trial: r.state for r in bench.records if isinstance(r, TrialFinished)}
             assert over == dict.fromkeys(begun, "interrupted"), (
@@ -229,12 +229,12 @@ class ExecutorContract(ABC):
     def test_a_record_that_cannot_be_taken_ends_it(self) -> None:
         """A run would go on although its disk is full."""
 
-        def heard(bench: TrialsBench, record: Record) -> None:
+        def on_record(bench: TrialsBench, record: Record) -> None:
             if isinstance(record, Evaluated):
                 raise EmitFailed
 
         try:
-            with self._ran(data=ENDLESS, heard=heard):
+            with self._ran(data=ENDLESS, on_record=on_record):
                 pass
         except EmitFailed:
             return
@@ -244,12 +244,12 @@ class ExecutorContract(ABC):
         """A process that is killed would cost a trial of days."""
         killed = False
 
-        def heard(bench: TrialsBench, record: Record) -> None:
+        def on_record(bench: TrialsBench, record: Record) -> None:
             nonlocal killed
             if not killed and isinstance(record, StageFinished):
                 killed = self.kill()
 
-        with self._ran(heard=heard) as bench:
+        with self._ran(on_record=on_record) as bench:
             if not killed:
                 return
             assert len(bench.losses) == 1, (

@@ -148,7 +148,9 @@ class Workers(Evaluator):
     def submit(self, candidate: Candidate) -> None:
         """Give a candidate to the worker with the most idle lanes."""
         if not self.workers.members:
-            cause = f"no worker is left after {self.learner.max_restarts} were replaced: {self.lost}"
+            cause = (
+                f"no worker is left after {self.learner.max_restarts} were replaced: {self.lost}"
+            )
             self._over.append(Evaluation(candidate, None, cause))
             return
         player = max(self.workers.members, key=self._free)

@@ -31,7 +31,7 @@ SMALL = [
     "strategy.population=4",
     "stages.*.generations=3",
     "stages.*.task.copies=1",
-    "learner.minibatches=2",
+    "learner.n_batches=2",
     "checkpoints.evaluations=2",
 ]
 """Makes the preset ``digits`` two trials of two stages of six evaluations."""
@@ -61,13 +61,13 @@ def killing(kind: type, times: int):
     """Kill a trial's process as it tells of something, so often."""
     left = times
 
-    def heard(record: object) -> None:
+    def on_record(record: object) -> None:
         nonlocal left
         if left and isinstance(record, kind) and victims():
             left -= 1
             os.kill(victims()[0], signal.SIGKILL)
 
-    return heard
+    return on_record
 
 
 @pytest.mark.parametrize("kind", [Evaluated, StageFinished])
@@ -76,13 +76,15 @@ def test_a_killed_trial_resumes_within_the_run(kind: type, tmp_path: Path) -> No
     plain = launch("digits", SMALL, runs_dir=tmp_path, name="plain")
     lost: list[TrialLost] = []
 
-    def heard(record: object) -> None:
+    def on_record(record: object) -> None:
         if isinstance(record, TrialLost):
             lost.append(record)
         kill(record)
 
     kill = killing(kind, 2)
-    run = launch("digits", [*SMALL, "jobs=2"], runs_dir=tmp_path, name="killed", heard=heard)
+    run = launch(
+        "digits", [*SMALL, "jobs=2"], runs_dir=tmp_path, name="killed", on_record=on_record
+    )
     assert run.summary["state"] == "finished"
     assert lost
     assert all("the process of the trial was killed by signal 9" in str(each) for each in lost)
@@ -95,7 +97,7 @@ def test_a_trial_that_is_lost_again_and_again_fails(tmp_path: Path) -> None:
     """A trial whose code crashes its process would be run for ever."""
     settings = [*SMALL, "arms=['pathnet']", "executor={name='processes', workers=1, retries=1}"]
     with pytest.raises(RunFailed, match="the process of the trial was killed by signal 9"):
-        launch("digits", settings, runs_dir=tmp_path, name="run", heard=killing(Evaluated, 99))
+        launch("digits", settings, runs_dir=tmp_path, name="run", on_record=killing(Evaluated, 99))
     run = load_run(tmp_path / "run")
     assert run.summary["state"] == "failed"
     assert resume(run.folder).summary["state"] == "finished"
@@ -194,12 +196,12 @@ def test_bad_options(given, message) -> None:
 def test_runs_that_were_written_with_jobs_resume(tmp_path: Path) -> None:
     """Runs of earlier versions would be lost."""
 
-    def heard(record: object) -> None:
+    def on_record(record: object) -> None:
         if isinstance(record, StageFinished):
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        launch("digits", SMALL, runs_dir=tmp_path, name="run", heard=heard)
+        launch("digits", SMALL, runs_dir=tmp_path, name="run", on_record=on_record)
     folder = tmp_path / "run"
     text = (folder / "run.toml").read_text()
     old = text.replace('[executor]\nname = "inline"\n', "").replace(

@@ -179,7 +179,7 @@ def test_an_engine_learns_the_same_where_memory_is_not_shared(toys):
         def transport(self):
             return toys.ByValue()
 
-    sgd = Registry().get("learners", "sgd")(minibatches=3, batch=4)
+    sgd = Registry().get("learners", "sgd")(n_batches=3, batch_size=4)
     results = []
     for engine in (InlineEngine(), Elsewhere(workers=1)):
         made = bench(sgd, rings())
