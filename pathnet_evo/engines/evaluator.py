@@ -46,8 +46,8 @@ from pathnet_evo.interfaces.learners import (
     LearningContext,
     StageFailed,
 )
-from pathnet_evo.workers.messages import Lost, Unable
-from pathnet_evo.workers.pipes import share
+from pathnet_evo.workers.messages import WorkerLost, WorkerUnable
+from pathnet_evo.workers.pipes import share_memory
 from pathnet_evo.workers.supervisor import TICK
 from pathnet_evo.workers.transport import UnsendableError
 
@@ -209,7 +209,7 @@ class SideBySideEvaluator(Evaluator):
         self.workers.round += 1
         self.round = self.workers.round
         for worker in self.workers.members:
-            worker.clear(free=worker.places)
+            worker.clear(free=worker.capacity)
             worker.link.send(Cancel(self.round))
 
     def close(self) -> None:
@@ -238,10 +238,10 @@ class SideBySideEvaluator(Evaluator):
                     if message.round == self._begins.round:
                         worker.ready = True
                         worker.beat()
-                        worker.places = worker.free = message.places
-                case Unable():
+                        worker.capacity = worker.free = message.capacity
+                case WorkerUnable():
                     raise StageFailed(message.error)
-                case Lost():
+                case WorkerLost():
                     self._lose(worker, message)
 
     def _take(self, worker: Worker, report: Trained) -> None:
@@ -263,7 +263,7 @@ class SideBySideEvaluator(Evaluator):
             self._over.append(_Over(evaluation, trained, worker, room))
             trained = ()
 
-    def _lose(self, worker: Worker, lost: Lost) -> None:
+    def _lose(self, worker: Worker, lost: WorkerLost) -> None:
         """A worker is no more: its evaluations failed, and another takes its place."""
         cause = f"its process {lost.ended}"
         if lost.overdue is not None:
@@ -400,5 +400,5 @@ def _shared(task: Any) -> Any:
     task = _on_cpu(task)
     for value in vars(task).values() if hasattr(task, "__dict__") else ():
         if isinstance(value, torch.Tensor):
-            share(value)
+            share_memory(value)
     return task

@@ -104,7 +104,7 @@ class Ready:
     """From a worker: the stage that began with ``round`` can be worked on."""
 
     round: int
-    places: int
+    capacity: int
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,11 @@ from pathnet_evo.engines.protocol import (
 )
 from pathnet_evo.interfaces.learners import Candidate, Evaluation, Evaluator, LearningContext
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
-from pathnet_evo.workers.messages import Unable
-from pathnet_evo.workers.transport import Line
+from pathnet_evo.workers.messages import WorkerUnable
+from pathnet_evo.workers.transport import WorkerLine
 
 
-def work(line: Line, number: int) -> None:
+def work(line: WorkerLine, number: int) -> None:
     """A worker's whole life."""
     Trainer(line, number).serve()
 
@@ -49,7 +49,7 @@ class _Cancelled(Exception):  # noqa: N818
 class _Orders:
     """The line to the trial; what comes while a reply is awaited is kept for later."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: WorkerLine) -> None:
         self._line = line
         self._kept: deque[Any] = deque()
         self.send = line.send
@@ -240,7 +240,7 @@ class Trainer:
         number: which of the workers this is.
     """
 
-    def __init__(self, line: Line, number: int) -> None:
+    def __init__(self, line: WorkerLine, number: int) -> None:
         self.orders = _Orders(line)
         self.number = number
         self.slots = Slots(by_value=False)
@@ -258,7 +258,9 @@ class Trainer:
             except (EOFError, OSError):
                 raise
             except Exception as error:
-                self.orders.send(Unable(f"a worker process cannot use what it was sent: {error}"))
+                self.orders.send(
+                    WorkerUnable(f"a worker process cannot use what it was sent: {error}")
+                )
                 continue
             try:
                 with calling("", _Cancelled, EOFError, ConnectionError):
@@ -290,7 +292,7 @@ class Trainer:
                 self.pool = DistantPool(stage, self.orders, self.slots)
                 self.evaluator = self._evaluator(stage)
         except PluginFailed as error:
-            self.orders.send(Unable(str(error)))
+            self.orders.send(WorkerUnable(str(error)))
             return
         self.stage = stage
         self.orders.send(Ready(stage.round, self.evaluator.free))
@@ -367,6 +369,6 @@ class Trainer:
                 self._drop()
                 self.evaluator = self._evaluator(self.stage)
         except PluginFailed as error:
-            self.orders.send(Unable(str(error)))
+            self.orders.send(WorkerUnable(str(error)))
             return
         self._report(over)

@@ -17,8 +17,8 @@ class Worker(Supervised):
     """A worker that trains candidates; ``ready`` once it has taken up the stage.
 
     Args:
-        places: how many candidates its evaluator takes at once.
-        free: places that were free when it last reported.
+        capacity: how many candidates its evaluator takes at once.
+        free: how many more it could take when it last reported.
         sent: candidates submitted to it in this round.
         pending: those of them that have not come back.
         outbox: those of them that are not yet sent.
@@ -27,7 +27,7 @@ class Worker(Supervised):
         idle: the slots that hold nothing.
     """
 
-    places: int = 0
+    capacity: int = 0
     free: int = 0
     sent: int = 0
     pending: dict[int, Candidate] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.executors.trials import run_trial
-from pathnet_evo.interfaces.executors import Job, Setting
+from pathnet_evo.interfaces.executors import Job, RunSetting
 from pathnet_evo.interfaces.records import (
     EpisodesFinished,
     Evaluated,
@@ -39,7 +39,7 @@ class RemoteTrials:
         stop: whether to stop; asked between rounds of evolution.
     """
 
-    def __init__(self, setting: Setting, send: Send, stop: Callable[[], bool]) -> None:
+    def __init__(self, setting: RunSetting, send: Send, stop: Callable[[], bool]) -> None:
         self.setting, self._send, self._stop = setting, send, stop
         self._gathered: list[Record] = []
         self._sent = time.monotonic()

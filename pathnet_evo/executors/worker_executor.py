@@ -12,9 +12,9 @@ from pydantic import Field
 from pathnet_evo.executors.remote import RemoteTrials
 from pathnet_evo.interfaces.executors import Executor, Job, Trials
 from pathnet_evo.interfaces.records import TrialFinished
-from pathnet_evo.workers.messages import Lost, Unable
+from pathnet_evo.workers.messages import WorkerLost, WorkerUnable
 from pathnet_evo.workers.supervisor import Supervised, Supervisor
-from pathnet_evo.workers.transport import Line, Transport
+from pathnet_evo.workers.transport import Transport, WorkerLine
 
 
 @dataclass(frozen=True)
@@ -99,18 +99,18 @@ class WorkerExecutor(Executor):
                     if isinstance(record, TrialFinished):
                         worker.job = None
                     trials.emit(record)
-            case Unable():
+            case WorkerUnable():
                 workers.lose(worker)
                 if worker.job is not None:
                     trials.lost(worker.job, message.error, retries=0)
-            case Lost() if worker.job is not None:
+            case WorkerLost() if worker.job is not None:
                 cause = f"the process of the trial {message.ended}"
                 again = trials.lost(worker.job, cause, self.retries)
                 if again is not None:
                     waiting.appendleft(again)
 
 
-def work(line: Line, number: int) -> None:
+def work(line: WorkerLine, number: int) -> None:
     """A worker's whole life: what all trials have in common comes first, then trials."""
     stopping = False
 

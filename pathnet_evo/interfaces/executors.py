@@ -33,7 +33,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Setting:
+class RunSetting:
     """What is the same for all trials of a run; plain data that another process can be sent.
 
     Args:
@@ -58,7 +58,7 @@ class Trials(Protocol):
         """The trials to be run; run them in this order, so that arms can be compared early."""
 
     @property
-    def setting(self) -> Setting:
+    def setting(self) -> RunSetting:
         """What another process needs to run them; see ``RemoteTrials``."""
 
     def run_here(self, job: Job) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.executors.trials import run_trial
-from pathnet_evo.interfaces.executors import Job, Setting
+from pathnet_evo.interfaces.executors import Job, RunSetting
 from pathnet_evo.interfaces.records import Emit, Record, TrialFinished, TrialLost, TrialStarted
 from pathnet_evo.interfaces.storage import ResumePoint
 from pathnet_evo.setup.plan import Plan
@@ -79,7 +79,7 @@ class HandedOut:
         self.plan, self.lineage, self.stop = plan, lineage, stop
         self.jobs = [Job(trial, starts[trial.id]) for trial in plan.trials if trial.id in starts]
         store = Folder(folder.absolute())
-        self.setting = Setting(plan.config.model_dump(), device_of(plan), store)
+        self.setting = RunSetting(plan.config.model_dump(), device_of(plan), store)
         self.outside: BaseException | None = None
         self._emit = emit
         self._lost: Counter[int] = Counter()

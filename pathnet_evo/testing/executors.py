@@ -12,7 +12,7 @@ from typing import Any
 
 from pathnet_evo.executors.inline import InlineExecutor
 from pathnet_evo.executors.trials import run_trial
-from pathnet_evo.interfaces.executors import Executor, Job, Setting
+from pathnet_evo.interfaces.executors import Executor, Job, RunSetting
 from pathnet_evo.interfaces.records import (
     Checkpointed,
     Evaluated,
@@ -71,7 +71,7 @@ class TrialsBench:
     ) -> None:
         config = validate(data)
         self.plan: Plan = resolve(config, Registry())
-        self.setting = Setting(config.model_dump(), "cpu", Folder(folder))
+        self.setting = RunSetting(config.model_dump(), "cpu", Folder(folder))
         given = starts or {}
         self.jobs: Sequence[Job] = [Job(t, given.get(t.id)) for t in self.plan.trials]
         self.records: list[Record] = []

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Unable:
+class WorkerUnable:
     """From a worker: it cannot do its work, nor could any other in its place."""
 
     error: str
 
 
 @dataclass(frozen=True)
-class Lost:
+class WorkerLost:
     """Of a worker that died or was ended; it is no longer supervised.
 
     Args:

@@ -15,9 +15,16 @@ from torch import Tensor
 
 from pathnet_evo.plugins.files import PluginFile, import_file, in_use
 from pathnet_evo.system import standard_streams
-from pathnet_evo.workers.messages import Unable
+from pathnet_evo.workers.messages import WorkerUnable
 from pathnet_evo.workers.orphans import end_with_parent
-from pathnet_evo.workers.transport import Line, Link, Transport, UnsendableError, Work, in_words
+from pathnet_evo.workers.transport import (
+    Transport,
+    UnsendableError,
+    WorkerLine,
+    WorkerLink,
+    WorkerMain,
+    in_words,
+)
 
 INTERRUPTS = (signal.SIGINT,)
 """What a terminal sends to workers as well, but is for their supervisor alone."""
@@ -36,7 +43,7 @@ class Pipes(Transport):
 
     shares_memory: ClassVar[bool] = True
 
-    def start(self, work: Work, number: int, name: str, parent: bool = False) -> Link:
+    def start(self, work: WorkerMain, number: int, name: str, parent: bool = False) -> WorkerLink:
         """Start a process; one that may have children of its own is no daemon."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
@@ -56,9 +63,9 @@ class Pipes(Transport):
         theirs.close()
         return self.link(process, ours)
 
-    def wait(self, links: Sequence[Link], timeout: float) -> list[Link]:
+    def wait(self, links: Sequence[WorkerLink], timeout: float) -> list[WorkerLink]:
         """Wait for what the processes send, and for their ends."""
-        sources: dict[Any, Link] = {}
+        sources: dict[Any, WorkerLink] = {}
         for link in links:
             assert isinstance(link, PipeLink)
             sources[link.connection] = sources[link.process.sentinel] = link
@@ -66,14 +73,14 @@ class Pipes(Transport):
 
     def buffer(self, size: int) -> Tensor:
         """Shared memory, which has no name and ends with its users."""
-        return share(torch.empty(size, dtype=torch.float32))
+        return share_memory(torch.empty(size, dtype=torch.float32))
 
     def link(self, process: BaseProcess, connection: Connection) -> PipeLink:
         """The supervisor's end of a pipe."""
         return PipeLink(process, connection)
 
     @staticmethod
-    def line(connection: Connection) -> Line:
+    def line(connection: Connection) -> WorkerLine:
         """The worker's end of a pipe."""
         return PipeLine(connection)
 
@@ -87,7 +94,7 @@ class PipeLine:
         self.poll = connection.poll
 
 
-class PipeLink(Link):
+class PipeLink(WorkerLink):
     """The supervisor's end of a pipe, and the process at the other."""
 
     def __init__(self, process: BaseProcess, connection: Connection) -> None:
@@ -145,13 +152,13 @@ class PipeLink(Link):
         return f"process {self.process.pid}"
 
 
-def share(values: Tensor) -> Tensor:
+def share_memory(values: Tensor) -> Tensor:
     """Move a tensor's numbers to shared memory, which has no name and ends with its users."""
     return values.share_memory_()  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _live(
-    work: Work,
+    work: WorkerMain,
     line_of: Any,
     connection: Connection,
     number: int,
@@ -167,13 +174,13 @@ def _live(
     end_with_parent()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(deterministic)
-    line: Line = line_of(connection)
+    line: WorkerLine = line_of(connection)
     try:
         try:
             for file in files:
                 import_file(file)
         except Exception as error:
-            line.send(Unable(str(error)))
+            line.send(WorkerUnable(str(error)))
             return
         work(line, number)
     except (EOFError, ConnectionError):

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pathnet_evo.workers.messages import Lost
-from pathnet_evo.workers.transport import Link, Transport, Work
+from pathnet_evo.workers.messages import WorkerLost
+from pathnet_evo.workers.transport import Transport, WorkerLink, WorkerMain
 
 TICK = 0.1
 """Seconds after which ``hear`` returns although nothing was heard, so that a run can stop."""
@@ -28,7 +28,7 @@ class Supervised:
     """
 
     number: int
-    link: Link
+    link: WorkerLink
     ready: bool = False
     waited: float = 0.0
 
@@ -68,8 +68,8 @@ class Supervisor(Generic[M]):
     def __init__(
         self,
         transport: Transport,
-        work: Work,
-        member: Callable[[int, Link], M],
+        work: WorkerMain,
+        member: Callable[[int, WorkerLink], M],
         name: str,
         parents: bool = False,
     ) -> None:
@@ -119,10 +119,10 @@ class Supervisor(Generic[M]):
                 if member.waited > limit:
                     yield member, self.lose(member, limit)
 
-    def lose(self, member: M, overdue: float | None = None) -> Lost:
+    def lose(self, member: M, overdue: float | None = None) -> WorkerLost:
         """End a worker for good."""
         self.members.remove(member)
-        return Lost(member.link.where, member.link.end(), overdue)
+        return WorkerLost(member.link.where, member.link.end(), overdue)
 
     def close(self) -> None:
         """End all workers."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 from torch import Tensor
 
 
-class Line(Protocol):
+class WorkerLine(Protocol):
     """A worker's end; messages arrive whole, in order, or not at all."""
 
     def send(self, message: Any) -> None:
@@ -30,11 +30,11 @@ class Line(Protocol):
         """Whether ``receive`` would return, or raise, at once."""
 
 
-Work: TypeAlias = Callable[[Line, int], None]
+WorkerMain: TypeAlias = Callable[[WorkerLine, int], None]
 """A worker's whole life, given its line and its number; a function of a module."""
 
 
-class Link(ABC):
+class WorkerLink(ABC):
     """A supervisor's end, and the worker behind it."""
 
     @abstractmethod
@@ -83,7 +83,7 @@ class Transport(ABC):
     shares_memory: ClassVar[bool] = False
 
     @abstractmethod
-    def start(self, work: Work, number: int, name: str, parent: bool = False) -> Link:
+    def start(self, work: WorkerMain, number: int, name: str, parent: bool = False) -> WorkerLink:
         """Start a worker.
 
         Args:
@@ -94,7 +94,7 @@ class Transport(ABC):
         """
 
     @abstractmethod
-    def wait(self, links: Sequence[Link], timeout: float) -> list[Link]:
+    def wait(self, links: Sequence[WorkerLink], timeout: float) -> list[WorkerLink]:
         """Wait until workers say something or die, for ``timeout`` seconds; which ones did."""
 
     @abstractmethod

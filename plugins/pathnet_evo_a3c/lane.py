@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo import Candidate
 
 
 @dataclass(eq=False)

@@ -14,19 +14,23 @@ from typing import Any
 
 import torch
 
-from pathnet_evo.core.stack import Stack
-from pathnet_evo.interfaces.learners import (
+from pathnet_evo import (
     Candidate,
     Episode,
     Evaluation,
     Evaluator,
     LearningContext,
+    Pipes,
+    Stack,
+    Supervised,
+    Supervisor,
+    TaskError,
+    UnsendableError,
+    WorkerLine,
+    WorkerLost,
+    WorkerUnable,
+    share_memory,
 )
-from pathnet_evo.interfaces.tasks import TaskError
-from pathnet_evo.workers.messages import Lost, Unable
-from pathnet_evo.workers.pipes import Pipes, share
-from pathnet_evo.workers.supervisor import Supervised, Supervisor
-from pathnet_evo.workers.transport import Line, UnsendableError
 from pathnet_evo_a3c import rmsprop
 from pathnet_evo_a3c.evaluator import A3CEvaluator
 from pathnet_evo_a3c.settings import A3CSettings
@@ -54,7 +58,7 @@ class Played:
     error: str | None = None
 
 
-def work(line: Line, number: int) -> None:
+def work(line: WorkerLine, number: int) -> None:
     """A worker's whole life: what it is to do comes first, then orders."""
     learner, context, clock = line.receive()
     context = replace(context, worker=number)
@@ -117,7 +121,7 @@ class Workers(Evaluator):
         self.learner, self.context = learner, context
         for stack in context.pool.stacks(context.head):
             _share(stack)
-        self.clock = share(torch.zeros(learner.workers, dtype=torch.int64))
+        self.clock = share_memory(torch.zeros(learner.workers, dtype=torch.int64))
         self.round = 0
         self.workers = Supervisor(Pipes(), work, Player, "a3c")
         self.workers.timeout = learner.timeout
@@ -232,11 +236,11 @@ class Workers(Evaluator):
                     if message.round == self.round:
                         player.cancelling = False
                         self._take(player, message.evaluations, message.episodes)
-                case Played(error=str(error)) | Unable(error=error):
+                case Played(error=str(error)) | WorkerUnable(error=error):
                     self._lose(player, self.workers.lose(player), error)
-                case Lost(overdue=None):
+                case WorkerLost(overdue=None):
                     self._lose(player, message, message.ended)
-                case Lost():
+                case WorkerLost():
                     late = f"took longer than {message.overdue:g} s for a rollout"
                     self._lose(player, message, late)
 
@@ -248,7 +252,7 @@ class Workers(Evaluator):
             self._over.append(evaluation)
         self._ended += [replace(episode, at=self.used) for episode in episodes]
 
-    def _lose(self, player: Player, lost: Lost, what: str) -> None:
+    def _lose(self, player: Player, lost: WorkerLost, what: str) -> None:
         """A worker is no more: its evaluations failed, and another takes its place."""
         self.lost = f"worker {player.number} ({lost.where}) {what}"
         pending = player.pending.values()
@@ -261,6 +265,6 @@ def _share(stack: Stack) -> None:
     """Move a stack to memory that other processes see, with room for RMSProp's statistics."""
     rmsprop.prepare(stack)
     for values in [*stack.parameters.values(), *stack.statistics.values()]:
-        share(values)
+        share_memory(values)
     for counts in (stack.frozen, stack.versions, stack.incarnations):
-        share(counts)
+        share_memory(counts)

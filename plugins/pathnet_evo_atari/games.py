@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pathnet_evo.values.suggestions import did_you_mean
+from pathnet_evo import did_you_mean
 
 HERTZ = 60
 """Frames that the console shows a second."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import gymnasium
 
-from pathnet_evo.values.suggestions import did_you_mean
+from pathnet_evo import did_you_mean
 
 WRAPPERS = ("GymV21Environment-v0", "GymV26Environment-v0")
 """Ids that stand for environments of another package, which they would import by name."""

@@ -12,8 +12,7 @@ import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 
-from pathnet_evo.interfaces.tasks import TaskError
-from pathnet_evo.values.suggestions import did_you_mean
+from pathnet_evo import TaskError, did_you_mean
 
 Environment: TypeAlias = gymnasium.Env[Any, Any]
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

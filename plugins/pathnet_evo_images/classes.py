@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
-from pathnet_evo.values.suggestions import did_you_mean
+from pathnet_evo import did_you_mean
 from pathnet_evo_images.source import Place, composed
 
 SHOWN = 20

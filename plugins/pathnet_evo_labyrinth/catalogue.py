@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from pathnet_evo.values.suggestions import did_you_mean
+from pathnet_evo import did_you_mean
 from pathnet_evo_labyrinth.game import SCENARIOS, Game, of_level, of_scenario
 from pathnet_evo_labyrinth.level import Level, LevelError, drawn, load, read
 from pathnet_evo_labyrinth.mazes import nav_maze

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pathnet_evo.workers.messages import Lost
-from pathnet_evo.workers.supervisor import Supervised, Supervisor
+from pathnet_evo import Supervised, Supervisor, WorkerLost
 from pathnet_evo_labyrinth import worker
 from pathnet_evo_labyrinth.block import BEGIN, DIED, IDLE, Block
 from pathnet_evo_labyrinth.game import Game
@@ -113,7 +112,7 @@ class Engines:
 
     def _hear(self) -> None:
         for driver, message in self.workers.hear():
-            if isinstance(message, Lost):
+            if isinstance(message, WorkerLost):
                 self._bury(driver, message)
             else:
                 driver.asked = False
@@ -124,7 +123,7 @@ class Engines:
         self.workers.close()
         self.block.close()
 
-    def _bury(self, driver: Driver, lost: Lost) -> None:
+    def _bury(self, driver: Driver, lost: WorkerLost) -> None:
         """A worker is gone, or does not answer, and all its lanes with it."""
         driver.asked = False
         part = self.parts[driver.number]

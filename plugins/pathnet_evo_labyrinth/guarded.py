@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pathnet_evo.workers.transport import Link, Transport, Work
+from pathnet_evo import Transport, WorkerLink, WorkerMain
 from pathnet_evo_labyrinth import guard
 
 
@@ -33,13 +33,13 @@ class Guarded(Transport):
     def __init__(self, spec: Callable[[int], dict[str, Any]], file: int) -> None:
         self._spec, self._file = spec, file
 
-    def start(self, work: Work, number: int, name: str, parent: bool = False) -> GuardedLink:
+    def start(self, work: WorkerMain, number: int, name: str, parent: bool = False) -> GuardedLink:
         """Start a guard, which starts the worker."""
         return GuardedLink(work.__module__, self._spec(number), self._file)
 
-    def wait(self, links: Sequence[Link], timeout: float) -> list[Link]:
+    def wait(self, links: Sequence[WorkerLink], timeout: float) -> list[WorkerLink]:
         """Wait for lines, and for the ends of workers."""
-        poll, of_file = select.poll(), dict[int, Link]()
+        poll, of_file = select.poll(), dict[int, WorkerLink]()
         for link in links:
             assert isinstance(link, GuardedLink)
             of_file[link.output] = link
@@ -51,7 +51,7 @@ class Guarded(Transport):
         raise NotImplementedError
 
 
-class GuardedLink(Link):
+class GuardedLink(WorkerLink):
     """A worker and its guard.
 
     Args:

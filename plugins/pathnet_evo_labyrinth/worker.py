@@ -23,7 +23,7 @@ from pathnet_evo_labyrinth.block import BEGIN, DIED, FINE, FINISHED, IDLE, Block
 from pathnet_evo_labyrinth.guard import POLL
 
 if TYPE_CHECKING:  # a worker needs no torch
-    from pathnet_evo.workers.transport import Line
+    from pathnet_evo import WorkerLine
 
 STARTING = Path("starting")
 """There while engines are started, so that the guard looks closely."""
@@ -162,7 +162,7 @@ def settle(core: int) -> None:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-def work(line: Line, number: int = 0) -> None:
+def work(line: WorkerLine, number: int = 0) -> None:
     """Drive engines until the input ends."""
     engines = Engines(json.loads(Path("spec.json").read_text()))
     settle(engines.spec["core"])

@@ -55,7 +55,7 @@ CHECKS = [n for n, _ in inspect.getmembers(EngineContract, inspect.isfunction) i
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("places", [1, 2])
+@pytest.mark.parametrize("slots", [1, 2])
 def test_contract(side_by_side, check, slots):
     """Strategies could tell worker processes from a learner's own evaluator."""
 

@@ -14,7 +14,7 @@ from pathnet_evo.engines.worker_engine import WorkerEngine
 from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.testing.learners import bench, evaluate
-from pathnet_evo.workers.messages import Lost
+from pathnet_evo.workers.messages import WorkerLost
 from pathnet_evo.workers.pipes import Pipes
 from pathnet_evo.workers.supervisor import Supervised, Supervisor
 from pathnet_evo.workers.transport import UnsendableError
@@ -72,7 +72,7 @@ def test_what_a_worker_said_comes_before_its_end(workers):
     worker.link.send("die")
     (_, said), (_, lost) = heard(workers, 2)
     assert said == "dying"
-    assert lost == Lost(worker.link.where, "was killed by signal 9")
+    assert lost == WorkerLost(worker.link.where, "was killed by signal 9")
     assert workers.members == []
     worker.link.send("nobody is there, and nothing happens")
 
