@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathnet_evo.core.network import PathNetwork
     from pathnet_evo.core.pool import Lease, ModulePool
     from pathnet_evo.core.stack import LeasedStack, Stack
-    from pathnet_evo.core.streams import Streams
+    from pathnet_evo.core.streams import Streams, lend
     from pathnet_evo.engines.worker_engine import WorkerEngine
     from pathnet_evo.errors import UserError, UserNotice
     from pathnet_evo.executors.remote import RemoteTrials
@@ -118,7 +118,7 @@ _HOMES = {
     "core.network": ("PathNetwork",),
     "core.pool": ("Lease", "ModulePool"),
     "core.stack": ("LeasedStack", "Stack"),
-    "core.streams": ("Streams",),
+    "core.streams": ("Streams", "lend"),
     "engines.worker_engine": ("WorkerEngine",),
     "errors": ("UserError", "UserNotice"),
     "executors.remote": ("RemoteTrials",),
@@ -275,6 +275,7 @@ __all__ = [
     "join",
     "lane_totals",
     "launch",
+    "lend",
     "load_run",
     "memory",
     "on_one_line",

@@ -56,7 +56,7 @@ def register_strategies(register: Register) -> None:
 
 @hookspec
 def register_policies(register: Register) -> None:
-    """Add transfer policies: subclasses of ``pathnet_evo.interfaces.policies.TransferPolicy``."""
+    """Add transfer policies: subclasses of ``pathnet_evo.TransferPolicy``."""
 
 
 @hookspec
@@ -71,7 +71,7 @@ def register_operators(register: RegisterOperator) -> None:
 
 @hookspec
 def register_engines(register: Register) -> None:
-    """Add engines: subclasses of ``pathnet_evo.interfaces.engines.Engine``."""
+    """Add engines: subclasses of ``pathnet_evo.Engine``."""
 
 
 @hookspec
@@ -81,7 +81,7 @@ def register_executors(register: Register) -> None:
 
 @hookspec
 def register_observers(register: Register) -> None:
-    """Add observers: subclasses of ``pathnet_evo.interfaces.observers.Observer``."""
+    """Add observers: subclasses of ``pathnet_evo.Observer``."""
 
 
 @hookspec
