@@ -30,7 +30,7 @@ INTERRUPTS = (signal.SIGINT,)
 """What a terminal sends to workers as well, but is for their supervisor alone."""
 ENDINGS = (signal.SIGINT, signal.SIGTERM)
 """The same for workers with workers of their own; daemons must let SIGTERM end them."""
-GRACE = 2.0
+GRACE = 10.0
 """Seconds in which a process that closed its pipe must be gone."""
 
 
