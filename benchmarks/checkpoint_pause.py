@@ -22,6 +22,7 @@ from pathnet_evo.setup.config import CheckpointsConfig
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve
 from pathnet_evo.store.checkpointer import TrialCheckpointer
+from pathnet_evo.store.folder import Folder
 from pathnet_evo.trial.learned import Learned
 from pathnet_evo.trial.stage import StageRun
 from pathnet_evo.trial.trial import learn_sequence
@@ -90,7 +91,7 @@ def measure(modules: int) -> None:
     plan, trial = plan_of(modules), Trial(0, "pathnet", 0)
     often = CheckpointsConfig(seconds=EVERY)
     with tempfile.TemporaryDirectory() as folder:
-        checkpointer = Waiting(Path(folder), trial, often, written.append)
+        checkpointer = Waiting(Folder(Path(folder)), trial, often, written.append)
         learn_sequence(plan, trial, "cpu", checkpointer.emit, checkpointer=checkpointer)
         size = max(f.stat().st_size for f in Path(folder).rglob("weights.safetensors"))
     taken = sum(isinstance(record, Checkpointed) for record in written)

@@ -16,8 +16,9 @@ from collections.abc import Iterator
 import torch
 from measuring import CIFAR, MNIST, Setting, context, pool, task
 
-from pathnet_evo.engines.base import Engine, Inline
-from pathnet_evo.engines.side_by_side import SideBySide
+from pathnet_evo.engines.inline import InlineEngine
+from pathnet_evo.engines.processes import ProcessEngine
+from pathnet_evo.interfaces.engines import Engine
 from pathnet_evo.interfaces.learners import Candidate, Evaluator
 from pathnet_evo_sgd.learner import SGD
 
@@ -48,9 +49,9 @@ def measure(setting: Setting) -> None:
     """Let the engines take turns, so that all see the same weather."""
     learned = task(setting)
     engines: dict[str, Engine] = {
-        "here": Inline(),
-        "1 worker": SideBySide(workers=1),
-        "2 workers": SideBySide(workers=2),
+        "here": InlineEngine(),
+        "1 worker": ProcessEngine(workers=1),
+        "2 workers": ProcessEngine(workers=2),
     }
     contestants = {}
     for name, engine in engines.items():

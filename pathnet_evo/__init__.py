@@ -1,4 +1,8 @@
-"""PathNet (Fernando et al. 2017) as a plugin-based evolutionary framework."""
+"""PathNet (Fernando et al. 2017) as a plugin-based evolutionary framework.
+
+What is named here is public: plugins, those that come along too, import nothing else of it but
+``pathnet_evo.testing``.
+"""
 
 from __future__ import annotations
 
@@ -6,94 +10,288 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathnet_evo.core.genotype import Genotype, Path, PathError, PathShape, distinct
-    from pathnet_evo.core.head import TaskHead
-    from pathnet_evo.core.modules import ModuleKind, ShapeError
+    from pathnet_evo.core.aggregate import SUM, Aggregate
+    from pathnet_evo.core.genotype import (
+        Genotype,
+        Path,
+        PathError,
+        PathShape,
+        Rows,
+        distinct,
+        join,
+        overlap,
+    )
+    from pathnet_evo.core.head import Heard, TaskHead
+    from pathnet_evo.core.lanes.lanes import Lanes
+    from pathnet_evo.core.lanes.layer import lane_totals
+    from pathnet_evo.core.lanes.widened import split_widened
+    from pathnet_evo.core.modules import ModuleKind, Shape, ShapeError
     from pathnet_evo.core.network import PathNetwork
     from pathnet_evo.core.pool import Lease, ModulePool
-    from pathnet_evo.core.streams import Streams
+    from pathnet_evo.core.stack import LeasedStack, Stack
+    from pathnet_evo.core.streams import Streams, lend
+    from pathnet_evo.engines.worker_engine import WorkerEngine
+    from pathnet_evo.errors import UserError, UserNotice
+    from pathnet_evo.executors.remote import RemoteTrials
+    from pathnet_evo.executors.worker_executor import WorkerExecutor
+    from pathnet_evo.interfaces import fingerprint, memory
+    from pathnet_evo.interfaces.budget import Budget
+    from pathnet_evo.interfaces.engines import Engine
+    from pathnet_evo.interfaces.executors import Executor, ExecutorError, Job, RunSetting, Trials
     from pathnet_evo.interfaces.learners import (
         Candidate,
+        Episode,
         Evaluation,
         Evaluator,
         Learner,
         LearningContext,
+        StageFailed,
     )
-    from pathnet_evo.interfaces.policies import TransferPolicy
+    from pathnet_evo.interfaces.learning_rate import Scheduled
+    from pathnet_evo.interfaces.observers import Observer
+    from pathnet_evo.interfaces.policies import (
+        Beginning,
+        Connect,
+        Grown,
+        InitialModules,
+        Start,
+        TransferPolicy,
+        redraw,
+    )
+    from pathnet_evo.interfaces.population import Front, Replacement, StrategyError
+    from pathnet_evo.interfaces.records import (
+        Evaluated,
+        GenerationFinished,
+        Record,
+        StageFinished,
+        StageStarted,
+        TrialFinished,
+        TrialStarted,
+    )
+    from pathnet_evo.interfaces.run_info import RunInfo, Trial
+    from pathnet_evo.interfaces.storage import ResumePoint, Store
     from pathnet_evo.interfaces.strategies import Strategy
     from pathnet_evo.interfaces.strategy_settings import StrategySettings
     from pathnet_evo.interfaces.tasks import (
         EnvironmentTask,
         SupervisedTask,
+        Task,
         TaskContext,
         TaskError,
         TaskSettings,
+        cache_folder,
     )
-    from pathnet_evo.plugins.hookspecs import hookimpl
+    from pathnet_evo.plugins.hookspecs import Register, RegisterOperator, hookimpl
     from pathnet_evo.running.loading import Run, RunFailed, load_run
     from pathnet_evo.running.runner import launch, resume
+    from pathnet_evo.system.plugin_calls import said
+    from pathnet_evo.values.names import CONTROLS, on_one_line
+    from pathnet_evo.values.suggestions import did_you_mean
+    from pathnet_evo.workers.messages import WorkerLost, WorkerUnable
+    from pathnet_evo.workers.pipes import Pipes, share_memory
+    from pathnet_evo.workers.supervisor import Supervised, Supervisor
+    from pathnet_evo.workers.transport import (
+        Transport,
+        UnsendableError,
+        WorkerLine,
+        WorkerLink,
+        WorkerMain,
+    )
 
 _HOMES = {
-    "core.genotype": ("Genotype", "Path", "PathError", "PathShape", "distinct"),
-    "plugins.hookspecs": ("hookimpl",),
-    "interfaces.learners": ("Candidate", "Evaluation", "Evaluator", "Learner", "LearningContext"),
-    "core.modules": ("ModuleKind", "ShapeError"),
+    "core.aggregate": ("Aggregate", "SUM"),
+    "core.genotype": (
+        "Genotype",
+        "Path",
+        "PathError",
+        "PathShape",
+        "Rows",
+        "distinct",
+        "join",
+        "overlap",
+    ),
+    "core.head": ("Heard", "TaskHead"),
+    "core.lanes.lanes": ("Lanes",),
+    "core.lanes.layer": ("lane_totals",),
+    "core.lanes.widened": ("split_widened",),
+    "core.modules": ("ModuleKind", "Shape", "ShapeError"),
     "core.network": ("PathNetwork",),
-    "core.head": ("TaskHead",),
-    "interfaces.policies": ("TransferPolicy",),
     "core.pool": ("Lease", "ModulePool"),
-    "running.loading": ("Run", "RunFailed", "load_run"),
-    "running.runner": ("launch", "resume"),
+    "core.stack": ("LeasedStack", "Stack"),
+    "core.streams": ("Streams", "lend"),
+    "engines.worker_engine": ("WorkerEngine",),
+    "errors": ("UserError", "UserNotice"),
+    "executors.remote": ("RemoteTrials",),
+    "executors.worker_executor": ("WorkerExecutor",),
+    "interfaces.budget": ("Budget",),
+    "interfaces.engines": ("Engine",),
+    "interfaces.executors": ("Executor", "ExecutorError", "Job", "RunSetting", "Trials"),
+    "interfaces.learners": (
+        "Candidate",
+        "Episode",
+        "Evaluation",
+        "Evaluator",
+        "Learner",
+        "LearningContext",
+        "StageFailed",
+    ),
+    "interfaces.learning_rate": ("Scheduled",),
+    "interfaces.observers": ("Observer",),
+    "interfaces.policies": (
+        "Beginning",
+        "Connect",
+        "Grown",
+        "InitialModules",
+        "Start",
+        "TransferPolicy",
+        "redraw",
+    ),
+    "interfaces.population": ("Front", "Replacement", "StrategyError"),
+    "interfaces.records": (
+        "Evaluated",
+        "GenerationFinished",
+        "Record",
+        "StageFinished",
+        "StageStarted",
+        "TrialFinished",
+        "TrialStarted",
+    ),
+    "interfaces.run_info": ("RunInfo", "Trial"),
+    "interfaces.storage": ("ResumePoint", "Store"),
     "interfaces.strategies": ("Strategy",),
     "interfaces.strategy_settings": ("StrategySettings",),
-    "core.streams": ("Streams",),
     "interfaces.tasks": (
         "EnvironmentTask",
         "SupervisedTask",
+        "Task",
         "TaskContext",
         "TaskError",
         "TaskSettings",
+        "cache_folder",
     ),
+    "plugins.hookspecs": ("Register", "RegisterOperator", "hookimpl"),
+    "running.loading": ("Run", "RunFailed", "load_run"),
+    "running.runner": ("launch", "resume"),
+    "system.plugin_calls": ("said",),
+    "values.names": ("CONTROLS", "on_one_line"),
+    "values.suggestions": ("did_you_mean",),
+    "workers.messages": ("WorkerLost", "WorkerUnable"),
+    "workers.pipes": ("Pipes", "share_memory"),
+    "workers.supervisor": ("Supervised", "Supervisor"),
+    "workers.transport": ("Transport", "UnsendableError", "WorkerLine", "WorkerLink", "WorkerMain"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
+_MODULES = {"fingerprint": "interfaces.fingerprint", "memory": "interfaces.memory"}
 
 __all__ = [
+    "CONTROLS",
+    "SUM",
+    "Aggregate",
+    "Beginning",
+    "Budget",
     "Candidate",
+    "Connect",
+    "Engine",
     "EnvironmentTask",
+    "Episode",
+    "Evaluated",
     "Evaluation",
     "Evaluator",
+    "Executor",
+    "ExecutorError",
+    "Front",
+    "GenerationFinished",
     "Genotype",
+    "Grown",
+    "Heard",
+    "InitialModules",
+    "Job",
+    "Lanes",
     "Learner",
     "LearningContext",
     "Lease",
+    "LeasedStack",
     "ModuleKind",
     "ModulePool",
+    "Observer",
     "Path",
     "PathError",
     "PathNetwork",
     "PathShape",
+    "Pipes",
+    "Record",
+    "Register",
+    "RegisterOperator",
+    "RemoteTrials",
+    "Replacement",
+    "ResumePoint",
+    "Rows",
     "Run",
     "RunFailed",
+    "RunInfo",
+    "RunSetting",
+    "Scheduled",
+    "Shape",
     "ShapeError",
+    "Stack",
+    "StageFailed",
+    "StageFinished",
+    "StageStarted",
+    "Start",
+    "Store",
     "Strategy",
+    "StrategyError",
     "StrategySettings",
     "Streams",
+    "Supervised",
     "SupervisedTask",
+    "Supervisor",
+    "Task",
     "TaskContext",
     "TaskError",
     "TaskHead",
     "TaskSettings",
     "TransferPolicy",
+    "Transport",
+    "Trial",
+    "TrialFinished",
+    "TrialStarted",
+    "Trials",
+    "UnsendableError",
+    "UserError",
+    "UserNotice",
+    "WorkerEngine",
+    "WorkerExecutor",
+    "WorkerLine",
+    "WorkerLink",
+    "WorkerLost",
+    "WorkerMain",
+    "WorkerUnable",
+    "cache_folder",
+    "did_you_mean",
     "distinct",
+    "fingerprint",
     "hookimpl",
+    "join",
+    "lane_totals",
     "launch",
+    "lend",
     "load_run",
+    "memory",
+    "on_one_line",
+    "overlap",
+    "redraw",
     "resume",
+    "said",
+    "share_memory",
+    "split_widened",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import public names when they are asked for: ``pathnet-evo --help`` needs no torch."""
+    if name in _MODULES:
+        return import_module(f"{__name__}.{_MODULES[name]}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

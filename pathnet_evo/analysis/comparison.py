@@ -33,7 +33,7 @@ from pathnet_evo.values.numbers import plain_numbers
 VERSION = 1
 """Version of the comparison's shape."""
 
-ASIDE = ("name", "jobs", "device", "observers", "plugins")
+ASIDE = ("name", "executor", "device", "observers", "plugins")
 """Keys of a configuration in which runs may differ without a difference in what is learned."""
 
 

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     learner = "learner"
     strategy = "strategy"
     modules = "modules"
+    executor = "executor"
 
 
 def new(

@@ -28,6 +28,7 @@ from pathnet_evo.interfaces.records import (
     StageResumed,
     StageStarted,
     TrialFinished,
+    TrialLost,
     TrialStarted,
 )
 from pathnet_evo.setup.plan import Plan
@@ -136,6 +137,9 @@ class Progress:
                 self.on_record(begun)
                 trial = self.running[begun.trial]
                 trial.evaluations, trial.examples = record.evaluations, record.examples
+            case TrialLost():
+                trial = self.running[record.trial]
+                self._line(f"{trial.arm}, seed {trial.seed}: {record}")
             case Saturated() | NotScored():
                 trial = self.running[record.trial]
                 self._line(f"{trial.arm}, seed {trial.seed}: stage {trial.stage}: {record}")

@@ -31,6 +31,9 @@ def resume(
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="More seeds than before.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Trials at the same time.")] = None,
+    executor: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where trials run: inline, processes, ...")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     accept_changed_data: Annotated[
         bool,
@@ -48,10 +51,9 @@ def resume(
     Of a matrix, all runs that are not finished.
     """
     from pathnet_evo.analysis import matrix
-    from pathnet_evo.cli.run import conclude
+    from pathnet_evo.cli.run import conclude, options
 
-    given = {"seeds": seeds, "jobs": jobs, "device": device}
-    extra = [f"{key}={value}" for key, value in given.items() if value is not None]
+    extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
     if (run / matrix.FILE).is_file():
         _matrix(run, [*(settings or []), *extra], as_json, accept_changed_data)
     else:

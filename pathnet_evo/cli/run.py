@@ -40,6 +40,9 @@ def run(
     runs_dir: Annotated[Path, typer.Option(help="The folder of all runs.")] = Path("runs"),
     seeds: Annotated[int | None, typer.Option(min=1, help="Repeat with so many seeds.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Trials at the same time.")] = None,
+    executor: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where trials run: inline, processes, ...")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     plugins: Annotated[
         list[Path] | None,
@@ -56,9 +59,8 @@ def run(
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.setup import preparing
 
-    given = {"seeds": seeds, "jobs": jobs, "device": device}
-    extra = [f"{key}={value}" for key, value in given.items() if value is not None]
     registry = Registry()
+    extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
     config, label = preparing.configure(
         source, [*(settings or []), *extra], registry, plugins or ()
     )
@@ -69,6 +71,14 @@ def run(
         preparing.ready(config, registry, label), registry, runs_dir, name, as_json
     )
     conclude(folder, failed, as_json)
+
+
+def options(**given: object) -> list[str]:
+    """Options of the command line as settings of the configuration."""
+    if given["executor"] is not None and given["jobs"] is not None:
+        name, workers = json.dumps(given["executor"]), given.pop("jobs")
+        given["executor"] = f"{{name = {name}, workers = {workers}}}"
+    return [f"{key}={value}" for key, value in given.items() if value is not None]
 
 
 def conclude(folder: Path, failed: Failed, as_json: bool) -> None:

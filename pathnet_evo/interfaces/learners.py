@@ -52,9 +52,12 @@ class Candidate:
         }
 
     @classmethod
-    def of(cls, state: dict[str, Any]) -> Candidate:
-        """The candidate that ``state`` was taken of."""
-        rows = tuple(map(tuple, state["genotype"]))
+    def of(cls, state: Mapping[str, Any] | Sequence[Any]) -> Candidate:
+        """The candidate that ``state`` was taken of; earlier versions kept its values as a list."""
+        if not isinstance(state, Mapping):
+            names = ("id", "place", "genotype", "parent", "batches")
+            state = dict(zip(names, state, strict=True))
+        rows = tuple(tuple(whole(gene) for gene in row) for row in state["genotype"])
         return cls(state["id"], state["place"], rows, state["parent"], state["batches"])
 
 

@@ -320,6 +320,25 @@ class Checkpointed:
 
 
 @dataclass(frozen=True)
+class TrialLost:
+    """A trial's process is gone; the trial begins again, and what was told after ``place`` is void.
+
+    Args:
+        trial: the trial's id.
+        cause: what happened.
+        place: the checkpoint that it resumes from; None is its beginning.
+    """
+
+    trial: int
+    cause: str
+    place: str | None
+
+    def __str__(self) -> str:
+        start = "its beginning" if self.place is None else self.place.rpartition("/")[2]
+        return f"{self.cause}; it resumes from {start}"
+
+
+@dataclass(frozen=True)
 class TrialFinished:
     """A trial is over.
 
@@ -348,6 +367,7 @@ Record: TypeAlias = (
     | NotScored
     | StageFinished
     | Checkpointed
+    | TrialLost
     | TrialFinished
 )
 Emit: TypeAlias = Callable[[Record], None]

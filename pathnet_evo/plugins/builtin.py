@@ -1,4 +1,4 @@
-"""The framework's own strategies, module kinds, engines and observers, registered like anyone's."""
+"""The plugins of the framework itself, registered like anyone's."""
 
 from __future__ import annotations
 
@@ -40,8 +40,15 @@ def register_modules(register: Register) -> None:
 @hookimpl
 def register_engines(register: Register) -> None:
     """The engines of ``pathnet_evo.engines``."""
-    register("inline", "pathnet_evo.engines.base:Inline")
-    register("processes", "pathnet_evo.engines.side_by_side:SideBySide")
+    register("inline", "pathnet_evo.engines.inline:InlineEngine")
+    register("processes", "pathnet_evo.engines.processes:ProcessEngine")
+
+
+@hookimpl
+def register_executors(register: Register) -> None:
+    """The executors of ``pathnet_evo.executors``."""
+    register("inline", "pathnet_evo.executors.inline:InlineExecutor")
+    register("processes", "pathnet_evo.executors.processes:ProcessExecutor")
 
 
 @hookimpl

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _environments: dict[str, tuple[str, ...]] = {}
 """Ids that each imported file registered with Gymnasium, by its module's name."""
+_imported: dict[str, PluginFile] = {}
+"""Files that are imported here, as a run records them, by their module's name."""
 
 
 class PluginFileError(UserError):
@@ -92,7 +94,13 @@ def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
         raise PluginFileError(f"{file.path}: {error}") from None
     except PluginFailed as error:
         raise PluginFileError(f"{file.path}: failed to load: {error}") from None
+    _imported[name] = recorded
     return module, recorded
+
+
+def in_use() -> tuple[PluginFile, ...]:
+    """The files that are imported here; another process needs them to know what is theirs."""
+    return tuple(recorded for name, recorded in _imported.items() if name in sys.modules)
 
 
 def environments(module: ModuleType) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def register_strategies(register: Register) -> None:
 
 @hookspec
 def register_policies(register: Register) -> None:
-    """Add transfer policies: subclasses of ``pathnet_evo.interfaces.policies.TransferPolicy``."""
+    """Add transfer policies: subclasses of ``pathnet_evo.TransferPolicy``."""
 
 
 @hookspec
@@ -71,12 +71,17 @@ def register_operators(register: RegisterOperator) -> None:
 
 @hookspec
 def register_engines(register: Register) -> None:
-    """Add engines: subclasses of ``pathnet_evo.engines.base.Engine``."""
+    """Add engines: subclasses of ``pathnet_evo.Engine``."""
+
+
+@hookspec
+def register_executors(register: Register) -> None:
+    """Add executors: subclasses of ``pathnet_evo.Executor``."""
 
 
 @hookspec
 def register_observers(register: Register) -> None:
-    """Add observers: subclasses of ``pathnet_evo.interfaces.observers.Observer``."""
+    """Add observers: subclasses of ``pathnet_evo.Observer``."""
 
 
 @hookspec

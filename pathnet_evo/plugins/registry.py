@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import pluggy
 
 from pathnet_evo.plugins import hookspecs
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
+from pathnet_evo.values.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     import typer
@@ -29,7 +29,8 @@ BASES = {
     "policies": "pathnet_evo.interfaces.policies:TransferPolicy",
     "modules": "pathnet_evo.core.modules:ModuleKind",
     "operators": None,
-    "engines": "pathnet_evo.engines.base:Engine",
+    "engines": "pathnet_evo.interfaces.engines:Engine",
+    "executors": "pathnet_evo.interfaces.executors:Executor",
     "observers": "pathnet_evo.interfaces.observers:Observer",
 }
 """What each family's classes derive from; nothing where any function will do."""
@@ -43,6 +44,7 @@ SINGULAR = {
     "modules": "module",
     "operators": "operator",
     "engines": "engine",
+    "executors": "executor",
     "observers": "observer",
 }
 CHOSEN = "PATHNET_EVO_PLUGINS"
@@ -243,8 +245,7 @@ class Registry:
             if caller.name in known:
                 plugin.hooks.append(caller.name)
             else:
-                guess = difflib.get_close_matches(caller.name, sorted(known), 1)
-                meant = f' Did you mean "{guess[0]}"?' if guess else ""
+                meant = did_you_mean(caller.name, sorted(known))
                 plugin.errors.append(f"{caller.name} is not a hook.{meant}")
         plugin.hooks.sort()
         if not plugin.hooks and not plugin.names and not plugin.errors:
@@ -289,8 +290,7 @@ class Registry:
 
     def _unknown(self, family: str, name: str) -> str:
         names = self.names(family)
-        near = difflib.get_close_matches(name, names, 1)
-        guess = f' Did you mean "{near[0]}"?' if near else ""
+        guess = did_you_mean(name, names)
         broken = "".join(
             f" Plugin {p.name} ({p.value or 'unknown'}) failed to load: {'; '.join(p.errors)}."
             for p in self.plugins

@@ -10,6 +10,7 @@ from pathlib import Path
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.errors import UserError
 from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.interfaces.storage import ResumePoint
 from pathnet_evo.setup.config import ConfigError
 from pathnet_evo.store.checkpoint import CheckpointError
 from pathnet_evo.store.checkpointer import folder_of
@@ -17,7 +18,7 @@ from pathnet_evo.store.lineage import LineageError, never_begun, open_lineage
 from pathnet_evo.store.lock import holder
 from pathnet_evo.store.places import left_in
 from pathnet_evo.store.reading import RunError, intact, read_about, read_config
-from pathnet_evo.store.resuming import ResumePoint, checkpoints_of, position_of
+from pathnet_evo.store.resuming import checkpoints_of, position_of
 
 
 @dataclass
@@ -85,7 +86,7 @@ def _lineage(run: Path, db: sqlite3.Connection, found: Findings) -> None:
             whole += problem is None
             if problem is not None:
                 found.problems.append(problem)
-        known = {start.folder for start in named}
+        known = {start.place for start in named}
         found.lines += [
             f"{run / left}: nothing names it; the next `resume` removes it"
             for left in left_in(run, folder_of(trial))

@@ -14,11 +14,12 @@ from types import FrameType
 from typing import Any
 
 from pathnet_evo.analysis.summary import summarise
-from pathnet_evo.engines.spawning import check_main, refuse_while_imported
 from pathnet_evo.errors import Stopped, UserError
 from pathnet_evo.interfaces.records import Checkpointed, Emit, Record, TaskMade, TrialFinished
 from pathnet_evo.interfaces.run_info import RunInfo, Trial
+from pathnet_evo.interfaces.storage import ResumePoint
 from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.running.handing_out import hand_out
 from pathnet_evo.running.loading import Run, RunFailed, load_run
 from pathnet_evo.running.observing import Observers
 from pathnet_evo.setup.plan import Plan
@@ -30,8 +31,9 @@ from pathnet_evo.store.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.store.lock import Lock
 from pathnet_evo.store.places import PlaceError, check_own, remove_checkpoint
 from pathnet_evo.store.reading import RunError, config_text, intact
-from pathnet_evo.store.resuming import ResumePoint, Say, check_changes, starts_of
+from pathnet_evo.store.resuming import Say, check_changes, starts_of
 from pathnet_evo.store.same_data import Ledger, recorded
+from pathnet_evo.workers.spawning import check_main, refuse_while_imported
 
 
 def launch(
@@ -120,7 +122,7 @@ def resume(
     Args:
         folder: the run's folder.
         settings: ``"a.b=VALUE"`` overrides of what may change: budgets of stages that are not over,
-            more ``seeds``, ``jobs``, ``device``, ``observers`` and ``checkpoints``.
+            more ``seeds``, ``executor``, ``device``, ``observers`` and ``checkpoints``.
         on_record: called with every record from here on, in order.
         command: what was typed, for the run's report.
         say: hears of checkpoints that cannot be used.
@@ -214,7 +216,7 @@ def reopen(
 def _began_from(plan: Plan, starts: dict[int, ResumePoint | None]) -> dict[str, str]:
     """Where each trial goes on that is not finished."""
     return {
-        f"{trial.arm}-{trial.seed}": start.folder.rpartition("/")[2] if start else "the beginning"
+        f"{trial.arm}-{trial.seed}": start.place.rpartition("/")[2] if start else "the beginning"
         for trial in plan.trials
         if trial.id in starts
         for start in [starts[trial.id]]
@@ -288,7 +290,7 @@ def proceed(run: Reopened, on_record: Emit = lambda record: None) -> int:
     try:
         observers = Observers(about, resolve_observers(plan.config, run.registry), run.registry)
         with _signals() as stopped:
-            _run(run, emit, lambda: broken or bool(stopped))
+            hand_out(plan, folder, lineage, run.starts, emit, lambda: broken or bool(stopped))
     except (UserError, KeyboardInterrupt):
         lineage.abandon()
         raise
@@ -302,17 +304,6 @@ def proceed(run: Reopened, on_record: Emit = lambda record: None) -> int:
     finally:
         run.lock.release()
     return stopped[0] if stopped else 0
-
-
-def _run(run: Reopened, emit: Emit, stop: Callable[[], bool]) -> None:
-    from pathnet_evo.engines import inline, processes
-
-    plan, device, folder = run.plan, device_of(run.plan), run.folder.absolute()
-    trials = [(trial, run.starts[trial.id]) for trial in plan.trials if trial.id in run.starts]
-    if plan.config.jobs > 1 and len(trials) > 1:
-        processes.run_trials(plan.config, trials, folder, device, emit, stop)
-    else:
-        inline.run_trials(plan, trials, folder, device, emit, stop)
 
 
 def _conclude(folder: Path, observers: Observers) -> None:

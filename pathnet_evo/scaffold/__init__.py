@@ -16,8 +16,10 @@ FAMILIES = {
     "learner": "learners",
     "strategy": "strategies",
     "modules": "modules",
+    "executor": "executors",
 }
 """What can be written, and the family that it is registered with."""
+A_KIND = {"modules": "A module", "executor": "An executor"}
 
 
 def write(kind: str, name: str, into: Path) -> Path:
@@ -47,7 +49,7 @@ def write(kind: str, name: str, into: Path) -> Path:
         "name": name.replace("_", "-"),
         "package": package,
         "kind": kind,
-        "A_kind": "A module" if kind == "modules" else f"A {kind}",
+        "A_kind": A_KIND.get(kind, f"A {kind}"),
         "family": FAMILIES[kind],
         "Class": "".join(part.capitalize() for part in package.split("_")),
     }

@@ -8,7 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.plugins.files import PluginFile
@@ -192,8 +199,10 @@ class RunConfig(_Section):
     """The first seed."""
     seeds: int = Field(1, ge=1, le=MOST_SEEDS)
     """How many seeds: seed, seed + 1, ..."""
-    jobs: int = Field(1, ge=1)
-    """How many trials run at the same time, each in a process of its own."""
+    executor: NamedSection = {"name": "inline"}
+    """Where trials run: ``inline``, one after another in this process, or ``processes`` for several
+    at a time; ``jobs = N`` is short for ``processes`` with N ``workers``, and for ``inline`` where
+    N is 1."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
     engine: NamedSection = {"name": "inline"}
@@ -241,10 +250,31 @@ def validate(data: Mapping[str, Any], source: str = "") -> RunConfig:
     """
     if found := [Problem(place, NOT_TEXT) for place, text in _texts(data) if not is_text(text)]:
         raise ConfigError(found, source)
+    data, found = _with_executor(upgraded(data))
     try:
-        return RunConfig.model_validate(upgraded(data))
+        config = RunConfig.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(problems(error, RunConfig), source) from None
+        found += problems(error, RunConfig)
+    if found:
+        raise ConfigError(found, source)
+    return config
+
+
+def _with_executor(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Problem]]:
+    """A configuration with the executor that ``jobs`` is short for, and what is wrong with it."""
+    if "jobs" not in data:
+        return data, []
+    kept = {key: value for key, value in data.items() if key != "jobs"}
+    jobs, section = data["jobs"], _named(data.get("executor", {}))
+    if type(jobs) is not int or jobs < 1:
+        return kept, [Problem("jobs", f"expected a whole number from 1, got {jobs!r}")]
+    name = section.get("name", "inline") if isinstance(section, dict) else section
+    if name not in ("inline", "processes"):
+        text = f'short for executor "processes", but executor is {name!r}; leave one of them out'
+        return kept, [Problem("jobs", text)]
+    options = section if name == "processes" else {}
+    many = {**options, "name": "processes", "workers": jobs}
+    return {**kept, "executor": {"name": "inline"} if jobs == 1 else many}, []
 
 
 def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
@@ -323,10 +353,19 @@ def _indices(data: list[Any], key: str) -> Iterable[int]:
     raise LookupError(f"no entry {key!r} in a list of {len(data)} (a number from 0, or *)")
 
 
-def problems(error: ValidationError, model: type[BaseModel], place: str = "") -> list[Problem]:
-    """A validation error of a plugin's or the framework's model, as problems with their places."""
+def problems(
+    error: ValidationError, model: type[BaseModel], place: str = "", own: Sequence[str] = ()
+) -> list[Problem]:
+    """A validation error of a plugin's or the framework's model, as problems with their places.
+
+    Args:
+        error: the error.
+        model: what was validated.
+        place: of the section.
+        own: keys of the section that are the framework's, and not among the model's.
+    """
     return [
-        Problem(_place(place, details["loc"]), _sentence(details, model))
+        Problem(_place(place, details["loc"]), _sentence(details, model, own))
         for details in error.errors(include_url=False)
     ]
 
@@ -336,11 +375,11 @@ def _place(place: str, loc: tuple[int | str, ...]) -> str:
     return ".".join([place, *kept] if place else kept)
 
 
-def _sentence(details: Any, model: type[BaseModel]) -> str:
+def _sentence(details: Any, model: type[BaseModel], own: Sequence[str]) -> str:
     kind, text, got = details["type"], details["msg"], details.get("input")
     if kind == "extra_forbidden":
-        keys = _keys(model, details["loc"][:-1])
-        key = str(details["loc"][-1])
+        *above, last = details["loc"]
+        keys, key = [*_keys(model, above), *(() if above else own)], str(last)
         now = renamed(key, keys)
         guess = nearest(key, keys) if now is None else f'. Did you mean "{now}"?'
         return f"unknown key{guess}" if guess else f"unknown key (have: {', '.join(sorted(keys))})"
@@ -351,7 +390,7 @@ def _sentence(details: Any, model: type[BaseModel]) -> str:
     return f"{text[:1].lower()}{text[1:]}, got {shown if len(shown) < 80 else shown[:77] + '...'}"
 
 
-def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+def _keys(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
     """The keys that the table at ``loc`` may have."""
     for part in loc:
         if isinstance(part, int) or part not in model.model_fields:

@@ -9,8 +9,9 @@ from pathnet_evo.core.aggregate import AGGREGATES
 from pathnet_evo.core.modules import ModuleKind, ShapeError
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams, lend
-from pathnet_evo.engines.base import Engine
 from pathnet_evo.interfaces import memory
+from pathnet_evo.interfaces.engines import Engine
+from pathnet_evo.interfaces.executors import Executor, ExecutorError
 from pathnet_evo.interfaces.learners import Learner
 from pathnet_evo.interfaces.policies import Connect, TransferPolicy
 from pathnet_evo.interfaces.run_info import Trial
@@ -61,6 +62,7 @@ class Plan:
     arms: dict[str, Arm]
     stages: tuple[Stage, ...]
     engine: Engine
+    executor: Executor
 
     @property
     def deterministic(self) -> bool:
@@ -79,10 +81,9 @@ class Plan:
 
     @property
     def spawns(self) -> bool:
-        """Whether processes are started, for trials side by side or within one."""
-        side_by_side = self.config.jobs > 1 and len(self.trials) > 1
+        """Whether processes are started here, for trials or within one."""
         within = self.engine.processes or any(stage.learner.processes for stage in self.stages)
-        return bool(side_by_side or within)
+        return bool(self.executor.processes or within)
 
     @property
     def trials(self) -> list[Trial]:
@@ -164,7 +165,7 @@ class Plan:
             each = memory.of_pool(self.kinds, modules, input_shape)
         except ShapeError as error:
             raise ConfigError([Problem("pool.layers", str(error))]) from None
-        copies = 2 * min(config.jobs, config.seeds * len(self.arms))
+        copies = 2 * min(max(self.executor.processes, 1), len(self.trials))
         lack = memory.lacking(f"{len(self.kinds)} layers of {modules} modules", copies * each)
         if lack:
             raise ConfigError([Problem("pool", lack)])
@@ -201,6 +202,11 @@ class Plan:
                 found.append(Problem(f"stages.{i}.learner", str(error)))
             except ConfigError as error:
                 found += error.problems
+        try:
+            with calling("check", ExecutorError):
+                self.executor.check()
+        except (ExecutorError, PluginFailed) as error:
+            found.append(Problem("executor", str(error)))
         if found:
             raise ConfigError(found)
 

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from pathnet_evo.core.genotype import PathError, PathShape
 from pathnet_evo.core.modules import ModuleKind
-from pathnet_evo.engines.base import Engine
 from pathnet_evo.interfaces import memory
+from pathnet_evo.interfaces.engines import Engine
+from pathnet_evo.interfaces.executors import Executor
 from pathnet_evo.interfaces.learners import Learner
 from pathnet_evo.interfaces.observers import Observer
 from pathnet_evo.interfaces.strategies import Strategy
@@ -19,6 +20,7 @@ from pathnet_evo.plugins.registry import PluginError, Registry
 from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, StageConfig, problems
 from pathnet_evo.setup.plan import Arm, Plan, Stage
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
+from pathnet_evo.values.suggestions import nearest
 
 
 def resolve_observers(config: RunConfig, registry: Registry) -> list[tuple[str, Observer]]:
@@ -34,7 +36,7 @@ def resolve_observers(config: RunConfig, registry: Registry) -> list[tuple[str, 
         options = {key: value for key, value in section.items() if key != "name"}
         name = section.get("name")
         if not isinstance(name, str):
-            found.append(Problem(f"{place}.name", "missing" if name is None else "not a name"))
+            found.append(_nameless(section, place, "name"))
             continue
         if name in _names(made):
             found.append(Problem(place, f"{name!r} is there twice"))
@@ -46,7 +48,7 @@ def resolve_observers(config: RunConfig, registry: Registry) -> list[tuple[str, 
         except (PluginError, PluginFailed) as error:
             found.append(Problem(f"{place}.name", str(error)))
         except ValidationError as error:
-            found.extend(problems(error, model, place))
+            found.extend(problems(error, model, place, ("name",)))
     if found:
         raise ConfigError(found)
     return made
@@ -79,8 +81,9 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
         if lack:
             found.append(Problem(f"{place}.repeat", lack))
             repeat = 1
-        options = {key: value for key, value in layer.items() if key != "repeat"}
-        kind = _plugin(registry, "modules", options, place, found, lambda c: c, key="kind")
+        kind = _plugin(
+            registry, "modules", layer, place, found, lambda c: c, key="kind", also=("repeat",)
+        )
         kinds += [kind] * repeat if kind else []
     shape: PathShape | None = None
     try:
@@ -114,6 +117,7 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
             if lack and not any(problem.text == lack for problem in found):
                 found.append(Problem(f"{place}.population", lack))
     engine = _plugin(registry, "engines", config.engine, "engine", found, lambda c: c)
+    executor = _plugin(registry, "executors", config.executor, "executor", found, lambda c: c)
     whole = _plugin(registry, "learners", config.learner, "learner", found, lambda c: c)
     stages = []
     for i, stage in enumerate(config.stages):
@@ -130,10 +134,10 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
                     )
                 )
     found += _connections(config, arms, stages, kinds)
-    found += _processes(config, engine)
+    found += _processes(config, engine, executor)
     if found or shape is None:
         raise ConfigError(found, source)
-    return Plan(config, tuple(kinds), arms, tuple(stages), engine)
+    return Plan(config, tuple(kinds), arms, tuple(stages), engine, executor)
 
 
 def _connections(
@@ -162,22 +166,21 @@ def _connections(
     return found
 
 
-def _processes(config: RunConfig, engine: Engine | None) -> list[Problem]:
+def _processes(
+    config: RunConfig, engine: Engine | None, executor: Executor | None
+) -> list[Problem]:
     """What is wrong with the number of trials, and of the processes that they run in."""
     trials = config.seeds * len(config.arms)
     lack = memory.lacking(f"{trials} trials", memory.TRIAL * trials)
     if lack:
         return [Problem("seeds", lack)]
-    jobs = min(config.jobs, trials)
-    workers = 0 if engine is None else engine.processes
-    found = []
-    if jobs > 1 and (lack := memory.lacking(f"{jobs} processes", memory.PROCESS * jobs)):
-        found.append(Problem("jobs", lack))
-    elif workers and (
-        lack := memory.lacking(f"{jobs * workers} processes", memory.PROCESS * jobs * workers)
-    ):
-        found.append(Problem("engine.workers", lack))
-    return found
+    jobs = 0 if executor is None else min(executor.processes, trials)
+    workers = 0 if engine is None else engine.processes * max(jobs, 1)
+    if lack := memory.lacking(f"{jobs} processes", memory.PROCESS * jobs):
+        return [Problem("executor.workers", lack)]
+    if lack := memory.lacking(f"{workers} processes", memory.PROCESS * workers):
+        return [Problem("engine.workers", lack)]
+    return []
 
 
 def _stage(
@@ -226,14 +229,17 @@ def _plugin(
     found: list[Problem],
     model_of: Callable[[Any], type[Model]],
     key: str = "name",
+    also: Sequence[str] = (),
 ) -> Any:
-    """A section as its plugin's model; None, and the problems in ``found``, where it is wrong."""
-    options = dict(section)
-    name = options.pop(key, None)
+    """A section as its plugin's model; None, and the problems in ``found``, where it is wrong.
+
+    ``key`` and ``also`` are the framework's own keys in it.
+    """
+    own = (key, *also)
+    options = {option: value for option, value in section.items() if option not in own}
+    name = section.get(key)
     if not isinstance(name, str):
-        found.append(
-            Problem(f"{place}.{key}", "missing" if name is None else f"not a name: {name!r}")
-        )
+        found.append(_nameless(section, place, key))
         return None
     try:
         model = model_of(registry.get(family, name))
@@ -242,5 +248,15 @@ def _plugin(
     except (PluginError, PluginFailed) as error:
         found.append(Problem(f"{place}.{key}", str(error)))
     except ValidationError as error:
-        found.extend(problems(error, model, place))
+        found.extend(problems(error, model, place, own))
     return None
+
+
+def _nameless(section: Mapping[str, Any], place: str, key: str) -> Problem:
+    """What to say of a section that names no plugin, perhaps since the key is misspelt."""
+    if key in section:
+        return Problem(f"{place}.{key}", f"not a name: {section[key]!r}")
+    for option in section:
+        if guess := nearest(option, [key]):
+            return Problem(f"{place}.{option}", f"unknown key{guess}")
+    return Problem(f"{place}.{key}", "missing")

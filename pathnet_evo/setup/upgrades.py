@@ -37,11 +37,12 @@ LEARNERS: Mapping[str, Names] = {
         "limit": "timeout",
     },
 }
+ENGINE: Names = {"limit": "timeout", "start_limit": "start_timeout", "restarts": "max_restarts"}
 TASKS: Mapping[str, Names] = {
     "atari": {"skip": "frame_skip", "frames": "frame_stack"},
     "gym": {"max_steps": "max_episode_steps"},
 }
-RENAMED: Sequence[Names] = (POOL, *LEARNERS.values(), *TASKS.values())
+RENAMED: Sequence[Names] = (POOL, *LEARNERS.values(), *TASKS.values(), ENGINE)
 
 
 def renamed(key: str, known: Collection[str]) -> str | None:
@@ -63,6 +64,8 @@ def upgraded(data: Mapping[str, Any]) -> Mapping[str, Any]:
 def _before_the_fields_words(data: Mapping[str, Any]) -> dict[str, Any]:
     """Before keys were called as other libraries call them."""
     new = {**data, "pool": _called(data["pool"], POOL), "learner": _learner_called(data["learner"])}
+    if "engine" in data:
+        new["engine"] = _called(data["engine"], ENGINE)
     if isinstance(data["stages"], list):
         new["stages"] = [_stage_called(stage) for stage in data["stages"]]
     return new

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.errors import UserError
+from pathnet_evo.interfaces.storage import Store
 from pathnet_evo.store.places import open_plain
 from pathnet_evo.store.tensors import copied, head_of, joined, layer_of, split
 from pathnet_evo.trial.learned import Learned
@@ -49,21 +47,21 @@ def snapshot(
     }
 
 
-def save(folder: Path, about: dict[str, Any], pool: ModulePool, learned: list[Learned]) -> str:
+def save(
+    store: Store, place: str, about: dict[str, Any], pool: ModulePool, learned: list[Learned]
+) -> str:
     """Write the checkpoint of the end of a stage; see ``write``."""
-    return write(folder, about, snapshot(pool, learned))
+    return write(store, place, about, snapshot(pool, learned))
 
 
 def write(
-    folder: Path, about: dict[str, Any], taken: dict[str, Any], base: Base | None = None
+    store: Store, place: str, about: dict[str, Any], taken: dict[str, Any], base: Base | None = None
 ) -> str:
     """Write a checkpoint so that it is whole or not there.
 
-    Every file is written to ``folder.tmp-PID`` and fsynced, the manifest last, then the folder is
-    renamed and its parent fsynced.
-
     Args:
-        folder: where it shall lie.
+        store: keeps it.
+        place: where it shall lie.
         about: run, trial and stage, for the manifest.
         taken: what ``snapshot`` gave.
         base: the checkpoint of the stage before, beside this one: what is frozen and the earlier
@@ -75,32 +73,44 @@ def write(
     Raises:
         CheckpointError: it cannot be written; nothing of it is left.
     """
-    temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
-    renamed = False
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+    standing = {} if base is None else {"base": {"folder": base[0], "manifest": base[1]}}
+    manifest = ""
+
+    def fill(folder: Path) -> None:
+        nonlocal manifest
         tensors, plain = split(taken, whole=base is None)
-        save_file(tensors, temporary / "weights.safetensors")
+        save_file(tensors, folder / "weights.safetensors")
         text = json.dumps(plain, default=simple)
-        (temporary / "state.json").write_text(text, encoding="utf-8")
-        files = {f.name: _sum(f) for f in sorted(temporary.iterdir())}
-        standing = {} if base is None else {"base": {"folder": base[0], "manifest": base[1]}}
-        text = json.dumps({**about, **standing, "files": files}, indent=1)
-        _sync(temporary.iterdir())
-        (temporary / MANIFEST).write_text(text, encoding="utf-8")
-        _sync([temporary / MANIFEST, temporary])
-        os.replace(temporary, folder)
-        renamed = True
-        _sync([folder.parent, folder.parent.parent])
+        (folder / "state.json").write_text(text, encoding="utf-8")
+        files = {f.name: _sum(f) for f in sorted(folder.iterdir())}
+        manifest = json.dumps({**about, **standing, "files": files}, indent=1)
+        (folder / MANIFEST).write_text(manifest, encoding="utf-8")
+
+    try:
+        store.put(place, fill)
     except (OSError, SafetensorError, TypeError) as error:
-        if renamed:
-            shutil.rmtree(folder, ignore_errors=True)
         reason = getattr(error, "strerror", None) or str(error)
-        raise CheckpointError(f"{folder}: cannot be written ({reason})") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+        raise CheckpointError(f"{store}/{place}: cannot be written ({reason})") from None
+    return hashlib.sha256(manifest.encode()).hexdigest()
+
+
+def fetch(store: Store, place: str) -> Path:
+    """The folder of a checkpoint, with that which it stands on beside it; not yet verified.
+
+    Raises:
+        CheckpointError: it cannot be had.
+    """
+    try:
+        folder = store.get(place)
+        with open_plain(folder / MANIFEST) as file:
+            base = json.load(file).get("base")
+        if base is not None:
+            store.get(f"{place.rpartition('/')[0]}/{_plain_name(base['folder'])}")
+    except OSError as error:
+        raise CheckpointError(f"{error.filename or place}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{store}/{place}: damaged ({error!r})") from None
+    return folder
 
 
 def verify(folder: Path, manifest: str) -> dict[str, Any]:
@@ -200,12 +210,3 @@ def _plain_name(name: str) -> str:
 def _sum(path: Path) -> str:
     with open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(paths: Iterable[Path]) -> None:
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.interfaces.records import Checkpointed, Emit, Record, StageFinished
 from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.interfaces.storage import ResumePoint, Store
 from pathnet_evo.setup.config import CheckpointsConfig
 from pathnet_evo.store import checkpoint
 from pathnet_evo.store.checkpoint import Base
@@ -33,7 +33,7 @@ class TrialCheckpointer(Checkpointer):
     The record that names a checkpoint follows when it is durable, so after all records before it.
 
     Args:
-        run: the run's folder.
+        store: where checkpoints lie.
         trial: whose state is kept.
         config: when.
         emit: hears of every record of the trial, and of its checkpoints.
@@ -43,14 +43,14 @@ class TrialCheckpointer(Checkpointer):
 
     def __init__(
         self,
-        run: Path,
+        store: Store,
         trial: Trial,
         config: CheckpointsConfig,
         emit: Emit,
         chains: Chains | None = None,
         base: Base | None = None,
     ) -> None:
-        self.run, self.trial, self.config = run, trial, config
+        self.store, self.trial, self.config = store, trial, config
         self._emit = emit
         self._chains = Chains() if chains is None else chains
         self._base = base
@@ -58,6 +58,32 @@ class TrialCheckpointer(Checkpointer):
         self._kept: tuple[int, int] | None = None
         self._told = self._generation = 0
         self._since = time.monotonic()
+
+    @classmethod
+    def begun(
+        cls,
+        store: Store,
+        trial: Trial,
+        config: CheckpointsConfig,
+        emit: Emit,
+        start: ResumePoint | None = None,
+    ) -> tuple[TrialCheckpointer, dict[str, Any] | None]:
+        """For a trial that begins, or resumes from a checkpoint; and the state that it resumes.
+
+        Raises:
+            CheckpointError: the checkpoint is damaged.
+        """
+        if start is None:
+            return cls(store, trial, config, emit), None
+        folder = checkpoint.fetch(store, start.place)
+        about = checkpoint.verify(folder, start.manifest)
+        base: Base | None = None
+        if about["position"]["finished"]:
+            base = (folder.name, start.manifest)
+        elif "base" in about:
+            base = (about["base"]["folder"], about["base"]["manifest"])
+        checkpointer = cls(store, trial, config, emit, Chains(about["lineage"]), base)
+        return checkpointer, checkpoint.load(folder, start.manifest)
 
     def emit(self, record: Record) -> None:
         """Pass a record of the trial on."""
@@ -101,7 +127,7 @@ class TrialCheckpointer(Checkpointer):
         position = Position(record.stage, record.evaluations, 0, finished=True)
         about = self._about(position, 0.0)
         relative = f"{folder_of(self.trial)}/{name}"
-        manifest = checkpoint.save(self.run / relative, about, pool, learned)
+        manifest = checkpoint.save(self.store, relative, about, pool, learned)
         self._base = (name, manifest)
         return relative, manifest
 
@@ -135,7 +161,7 @@ class TrialCheckpointer(Checkpointer):
         base = self._base
 
         def write() -> Checkpointed:
-            manifest = checkpoint.write(self.run / relative, about, taken, base)
+            manifest = checkpoint.write(self.store, relative, about, taken, base)
             return Checkpointed(self.trial.id, stage, relative, manifest)
 
         self._writing = _Writing(write)
@@ -151,7 +177,7 @@ class TrialCheckpointer(Checkpointer):
 
     def _about(self, position: Position, seconds: float) -> dict[str, Any]:
         return {
-            "run": self.run.name,
+            "run": self.store.run,
             "arm": self.trial.arm,
             "seed": self.trial.seed,
             "stage": position.stage,

@@ -6,52 +6,24 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.interfaces.storage import ResumePoint
 from pathnet_evo.setup.config import ConfigError, Problem
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.store import checkpoint
-from pathnet_evo.store.checkpoint import Base, CheckpointError
+from pathnet_evo.store.checkpoint import CheckpointError
 from pathnet_evo.store.checkpointer import folder_of
 from pathnet_evo.store.lineage import Lineage, open_lineage
 from pathnet_evo.store.places import PlaceError, checkpoint_folder, left_in, remove_checkpoint
 from pathnet_evo.store.reading import intact
-from pathnet_evo.store.rows import Chains, Position, chains_of
+from pathnet_evo.store.rows import Position, chains_of
 from pathnet_evo.store.same_data import learned_on, of_trial
 
 Say = Callable[[str], None]
 """Tells a user what is not as it should be, and what is done about it."""
-
-
-@dataclass(frozen=True)
-class ResumePoint:
-    """A checkpoint that a trial can go on from.
-
-    Args:
-        folder: where it lies in the run's folder.
-        manifest: the SHA-256 of its manifest.
-    """
-
-    folder: str
-    manifest: str
-
-    def load(self, run: Path) -> tuple[dict[str, Any], Chains, Base | None]:
-        """The trial's state, the digest of its lineage so far, and what its checkpoints stand on.
-
-        Raises:
-            CheckpointError: it is damaged.
-        """
-        folder = run / self.folder
-        about = checkpoint.verify(folder, self.manifest)
-        base: Base | None = None
-        if about["position"]["finished"]:
-            base = (folder.name, self.manifest)
-        elif "base" in about:
-            base = (about["base"]["folder"], about["base"]["manifest"])
-        return checkpoint.load(folder, self.manifest), Chains(about["lineage"]), base
 
 
 def starts_of(run: Path, lineage: Lineage, plan: Plan, say: Say) -> dict[int, ResumePoint | None]:
@@ -67,22 +39,44 @@ def starts_of(run: Path, lineage: Lineage, plan: Plan, say: Say) -> dict[int, Re
         plan: what is to be run.
         say: hears of checkpoints that cannot be used.
     """
-    starts: dict[int, ResumePoint | None] = {}
+    last, starts = len(plan.stages) - 1, dict[int, ResumePoint | None]()
     for trial in plan.trials:
         with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
             row = db.execute("SELECT state FROM trials WHERE trial = ?", (trial.id,)).fetchone()
             kept = checkpoints_of(db, trial.id)
             start, position = _newest(run, db, trial, kept, say)
-        over = position is not None and position == _end(position, len(plan.stages) - 1)
+        over = position is not None and position == _end(position, last)
         if row is None or row["state"] != "finished" or not over:
-            for later in kept[: kept.index(start)] if start else kept:
-                lineage.forget_checkpoint(later.folder)
-            lineage.roll_back(trial.id, position)
+            _roll_back(lineage, trial, kept, start, position)
             starts[trial.id] = start
         else:
             lineage.retire(trial.id, keep=0)
         _clear(run, lineage, trial)
     return starts
+
+
+def start_again(run: Path, lineage: Lineage, trial: Trial, say: Say) -> ResumePoint | None:
+    """Bring one trial of a run that goes on back to where it resumes; see ``starts_of``."""
+    lineage.commit()
+    with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
+        kept = checkpoints_of(db, trial.id)
+        start, position = _newest(run, db, trial, kept, say)
+    _roll_back(lineage, trial, kept, start, position)
+    _clear(run, lineage, trial)
+    return start
+
+
+def _roll_back(
+    lineage: Lineage,
+    trial: Trial,
+    kept: Sequence[ResumePoint],
+    start: ResumePoint | None,
+    position: Position | None,
+) -> None:
+    """Forget what the lineage has of a trial after a checkpoint, other checkpoints among it."""
+    for later in kept[: kept.index(start)] if start else kept:
+        lineage.forget_checkpoint(later.place)
+    lineage.roll_back(trial.id, position)
 
 
 def checkpoints_of(db: sqlite3.Connection, trial: int) -> list[ResumePoint]:
@@ -106,7 +100,7 @@ def position_of(run: Path, db: sqlite3.Connection, trial: Trial, start: ResumePo
         CheckpointError: it is damaged or another's, or the lineage is not what it was then.
     """
     try:
-        folder = checkpoint_folder(run, start.folder, folder_of(trial))
+        folder = checkpoint_folder(run, start.place, folder_of(trial))
     except PlaceError as error:
         raise CheckpointError(str(error)) from None
     about = checkpoint.verify(folder, start.manifest)
@@ -148,7 +142,7 @@ def _end(position: Position, stage: int) -> Position:
 def _clear(run: Path, lineage: Lineage, trial: Trial) -> None:
     """Remove what of a trial's checkpoints nothing names."""
     with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
-        named = {start.folder for start in checkpoints_of(db, trial.id)}
+        named = {start.place for start in checkpoints_of(db, trial.id)}
     home = folder_of(trial)
     for left in left_in(run, home):
         if left not in named:
@@ -158,7 +152,7 @@ def _clear(run: Path, lineage: Lineage, trial: Trial) -> None:
 # What may change --------------------------------------------------------------------------
 
 BUDGET = re.compile(r"stages\.(\d+)\.(generations|frames|threshold)")
-FREE = re.compile(r"jobs|device|observers(\..*)?|checkpoints\..*|plugins\.\d+\.path")
+FREE = re.compile(r"executor(\..*)?|device|observers(\..*)?|checkpoints\..*|plugins\.\d+\.path")
 """What may change whenever a run goes on."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathnet_evo.testing.engines import EngineContract
+    from pathnet_evo.testing.executors import ExecutorContract
     from pathnet_evo.testing.learners import LearnerContract
     from pathnet_evo.testing.module_kinds import ModuleContract
     from pathnet_evo.testing.policies import PolicyContract
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "EngineContract": "engines",
+    "ExecutorContract": "executors",
     "LearnerContract": "learners",
     "ModuleContract": "module_kinds",
     "PolicyContract": "policies",
@@ -24,6 +26,7 @@ _HOME = {
 
 __all__ = [
     "EngineContract",
+    "ExecutorContract",
     "LearnerContract",
     "ModuleContract",
     "PolicyContract",

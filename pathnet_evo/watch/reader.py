@@ -9,8 +9,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from pathnet_evo.engines.orphans import end_with_parent
 from pathnet_evo.errors import UserError
+from pathnet_evo.workers.orphans import end_with_parent
 
 
 def read_content(folder: Path) -> tuple[str, float]:

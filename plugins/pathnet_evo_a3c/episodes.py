@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskError
-from pathnet_evo.system.plugin_calls import said
+from pathnet_evo import EnvironmentTask, TaskError, said
 
 Mask = NDArray[np.bool_]
 _making = Lock()

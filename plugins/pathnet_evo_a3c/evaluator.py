@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pathnet_evo.core.lanes.layer import totals
-from pathnet_evo.core.lanes.widened import split
-from pathnet_evo.interfaces.learners import (
+from pathnet_evo import (
     Candidate,
+    EnvironmentTask,
     Episode,
     Evaluation,
     Evaluator,
     LearningContext,
+    lane_totals,
+    split_widened,
 )
-from pathnet_evo.interfaces.tasks import EnvironmentTask
 from pathnet_evo_a3c import rmsprop
 from pathnet_evo_a3c.episodes import EnvironmentFailed
 from pathnet_evo_a3c.group import Group
@@ -213,13 +213,13 @@ class A3CEvaluator(Evaluator):
         self._fail_others(good, loss)
         weights = torch.where(good, (learner.max_grad_norm / (norms + 1e-6)).clamp(max=1), 0)
         for parts in zip(*(rollout.networks.layers for rollout in rollouts), strict=True):
-            modules, counts, gradients = totals(parts, weights)
+            modules, counts, gradients = lane_totals(parts, weights)
             if not len(modules):
                 continue
             for gradient in gradients.values():
                 users = counts.view(-1, *[1] * (gradient.dim() - 1))
                 gradient /= users if learner.divide == "users" else len(self.lanes)
-            for stack, own in split(parts[0].stack, gradients):
+            for stack, own in split_widened(parts[0].stack, gradients):
                 rmsprop.step(
                     stack,
                     modules,

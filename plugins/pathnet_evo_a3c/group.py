@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pathnet_evo.core.genotype import Path
-from pathnet_evo.core.lanes.lanes import Lanes
-from pathnet_evo.interfaces.learners import Episode, LearningContext
+from pathnet_evo import Episode, Lanes, LearningContext, Path
 from pathnet_evo_a3c.episodes import Episodes, Mask, Step
 from pathnet_evo_a3c.lane import Lane, digest
 from pathnet_evo_a3c.objective import losses, returns

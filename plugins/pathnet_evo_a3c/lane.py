@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo import Candidate
 
 
 @dataclass(eq=False)
@@ -79,7 +79,7 @@ class Lane:
         if self.candidate is None:
             return None
         return {
-            "candidate": list(astuple(self.candidate)),
+            "candidate": self.candidate.state(),
             "scores": list(self.scores),
             "seed": self.seed,
             "actions": torch.tensor(self.actions, dtype=_narrowest(self.actions)),
@@ -93,10 +93,8 @@ class Lane:
         """A lane from its ``state``; its environment has yet to be brought to where it was."""
         if state is None:
             return cls()
-        number, slot, genotype, parent, batches = state["candidate"]
-        rows = tuple(tuple(int(gene) for gene in row) for row in genotype)
         return cls(
-            Candidate(number, slot, rows, parent, batches),
+            Candidate.of(state["candidate"]),
             scores=list(state["scores"]),
             seed=state["seed"],
             actions=state["actions"].tolist(),

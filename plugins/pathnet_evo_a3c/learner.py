@@ -7,12 +7,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pathnet_evo.core.network import PathNetwork
-from pathnet_evo.core.pool import ModulePool
-from pathnet_evo.core.stack import Stack
-from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.learners import Evaluator, LearningContext
-from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskError
+from pathnet_evo import (
+    EnvironmentTask,
+    Evaluator,
+    LearningContext,
+    ModulePool,
+    PathNetwork,
+    Stack,
+    Streams,
+    TaskError,
+)
 from pathnet_evo_a3c import room
 from pathnet_evo_a3c.playing import mean_return, observed, sample, uniform
 from pathnet_evo_a3c.settings import A3CSettings

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.tasks import EnvironmentTask
+from pathnet_evo import EnvironmentTask, Streams
 from pathnet_evo_a3c.episodes import EnvironmentFailed, Episodes
 
 MOST_LANES = 64

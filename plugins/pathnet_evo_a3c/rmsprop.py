@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from pathnet_evo.core.stack import Stack
+from pathnet_evo import Stack
 
 
 def prepare(stack: Stack) -> None:

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pathnet_evo.core.lanes.lanes import Lanes
-from pathnet_evo.interfaces.learners import Episode
+from pathnet_evo import Episode, Lanes
 from pathnet_evo_a3c.episodes import Mask, Step
 
 

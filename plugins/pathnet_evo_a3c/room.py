@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pathnet_evo.interfaces.memory import NUMBER, PROCESS, available, gibibytes
-from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskError
+from pathnet_evo import EnvironmentTask, TaskError, memory
 
 LANE = 2 * 2**20
 """Bytes of one environment; measured: 1.6 MiB for a game of ale-py."""
@@ -23,13 +22,14 @@ def check(task: EnvironmentTask, workers: int, num_envs: int, steps: int) -> Non
     Raises:
         TaskError: more is needed than is free; the message says how many workers fit.
     """
-    rollout = steps * (math.prod(task.observation_shape) + task.n_actions) * NUMBER
-    each = PROCESS * (workers > 1) + num_envs * (LANE + rollout)
-    free = available()
+    rollout = steps * (math.prod(task.observation_shape) + task.n_actions) * memory.NUMBER
+    each = memory.PROCESS * (workers > 1) + num_envs * (LANE + rollout)
+    free = memory.available()
     if workers * each > free:
         fit = free // each
         more = f"{fit} would fit" if fit else "take fewer environments"
         raise TaskError(
             f"{workers} workers of {num_envs} environments, with {task.n_actions} actions, need "
-            f"about {gibibytes(workers * each)} of memory, and {gibibytes(free)} are free: {more}"
+            f"about {memory.gibibytes(workers * each)} of memory, and {memory.gibibytes(free)} are "
+            f"free: {more}"
         )

@@ -6,10 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from pathnet_evo.interfaces.learners import Learner
-from pathnet_evo.interfaces.learning_rate import Scheduled
-from pathnet_evo.interfaces.policies import Connect
-from pathnet_evo.interfaces.tasks import EnvironmentTask
+from pathnet_evo import Connect, EnvironmentTask, Learner, Scheduled
 
 
 class A3CSettings(Scheduled, Learner):

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from pathnet_evo.interfaces.tasks import EnvironmentTask
+from pathnet_evo import EnvironmentTask
 
 SMALL = 1000
 """Numbers in an observation, below which threads would wait for Python most of the time."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from pathnet_evo import did_you_mean
 
 HERTZ = 60
 """Frames that the console shows a second."""
@@ -35,8 +36,7 @@ def find(asked: str) -> str:
     short = re.sub(r"(Deterministic|NoFrameskip)?-v\d+$", "", asked.removeprefix("ALE/"))
     if _letters(short) in known:
         return known[_letters(short)]
-    near = get_close_matches(_letters(short), known, SHOWN)
-    meant = f" Did you mean {' or '.join(known[name] for name in near)}?" if near else ""
+    meant = did_you_mean(_letters(short), known, SHOWN, known.__getitem__)
     raise LookupError(
         f'no game "{asked}" for one player in ale-py.{meant} (have {len(known)}, such as alien, '
         "ms_pacman, pong)"

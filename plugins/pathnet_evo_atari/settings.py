@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from pathnet_evo.interfaces.tasks import TaskSettings
+from pathnet_evo import TaskSettings
 from pathnet_evo_atari.games import find
 
 

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from gymnasium.vector import VectorEnv
 
-from pathnet_evo.interfaces.fingerprint import content, package
-from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskContext, TaskError
+from pathnet_evo import EnvironmentTask, TaskContext, TaskError, fingerprint
 from pathnet_evo_atari.games import action_names, background, cartridge
 from pathnet_evo_atari.settings import GameSettings
 
@@ -48,7 +47,7 @@ class AtariSettings(GameSettings):
             frame_skip=self.frame_skip,
             max_episode_steps=ceil(self.max_episode_frames / self.frame_skip),
             actions=actions,
-            facts={**package("ale_py"), "game": content(rom)},
+            facts={**fingerprint.package("ale_py"), "game": fingerprint.content(rom)},
             settings=self,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathnet_evo.plugins.hookspecs import Register, hookimpl
+from pathnet_evo import Register, hookimpl
 
 
 @hookimpl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from pathnet_evo.core.modules import Shape
+from pathnet_evo import Shape
 
 Channels: TypeAlias = Literal["auto", "last", "first"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import SyncVectorEnv
 
-from pathnet_evo.core.modules import Shape
+from pathnet_evo import Shape
 
 FLOATS = np.dtype(np.float32)
 """The one of its kind: other byte orders are others."""

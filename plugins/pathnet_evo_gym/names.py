@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
 import gymnasium
+
+from pathnet_evo import did_you_mean
 
 WRAPPERS = ("GymV21Environment-v0", "GymV26Environment-v0")
 """Ids that stand for environments of another package, which they would import by name."""
@@ -33,8 +34,7 @@ def registered(name: str) -> str:
         raise ValueError(
             f'games of Atari are the task atari: task = {{ name = "atari", game = "{name}" }}'
         )
-    near = get_close_matches(name, known, SHOWN)
-    meant = f" Did you mean {' or '.join(near)}?" if near else ""
+    meant = did_you_mean(name, known, SHOWN)
     raise ValueError(f"no such environment is registered with Gymnasium.{meant}")
 
 

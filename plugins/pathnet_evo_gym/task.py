@@ -13,9 +13,7 @@ from gymnasium.vector import VectorEnv
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator
 from torch import Tensor
 
-from pathnet_evo.core.modules import Shape
-from pathnet_evo.interfaces.fingerprint import package
-from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskContext, TaskError, TaskSettings
+from pathnet_evo import EnvironmentTask, Shape, TaskContext, TaskError, TaskSettings, fingerprint
 from pathnet_evo_gym.channels import Channels, channels_last
 from pathnet_evo_gym.environment import Adapt, Adapted, GymLanes
 from pathnet_evo_gym.names import registered
@@ -242,8 +240,8 @@ def _facts(env: gymnasium.Env[Any, Any]) -> dict[str, str]:
         "entry point": f"{home.__module__}:{home.__qualname__}",
         "observations": " ".join(str(env.observation_space).split()),
         "action space": str(env.action_space),
-        **package("gymnasium"),
-        **package(home.__module__),
+        **fingerprint.package("gymnasium"),
+        **fingerprint.package(home.__module__),
     }
 
 

@@ -6,14 +6,13 @@ import copy
 import inspect
 import types
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 
-from pathnet_evo.interfaces.tasks import TaskError
+from pathnet_evo import TaskError, did_you_mean
 
 Environment: TypeAlias = gymnasium.Env[Any, Any]
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -136,9 +135,8 @@ class Variant:
 
     def _no_number(self, env: Environment, name: str) -> str:
         numbers = [n for n, value in vars(env.unwrapped).items() if _is_number(value)]
-        near = get_close_matches(name, numbers, 1)
-        meant = f". Did you mean {near[0]!r}?" if near else ""
-        return f"{self.spec.id} has no attribute {name!r} that is a number{meant}"
+        meant = did_you_mean(name, numbers)
+        return f"{self.spec.id} has no attribute {name!r} that is a number.{meant}"
 
     def _differs(self, name: str, found: Any, when: str) -> str:
         wanted = self.attributes[name]

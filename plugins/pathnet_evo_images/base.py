@@ -12,9 +12,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from pathnet_evo.core.modules import Shape
-from pathnet_evo.interfaces import memory
-from pathnet_evo.interfaces.tasks import SupervisedTask, TaskContext, TaskSettings
+from pathnet_evo import Shape, SupervisedTask, TaskContext, TaskSettings, memory
 from pathnet_evo_images.classes import Classes, balanced, choose
 from pathnet_evo_images.pixels import Frame, moments, salt_and_pepper
 from pathnet_evo_images.source import Place, Source, decoded

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
+from pathnet_evo import did_you_mean
 from pathnet_evo_images.source import Place, composed
 
 SHOWN = 20
@@ -103,8 +103,7 @@ def find(classes: tuple[int | str, ...] | None, names: Sequence[str], place: Pla
 def unknown(asked: int | str, names: Sequence[str]) -> str:
     """What to say about a class that does not exist."""
     said = str(asked) if isinstance(asked, int) else f'"{asked}"'
-    nearest = get_close_matches(str(asked), names, 1)
-    hint = f' Did you mean "{nearest[0]}"?' if nearest else ""
+    hint = did_you_mean(str(asked), names)
     more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"no class {said}.{hint} (have: {', '.join(names[:SHOWN])}{more})"
 

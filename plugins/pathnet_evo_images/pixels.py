@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from torch.nn.functional import pad as add_border
 
-from pathnet_evo.interfaces import memory
+from pathnet_evo import memory
 
 CHUNK = 256
 """Images handled at once where intermediate values are larger than the images: fits caches."""

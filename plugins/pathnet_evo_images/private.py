@@ -9,7 +9,7 @@ import sys
 from io import BufferedReader
 from pathlib import Path
 
-from pathnet_evo.interfaces.tasks import cache_folder
+from pathnet_evo import cache_folder
 from pathnet_evo_images.stamps import open_regular
 
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH

@@ -12,9 +12,7 @@ from functools import lru_cache
 
 from torch import Tensor
 
-from pathnet_evo.errors import UserNotice
-from pathnet_evo.interfaces.tasks import TaskError
-from pathnet_evo.values.names import on_one_line
+from pathnet_evo import TaskError, UserNotice, on_one_line
 from pathnet_evo_images.pixels import Frame
 from pathnet_evo_images.stamps import Stamp, settle, stamp
 

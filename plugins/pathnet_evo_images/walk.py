@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pathnet_evo.values.names import CONTROLS
+from pathnet_evo import CONTROLS
 from pathnet_evo_images.picture import ENDINGS
 from pathnet_evo_images.source import Place, composed
 from pathnet_evo_images.stamps import Stamp, stamp

@@ -9,7 +9,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from pathnet_evo.interfaces.tasks import cache_folder
+from pathnet_evo import cache_folder
 from pathnet_evo_labyrinth.actors import decorate
 from pathnet_evo_labyrinth.drawings import sprites, textures
 from pathnet_evo_labyrinth.geometry import udmf

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from pathnet_evo import did_you_mean
 from pathnet_evo_labyrinth.game import SCENARIOS, Game, of_level, of_scenario
 from pathnet_evo_labyrinth.level import Level, LevelError, drawn, load, read
 from pathnet_evo_labyrinth.mazes import nav_maze
@@ -30,10 +30,9 @@ def known(name: str) -> None:
     """
     if name in LEVELS or name.endswith(".toml"):
         return
-    near = get_close_matches(name, LEVELS, 1)
-    guess = f'. Did you mean "{near[0]}"?' if near else ""
+    guess = did_you_mean(name, LEVELS)
     raise LevelError(
-        f"unknown level {name!r}{guess} (have: {', '.join(sorted(LEVELS))}, or a file that ends "
+        f"unknown level {name!r}.{guess} (have: {', '.join(sorted(LEVELS))}, or a file that ends "
         "in .toml)"
     )
 

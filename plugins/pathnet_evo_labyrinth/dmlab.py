@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
-from pathnet_evo.interfaces.tasks import TaskError
+from pathnet_evo import TaskError
 from pathnet_evo_labyrinth.actions import ACTIONS, REPEAT, Action
 
 NAMES = {

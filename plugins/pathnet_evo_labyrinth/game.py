@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pathnet_evo.interfaces.tasks import TaskError
+from pathnet_evo import TaskError
 from pathnet_evo_labyrinth.actions import ACTIONS, BUTTONS, REPEAT
 from pathnet_evo_labyrinth.actors import SLOTS, TICS
 from pathnet_evo_labyrinth.build import built, map_name

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pathnet_evo.interfaces.tasks import TaskError
+from pathnet_evo import TaskError
 
 CELL = 64
 """Width of a cell in the engine's units; a player is 32 wide and 56 high."""

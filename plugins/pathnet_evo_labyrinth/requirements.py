@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 
-from pathnet_evo.interfaces.tasks import TaskError
+from pathnet_evo import TaskError
 
 
 def require() -> None:

@@ -10,8 +10,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from pydantic import Field, model_validator
 
-from pathnet_evo.interfaces.fingerprint import content, package
-from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskContext, TaskError, TaskSettings
+from pathnet_evo import EnvironmentTask, TaskContext, TaskError, TaskSettings, fingerprint
 from pathnet_evo_labyrinth import dmlab
 from pathnet_evo_labyrinth.actions import NAMES, REPEAT
 from pathnet_evo_labyrinth.catalogue import game, known
@@ -65,11 +64,12 @@ class LabyrinthSettings(TaskSettings):
         size = (self.size or height, self.size or width)
         if self.engine == "dmlab":
             dmlab.require()
-            steps, facts = None, package("deepmind_lab")
+            steps, facts = None, fingerprint.package("deepmind_lab")
         else:
             require()
             played = self.game(size)
-            steps, facts = played.steps, {**package("vizdoom"), "level": content(played.identity)}
+            level = fingerprint.content(played.identity)
+            steps, facts = played.steps, {**fingerprint.package("vizdoom"), "level": level}
         return LabyrinthTask(
             name=self.level.replace("_", " "),
             observation_shape=(3, *size),

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pathnet_evo_labyrinth.block import BEGIN, DIED, FINE, FINISHED, IDLE, Block
 from pathnet_evo_labyrinth.guard import POLL
+
+if TYPE_CHECKING:  # a worker needs no torch
+    from pathnet_evo import WorkerLine
 
 STARTING = Path("starting")
 """There while engines are started, so that the guard looks closely."""
@@ -158,21 +162,49 @@ def settle(core: int) -> None:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
+def work(line: WorkerLine, number: int = 0) -> None:
+    """Drive engines until the input ends."""
+    engines = Engines(json.loads(Path("spec.json").read_text()))
+    settle(engines.spec["core"])
+    while True:
+        line.receive()
+        line.send(engines.obey())
+
+
+class StandardLine:
+    """Standard input and output as the line to the environment; their descriptors become a log."""
+
+    def __init__(self) -> None:
+        self._answers = os.fdopen(os.dup(1), "wb", buffering=0)
+        log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        self._questions = os.fdopen(os.dup(0), "rb", buffering=0)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+    def send(self, causes: dict[int, str]) -> None:
+        """Write a line."""
+        self._answers.write((json.dumps(causes).encode() if causes else b"") + b"\n")
+
+    def receive(self) -> bytes:
+        """Read a byte."""
+        question = self._questions.read(1)
+        if not question:
+            raise EOFError
+        return question
+
+    def poll(self) -> bool:
+        """Whether there is one."""
+        return bool(select.select([self._questions], [], [], 0)[0])
+
+
 def main() -> None:
     """Serve until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    line = StandardLine()
     os.environ["HOME"] = os.getcwd()
-    questions = os.fdopen(os.dup(0), "rb", buffering=0)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    engines = Engines(json.loads(Path("spec.json").read_text()))
-    settle(engines.spec["core"])
-    while questions.read(1):
-        causes = engines.obey()
-        answers.write((json.dumps(causes).encode() if causes else b"") + b"\n")
+    with suppress(EOFError, BrokenPipeError):
+        work(line)
     os._exit(0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pathnet_evo.core.streams import Streams
+from pathnet_evo import Streams
 
 EPOCHS_KEPT = 4
 

@@ -13,24 +13,25 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from pathnet_evo.core.head import Heard
-from pathnet_evo.core.modules import Shape
-from pathnet_evo.core.network import PathNetwork
-from pathnet_evo.core.pool import Lease
-from pathnet_evo.core.stack import Stack
-from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces import memory
-from pathnet_evo.interfaces.budget import Budget
-from pathnet_evo.interfaces.learners import (
+from pathnet_evo import (
+    Budget,
     Candidate,
+    Connect,
     Evaluation,
     Evaluator,
+    Heard,
     Learner,
     LearningContext,
+    Lease,
+    PathNetwork,
+    Scheduled,
+    Shape,
+    Stack,
+    Streams,
+    SupervisedTask,
+    TaskError,
+    memory,
 )
-from pathnet_evo.interfaces.learning_rate import Scheduled
-from pathnet_evo.interfaces.policies import Connect
-from pathnet_evo.interfaces.tasks import SupervisedTask, TaskError
 from pathnet_evo_sgd import linear_step, state
 from pathnet_evo_sgd.batches import Batches
 

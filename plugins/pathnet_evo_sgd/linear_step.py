@@ -15,9 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from pathnet_evo.core.aggregate import SUM, Aggregate
-from pathnet_evo.core.pool import Lease
-from pathnet_evo.core.stack import LeasedStack
+from pathnet_evo import SUM, Aggregate, Lease, LeasedStack
 
 
 def applies(lease: Lease) -> bool:

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from pathnet_evo.core.modules import Shape
-from pathnet_evo.core.pool import Lease
-from pathnet_evo.core.stack import Stack
+from pathnet_evo import Lease, Shape, Stack
 
 
 def shapes(stack: Stack, kept: Mapping[str, bool]) -> dict[str, Shape]:

@@ -78,7 +78,7 @@ def test_only_the_game_is_played(mixed):
         (
             {"name": "atari", "game": "pongg"},
             {},
-            r'stages\.0\.task\.game: no game "pongg" .*Did you mean pong',
+            r'stages\.0\.task\.game: no game "pongg" .*Did you mean "pong"',
         ),
         ({"name": "atari"}, {"input_shape": [4]}, r"stages\.0\.task: a game gives pictures"),
         (

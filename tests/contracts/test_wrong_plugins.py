@@ -17,7 +17,7 @@ from pathnet_evo import (
     TaskSettings,
 )
 from pathnet_evo.core.kinds import Linear
-from pathnet_evo.engines.base import Engine
+from pathnet_evo.interfaces.engines import Engine
 from pathnet_evo.testing import EngineContract, LearnerContract, ModuleContract, TaskContract
 
 

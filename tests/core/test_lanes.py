@@ -8,8 +8,8 @@ from pathnet_evo.core.columns import Columns
 from pathnet_evo.core.head import TaskHead
 from pathnet_evo.core.kinds import Conv2d, Linear, Residual
 from pathnet_evo.core.lanes.lanes import Lanes
-from pathnet_evo.core.lanes.layer import totals
-from pathnet_evo.core.lanes.widened import split
+from pathnet_evo.core.lanes.layer import lane_totals
+from pathnet_evo.core.lanes.widened import split_widened
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
 
@@ -203,7 +203,7 @@ def test_lanes_that_listen_are_leases_that_listen(kinds):
         expected.backward(d[lane])
         for layer, leased in zip(lanes.layers, [*lease.layers, lease.head.readout], strict=True):
             n = len(leased.trainable)
-            of = split(layer.stack, {k: v[lane, :n] for k, v in layer.gradients.items()})
+            of = split_widened(layer.stack, {k: v[lane, :n] for k, v in layer.gradients.items()})
             for (_, found), part in zip(of, (leased, leased.lateral), strict=False):
                 for name, parameter in part.parameters.items() if n else ():
                     torch.testing.assert_close(found[name], parameter.grad, rtol=1e-3, atol=1e-4)
@@ -225,7 +225,7 @@ def test_gradients_are_summed_by_module(reference):
             lanes.forward(x[part, t], t)
         lanes.backward(d[part])
     first, _, last = zip(*(lanes.layers for lanes in parts), strict=True)
-    modules, counts, found = totals(first, weights)
+    modules, counts, found = lane_totals(first, weights)
     assert modules.tolist() == [0, 1, 3]
     assert counts.tolist() == [1, 2, 1]
     expected = torch.zeros(5, 4, 3)
@@ -235,7 +235,7 @@ def test_gradients_are_summed_by_module(reference):
         for m, module in zip(paths[lane][0], plain.layers[0], strict=True):
             expected[m] += module.weight.grad
     torch.testing.assert_close(found["weight"], expected[modules])
-    assert totals(last, weights)[1].tolist() == [2]
+    assert lane_totals(last, weights)[1].tolist() == [2]
 
 
 @pytest.mark.usefixtures("route")

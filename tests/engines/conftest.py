@@ -15,7 +15,7 @@ from pathnet_evo.core.genotype import distinct
 from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
-from pathnet_evo.engines.side_by_side import SideBySide
+from pathnet_evo.engines.processes import ProcessEngine
 from pathnet_evo.interfaces.learners import Candidate, LearningContext
 from pathnet_evo.interfaces.tasks import SupervisedTask
 
@@ -110,7 +110,7 @@ def train(shop, toy):
     engines = []
 
     def go(candidates=12, engine=None, **accidents):
-        chosen = engine or SideBySide(workers=2)
+        chosen = engine or ProcessEngine(workers=2)
         engines.append(chosen)
         evaluator = chosen.evaluator(toy(**accidents), shop.context)
         try:

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from pathnet_evo.engines.side_by_side import SideBySide
+from pathnet_evo.engines.processes import ProcessEngine
 from pathnet_evo.interfaces.learners import StageFailed
 
 
@@ -24,7 +24,7 @@ def test_a_killed_worker_costs_its_evaluation(train, shop, when):
 
 def test_a_hanging_worker_costs_its_evaluation(train, shop):
     """A worker that hangs would hold up the run for ever."""
-    done = train(10, engine=SideBySide(workers=2, limit=2), stopped=(2,))
+    done = train(10, engine=ProcessEngine(workers=2, timeout=2), stopped=(2,))
     failed = {e.candidate.id: e.cause for e in done if e.failed}
     assert failed[2] == "an evaluation took longer than 2 s; its process was killed"
     check(shop, done, set(failed))  # a machine that is slow enough may fail others, too
@@ -32,14 +32,14 @@ def test_a_hanging_worker_costs_its_evaluation(train, shop):
 
 def test_a_worker_that_starts_slowly_does_not_hang(toy, shop):
     """On a busy machine, imports would be taken for an evaluation that hangs."""
-    engine = SideBySide(workers=1, limit=0.2, restarts=0)
+    engine = ProcessEngine(workers=1, timeout=0.2, max_restarts=0)
     engine.evaluator(toy(starts=0.5), shop.context).close()
     engine.close()
 
 
 def test_a_worker_that_never_starts_is_given_up(toy, shop):
     """A worker that hangs before its first evaluation would hold up the run for ever."""
-    engine = SideBySide(workers=1, start_limit=0.2, restarts=0)
+    engine = ProcessEngine(workers=1, start_timeout=0.2, max_restarts=0)
     with pytest.raises(StageFailed, match=r"a worker's start took longer than 0\.2 s"):
         engine.evaluator(toy(starts=60), shop.context)
 
@@ -63,7 +63,7 @@ def test_memory_that_cannot_be_had_costs_its_evaluation(train, shop):
 def test_workers_are_not_started_for_ever(train, toy, shop, processes):
     """A machine on which every worker dies would start processes without an end."""
     with pytest.raises(StageFailed, match="no worker is left after 1 were replaced.*signal 9"):
-        train(20, engine=SideBySide(workers=1, restarts=1), killed=tuple(range(20)))
+        train(20, engine=ProcessEngine(workers=1, max_restarts=1), killed=tuple(range(20)))
     assert processes.eventually(lambda: not processes.workers(os.getpid())) is True
 
 

@@ -4,8 +4,8 @@ import os
 import pytest
 import torch
 
-from pathnet_evo.engines.base import Inline
-from pathnet_evo.engines.side_by_side import SideBySide
+from pathnet_evo.engines.inline import InlineEngine
+from pathnet_evo.engines.processes import ProcessEngine
 from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running import runner
@@ -20,7 +20,7 @@ STRATEGIES = Registry().names("strategies")
 OPEN = []
 
 
-class Reused(SideBySide):
+class Reused(ProcessEngine):
     """One set of workers for all checks of the contract, which closes nothing."""
 
     def evaluator(self, learner, context):
@@ -55,7 +55,7 @@ CHECKS = [n for n, _ in inspect.getmembers(EngineContract, inspect.isfunction) i
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("places", [1, 2])
+@pytest.mark.parametrize("slots", [1, 2])
 def test_contract(side_by_side, check, slots):
     """Strategies could tell worker processes from a learner's own evaluator."""
 
@@ -80,7 +80,7 @@ def test_contract_inline(check):
 
     class Here(EngineContract):
         def engine(self):
-            return Inline()
+            return InlineEngine()
 
         def learner(self):
             return Registry().get("learners", "sgd")(n_batches=3, batch_size=4)
@@ -198,7 +198,7 @@ def test_jobs_and_workers(tmp_path):
     [
         ("proceses", 'engine.name: engine "proceses" is not registered. Did you mean "processes"?'),
         ({"name": "processes", "workers": 0}, "engine.workers: input should be greater than"),
-        ({"name": "processes", "limit": 0}, "engine.limit: input should be greater than 0"),
+        ({"name": "processes", "timeout": 0}, "engine.timeout: input should be greater than 0"),
         ({"name": "inline", "workers": 2}, "engine.workers: unknown key"),
     ],
 )
@@ -231,7 +231,7 @@ def test_contestants_with_the_same_start(tmp_path, engine, side_by_side):
     from pathnet_evo.testing.learners import bench
 
     made = bench(sgd, rings())
-    chosen = Inline() if engine == "inline" else side_by_side
+    chosen = InlineEngine() if engine == "inline" else side_by_side
     evaluator = chosen.evaluator(sgd, made.context)
     (first,) = made.candidates(1)
     pair = [type(first)(i, i, first.genotype, None, 7) for i in range(2)]

@@ -58,6 +58,10 @@ def register_engines(register):
     register("my-engine", "my_lab_engine:Here")
 
 @hookimpl
+def register_executors(register):
+    register("my-executor", "pathnet_evo.executors.inline:InlineExecutor")
+
+@hookimpl
 def register_observers(register):
     register("my-observer", "my_lab_observer:Counts")
 
@@ -92,7 +96,7 @@ def run_finished(run, summary):
 OBSERVER = """
 from pathlib import Path
 
-from pathnet_evo.interfaces.observers import Observer
+from pathnet_evo import Observer
 
 class Counts(Observer):
     file: str = "counts"
@@ -131,7 +135,8 @@ def test_every_hook_is_called(install, site, program, small, listed, tmp_path):
     install("my-lab", PLUGIN)
     (site / "my_lab_observer.py").write_text(OBSERVER)
     config = small(
-        'name = "mine"\nobservers = [{ name = "my-observer", file = "numbers" }]',
+        'name = "mine"\nexecutor = "my-executor"\n'
+        'observers = [{ name = "my-observer", file = "numbers" }]',
         task='{ name = "my-task", classes = [0, 1], examples = 20 }',
         learner='name = "my-learner"',
         strategy='name = "my-strategy"\nmutate = { name = "my-operator", amount = 3 }',

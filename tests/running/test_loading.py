@@ -32,6 +32,7 @@ from pathnet_evo.running.loading import Run, RunError, load_run
 from pathnet_evo.setup.config import validate
 from pathnet_evo.setup.resolving import resolve
 from pathnet_evo.store import checkpoint
+from pathnet_evo.store.folder import Folder
 from pathnet_evo.store.lineage import Lineage
 from pathnet_evo.trial.learned import Learned
 from pathnet_evo.trial.trial import Checkpointer, learn_sequence
@@ -167,9 +168,8 @@ class Stages(Checkpointer):
     ) -> tuple[str, str]:
         """A checkpoint."""
         place = f"checkpoints/trial-{self.trial}/stage-{record.stage}"
-        (self.folder / place).parent.mkdir(parents=True, exist_ok=True)
         about = {"trial": self.trial}
-        return place, checkpoint.save(self.folder / place, about, pool, learned)
+        return place, checkpoint.save(Folder(self.folder), place, about, pool, learned)
 
 
 def learn(folder: Path, text: str = TOML) -> None:

@@ -16,6 +16,7 @@ KINDS = {
     "learner": "learners",
     "strategy": "strategies",
     "modules": "modules",
+    "executor": "executors",
 }
 
 

@@ -9,11 +9,12 @@ import torch
 
 from pathnet_evo.interfaces.records import Checkpointed, StageFinished
 from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.interfaces.storage import ResumePoint
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.config import CheckpointsConfig
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.store.checkpointer import TrialCheckpointer
-from pathnet_evo.store.resuming import ResumePoint
+from pathnet_evo.store.folder import Folder
 from pathnet_evo.trial.trial import learn_sequence
 
 STRATEGIES = Registry().names("strategies")
@@ -31,18 +32,17 @@ def learn(plan, trial, folder, start=None):
         elif isinstance(record, StageFinished):
             kept.append(ResumePoint(*record.checkpoint))
 
-    state, chains, base = (None, None, None) if start is None else start.load(folder)
-    checkpointer = TrialCheckpointer(folder, trial, OFTEN, emit, chains, base)
+    checkpointer, state = TrialCheckpointer.begun(Folder(folder), trial, OFTEN, emit, start)
     learn_sequence(plan, trial, "cpu", checkpointer.emit, checkpointer=checkpointer, start=state)
     return kept
 
 
 def content(folder, start):
     """All of a checkpoint that must repeat."""
-    place = folder / start.folder
+    place = folder / start.place
     manifest = json.loads((place / "MANIFEST.json").read_text())
     return (
-        start.folder,
+        start.place,
         (place / "weights.safetensors").read_bytes(),
         (place / "state.json").read_bytes(),
         manifest["lineage"],
@@ -58,7 +58,7 @@ def all_later_ones_are_the_same(plan, tmp_path, arm="pathnet"):
     for i, start in enumerate(kept):
         again = tmp_path / str(i)
         for earlier in kept[: i + 1]:
-            shutil.copytree(whole / earlier.folder, again / earlier.folder)
+            shutil.copytree(whole / earlier.place, again / earlier.place)
         later = learn(plan, trial, again, start)
         wanted = [content(whole, other) for other in kept[i + 1 :]]
         assert [content(again, other) for other in later] == wanted, start
@@ -114,7 +114,7 @@ def test_what_is_frozen_is_written_once_a_stage(make_plan, tmp_path):
     """Checkpoints would take time and space for what cannot change."""
     plan = make_plan(stages=STAGES, pool={"modules": 2}, transfer={"connect": "named"})
     kept = learn(plan, Trial(0, "pathnet", 0), tmp_path)
-    sizes = {s.folder: (tmp_path / s.folder / "weights.safetensors").stat().st_size for s in kept}
+    sizes = {s.place: (tmp_path / s.place / "weights.safetensors").stat().st_size for s in kept}
     second = [size for name, size in sizes.items() if "stage-1-round" in name]
     assert second
     assert max(second) < min(size for name, size in sizes.items() if "stage-0-round" in name)

@@ -180,7 +180,7 @@ class Forgetful(World):
         ({"area": 10}, r"'area' is 12.0, not 10"),
         ({"windy": 1}, r"'windy' is an argument that is not a number but False: set it in kwargs"),
         ({"mode": 1}, r"'mode' is an argument that is not a number but 'easy'"),
-        ({"gravit": 1}, r"no attribute 'gravit' that is a number. Did you mean 'gravity'\?"),
+        ({"gravit": 1}, r"no attribute 'gravit' that is a number\. Did you mean .gravity.\?"),
         ({"step": 1}, r"no attribute 'step' that is a number"),
         ({"world": 1}, r"no attribute 'world' that is a number"),
     ],

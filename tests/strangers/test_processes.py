@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from pathnet_evo import RunFailed, launch, load_run, resume
-from pathnet_evo.engines import spawning
 from pathnet_evo.running.checking import inspect
+from pathnet_evo.workers import spawning
 
 SMALL = [
     "seeds=1",
@@ -70,7 +70,7 @@ def test_a_script_without_a_main_guard(how: str, script, tmp_path: Path) -> None
     assert done.returncode == 1
     assert done.stderr.count("Traceback") == 1, "the script's own, and none of its children"
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("pathnet_evo.engines.spawning.SpawnError: ")
+    assert last.startswith("pathnet_evo.workers.spawning.SpawnError: ")
     assert "script.py: begins its run again in each process" in last
     assert last.endswith('put what begins the run under `if __name__ == "__main__":`')
     assert not (tmp_path / "runs").exists()

@@ -190,7 +190,9 @@ class LaneLayer:
         return total
 
 
-def totals(parts: Sequence[LaneLayer], weights: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+def lane_totals(
+    parts: Sequence[LaneLayer], weights: Tensor
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Sum the lanes' gradients of a layer module by module.
 
     Args:

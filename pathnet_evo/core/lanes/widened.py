@@ -57,7 +57,7 @@ class WidenedStack:
 AnyStack: TypeAlias = Stack | WidenedStack
 
 
-def split(
+def split_widened(
     stack: AnyStack, gradients: Mapping[str, Tensor]
 ) -> list[tuple[Stack, dict[str, Tensor]]]:
     """Which stacks of a pool and head gradients belong to, by name ``(n, *parameter_shape)``."""

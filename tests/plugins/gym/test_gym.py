@@ -178,7 +178,7 @@ def test_what_cannot_be_learned_is_refused_on_one_line(name, said):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("CartPol-v1", r"Did you mean CartPole-v1"),
+        ("CartPol-v1", r"Did you mean .CartPole-v1."),
         ("antigravity:CartPole-v1", r"a module to import cannot be named here"),
         ("GymV21Environment-v0", r"no such environment"),
     ],

@@ -24,7 +24,7 @@ from pathnet_evo_labyrinth.vector import LabyrinthVectorEnv
 
 env = LabyrinthVectorEnv(game("seekavoid_arena"), 2)
 env.reset(seed=0)
-print(*(w.guard.pid for w in env._engines.workers), flush=True)
+print(*(w.link.guard.pid for w in env._engines.workers.members), flush=True)
 if "crash" in sys.argv:
     raise SystemExit(3)
 while True:
@@ -35,8 +35,8 @@ while True:
 def engines(env):
     """The processes of the engines of all lanes, in no order."""
     found = []
-    for worker in env._engines.workers:
-        group = children(worker.guard.pid)
+    for worker in env._engines.workers.members:
+        group = children(worker.link.guard.pid)
         found += [pid for g in group for pid in members(g) if name(pid) == "vizdoom"]
     return found
 
@@ -88,7 +88,7 @@ def test_a_dead_worker_costs_its_lanes_an_episode(lanes):
     """Broken: a crash within the engine's own library would take the run with it."""
     env = lanes("seekavoid_arena", 2, workers=2)
     env.reset(seed=0)
-    (worker,) = children(env._engines.workers[0].guard.pid)
+    (worker,) = children(env._engines.workers.members[0].link.guard.pid)
     os.kill(worker, signal.SIGKILL)
     _, rewards, _, cut, infos = env.step(np.array([2, 2]))
     assert infos["died"].tolist() == [True, False] == cut.tolist()
@@ -149,8 +149,8 @@ def test_nothing_is_left_behind(how, lanes, tmp_path):
     if how == "close":
         env = lanes("seekavoid_arena", 2)
         env.reset(seed=0)
-        guards = [worker.guard.pid for worker in env._engines.workers]
-        folders = [worker.folder for worker in env._engines.workers]
+        guards = [worker.link.guard.pid for worker in env._engines.workers.members]
+        folders = [worker.link.folder for worker in env._engines.workers.members]
         left = traces(guards)
         env.close()
     else:
@@ -197,14 +197,14 @@ def test_what_a_hanging_guard_has_left_is_swept(lanes, monkeypatch):
     monkeypatch.setattr(guard, "PATIENCE", 1)
     env = lanes("seekavoid_arena", 1)
     env.reset(seed=0)
-    (worker,) = env._engines.workers
-    processes, names = traces([worker.guard.pid])
-    os.kill(worker.guard.pid, signal.SIGSTOP)
+    (worker,) = env._engines.workers.members
+    processes, names = traces([worker.link.guard.pid])
+    os.kill(worker.link.guard.pid, signal.SIGSTOP)
     env.close()
     assert until(lambda: not any(name(pid) in ("vizdoom", "python") for pid in processes))
     assert len(names) == 3
     assert not any((Path("/dev/shm") / segment).exists() for segment in names)
-    assert not worker.folder.exists()
+    assert not worker.link.folder.exists()
 
 
 STOPPED = """
@@ -216,7 +216,7 @@ from pathnet_evo_labyrinth.vector import LabyrinthVectorEnv
 engine.PATIENCE = 2
 env = LabyrinthVectorEnv(game("seekavoid_arena"), 1)
 env.reset(seed=0)
-print(env._engines.workers[0].guard.pid, flush=True)
+print(env._engines.workers.members[0].link.guard.pid, flush=True)
 while "died" not in env.step(np.zeros(1, int))[4]:
     pass
 print("died", flush=True)

@@ -165,7 +165,7 @@ def test_workers_take_a_core_each(lanes):
     envs = [lanes("seekavoid_arena", 1) for _ in range(n)]
     for env in envs:
         env.reset(seed=0)
-    guards = [env._engines.workers[0].guard.pid for env in envs]
+    guards = [env._engines.workers.members[0].link.guard.pid for env in envs]
     workers = [Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0] for pid in guards]
     cores = [os.sched_getaffinity(int(pid)) for pid in workers]
     assert [len(own) for own in cores] == [1] * n
@@ -202,7 +202,7 @@ def test_nothing_stays_open(lanes):
 
 def test_an_interrupted_step_is_not_answered_by_the_next(lanes, monkeypatch):
     """Broken: after Ctrl-C in a notebook, every step would show what the one before it led to."""
-    from pathnet_evo_labyrinth.engine import Worker
+    from pathnet_evo_labyrinth.guarded import GuardedLink
 
     env, calm = lanes("seekavoid_arena", 2), lanes("seekavoid_arena", 2)
 
@@ -211,7 +211,7 @@ def test_an_interrupted_step_is_not_answered_by_the_next(lanes, monkeypatch):
 
     env.reset(seed=0)
     with monkeypatch.context() as patch:
-        patch.setattr(Worker, "answer", interrupt)
+        patch.setattr(GuardedLink, "received", interrupt)
         with pytest.raises(KeyboardInterrupt):
             env.step(np.array([2, 2]))
     for one in (env, calm):

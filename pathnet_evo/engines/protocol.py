@@ -1,4 +1,4 @@
-"""What a trial and its worker processes say to each other, and the memory that they share."""
+"""What a trial and its workers say to each other, and the memory that carries weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-import torch
 from torch import Tensor
 
 from pathnet_evo.core.columns import Columns
@@ -32,7 +31,10 @@ Block: TypeAlias = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class StageBegins:
-    """To a worker: what it needs to make an evaluator. ``round`` is that of the stage's start."""
+    """To a worker: what it needs to make an evaluator.
+
+    ``round`` is that of the stage's start; ``by_value`` says that memory is not shared.
+    """
 
     round: int
     learner: Learner
@@ -49,6 +51,7 @@ class StageBegins:
     streams: Streams
     always_active: bool
     budget: Budget
+    by_value: bool
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Leased:
 
     Args:
         slot: the slot's number.
-        buffer: its memory, with the slot's first lease only.
+        buffer: its memory; None where the worker shares it already.
         modules: what lies there of each of the stacks that a path and a head consist of.
     """
 
@@ -101,7 +104,7 @@ class Ready:
     """From a worker: the stage that began with ``round`` can be worked on."""
 
     round: int
-    places: int
+    capacity: int
 
 
 @dataclass(frozen=True)
@@ -113,13 +116,14 @@ class LeaseWanted:
 
 
 @dataclass(frozen=True)
-class Report:
+class Trained:
     """From a worker: an evaluation and what it trained come together, or not at all.
 
     Args:
         round: the round that it belongs to.
         evaluations: those that are over.
-        committed: slots that hold trained weights, to be written to the pool.
+        committed: slots that hold trained weights, to be written to the pool, and their memory
+            where it is not shared.
         dropped: slots of leases that are given up.
         free: the evaluator's free places.
         taken: how many candidates of this round it has been given; later ones are not in ``free``.
@@ -127,39 +131,25 @@ class Report:
 
     round: int
     evaluations: tuple[Evaluation, ...]
-    committed: tuple[int, ...]
+    committed: tuple[tuple[int, Tensor | None], ...]
     dropped: tuple[int, ...]
     free: int
     taken: int
 
 
-@dataclass(frozen=True)
-class Unable:
-    """From a worker: it cannot make the stage's evaluator, nor could any other."""
-
-    error: str
-
-
 @dataclass
 class Slot:
-    """Shared memory that carries one lease to a worker and its training back."""
+    """Memory that carries one lease to a worker and its training back.
+
+    Args:
+        number: which of the worker's slots it is.
+        buffer: float32 numbers.
+        shared: whether the worker has the same memory.
+    """
 
     number: int
     buffer: Tensor
-    known: bool = False
-    """Whether the worker has the memory already."""
-
-
-def new_slot(number: int, size: int) -> Slot:
-    """A slot for leases of up to ``size`` numbers, and for somewhat larger ones."""
-    capacity = 1 << max(size - 1, 1).bit_length()
-    return Slot(number, share(torch.empty(capacity, dtype=torch.float32)))
-
-
-def share(values: Tensor) -> Tensor:
-    """Move a tensor's numbers to shared memory, which has no name and ends with its users."""
-    values.share_memory_()  # type: ignore[no-untyped-call]
-    return values
+    shared: bool = False
 
 
 def size_of(stacks: Sequence[Stack], modules: Sequence[Modules]) -> int:

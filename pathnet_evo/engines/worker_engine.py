@@ -1,22 +1,24 @@
-"""Worker processes that train the candidates of one trial at the same time, as an engine."""
+"""Engines whose workers train the candidates of one trial at the same time, wherever they are."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 from pydantic import Field, PrivateAttr
 
-from pathnet_evo.engines.base import Engine
-from pathnet_evo.engines.crew import Crew
 from pathnet_evo.engines.evaluator import SideBySideEvaluator
+from pathnet_evo.engines.worker_pool import WorkerPool
+from pathnet_evo.interfaces.engines import Engine
 from pathnet_evo.interfaces.learners import Learner, LearningContext
+from pathnet_evo.workers.transport import Transport
 
 
 @dataclass(eq=False)
 class _Kept:
     """The workers that wait for a next stage; equal settings are equal whatever they keep."""
 
-    crew: Crew | None = None
+    pool: WorkerPool | None = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Kept)
@@ -24,48 +26,50 @@ class _Kept:
     __hash__ = None  # type: ignore[assignment]
 
 
-class SideBySide(Engine):
-    """Worker processes that train candidates at the same time.
+class WorkerEngine(Engine):
+    """Workers that train candidates at the same time; a subclass says how they are reached.
 
     With more than one, evaluations come back in the order in which they happen to end, so equal
     seeds do not give equal results.
     """
 
     workers: int = Field(2, ge=1)
-    """Number of worker processes."""
-    limit: float = Field(600, gt=0, allow_inf_nan=False)
+    """Number of workers."""
+    timeout: float = Field(600, gt=0, allow_inf_nan=False)
     """Seconds that an evaluation may take; after them its worker is taken to hang."""
-    start_limit: float = Field(600, gt=0, allow_inf_nan=False)
+    start_timeout: float = Field(600, gt=0, allow_inf_nan=False)
     """Seconds that a worker may take to start, import what it needs, and take up a stage."""
-    restarts: int = Field(10, ge=0)
+    max_restarts: int = Field(10, ge=0)
     """How often, in one stage, a worker that died or hung is replaced by a new one."""
 
     _kept: _Kept = PrivateAttr(default_factory=_Kept)
+
+    @abstractmethod
+    def transport(self) -> Transport:
+        """What starts the workers, and carries candidates and weights to them."""
 
     @property
     def deterministic(self) -> bool:
         """Whether there is but one worker."""
         return self.workers == 1
 
-    @property
-    def processes(self) -> int:
-        """The workers."""
-        return self.workers
-
     def evaluator(self, learner: Learner, context: LearningContext) -> SideBySideEvaluator:
         """An evaluator with as many places as its workers' evaluators have together."""
-        crew, self._kept.crew = self._kept.crew or Crew(self.workers), None
-        return SideBySideEvaluator(self, crew, learner, context)
+        pool, self._kept.pool = self._kept.pool, None
+        pool = WorkerPool(self.transport(), self.workers) if pool is None else pool
+        pool.timeout, pool.start_timeout = self.timeout, self.start_timeout
+        pool.restarts = self.max_restarts
+        return SideBySideEvaluator(pool, learner, context, self.keep)
 
-    def keep(self, crew: Crew) -> None:
+    def keep(self, pool: WorkerPool) -> None:
         """Take back the workers of an evaluator that is closed, for the next stage."""
-        if self._kept.crew is None and len(crew.hands) == self.workers:
-            self._kept.crew = crew
+        if self._kept.pool is None and len(pool.members) == self.workers:
+            self._kept.pool = pool
         else:
-            crew.close()
+            pool.close()
 
     def close(self) -> None:
         """End the workers."""
-        crew, self._kept.crew = self._kept.crew, None
-        if crew is not None:
-            crew.close()
+        pool, self._kept.pool = self._kept.pool, None
+        if pool is not None:
+            pool.close()

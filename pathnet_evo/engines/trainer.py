@@ -1,27 +1,24 @@
-"""A worker process: a learner's own evaluator over a pool that lies in another process."""
+"""At a worker: a learner's own evaluator over a pool that lies in another process."""
 
 from __future__ import annotations
 
-import signal
 import time
 import weakref
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pathnet_evo.children import load_plugin_files
 from pathnet_evo.core.aggregate import AGGREGATES
 from pathnet_evo.core.genotype import Path, PathError
 from pathnet_evo.core.head import LeasedHead, TaskHead
 from pathnet_evo.core.pool import Lease, ModulePool
 from pathnet_evo.core.stack import LeasedStack, Stack
 from pathnet_evo.core.streams import seed_globals
-from pathnet_evo.engines.messages import (
+from pathnet_evo.engines.protocol import (
     Block,
     Cancel,
     Leased,
@@ -29,56 +26,40 @@ from pathnet_evo.engines.messages import (
     Modules,
     Ready,
     Refused,
-    Report,
     StageBegins,
     Submit,
-    Unable,
+    Trained,
     cut,
 )
-from pathnet_evo.engines.orphans import end_with_parent
 from pathnet_evo.interfaces.learners import Candidate, Evaluation, Evaluator, LearningContext
-from pathnet_evo.system import standard_streams
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
+from pathnet_evo.workers.messages import WorkerUnable
+from pathnet_evo.workers.transport import WorkerLine
 
 
-def work(
-    connection: Connection, number: int, plugin_files: Sequence[str], deterministic: bool
-) -> None:
-    """A worker's whole life: it ends when its parent does, or closes the connection."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    standard_streams.endure()
-    end_with_parent()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(deterministic)
-    try:
-        try:
-            load_plugin_files(plugin_files)
-        except Exception as error:
-            connection.send(Unable(str(error)))
-            return
-        Worker(connection, number).serve()
-    except (EOFError, ConnectionError):
-        return
+def work(line: WorkerLine, number: int) -> None:
+    """A worker's whole life."""
+    Trainer(line, number).serve()
 
 
 class _Cancelled(Exception):  # noqa: N818
     """What is being worked on is not wanted any more."""
 
 
-class _Line:
-    """The connection to the parent; what comes while a reply is awaited is kept for later."""
+class _Orders:
+    """The line to the trial; what comes while a reply is awaited is kept for later."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, line: WorkerLine) -> None:
+        self._line = line
         self._kept: deque[Any] = deque()
-        self.send = connection.send
+        self.send = line.send
 
     def next(self, block: bool) -> Any:
         """The next message; None where there is none and ``block`` is false."""
         if self._kept:
             return self._kept.popleft()
-        if block or self._connection.poll():
-            return self._connection.recv()
+        if block or self._line.poll():
+            return self._line.receive()
         return None
 
     def ask(self, question: LeaseWanted) -> Leased | Refused:
@@ -89,7 +70,7 @@ class _Line:
         """
         self.send(question)
         while True:
-            message = self._connection.recv()
+            message = self._line.receive()
             if isinstance(message, Leased | Refused):
                 return message
             self._kept.append(message)
@@ -98,9 +79,14 @@ class _Line:
 
 
 class Slots:
-    """The shared memory of a worker, and what becomes of the leases that came in it."""
+    """The memory of a worker, and what becomes of the leases that came in it.
 
-    def __init__(self) -> None:
+    Args:
+        by_value: whether the trial has other memory, and needs to be sent what is committed.
+    """
+
+    def __init__(self, by_value: bool) -> None:
+        self.by_value = by_value
         self._buffers: dict[int, Tensor] = {}
         self._open: dict[int, int] = {}
         self._leases = 0
@@ -152,9 +138,10 @@ class Slots:
         """Whether there is a commit to tell of."""
         return bool(self._committed)
 
-    def settled(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def settled(self) -> tuple[tuple[tuple[int, Tensor | None], ...], tuple[int, ...]]:
         """Slots that were committed, and that were dropped, since the last call."""
-        committed, dropped = tuple(self._committed), tuple(self._dropped)
+        committed = tuple((n, self._buffers[n] if self.by_value else None) for n in self._committed)
+        dropped = tuple(self._dropped)
         self._committed, self._dropped = [], []
         return committed, dropped
 
@@ -175,7 +162,7 @@ class DistantPool(ModulePool):
     evaluation, so that a worker that dies in between leaves no trace.
     """
 
-    def __init__(self, stage: StageBegins, line: _Line, slots: Slots) -> None:
+    def __init__(self, stage: StageBegins, orders: _Orders, slots: Slots) -> None:
         aggregate = AGGREGATES[stage.aggregate]
         super().__init__(stage.kinds, 1, stage.input_shape, aggregate=aggregate, device="meta")
         self.layers = [
@@ -189,7 +176,7 @@ class DistantPool(ModulePool):
         for stack, carried in zip(self.stacks(self.of_task), stage.carried, strict=True):
             stack.carry(carried)
         self.round = stage.round
-        self._line = line
+        self._orders = orders
         self._slots = slots
         for layer, frozen in zip(self.layers, stage.frozen, strict=True):
             layer.frozen[list(frozen)] = True
@@ -199,7 +186,7 @@ class DistantPool(ModulePool):
         self._check(path)
         found = self._slots.provided(path)
         if found is None:
-            answer = self._line.ask(LeaseWanted(self.round, path))
+            answer = self._orders.ask(LeaseWanted(self.round, path))
             if isinstance(answer, Refused):
                 raise PathError(answer.error)
             found = self._slots.open(answer)
@@ -245,20 +232,20 @@ class DistantPool(ModulePool):
         return ((),) * len(self.layers)
 
 
-class Worker:
+class Trainer:
     """Takes orders, trains, reports.
 
     Args:
-        connection: to the parent.
+        line: to the trial.
         number: which of the workers this is.
     """
 
-    def __init__(self, connection: Connection, number: int) -> None:
-        self.line = _Line(connection)
+    def __init__(self, line: WorkerLine, number: int) -> None:
+        self.orders = _Orders(line)
         self.number = number
-        self.slots = Slots()
+        self.slots = Slots(by_value=False)
         self.stage: StageBegins | None = None
-        self.flying: dict[int, Candidate] = {}
+        self.pending: dict[int, Candidate] = {}
         self.taken = 0
         self.since = 0.0
         self.advanced = (-1, 0)
@@ -267,11 +254,13 @@ class Worker:
         """Work until the connection closes."""
         while True:
             try:
-                message = self.line.next(block=not self.flying)
+                message = self.orders.next(block=not self.pending)
             except (EOFError, OSError):
                 raise
             except Exception as error:
-                self.line.send(Unable(f"a worker process cannot use what it was sent: {error}"))
+                self.orders.send(
+                    WorkerUnable(f"a worker process cannot use what it was sent: {error}")
+                )
                 continue
             try:
                 with calling("", _Cancelled, EOFError, ConnectionError):
@@ -297,15 +286,16 @@ class Worker:
     def _begin(self, stage: StageBegins) -> None:
         self._drop()
         self.stage, self.taken = None, 0
+        self.slots.by_value = stage.by_value
         try:
             with calling(""):
-                self.pool = DistantPool(stage, self.line, self.slots)
+                self.pool = DistantPool(stage, self.orders, self.slots)
                 self.evaluator = self._evaluator(stage)
         except PluginFailed as error:
-            self.line.send(Unable(str(error)))
+            self.orders.send(WorkerUnable(str(error)))
             return
         self.stage = stage
-        self.line.send(Ready(stage.round, self.evaluator.free))
+        self.orders.send(Ready(stage.round, self.evaluator.free))
 
     def _evaluator(self, stage: StageBegins) -> Evaluator:
         device = torch.device(stage.device)
@@ -331,10 +321,10 @@ class Worker:
         self.slots.provide(message.leases)
         assert self.stage is not None
         self.stage.budget.used = message.used
-        if not self.flying:
+        if not self.pending:
             self.since = time.perf_counter()
         self.taken += len(candidates)
-        self.flying |= {candidate.id: candidate for candidate in candidates}
+        self.pending |= {candidate.id: candidate for candidate in candidates}
         for candidate in candidates:
             self.evaluator.submit(candidate)
 
@@ -343,14 +333,14 @@ class Worker:
         free = self.evaluator.free
         over = self.evaluator.advance()
         for evaluation in over:
-            self.flying.pop(evaluation.candidate.id, None)
+            self.pending.pop(evaluation.candidate.id, None)
         if over or self.slots.waiting or self.evaluator.free != free:
             self._report(over)
 
     def _seed(self) -> None:
         """Set the global generators by what is worked on, so that one worker alone repeats."""
         assert self.stage is not None
-        oldest = next(iter(self.flying))
+        oldest = next(iter(self.pending))
         times = self.advanced[1] + 1 if self.advanced[0] == oldest else 0
         self.advanced = (oldest, times)
         seed_globals(self.stage.streams, "evaluation", oldest, times)
@@ -358,11 +348,13 @@ class Worker:
     def _report(self, over: Sequence[Evaluation]) -> None:
         committed, dropped = self.slots.settled()
         free = self.evaluator.free
-        self.line.send(Report(self.pool.round, tuple(over), committed, dropped, free, self.taken))
+        self.orders.send(
+            Trained(self.pool.round, tuple(over), committed, dropped, free, self.taken)
+        )
 
     def _drop(self) -> None:
         """Give up what is in flight; nothing that it trained is told."""
-        self.flying.clear()
+        self.pending.clear()
         if self.stage is not None:
             self.evaluator.cancel()
             self.slots.revoke()
@@ -370,13 +362,13 @@ class Worker:
     def _fail(self, cause: str) -> None:
         """Report all that is in flight as failed; a new evaluator takes over."""
         seconds = time.perf_counter() - self.since
-        over = [Evaluation(c, None, cause, seconds=seconds) for c in self.flying.values()]
+        over = [Evaluation(c, None, cause, seconds=seconds) for c in self.pending.values()]
         assert self.stage is not None
         try:
             with calling(""):
                 self._drop()
                 self.evaluator = self._evaluator(self.stage)
         except PluginFailed as error:
-            self.line.send(Unable(str(error)))
+            self.orders.send(WorkerUnable(str(error)))
             return
         self._report(over)

@@ -7,10 +7,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from pathnet_evo.engines.contained import Contained
-from pathnet_evo.interfaces.learners import Evaluator, Learner, LearningContext, StageFailed
-from pathnet_evo.interfaces.tasks import TaskError
-from pathnet_evo.system.plugin_calls import calling
+from pathnet_evo.interfaces.learners import Evaluator, Learner, LearningContext
 
 
 class Engine(BaseModel, ABC):
@@ -39,19 +36,8 @@ class Engine(BaseModel, ABC):
 
     @property
     def processes(self) -> int:
-        """How many processes a trial has beside its own."""
+        """How many processes of this machine a trial has beside its own."""
         return 0
 
     def close(self) -> None:
         """End what is kept from one stage to the next; may be called twice."""
-
-
-class Inline(Engine):
-    """The learner's own evaluator, in the process of the trial."""
-
-    shares_pool: ClassVar[bool] = True
-
-    def evaluator(self, learner: Learner, context: LearningContext) -> Evaluator:
-        """The learner's evaluator, contained."""
-        with calling("evaluator", StageFailed, TaskError):
-            return Contained(learner.evaluator(context))

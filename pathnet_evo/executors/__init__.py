@@ -1,0 +1,1 @@
+"""Where trials run: one after another in this process, or several at a time elsewhere."""

@@ -1,0 +1,16 @@
+"""The executor that runs one trial after another in the process that was started."""
+
+from __future__ import annotations
+
+from pathnet_evo.interfaces.executors import Executor, Trials
+
+
+class InlineExecutor(Executor):
+    """Trials in this process, one after another."""
+
+    def run(self, trials: Trials) -> None:
+        """Run trials until told to stop."""
+        for job in trials.jobs:
+            if trials.stop():
+                break
+            trials.run_here(job)

@@ -1,0 +1,19 @@
+"""The executor that runs trials in processes of this machine."""
+
+from __future__ import annotations
+
+from pathnet_evo.executors.worker_executor import WorkerExecutor
+from pathnet_evo.workers.pipes import Pipes
+
+
+class ProcessExecutor(WorkerExecutor):
+    """Trials side by side, each in a process of its own."""
+
+    def transport(self) -> Pipes:
+        """Pipes."""
+        return Pipes()
+
+    @property
+    def processes(self) -> int:
+        """The workers."""
+        return self.workers

@@ -1,0 +1,134 @@
+"""Executors whose workers run several trials at a time, wherever they are."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from pathnet_evo.executors.remote import RemoteTrials
+from pathnet_evo.interfaces.executors import Executor, Job, Trials
+from pathnet_evo.interfaces.records import TrialFinished
+from pathnet_evo.workers.messages import WorkerLost, WorkerUnable
+from pathnet_evo.workers.supervisor import Supervised, Supervisor
+from pathnet_evo.workers.transport import Transport, WorkerLine
+
+
+@dataclass(frozen=True)
+class Stop:
+    """To a worker: end the trial where it can be resumed."""
+
+
+@dataclass(eq=False)
+class TrialWorker(Supervised):
+    """A worker that runs one trial after another.
+
+    Args:
+        job: what it is at; None where it is idle.
+    """
+
+    job: Job | None = None
+
+
+class WorkerExecutor(Executor):
+    """Workers that run trials at the same time; a subclass says how they are reached.
+
+    A trial gives the same results wherever it runs.
+    """
+
+    workers: int = Field(2, ge=1)
+    """How many trials run at the same time."""
+    retries: int = Field(2, ge=0)
+    """How often a trial whose worker died begins again from its last checkpoint."""
+
+    @abstractmethod
+    def transport(self) -> Transport:
+        """What starts the workers, and carries trials and records."""
+
+    def run(self, trials: Trials) -> None:
+        """Run trials; a worker that dies is replaced, and its trial begins again."""
+        workers = Supervisor(self.transport(), work, TrialWorker, "trial", parents=True)
+        waiting, stopping = deque(trials.jobs), False
+        wanted = min(self.workers, len(waiting))
+        try:
+            while waiting or any(worker.job for worker in workers.members):
+                if trials.stop() and not stopping:
+                    stopping = True
+                    waiting.clear()
+                    for worker in workers.members:
+                        worker.link.send(Stop())
+                self._hand_out(trials, workers, waiting, wanted)
+                for worker, message in workers.hear():
+                    self._take(trials, workers, worker, message, waiting)
+        finally:
+            workers.close()
+
+    def _hand_out(
+        self,
+        trials: Trials,
+        workers: Supervisor[TrialWorker],
+        waiting: deque[Job],
+        wanted: int,
+    ) -> None:
+        while waiting:
+            free = (w for w in workers.members if w.job is None and w.link.alive)
+            idle = next(free, None)
+            if idle is None and len(workers.members) < wanted:
+                taken = {worker.number for worker in workers.members}
+                idle = workers.start(min(set(range(wanted)) - taken))
+                idle.link.send(trials.setting)
+            if idle is None:
+                return
+            idle.job = waiting.popleft()
+            idle.link.send(idle.job)
+
+    def _take(
+        self,
+        trials: Trials,
+        workers: Supervisor[TrialWorker],
+        worker: TrialWorker,
+        message: Any,
+        waiting: deque[Job],
+    ) -> None:
+        match message:
+            case list():
+                for record in message:
+                    if isinstance(record, TrialFinished):
+                        worker.job = None
+                    trials.emit(record)
+            case WorkerUnable():
+                workers.lose(worker)
+                if worker.job is not None:
+                    trials.lost(worker.job, message.error, retries=0)
+            case WorkerLost() if worker.job is not None:
+                cause = f"the process of the trial {message.ended}"
+                again = trials.lost(worker.job, cause, self.retries)
+                if again is not None:
+                    waiting.appendleft(again)
+
+
+def work(line: WorkerLine, number: int) -> None:
+    """A worker's whole life: what all trials have in common comes first, then trials."""
+    stopping = False
+
+    def stop() -> bool:
+        nonlocal stopping
+        try:
+            while not stopping and line.poll():
+                stopping = isinstance(line.receive(), Stop)
+        except (EOFError, OSError):
+            stopping = True
+        return stopping
+
+    remote = RemoteTrials(line.receive(), line.send, stop)
+    try:
+        while not stopping:
+            order = line.receive()
+            if isinstance(order, Stop):
+                return
+            remote.run(order)
+    finally:
+        remote.close()
