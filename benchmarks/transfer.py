@@ -19,6 +19,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -286,9 +287,11 @@ def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
             for examples in arguments.examples:
                 if examples == 1000 and pair.endswith("svhn"):
                     continue
-                for arm in arguments.arms:
-                    for rate in arguments.rates or [None]:
-                        yield Cell(network, pair, examples, arm, rate, tuple(arguments.set))
+                for arm, rate, other in product(
+                    arguments.arms, arguments.rates or [None], [None, *arguments.each]
+                ):
+                    options = (*arguments.set, *([other] if other else []))
+                    yield Cell(network, pair, examples, arm, rate, options)
 
 
 def main() -> None:
@@ -304,6 +307,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="A.B=VALUE")
+    parser.add_argument(
+        "--each", nargs="+", default=[], metavar="A.B=VALUE", help="run every arm with each as well"
+    )
     parser.add_argument("--choosing", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
