@@ -60,6 +60,19 @@ class PathShape:
         """Rows drawn uniformly, from the global ``random`` as DEAP's operators do."""
         return [[random.randrange(count) for _ in range(self.width)] for count in self.counts]
 
+    def without_repeats(self, rows: Rows) -> tuple[tuple[int, ...], ...]:
+        """The rows with the next unused module, upwards and around, for each gene that repeats."""
+        found = []
+        for row, count in zip(rows, self.counts, strict=True):
+            taken, kept = set(row), list(row)
+            for i, gene in enumerate(row):
+                if gene in row[:i]:
+                    upwards = ((gene + step) % count for step in range(1, count))
+                    kept[i] = next(module for module in upwards if module not in taken)
+                    taken.add(kept[i])
+            found.append(tuple(kept))
+        return tuple(found)
+
     def full_width(self) -> list[list[int]]:
         """Rows of N *distinct* modules a layer, the first N: the controls' path."""
         return [list(range(self.width)) for _ in self.counts]

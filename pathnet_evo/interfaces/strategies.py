@@ -18,6 +18,7 @@ from pathnet_evo.core.genotype import (
     PathError,
     PathFitness,
     PathShape,
+    Rows,
     mutate_step,
 )
 from pathnet_evo.core.streams import lend
@@ -90,7 +91,7 @@ class Strategy(ABC):
         rate = self.settings.mutation_rate
         self.toolbox = base.Toolbox()
         self.toolbox.register("clone", Genotype.copy)
-        self.toolbox.register("genotype", lambda: self._genotype(self.shape.random()))
+        self.toolbox.register("genotype", lambda: self._genotype(self._random_rows()))
         self._provide(
             "mutate",
             mutate_step,
@@ -220,6 +221,10 @@ class Strategy(ABC):
     def _genotype(self, rows: Sequence[Sequence[int]]) -> Genotype:
         return Genotype(rows, self.Fitness())
 
+    def _random_rows(self) -> Rows:
+        rows = self.shape.random()
+        return rows if self.settings.repeats else self.shape.without_repeats(rows)
+
     def _first_population(self) -> list[Genotype]:
         size = self.settings.population
         if self.settings.start == "random":
@@ -266,14 +271,16 @@ class Strategy(ABC):
     def _children(self, kind: Kind, *parents: Genotype) -> list[Genotype]:
         made = self._operate(kind, *map(self.toolbox.clone, parents))
         try:
-            children = [self._genotype(self.shape.check(rows)) for rows in made]
+            checked = [self.shape.check(rows) for rows in made]
         except (PathError, TypeError) as error:
             reason = f"made what is no path of this network: {error}"
             raise StrategyError(f"{kind} operator {self._name(kind)} {reason}") from None
-        if len(children) != len(parents):
-            reason = f"made {len(children)} genotypes, expected a tuple of {len(parents)}"
+        if len(checked) != len(parents):
+            reason = f"made {len(checked)} genotypes, expected a tuple of {len(parents)}"
             raise StrategyError(f"{kind} operator {self._name(kind)} {reason}")
-        return children
+        if not self.settings.repeats:
+            checked = [self.shape.without_repeats(rows) for rows in checked]
+        return [self._genotype(rows) for rows in checked]
 
     def _select(self, genotypes: Sequence[Genotype], n: int) -> list[int]:
         """Indices of the ``n`` genotypes that the toolbox selects; all of them have a fitness."""

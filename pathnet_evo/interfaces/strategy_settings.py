@@ -22,6 +22,12 @@ class StrategySettings(BaseModel):
     """The largest change of a gene: it moves by -reach to +reach, inclusive."""
     wrap: bool = False
     """Wrap genes around the ends of their range instead of clamping them."""
+    repeats: bool = True
+    """Whether a row of a genotype may name a module twice; where not, another module takes the
+    place of the second."""
+    inherit: bool = False
+    """Function-preserving mutation: a module that mutation brings into a path begins as a copy of
+    the one that it replaces, where no other genotype uses it."""
     same_batches: bool = False
     """Show equal minibatches to all candidates of a generation."""
     start: Literal["random", "mutants"] = "random"

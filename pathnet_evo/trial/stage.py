@@ -26,6 +26,7 @@ from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.setup.plan import Stage
 from pathnet_evo.trial.diversity import diversity
 from pathnet_evo.trial.duplication import Duplication
+from pathnet_evo.trial.inheritance import Inheritance
 from pathnet_evo.trial.loop import evolve
 from pathnet_evo.values.numbers import whole
 
@@ -40,6 +41,7 @@ class StageProgress:
     emit: Emit
     frozen: Path = ()
     duplication: Duplication | None = None
+    inheritance: Inheritance | None = None
     examples: int = 0
     episodes: int = 0
     best: float = -math.inf
@@ -56,9 +58,11 @@ class StageProgress:
         replacements = tuple(self.strategy.take_replacements())
         over = self.strategy.told % size == 0
         copied: tuple[Copied, ...] = ()
+        if self.inheritance is not None:
+            copied = self.inheritance.replaced(replacements)
         if self.duplication is not None:
             self.duplication.on_evaluation(evaluation)
-            copied = self.duplication.generation() if over else ()
+            copied += self.duplication.generation() if over else ()
         place = (self.trial, self.stage, number, number // size)
         self.emit(Evaluated(*place, evaluation, replacements, copied))
         if over:
@@ -150,6 +154,9 @@ class StageRun:
             emit,
             context.pool.frozen_path(),
             duplication,
+            Inheritance(context.pool, context.head, strategy)
+            if strategy.settings.inherit
+            else None,
         )
         self.rounds = 0
         self._evaluator: Evaluator | None = None
