@@ -3,7 +3,8 @@
 Accuracies of the second task, and PathNet against each control, paired by seed: 95 % intervals.
 Speed-up: examples until the accuracy on training examples that are kept aside reaches the one that
 ``independent`` ends with, those of ``independent`` over those of PathNet; geometric means.
-``--ways`` has the accuracies of all arms, ``--choosing`` those on training examples.
+``--ways`` has the accuracies of all arms, ``--each`` what changes with one setting, ``--choosing``
+takes the lines that were scored on training examples.
 """
 
 from __future__ import annotations
@@ -82,6 +83,28 @@ def _difference(ours: dict[int, dict[str, Any]], theirs: dict[int, dict[str, Any
     return f"{100 * mean:+.1f} ({100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})"
 
 
+def each(file: Path, choosing: bool = False) -> Iterator[str]:
+    """A row for each setting that an arm was run with besides its own, by pair."""
+    found: dict[tuple[Any, ...], dict[int, dict[str, Any]]] = defaultdict(dict)
+    for line in map(json.loads, file.read_text().splitlines()):
+        if line["choosing"] == choosing and line["rate"] is None:
+            examples = str(line["examples"] or "all")
+            place = line["network"], line["pair"], examples, line["arm"], tuple(line["options"])
+            found[place][line["seed"]] = line
+    yield "| network, pair | examples | arm | setting | seeds | accuracy | difference |"
+    yield "| --- " * 7 + "|"
+    for (*place, options), lines in found.items():
+        plain = found.get((*place, ()), {})
+        mean, _ = mean_interval([line["score"] for line in lines.values()])
+        change = _difference(lines, plain) if options else ""
+        network, pair, examples, arm = place
+        setting = " ".join(f"`{option}`" for option in options) or "as it is"
+        yield (
+            f"| {network}, {pair} | {examples} | {arm} | {setting} | {len(lines)} | "
+            f"{100 * (mean or 0):.1f} % | {change} |"
+        )
+
+
 def _speed_up(ours: dict[int, dict[str, Any]], theirs: dict[int, dict[str, Any]]) -> str:
     """The geometric mean of speed-ups, with its interval; how many seeds never reached it."""
     logs, never = [], 0
@@ -118,7 +141,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path)
     parser.add_argument("--ways", action="store_true")
+    parser.add_argument("--each", action="store_true")
     parser.add_argument("--choosing", action="store_true")
     given = parser.parse_args()
-    found = read(given.results, given.choosing)
-    print("\n".join(ways(found) if given.ways else table(found)))
+    lines = read(given.results, given.choosing)
+    rows = each(given.results, given.choosing) if given.each else None
+    print("\n".join(rows or (ways(lines) if given.ways else table(lines))))
