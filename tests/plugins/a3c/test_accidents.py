@@ -73,7 +73,7 @@ def test_an_environment_that_raises_while_it_is_scored(walk, tmp_path):
 def test_an_environment_is_not_made_for_ever(walk):
     """Broken: a task that always raises would be tried for ever, at the cost of starting it."""
     task = walk(accident="raise", at=1)
-    evaluator = evaluator_on(task, restarts=1)
+    evaluator = evaluator_on(task, max_restarts=1)
     for first in (0, 3):
         finish(evaluator, first=first)
     object.__setattr__(task, "options", {})

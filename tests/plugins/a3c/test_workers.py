@@ -103,6 +103,6 @@ def test_a_worker_that_is_lost_is_replaced(walk, evaluator_on, tmp_path, acciden
 def test_workers_are_not_replaced_for_ever(walk, evaluator_on):
     """Broken: a task that kills every worker would keep a machine busy for ever."""
     task = walk(goal=3, accident="die", at=1)
-    done = run_all(evaluator_on(stage(task), restarts=1), 8)
+    done = run_all(evaluator_on(stage(task), max_restarts=1), 8)
     assert all(evaluation.failed for evaluation in done)
     assert "no worker is left after 1 were replaced" in done[-1].cause
