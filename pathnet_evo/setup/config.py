@@ -111,7 +111,7 @@ class TransferConfig(_Section):
 
 
 class CheckpointsConfig(_Section):
-    """When to save a trial's state within a stage (``[checkpoints]``); stage ends always save it."""
+    """When to save a trial's state within a stage (``[checkpoints]``); stage ends always do."""
 
     seconds: float = Field(default=30, gt=0, allow_inf_nan=False)
     """Seconds between checkpoints: the most work that a killed run loses."""
