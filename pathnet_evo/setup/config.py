@@ -201,7 +201,7 @@ class RunConfig(_Section):
     """Number of seeds: seed, seed + 1, ..."""
     executor: NamedSection = {"name": "inline"}
     """Where trials run: ``inline``, one after another in this process, or ``processes``, several in
-    parallel. ``jobs = N`` is short for ``processes`` with N ``workers``, or ``inline`` if N is 1."""
+    parallel. ``jobs = N`` stands for ``processes`` with N ``workers``, or ``inline`` for 1."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Device to compute on."""
     engine: NamedSection = {"name": "inline"}
