@@ -33,7 +33,7 @@ class Settings(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """A definition list, a field each."""
+        """A definition list, one entry per field."""
         name, _, kind = self.arguments[0].partition(":")
         model = getattr(import_module(name), kind)
         lines = []
@@ -41,7 +41,9 @@ class Settings(SphinxDirective):
             owner = next(c for c in model.__mro__ if field in inspect.get_annotations(c))
             docs = ModuleAnalyzer.for_module(owner.__module__).find_attr_docs()
             text = " ".join(docs.get((owner.__name__, field), []))
-            lines += [f"`{field}` = `{_default(about)}`", f": {text.strip() or '.'}", ""]
+            default = _default(about)
+            shown = f"`{field}`" + (f" = `{default}`" if default else "")
+            lines += [shown, f": {text.strip() or '.'}", ""]
         return self.parse_text_to_nodes(StringList(lines, self.arguments[0]))
 
 
@@ -62,14 +64,14 @@ def _default(about: Any) -> str:
     if about.is_required():
         return "required"
     value = about.get_default(call_default_factory=True)
-    return "nothing" if value in (None, PydanticUndefined) else repr(value)[:100]
+    return "" if value in (None, PydanticUndefined) else repr(value)[:100]
 
 
 class CommandLine(SphinxDirective):
     """Every command with its arguments and options, from the program itself."""
 
     def run(self) -> list[nodes.Node]:
-        """A section a command."""
+        """A section per command."""
         from typer.main import get_group
 
         from pathnet_evo.cli import app
@@ -85,7 +87,7 @@ class CommandLine(SphinxDirective):
 
 
 def setup(app: Sphinx) -> None:
-    """Make the directives known."""
+    """Register the directives."""
     app.add_directive("settings", Settings)
     app.add_directive("example", Example)
     app.add_directive("command-line", CommandLine)

@@ -32,14 +32,14 @@ _with_place = warnings.formatwarning
 
 
 class Commands(TyperGroup):
-    """Our commands and those of plugins, which are loaded only when they are asked for."""
+    """Built-in commands and those of plugins, which load only on demand."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A command by its name; None where there is none."""
+        """A command by its name, or None."""
         return super().get_command(ctx, cmd_name) or self._others().get(cmd_name)
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The names of all commands, ours first."""
+        """The names of all commands, built-in ones first."""
         return [*super().list_commands(ctx), *sorted(self._others())]
 
     @cache  # noqa: B019 - there is one of these a process
@@ -73,10 +73,10 @@ for command in (
 
 
 def main() -> None:
-    """Run a command; a user's mistake is one line a problem and status 2, no traceback.
+    """Run a command; report a user's mistakes one per line with status 2 and no traceback.
 
-    A reader that goes away, as ``head`` does, changes nothing; output that cannot be written for
-    another reason is reported, with status 1 where all else went well.
+    A closed pipe, as with ``head``, changes nothing. Output that cannot be written for another
+    reason is reported, with status 1 if everything else succeeded.
     """
     standard_streams.endure()
     warnings.formatwarning = _shown
@@ -114,7 +114,7 @@ def _shown(
     lineno: int,
     line: str | None = None,
 ) -> str:
-    """A warning as text: the sentence alone where it is meant for users."""
+    """A warning as text; warnings meant for users are just the sentence."""
     alone = issubclass(category, UserNotice)
     text = f"{message}\n" if alone else _with_place(message, category, filename, lineno, line)
     return visible(text)

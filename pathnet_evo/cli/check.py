@@ -14,15 +14,15 @@ def check(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
     put_back: Annotated[
         bool,
-        typer.Option("--put-back", help="First make run.toml again what the lineage says it was."),
+        typer.Option("--put-back", help="Restore run.toml from the lineage first."),
     ] = False,
 ) -> None:
-    """Verify every checkpoint and the lineage of a run; status 1 where something is damaged."""
+    """Verify a run's lineage and every checkpoint; exit with status 1 if anything is damaged."""
     from pathnet_evo.running.checking import inspect
     from pathnet_evo.store import reading
 
     if put_back and reading.put_back(run):
-        say("run.toml: put back")
+        say("run.toml: restored")
 
     found = inspect(run)
     for line in found.lines:

@@ -14,16 +14,16 @@ from pathnet_evo.cli.terminal import cell, console, say
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print all of it as JSON, with every pair's test.")
+        bool, typer.Option("--json", help="Print JSON, with the tests of all pairs.")
     ] = False,
     page: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page, with curves.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page, with curves.")
     ] = None,
 ) -> None:
-    """Hold the arms of several runs against each other: scores, what they cost, and tests.
+    """Compare arms across runs: scores, costs and significance tests.
 
-    Means have 95 % intervals over seeds. Each arm is tested against that of the same name in the
-    first run, or else against the first arm: paired by seed where the runs share seeds.
+    Means have 95 % intervals over seeds. Each arm is tested against the arm of the same name in the
+    first run, or else against the first arm. Tests are paired by seed if the runs share seeds.
     """
     from pathnet_evo.analysis.comparison import compare_runs
 
@@ -59,7 +59,7 @@ def _show(found: dict[str, Any]) -> None:
         out.print(costs(stage))
         out.print(differences(stage, _against(found)))
         if not stage["same_budget"]:
-            say("The budgets are not the same, so neither is what is compared.")
+            say("The budgets differ, so these scores are not directly comparable.")
     for difference in found["differences"]:
         values = ", ".join(json.dumps(value) for value in difference["values"])
         say(f"{difference['key']}: {values}")
@@ -71,7 +71,7 @@ def _show(found: dict[str, Any]) -> None:
 
 
 def _against(found: dict[str, Any]) -> dict[str, str]:
-    """What each entry is tested against: the same arm of the first run, else the first entry."""
+    """The reference of each entry: the same arm of the first run, else the first entry."""
     entries = found["entries"]
     first = {e["arm"]: e["entry"] for e in entries if e["run"] == entries[0]["run"]}
     wanted = {e["entry"]: first.get(e["arm"], entries[0]["entry"]) for e in entries}

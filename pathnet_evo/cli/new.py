@@ -1,4 +1,4 @@
-"""``pathnet-evo new``: start a plugin of one's own from a package that works."""
+"""``pathnet-evo new``: start your own plugin from a working package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathnet_evo.cli.terminal import say
 
 
 class Kind(StrEnum):
-    """What can be written as a plugin."""
+    """The families that have a template."""
 
     task = "task"
     learner = "learner"
@@ -22,12 +22,12 @@ class Kind(StrEnum):
 
 
 def new(
-    kind: Annotated[Kind, typer.Argument(help="What the plugin brings.")],
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The package's name.")],
-    into: Annotated[Path, typer.Option(help="The folder to write it into.")] = Path(),
+    kind: Annotated[Kind, typer.Argument(help="What the plugin provides.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the package.")],
+    into: Annotated[Path, typer.Option(help="Folder to create the package in.")] = Path(),
 ) -> None:
-    """Write a small plugin: a package with a working example, a contract test and a README."""
+    """Create a plugin package with a working example, a contract test and a README."""
     from pathnet_evo.scaffold import write
 
     folder = write(kind.value, name, into)
-    say(f"{folder}: a plugin that works; its README.md says how to go on")
+    say(f"{folder}: created; see its README.md for the next steps")

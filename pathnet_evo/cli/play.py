@@ -14,23 +14,23 @@ def play(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
     stage: Annotated[
         str | None,
-        typer.Option(help="Name of a stage, or its number from 0; the last that is played."),
+        typer.Option(help="Stage, by name or number from 0. Default: the last that can be played."),
     ] = None,
-    arm: Annotated[str, typer.Option(help="Whose path.")] = "pathnet",
-    seed: Annotated[int | None, typer.Option(help="Of which seed; the first.")] = None,
-    episodes: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
+    arm: Annotated[str, typer.Option(help="Arm whose path to play.")] = "pathnet",
+    seed: Annotated[int | None, typer.Option(help="Seed. Default: the first.")] = None,
+    episodes: Annotated[int, typer.Option(min=1, help="Number of episodes.")] = 1,
     video: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Record a film, .mp4 or .gif.")
+        Path | None, typer.Option(metavar="FILE", help="Record a video, .mp4 or .gif.")
     ] = None,
     accept_changed_data: Annotated[
         bool,
-        typer.Option("--accept-changed-data", help="Play although the task changed since."),
+        typer.Option("--accept-changed-data", help="Play even if the task has changed."),
     ] = False,
     load_plugins: Annotated[
-        bool, typer.Option("--load-plugins", help="Execute the plugin files that the run names.")
+        bool, typer.Option("--load-plugins", help="Execute the plugin files that the run used.")
     ] = False,
 ) -> None:
-    """Play episodes with the path that a stage froze, and print their raw scores."""
+    """Play episodes with a stage's best path, and print the raw scores."""
     from contextlib import closing, nullcontext
 
     from rich.progress import BarColumn, Progress, TextColumn

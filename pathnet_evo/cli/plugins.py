@@ -1,4 +1,4 @@
-"""``pathnet-evo plugins``: what is installed, what it brings, and what does not work."""
+"""``pathnet-evo plugins``: which plugins are installed, and which fail to load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def plugins(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List plugins with the names they register, and the errors of those that fail."""
+    """List plugins, the names they register, and errors of those that fail to load."""
     from pathnet_evo.plugins.registry import Registry
 
     registry = Registry()

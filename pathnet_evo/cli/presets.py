@@ -1,4 +1,4 @@
-"""``pathnet-evo presets``: the experiments that come along."""
+"""``pathnet-evo presets``: the built-in experiments."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathnet_evo.cli.terminal import say
 
 
 def presets(
-    name: Annotated[str | None, typer.Argument(help="Print this one's TOML.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Preset to print as TOML.")] = None,
 ) -> None:
-    """List presets and what to expect of each, or print one as TOML, to start one's own from."""
+    """List the presets and what to expect of each, or print one as TOML."""
     from pathnet_evo import presets
 
     if name is not None:

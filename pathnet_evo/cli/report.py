@@ -1,4 +1,4 @@
-"""``pathnet-evo report``: write a run's summary and report again."""
+"""``pathnet-evo report``: rebuild a run's summary and report."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def report(
     figures: Annotated[
         str | None,
         typer.Option(
-            metavar="FORMATS", help="Also write each figure alone: png, pdf, svg, or several."
+            metavar="FORMATS", help="Also write each figure to a file: png, pdf, svg, or several."
         ),
     ] = None,
 ) -> None:
-    """Write summary.json and report.html from a run's lineage, finished or not."""
+    """Rebuild summary.json and report.html from a run's lineage, finished or not."""
     import json
 
     from pathnet_evo.analysis import matrix
@@ -58,7 +58,7 @@ def report(
 
 @contextmanager
 def _writing() -> Iterator[None]:
-    """What the file system refuses, as one line."""
+    """Report errors of the file system in one line."""
     from pathnet_evo.errors import UserError
 
     try:

@@ -1,4 +1,4 @@
-"""``pathnet-evo resume``: go on with a run that was interrupted or killed."""
+"""``pathnet-evo resume``: resume a run that was interrupted or killed."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 def resume(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="The folder of a run, or of a matrix of runs.")
+        Path, typer.Argument(metavar="RUN", help="Folder of a run, or of a matrix of runs.")
     ],
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="A.B=VALUE",
-            help="Override what may change: budgets, observers, checkpoints.",
+            help="Override a key that may change: budgets, observers, checkpoints.",
         ),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="More seeds than before.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Trials at the same time.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="New number of seeds.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Trials to run in parallel.")] = None,
     executor: Annotated[
         str | None, typer.Option(metavar="NAME", help="Where trials run: inline, processes, ...")
     ] = None,
@@ -39,16 +39,16 @@ def resume(
         bool,
         typer.Option(
             "--accept-changed-data",
-            help="Continue although the data changed since, and record it.",
+            help="Resume even if the data has changed, and record the change.",
         ),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
     ] = False,
 ) -> None:
-    """Go on with a run from its last checkpoints, as if it had not been ended.
+    """Resume a run from its last checkpoints, or every unfinished run of a matrix.
 
-    Of a matrix, all runs that are not finished.
+    The result equals that of a run that was never interrupted.
     """
     from pathnet_evo.analysis import matrix
     from pathnet_evo.cli.run import conclude, options
@@ -62,7 +62,7 @@ def resume(
 
 
 def _go_on(run: Path, settings: list[str], quiet: bool, accept: bool) -> Failed:
-    """Go on with one run; what went wrong."""
+    """Resume one run; what went wrong."""
     from pathnet_evo.cli.progress import Progress
     from pathnet_evo.cli.run import stoppable, tell_how_to_go_on
     from pathnet_evo.running import runner
@@ -80,7 +80,7 @@ def _go_on(run: Path, settings: list[str], quiet: bool, accept: bool) -> Failed:
 
 
 def _matrix(folder: Path, settings: list[str], as_json: bool, accept: bool) -> None:
-    """Go on with the runs of a matrix that have begun, and begin the others."""
+    """Resume the runs of a matrix that have started, and start the others."""
     from pathnet_evo.analysis import matrix
     from pathnet_evo.cli.run import conclude_matrix, one
     from pathnet_evo.plugins.registry import Registry

@@ -26,35 +26,35 @@ Failed: TypeAlias = "tuple[int, list[str]]"
 
 def run(
     source: Annotated[
-        str, typer.Argument(metavar="[PRESET|FILE.toml]", help="A preset's name or a TOML file.")
+        str, typer.Argument(metavar="[PRESET|FILE.toml]", help="Name of a preset, or a TOML file.")
     ] = "digits-halves",
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="A.B=VALUE",
-            help="Override a key; lists by index or *, as in 'stages.*.generations=50'.",
+            help="Override a key. Index lists by number or *: 'stages.*.generations=50'.",
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="The run's folder; must not exist.")] = None,
-    runs_dir: Annotated[Path, typer.Option(help="The folder of all runs.")] = Path("runs"),
-    seeds: Annotated[int | None, typer.Option(min=1, help="Repeat with so many seeds.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Trials at the same time.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run's folder, a new one.")] = None,
+    runs_dir: Annotated[Path, typer.Option(help="Folder that holds all runs.")] = Path("runs"),
+    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Trials to run in parallel.")] = None,
     executor: Annotated[
         str | None, typer.Option(metavar="NAME", help="Where trials run: inline, processes, ...")
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     plugins: Annotated[
         list[Path] | None,
-        typer.Option("--plugin", metavar="FILE.py", help="Use a plugin that is not installed."),
+        typer.Option("--plugin", metavar="FILE.py", help="Load a plugin from a file."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
     ] = False,
 ) -> None:
-    """Learn a sequence of tasks; the run's folder holds all that happened.
+    """Learn a sequence of tasks and write the results to the run's folder.
 
-    Ctrl-C ends it where it can be resumed; a second one stops at once.
+    Ctrl-C stops the run at a checkpoint that can be resumed; a second Ctrl-C stops it at once.
     """
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.setup import preparing
@@ -82,7 +82,7 @@ def options(**given: object) -> list[str]:
 
 
 def conclude(folder: Path, failed: Failed, as_json: bool) -> None:
-    """Show what came out of a run, and end with the status that says how it ended."""
+    """Show the results of a run, and exit with the matching status."""
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     if as_json:
         say(json.dumps(summary))
@@ -97,14 +97,14 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     except Stopped as stopped:
-        say("stopped at once; what came after the last checkpoints is lost", err=True)
+        say("stopped at once; work since the last checkpoints is lost", err=True)
         raise typer.Exit(128 + stopped.signal) from None
 
 
 def tell_how_to_go_on(folder: Path) -> None:
-    """Say how to go on with a run that is not over."""
+    """Say how to resume an interrupted run."""
     if json.loads((folder / "summary.json").read_text(encoding="utf-8"))["state"] == "interrupted":
-        say(f"to go on: pathnet-evo resume {shlex.quote(str(folder))}", err=True)
+        say(f"to resume: pathnet-evo resume {shlex.quote(str(folder))}", err=True)
 
 
 def one(
@@ -144,7 +144,7 @@ def _matrix(
 
 
 def conclude_matrix(folder: Path, runs: Iterable[tuple[str, Failed]], as_json: bool) -> None:
-    """Let the runs of a matrix run until one is stopped; show the matrix, and end accordingly."""
+    """Run a matrix until one of its runs is stopped; show it and exit with the matching status."""
     from pathnet_evo.analysis import matrix
     from pathnet_evo.cli.tables import transfers
 
@@ -155,7 +155,7 @@ def conclude_matrix(folder: Path, runs: Iterable[tuple[str, Failed]], as_json: b
         found = matrix.write_matrix(folder)
         if signal:
             whole = shlex.quote(str(folder))
-            say(f"to go on with all runs: pathnet-evo resume {whole}", err=True)
+            say(f"to resume all runs: pathnet-evo resume {whole}", err=True)
             break
     if as_json:
         say(json.dumps(found))
@@ -166,7 +166,7 @@ def conclude_matrix(folder: Path, runs: Iterable[tuple[str, Failed]], as_json: b
 
 
 def _end(failed: Failed) -> None:
-    """Tell of what went wrong, and end accordingly."""
+    """Report errors, and exit with the matching status."""
     signal, errors = failed
     for error in errors:
         say(error, err=True)

@@ -22,7 +22,7 @@ NONE: dict[str, Any] = {"mean": None, "interval": None}
 
 
 def results(summary: dict[str, Any]) -> None:
-    """Print each arm's score, speed-up and forgetting for every stage that is over."""
+    """Print each arm's score, speed-up and forgetting for every finished stage."""
     speeds = [speed for found in summary["speed_up"].values() for speed in found]
     areas = any(speed["mean"] is None and area_gain(speed) for speed in speeds)
     gained = ["area gained"] if areas else []
@@ -81,7 +81,7 @@ def _speed_up(fast: dict[str, Any]) -> str:
 
 
 def costs(stage: dict[str, Any]) -> Table:
-    """A compared stage: what each entry scored, and what it used."""
+    """A compared stage: the scores and costs of each entry."""
     scores = dict.fromkeys(name for r in stage["results"].values() for name in r["scores"])
     titles = ["", *(name.replace("_", " ") for name in scores), "seeds", "evaluations"]
     table = _plain([*titles, stage["unit"] or "examples", "seconds"])
@@ -93,7 +93,7 @@ def costs(stage: dict[str, Any]) -> Table:
 
 
 def differences(stage: dict[str, Any], against: dict[str, str]) -> Table:
-    """A compared stage: each entry minus the one that it is held against."""
+    """A compared stage: each entry minus its reference."""
     table = _plain(["difference", "score", "mean (95 % interval)", "p", "test"])
     for test in stage["tests"]:
         a, b, sign = test["a"], test["b"], 1

@@ -1,4 +1,4 @@
-"""All that commands write: text from elsewhere controls no terminal."""
+"""Output of commands, sanitised: quoted text cannot control the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The module kinds that come with the framework."""
+"""The built-in module kinds."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathnet_evo.core.modules import ModuleKind, Rectified, Shape, ShapeError, d
 
 
 class _OfVectors(ModuleKind):
-    """What kinds share whose modules flatten their input: frozen units are further inputs."""
+    """Kinds that flatten their input; frozen units become extra inputs."""
 
     def join(self, x: Tensor, units: Tensor) -> Tensor:
-        """Both flattened, one behind the other."""
+        """Input and units, flattened and concatenated."""
         return torch.cat([x.flatten(1), units.flatten(1)], 1)
 
 
@@ -27,7 +27,7 @@ class Linear(Rectified, _OfVectors):
     dense: ClassVar[bool] = True
 
     units: int = Field(20, ge=1)
-    """Number of outputs of a module."""
+    """Outputs per module."""
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """``(units,)``."""
@@ -56,18 +56,18 @@ class Linear(Rectified, _OfVectors):
 
 
 class Conv2d(Rectified):
-    """A two-dimensional convolution with a ReLU, as in the paper's Atari network."""
+    """A 2D convolution with a ReLU, as in the paper's Atari network."""
 
     shares_weights: ClassVar[bool] = True
 
     channels: int = Field(8, ge=1)
-    """Number of features of a module."""
+    """Output channels per module."""
     kernel: int = Field(3, ge=1)
-    """Height and width of the kernel, in pixels."""
+    """Kernel height and width, in pixels."""
     stride: int = Field(1, ge=1)
-    """Step between applications of the kernel, in pixels."""
+    """Stride, in pixels."""
     padding: int = Field(0, ge=0)
-    """Zeros added on each side, in pixels."""
+    """Zero padding on each side, in pixels."""
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """``(channels, height, width)`` after the convolution."""
@@ -93,17 +93,17 @@ class Conv2d(Rectified):
         return F.relu(out).reshape(len(out), n, channels, *out.shape[2:])
 
     def lateral_shape(self, source: Shape, input_shape: Shape) -> Shape | None:
-        """A convolution of the same kernel and stride over images of the input's size."""
+        """A convolution with the same kernel and stride, over images of the input's size."""
         if len(source) != 3 or source[1:] != input_shape[1:]:
             return None
         return (self.channels, source[0], self.kernel, self.kernel)
 
     def join(self, x: Tensor, units: Tensor) -> Tensor:
-        """Units are further channels."""
+        """Append the units as channels."""
         return torch.cat([x, units], 1)
 
     def lane_layer(self, input_shape: Shape) -> type[Any] | None:
-        """By blocks of stride x stride pixels where these are large, else by patches."""
+        """Blocks of stride x stride pixels if these are large, else patches."""
         from pathnet_evo.core.lanes.blocks import SMALLEST, BlockLanes
         from pathnet_evo.core.lanes.patches import PatchLanes
 
@@ -111,22 +111,22 @@ class Conv2d(Rectified):
 
 
 class Residual(Rectified):
-    """What is added to a layer's input, by a linear layer or a convolution, with a ReLU.
+    """A linear layer (vectors) or a convolution (images) with a ReLU, added to the layer's input.
 
-    Vectors go through a linear layer, images through a convolution that keeps their size.
-    The layer passes on its input, once, plus the sum or mean of its modules' outputs.
+    The convolution keeps the image size. The layer's output is its input, once, plus the sum or
+    mean of its modules' outputs.
     """
 
     units: int = Field(20, ge=1)
-    """Number of inputs, or of channels of an image, and as many outputs of a module."""
+    """Inputs, or image channels; a module has as many outputs."""
     kernel: int = Field(3, ge=1)
-    """Height and width of the kernel on images, in pixels; an odd number."""
+    """Kernel height and width on images, in pixels; an odd number."""
 
     @field_validator("kernel")
     @classmethod
     def _odd(cls, kernel: int) -> int:
         if kernel % 2 == 0:
-            raise ValueError("an odd number, so that images keep their size")
+            raise ValueError("expected an odd number, so that images keep their size")
         return kernel
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -134,7 +134,7 @@ class Residual(Rectified):
         if len(input_shape) not in (1, 3) or input_shape[0] != self.units:
             raise ShapeError(
                 f"residual modules of {self.units} units take ({self.units},) or ({self.units}, "
-                f"height, width), got {input_shape}; a layer of another kind can come before them"
+                f"height, width), got {input_shape}; put a layer of another kind before them"
             )
         return tuple(input_shape)
 
@@ -144,7 +144,7 @@ class Residual(Rectified):
         return {"weight": (self.units, self.units, *window), "bias": (self.units,)}
 
     def forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-        """What n modules add to the layer's input; ``(batch, n, *input_shape)``."""
+        """The residuals of n modules; ``(batch, n, *input_shape)``."""
         weight, bias = parameters["weight"].flatten(0, 1), parameters["bias"]
         if x.dim() == 2:
             out = F.linear(x, weight, bias.reshape(-1))
@@ -157,7 +157,7 @@ class Residual(Rectified):
         return x
 
     def lateral_shape(self, source: Shape, input_shape: Shape) -> Shape | None:
-        """A linear map of vectors, a convolution of images of the input's size."""
+        """A linear map for vectors, a convolution for images of the input's size."""
         if len(input_shape) == 1:
             return (self.units, math.prod(source))
         if len(source) != 3 or source[1:] != input_shape[1:]:
@@ -165,7 +165,7 @@ class Residual(Rectified):
         return (self.units, source[0], self.kernel, self.kernel)
 
     def join(self, x: Tensor, units: Tensor) -> Tensor:
-        """Units are further numbers of a vector, or channels of an image."""
+        """Append the units to a vector, or as channels to an image."""
         return torch.cat([x, units.flatten(1) if x.dim() == 2 else units], 1)
 
 
@@ -184,7 +184,7 @@ class Affine(_OfVectors):
         return {"weight": (self.outputs, math.prod(input_shape)), "bias": (self.outputs,)}
 
     def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
-        """As torch does by default: uniform within 1 / sqrt(features)."""
+        """Torch's default: uniform within 1 / sqrt(features)."""
         draw_uniform(parameters, generator)
 
     def forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
@@ -205,30 +205,30 @@ class Affine(_OfVectors):
 
 
 class Lateral(ModuleKind):
-    """Maps from frozen units into the modules of a layer, one for each, zero at first.
+    """Maps from frozen units into the modules of a layer, one each, initially zero.
 
-    They are not applied by themselves: they widen the modules that they lead into.
+    They are never applied on their own: they widen the modules that receive the units.
     """
 
     shape: tuple[int, ...]
-    """What ``ModuleKind.lateral_shape`` of the receiving kind gave."""
+    """The result of the receiving kind's ``ModuleKind.lateral_shape``."""
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """That of the map."""
         return self.shape
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        """Weight alone: the module that it leads into has a bias."""
+        """A weight; the receiving module has the bias."""
         return {"weight": self.shape}
 
     def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
-        """Zero: at first, a task that listens learns as one that does not."""
+        """Zero: initially, listening changes nothing."""
         parameters["weight"].zero_()
 
     def forward(self, x: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-        """Not applied by itself.
+        """Never applied on its own.
 
         Raises:
             TypeError: always.
         """
-        raise TypeError("a lateral map is a part of the module that it leads into")
+        raise TypeError("a lateral map is part of the module that receives it")

@@ -1,4 +1,4 @@
-"""Module kinds: what the modules of a layer are, written for many modules at once."""
+"""Module kinds: the modules of a layer, computed many at a time."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Shape: TypeAlias = tuple[int, ...]
 
 
 class ShapeError(ValueError):
-    """Inputs that a layer's modules cannot take."""
+    """An input shape that a layer's modules do not accept."""
 
 
 class ModuleKind(BaseModel, ABC):
     """One kind of module; its fields are its configuration (``[[pool.layers]]``).
 
-    A layer holds M modules of a kind, each parameter as one tensor with the module index first.
-    A kind never loops over modules: ``forward`` computes n of them on the same input in one go.
+    A layer holds M modules of one kind, with each parameter as one tensor, module index first.
+    A kind never loops over modules: ``forward`` applies n of them to the same input at once.
 
     Attributes:
         dense: whether a module is ``relu(W x + b)`` of its flattened input, with parameters
-            ``weight`` and ``bias``: learners may then train it by matrix products alone. A
-            subclass with a ``forward`` of its own is not, unless it says so.
-        shares_weights: whether a module applies the same weights at many places of its input, as a
-            convolution does: what a first layer of such modules learned of one task is a good
-            beginning for another, so paths may begin as copies.
+            ``weight`` and ``bias``; learners can then train it with matrix products alone. A
+            subclass that overrides ``forward`` must declare it again.
+        shares_weights: whether a module applies the same weights at many positions of its input,
+            as a convolution does. A first layer of such modules transfers well, so paths can start
+            as copies.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,7 +42,7 @@ class ModuleKind(BaseModel, ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "forward" in vars(cls):  # what a base class knows of its own does not hold any more
+        if "forward" in vars(cls):  # fast paths of the base class no longer apply
             cls.dense = vars(cls).get("dense", False)
             if "lane_layer" not in vars(cls):
                 cls.lane_layer = ModuleKind.lane_layer  # type: ignore[method-assign]
@@ -54,7 +54,7 @@ class ModuleKind(BaseModel, ABC):
         """The shape of a module's output for one example.
 
         Raises:
-            ShapeError: modules of this kind cannot take ``input_shape``.
+            ShapeError: modules of this kind do not accept ``input_shape``.
         """
 
     @abstractmethod
@@ -83,9 +83,9 @@ class ModuleKind(BaseModel, ABC):
         """
 
     def skip(self, x: Tensor) -> Tensor | None:
-        """What a layer passes on besides the sum or mean of its modules; by default nothing.
+        """What a layer adds to the sum or mean of its modules; by default nothing.
 
-        It is added once, however many modules are active and whether they are frozen.
+        It is added once, regardless of how many modules are active or frozen.
 
         Args:
             x: ``(batch, *input_shape)`` float32.
@@ -101,15 +101,14 @@ class ModuleKind(BaseModel, ABC):
         return type(self).lateral_shape is not ModuleKind.lateral_shape
 
     def lateral_shape(self, source: Shape, input_shape: Shape) -> Shape | None:
-        """The shape of the map that leads frozen units into one module, or None.
+        """The shape of the lateral map from frozen units into one module, or None if unsupported.
 
-        A module that hears other units is a module with a wider input: its map is joined to
-        ``weight`` along the inputs (``widen``), and the units to its own input (``join``).
-        By default a kind hears none.
+        A module that hears other units is a module with a wider input: ``widen`` appends the map
+        to ``weight`` along the inputs, and ``join`` appends the units to the input.
 
         Args:
-            source: shape of the units for one example, those of all frozen modules together.
-            input_shape: what the layer takes besides.
+            source: shape of the units of all frozen modules together, for one example.
+            input_shape: the layer's own input shape.
         """
         return None
 
@@ -123,7 +122,7 @@ class ModuleKind(BaseModel, ABC):
         raise TypeError(f"modules of kind {type(self).__name__} hear no frozen units")
 
     def widen(self, parameters: Parameters, lateral: Tensor) -> Parameters:
-        """Parameters of modules that take what ``join`` gives.
+        """Parameters of modules that accept the output of ``join``.
 
         Args:
             parameters: by name ``(n, *parameter_shape)``.
@@ -132,7 +131,7 @@ class ModuleKind(BaseModel, ABC):
         return {**parameters, "weight": torch.cat([parameters["weight"], lateral], 2)}
 
     def lane_layer(self, input_shape: Shape) -> type[Any] | None:
-        """What computes a layer of this kind for many paths at once, if it knows a fast way.
+        """The fast implementation of this kind for many paths at once, if there is one.
 
         Returns:
             A subclass of ``pathnet_evo.core.lanes.layer.LaneLayer``, or None.
@@ -141,11 +140,11 @@ class ModuleKind(BaseModel, ABC):
 
 
 class Rectified(ModuleKind):
-    """Modules of a weight and a bias that end in a ReLU."""
+    """Modules with a weight, a bias and a ReLU."""
 
     initial: Literal["torch", "he"] = "torch"
-    """How weights are drawn: as torch does by default, or as He et al. (2015), 2.4 times as wide
-    and without biases, so that a signal does not fade on its way through many layers."""
+    """Initialisation of weights: torch's default, or He et al. (2015), which is 2.4 times as wide
+    with zero biases, so that signals do not fade through many layers."""
 
     def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
         """Uniform within 1 / sqrt(inputs of one unit), or within sqrt(6 / inputs) (``he``)."""

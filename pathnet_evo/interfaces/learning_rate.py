@@ -1,4 +1,4 @@
-"""Learning rates that change over a stage, by the share of its budget that is used."""
+"""Learning-rate schedules over the used share of a stage's budget."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 RISE = 0.3
-"""Share of the stage in which the rate rises, of ``one-cycle`` (Smith and Topin 2018)."""
+"""Share of the stage in which ``one-cycle`` raises the rate (Smith and Topin 2018)."""
 START = 25
-"""The rate is divided by it where ``one-cycle`` begins."""
+"""``one-cycle`` starts at the rate divided by this."""
 
 
 class Scheduled(BaseModel):
     """The options of a learner whose learning rate has a schedule."""
 
     learning_rate: float = Field(0.05, gt=0, allow_inf_nan=False)
-    """Step size, where the schedule has it largest."""
+    """Peak learning rate."""
     schedule: Literal["constant", "cosine", "linear", "one-cycle"] = "constant"
-    """How the step size falls over the stage's budget: not at all; along half a cosine to nothing;
-    in a line to nothing; or, after a rise over the first 30 %, along half a cosine."""
+    """Learning rate over the stage's budget: constant; half a cosine down to 0; linear down to 0;
+    or a warm-up over the first 30 %, then half a cosine."""
     warmup: float = Field(0, ge=0, lt=1)
-    """Share of the stage's budget in which the step size rises from nothing."""
+    """Share of the stage's budget in which the learning rate rises from 0."""
 
     def rate(self, share: float) -> float:
-        """The learning rate when ``share`` (0 to 1) of the stage's budget is used."""
+        """The learning rate after a ``share`` (0 to 1) of the stage's budget."""
         return self.learning_rate * factor(self.schedule, share, self.warmup)
 
 
 def factor(schedule: str, share: float, warmup: float = 0.0) -> float:
-    """What the largest learning rate is multiplied with.
+    """The factor on the peak learning rate.
 
     Args:
         schedule: ``constant``, ``cosine``, ``linear`` or ``one-cycle``.
-        share: of the stage's budget, that is used, 0 to 1.
-        warmup: share in which the rate rises in a line.
+        share: used share of the stage's budget, 0 to 1.
+        warmup: share in which the rate rises linearly.
     """
     rising = share / warmup if share < warmup else 1.0
     match schedule:

@@ -1,4 +1,4 @@
-"""The options that every strategy has."""
+"""The options of every strategy."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class StrategySettings(BaseModel):
     population: int = Field(64, ge=1)
     """Number of genotypes, P."""
     mutation_rate: float | None = Field(None, ge=0, le=1)
-    """Chance that a gene is drawn for mutation; nothing is the paper's 1 / (N * L)."""
+    """Probability that a gene mutates. Default: the paper's 1 / (N * L)."""
     mutation_reach: int = Field(2, ge=0)
-    """The largest change of a gene: it moves by -reach to +reach, inclusive."""
+    """Largest change of a gene: it moves by -reach to +reach, inclusive."""
     wrap: bool = False
-    """Wrap genes around the ends of their range instead of clamping them."""
+    """Wrap genes around their range instead of clamping them."""
     repeats: bool = True
     """Whether a row of a genotype may name a module twice; where not, another module takes the
     place of the second."""
@@ -29,16 +29,17 @@ class StrategySettings(BaseModel):
     """Function-preserving mutation: a module that mutation brings into a path begins as a copy of
     the one that it replaces, where no other genotype uses it."""
     same_batches: bool = False
-    """Show equal minibatches to all candidates of a generation."""
+    """Train all candidates of a generation on the same minibatches."""
     start: Literal["random", "mutants"] = "random"
-    """The first population: random paths, or one full-width path and mutated copies of it."""
+    """Initial population: random paths, or one full-width path and mutated copies of it."""
     select: OperatorSettings | None = None
-    """Selection, for strategies that select: ``{name = "selTournament", tournsize = 3}`` or any
-    function of ``deap.tools`` or of a plugin; nothing is the strategy's own."""
+    """Selection operator, if the strategy selects: any function of ``deap.tools`` or of a plugin,
+    such as ``{name = "selTournament", tournsize = 3}``. Default: the strategy's own."""
     mutate: OperatorSettings | None = None
-    """Mutation; nothing is the paper's, with the rate and reach above."""
+    """Mutation operator. Default: the paper's, with the rate and reach above."""
     mate: OperatorSettings | None = None
-    """Crossover, for strategies that cross over: it exchanges whole layers of two paths."""
+    """Crossover operator, if the strategy recombines. Default: exchange whole layers of two
+    paths."""
 
     @field_validator("select", "mutate", "mate", mode="before")
     @classmethod
@@ -62,7 +63,7 @@ class StrategySettings(BaseModel):
 
     @property
     def generation_size(self) -> int:
-        """Evaluations in a generation: P, but two for a tournament of two and the controls."""
+        """Evaluations per generation: P, or two for a tournament of two and the controls."""
         return self.population
 
 

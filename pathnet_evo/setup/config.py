@@ -1,4 +1,4 @@
-"""The configuration of a run: its TOML, and what it becomes once every plugin agreed to it."""
+"""The configuration of a run, from TOML to validated models."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Problem:
 
 
 class ConfigError(UserError):
-    """Everything that is wrong with a configuration, at once."""
+    """All errors in a configuration."""
 
     def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
         self.problems = list(problems)
@@ -47,9 +47,9 @@ class ConfigError(UserError):
 
 
 FolderName = Annotated[str, AfterValidator(folder_name)]
-"""A name that folders are called after."""
+"""A name that also names a folder."""
 Label = Annotated[str, AfterValidator(label)]
-"""A name that is only shown."""
+"""A name for display."""
 
 
 MOST_SEEDS = 1_000_000
@@ -72,90 +72,90 @@ class PoolConfig(_Section):
     """The shared network (``[pool]``)."""
 
     modules: int = Field(default=10, ge=1)
-    """Modules a layer, M."""
+    """Modules per layer, M."""
     width: int = Field(default=3, ge=1)
-    """The most active modules of a layer, N."""
+    """Maximum number of active modules per layer, N."""
     input_shape: tuple[int, ...] | None = None
-    """Shape of one example; nothing is that of the first task."""
+    """Shape of one example. Default: the first task's shape."""
     aggregate: Literal["sum", "mean"] = "sum"
-    """How the outputs of a layer's active modules become the next layer's input."""
+    """How to combine the outputs of a layer's active modules."""
     layers: list[dict[str, Any]] = Field(default=[{"kind": "linear", "repeat": 3}], min_length=1)
-    """A module kind for each layer, input side first; ``repeat`` stands for equal layers."""
+    """Module kind of each layer, input first; ``repeat = n`` makes n identical layers."""
 
 
 class TransferConfig(_Section):
     """What happens between stages (``[transfer]``)."""
 
     reinitialise: bool = True
-    """Draw every module that is not frozen anew."""
+    """Re-initialise every module that is not frozen."""
     connect: Literal["named", "sum", "lateral", "published"] | None = None
-    """How frozen modules enter a new task's path: where a genotype names them (``named``), in every
-    path (``sum``), or as columns: frozen paths that compute their own features, which lateral maps
-    of the task's own lead into its path (``lateral``); ``published`` is what the paper does.
-    Default: the learner's."""
+    """How frozen modules enter a new task's path. ``named``: only if the genotype names them.
+    ``sum``: in every path. ``lateral``: as columns, frozen paths that compute their own features
+    and feed them into the new path through lateral maps that the task owns. ``published``: as in
+    the paper. Default: the learner's choice."""
     initial_modules: Literal["fresh", "copies", "mixed"] = "fresh"
-    """What free modules are as a stage begins: re-initialised, copies of frozen modules, or some of
-    each."""
+    """How free modules start a stage: re-initialised, as copies of frozen modules, or a mix."""
     max_columns: int = Field(default=2, ge=1)
-    """The most earlier paths that a task listens to, the most telling first; those that these paths
-    listen to themselves count as well, so that a prediction never computes more."""
+    """Maximum number of earlier paths that a task listens to, most informative first. Paths that
+    these listen to count as well, which bounds the cost of a prediction."""
     prior: bool | None = None
-    """Estimate before a stage how well earlier paths tell the new task's classes apart, to rank
-    them. Default: where the task has labels, and there is something to rank."""
+    """Before a stage, estimate how well earlier paths separate the new task's classes, and rank
+    them. Default: if the task has labels and there are paths to rank."""
     grow: Annotated[bool | Annotated[int, Field(ge=1)], Field(union_mode="left_to_right")] = False
-    """When a stage begins and fewer than ``pool.width`` modules of a layer are not frozen, append
-    as many as are missing; with a number, that many at least."""
+    """At the start of a stage, add modules to layers with fewer than ``pool.width`` free ones: as
+    many as are missing, or at least the given number."""
     duplication: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """Modules that are overwritten, as a generation ends, with a copy of a more useful one of their
-    layer: 0.5 is one every other generation. A module is as useful as the last 10 paths that held
-    it were fit."""
+    """Modules per generation to overwrite with a copy of a more useful module of their layer; 0.5
+    is one every other generation. A module's usefulness is the mean fitness of the last 10 paths
+    that contained it."""
 
 
 class CheckpointsConfig(_Section):
-    """When a trial's state is kept (``[checkpoints]``), besides the end of each stage."""
+    """When to save a trial's state within a stage (``[checkpoints]``); stage ends always do."""
 
     seconds: float = Field(default=30, gt=0, allow_inf_nan=False)
-    """Seconds after which a trial's state is kept again: the most that a killed run loses."""
+    """Seconds between checkpoints: the most work that a killed run loses."""
     generations: int | None = Field(default=None, ge=1)
-    """Keep it after so many generations as well."""
+    """Also save after this many generations."""
     evaluations: int | None = Field(default=None, ge=1)
-    """Keep it after so many evaluations as well."""
+    """Also save after this many evaluations."""
     keep: int = Field(default=2, ge=1)
-    """How many of these checkpoints a trial has; older ones are removed, ends of stages never."""
+    """Checkpoints to keep per trial; older ones are deleted, except at stage ends."""
 
 
 class StageConfig(_Section):
     """One task of the sequence (``[[stages]]``)."""
 
     task: NamedSection
-    """The task's name and its options."""
+    """The task: its name and options."""
     name: Label | None = None
-    """What reports call the stage; nothing is the task's own name."""
+    """Name of the stage in reports. Default: the task's name."""
     generations: int = Field(100, ge=1)
-    """Budget, in generations of the configured strategy; every arm gets as many evaluations."""
+    """Budget in generations of the configured strategy; every arm gets the same number of
+    evaluations."""
     frames: int | None = Field(None, ge=1)
-    """Budget in what evaluations count (examples or frames), instead of ``generations``."""
+    """Budget in examples or frames, whichever the learner counts; replaces ``generations``."""
     threshold: float | None = Field(None, allow_inf_nan=False)
-    """A fitness that ends the stage."""
+    """Stop the stage when a fitness reaches this value."""
     learner: NamedSection | None = None
-    """Another learner for this stage."""
+    """Learner of this stage. Default: the run's learner."""
 
 
 class ArmConfig(_Section):
     """A strategy and a transfer policy (``arms``)."""
 
     name: FolderName
-    """What reports call the arm, and its folders."""
+    """Name of the arm in reports and folders."""
     strategy: NamedSection | None = None
-    """Nothing is the configured strategy."""
+    """The strategy. Default: the run's strategy."""
     transfer: NamedSection = {"name": "freeze"}
-    """The transfer policy. Between stages ``freeze`` keeps the best path as it is and
-    re-initialises the rest, ``scratch`` re-initialises everything, ``keep`` nothing;
-    ``random-columns`` is ``freeze`` with random weights in place of what a task listens to."""
+    """The transfer policy between stages: ``freeze`` freezes the best path and re-initialises the
+    rest, ``scratch`` re-initialises everything, ``keep`` nothing. ``random-columns`` is ``freeze``
+    with random weights in the paths that a task listens to."""
 
     @property
     def may_freeze(self) -> bool:
-        """Whether reports look for frozen modules; they load no plugins, so any policy may."""
+        """Whether reports look for frozen modules. They load no plugins, so assume so if unsure."""
         return self.transfer.get("name") not in ("keep", "scratch")
 
 
@@ -190,45 +190,44 @@ class RunConfig(_Section):
     """A whole run."""
 
     name: FolderName = "run"
-    """What the run's folder is called unless ``--name`` says."""
+    """Name of the run's folder, unless ``--name`` is given."""
     arms: list[Annotated[ArmConfig, BeforeValidator(_arm)]] = Field(
         ["pathnet", "independent", "fine-tuning", "random"], min_length=1, validate_default=True
     )
-    """What is held against each other."""
+    """The arms to compare."""
     seed: int = Field(0, ge=0, lt=2**63)
-    """The first seed."""
+    """First seed."""
     seeds: int = Field(1, ge=1, le=MOST_SEEDS)
-    """How many seeds: seed, seed + 1, ..."""
+    """Number of seeds: seed, seed + 1, ..."""
     executor: NamedSection = {"name": "inline"}
-    """Where trials run: ``inline``, one after another in this process, or ``processes`` for several
-    at a time; ``jobs = N`` is short for ``processes`` with N ``workers``, and for ``inline`` where
-    N is 1."""
+    """Where trials run: ``inline``, one after another in this process, or ``processes``, several in
+    parallel. ``jobs = N`` stands for ``processes`` with N ``workers``, or ``inline`` for 1."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute."""
+    """Device to compute on."""
     engine: NamedSection = {"name": "inline"}
-    """Where the evaluations of a trial run: ``inline``, or ``processes`` for several at a time."""
+    """Where a trial's evaluations run: ``inline``, or ``processes`` for several in parallel."""
     observers: list[NamedSection] = []
-    """What hears of the run besides its lineage, such as ``tensorboard``."""
+    """Observers of the run, such as ``tensorboard``."""
     plugins: list[Annotated[PluginFile, BeforeValidator(_file_named)]] = []
-    """Files of plugins that are not installed; a run records their SHA-256."""
+    """Plugin files to load; the run records their SHA-256."""
     pool: PoolConfig = PoolConfig()
     strategy: NamedSection = {"name": "binary-tournament"}
     learner: NamedSection = {"name": "sgd"}
     transfer: TransferConfig = TransferConfig()
     sources: int | None = Field(None, ge=1)
-    """How many of the stages, the first ones, are sources: then there is a run for each source and
-    each of the other stages, of these two; together they make a matrix of transfer."""
+    """Makes a transfer matrix: the first ``sources`` stages are sources, the others targets, and
+    each pair of a source and a target is a run of its own."""
     checkpoints: CheckpointsConfig = CheckpointsConfig()
     stages: list[StageConfig] = Field(min_length=1)
 
     @property
     def n_trials(self) -> int:
-        """How many trials there are: one an arm and seed."""
+        """Number of trials: one per arm and seed."""
         return len(self.arms) * self.seeds
 
 
 def parse(text: str, source: str) -> dict[str, Any]:
-    """TOML as plain data; a byte-order mark before it, as Windows' editors write, is left out.
+    """TOML as plain data, without the byte-order mark that Windows editors write.
 
     Raises:
         ConfigError: not TOML.
@@ -246,7 +245,7 @@ def validate(data: Mapping[str, Any], source: str = "") -> RunConfig:
     """The framework's own part of a configuration; plugins' sections are checked by ``resolve``.
 
     Raises:
-        ConfigError: everything that is wrong.
+        ConfigError: with all errors.
     """
     if found := [Problem(place, NOT_TEXT) for place, text in _texts(data) if not is_text(text)]:
         raise ConfigError(found, source)
@@ -337,7 +336,7 @@ def _put(data: Any, keys: list[str], value: Any) -> None:
         else:
             data[key] = value
     else:
-        raise LookupError(f"{key}: there is nothing below a value that is not a table or a list")
+        raise LookupError(f"{key}: the value above it is not a table or a list")
 
 
 def _opened(value: Any) -> Any:

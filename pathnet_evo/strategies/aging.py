@@ -22,8 +22,8 @@ class AgingSettings(StrategySettings):
     population: int = Field(64, ge=2)
     """Number of genotypes, P."""
     sample: Schedule = None
-    """How many are drawn, with replacement, for the best to be the parent, S: a number, or
-    ``[generation, size]`` pairs, each of which holds until the next; nothing is 25, or P."""
+    """Sample size S: the best of S genotypes, drawn with replacement, becomes the parent. A number,
+    or a schedule of ``[generation, size]`` pairs. Default: 25, or P if smaller."""
 
     @model_validator(mode="after")
     def _fits(self) -> AgingSettings:

@@ -17,10 +17,10 @@ class AsynchronousTournamentSettings(StrategySettings):
     """Options of ``asynchronous-tournament``."""
 
     population: int = Field(64, ge=2)
-    """Number of genotypes, P: in the paper one a worker."""
+    """Number of genotypes, P; in the paper, one per worker."""
     tournament: Schedule = None
-    """How many others a genotype meets, B: a number, or ``[generation, size]`` pairs, each of
-    which holds until the next; nothing is 20, or all others where there are fewer."""
+    """Number of rivals per tournament, B: a number, or a schedule of ``[generation, size]`` pairs.
+    Default: 20, or all others if fewer."""
 
     @model_validator(mode="after")
     def _fits(self) -> AsynchronousTournamentSettings:
@@ -39,12 +39,12 @@ class AsynchronousTournamentSettings(StrategySettings):
 
 
 class AsynchronousTournament(Strategy):
-    """Every slot keeps evaluating its genotype and, each time, meets B others.
+    """Every slot evaluates its genotype repeatedly and meets B rivals after each evaluation.
 
-    If the best published fitness among them is at least its own, that genotype overwrites its
-    own, is mutated, and has no published fitness until it was evaluated; else the slot evaluates
-    the same genotype again. Others in flight take part with the fitness that their genotype has
-    published. A slot whose evaluation failed draws a new genotype.
+    If the best published fitness among the rivals is at least its own, a mutated copy of that
+    rival replaces the slot's genotype and publishes no fitness until it is evaluated. Otherwise the
+    slot evaluates the same genotype again. Rivals in flight compete with their last published
+    fitness. A slot whose evaluation fails draws a new genotype.
     """
 
     Settings: ClassVar[type[StrategySettings]] = AsynchronousTournamentSettings

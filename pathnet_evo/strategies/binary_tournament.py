@@ -44,8 +44,8 @@ class Tournament:
 class BinaryTournament(Strategy):
     """Two random genotypes compete; a mutated copy of the winner replaces the loser.
 
-    A contestant whose evaluation failed loses; where both failed, nothing is replaced. Where an
-    evaluator has more than two slots, tournaments between other genotypes run at the same time.
+    A contestant whose evaluation fails loses; if both fail, nothing is replaced. If the evaluator
+    has more than two slots, tournaments between other genotypes run concurrently.
     """
 
     Settings: ClassVar[type[StrategySettings]] = BinaryTournamentSettings

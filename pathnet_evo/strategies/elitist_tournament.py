@@ -8,11 +8,11 @@ from pathnet_evo.strategies.binary_tournament import BinaryTournament, Tournamen
 
 
 class ElitistTournament(BinaryTournament):
-    """The winner of the last tournament meets a random genotype; else as the binary tournament.
+    """The winner of the last tournament meets a random genotype; otherwise a binary tournament.
 
-    The champion is evaluated again with every challenger, on the weights as they are by then.
-    Where tournaments run at the same time, the champion is in one of them at most, and the winner
-    of the one decided last is the next champion. Where both contestants failed, the title is free.
+    The champion is evaluated again with every challenger, on the current weights. If tournaments
+    run concurrently, the champion takes part in at most one, and the winner of the one decided last
+    is the next champion. If both contestants fail, there is no champion.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Fixed path: no evolution, the same path of maximum size each time; for the controls."""
+"""Fixed path: always the same full-width path, without evolution; for the controls."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class FixedPathSettings(StrategySettings):
     """Options of ``fixed-path``."""
 
     width: int | None = Field(None, ge=1)
-    """Modules a layer of the path, as for a wider control. Default: ``pool.width``."""
+    """Modules per layer of the path, for a wider control. Default: ``pool.width``."""
 
     @property
     def generation_size(self) -> int:
-        """Two evaluations, as for a binary tournament."""
+        """Two evaluations, as in a binary tournament."""
         return 2
 
 
 class FixedPath(Strategy):
     """The same full-width genotype, the first N modules of each layer, at every slot.
 
-    It is the same path in every stage, so that fine-tuning goes on with the weights it trained.
-    A generation is two evaluations, so that it sees as many examples as a binary tournament.
+    The path is the same in every stage, so fine-tuning continues with the weights it trained.
+    A generation is two evaluations, so it sees as many examples as a binary tournament.
     """
 
     Settings: ClassVar[type[StrategySettings]] = FixedPathSettings

@@ -1,4 +1,4 @@
-"""Generational strategies: a brood is bred, evaluated, and selected from with its parents."""
+"""Generational strategies: breed offspring, evaluate them, select from parents and offspring."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathnet_evo.interfaces.strategies import Strategy
 
 
 class Generational(Strategy):
-    """The population is replaced once a generation, when all of a brood were evaluated.
+    """The population is replaced once per generation, when the whole brood is evaluated.
 
-    A survivor keeps its slot; a child takes that of one that did not survive. The first brood is
-    bred once every slot has a fitness: a slot whose evaluation failed draws a new genotype. A
-    child whose evaluation failed is not put before selection.
+    A survivor keeps its slot; a child takes the slot of a member that did not survive. The first
+    brood is bred once every slot has a fitness; a slot whose evaluation fails draws a new genotype.
+    Children whose evaluation failed are excluded from selection.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -34,7 +34,7 @@ class Generational(Strategy):
         """The next brood; all members have a fitness."""
 
     def ask(self, n: int) -> list[Candidate]:
-        """What of the population, or of the brood, was not asked for yet."""
+        """The members of the population or brood that are not issued yet."""
         asked: list[Candidate] = []
         while self.waiting and self._idle and len(asked) < n:
             i = self.waiting.popleft()

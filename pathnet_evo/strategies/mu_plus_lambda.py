@@ -20,11 +20,11 @@ class MuPlusLambdaSettings(StrategySettings):
     population: int = Field(64, ge=2)
     """Number of genotypes, mu."""
     offspring: int | None = Field(None, ge=1)
-    """Children a generation, lambda; nothing is as many as the population."""
+    """Children per generation, lambda. Default: the population."""
     cxpb: float = Field(0.5, ge=0, le=1)
-    """Chance that a child is the crossover of two."""
+    """Probability that a child is the crossover of two parents."""
     mutpb: float = Field(0.5, ge=0, le=1)
-    """Chance that it is a mutated copy of one; what is left is the chance of a plain copy."""
+    """Probability that a child is a mutated copy of one parent; otherwise it is a plain copy."""
 
     @model_validator(mode="after")
     def _is_a_chance(self) -> MuPlusLambdaSettings:
@@ -42,10 +42,10 @@ class MuPlusLambdaSettings(StrategySettings):
 
 
 class MuPlusLambda(Generational):
-    """Children are crossed, mutated or copied; of them and their parents the best survive.
+    """Children are crossed, mutated or copied; the best of parents and children survive.
 
-    A parent's fitness is that of its only evaluation. ``select`` is the survivors' selection, by
-    default the best; parents are drawn uniformly. Crossover exchanges whole layers of two paths.
+    A parent's fitness is that of its only evaluation. ``select`` selects the survivors, by default
+    the best; parents are drawn uniformly. Crossover exchanges whole layers of two paths.
     """
 
     Settings: ClassVar[type[StrategySettings]] = MuPlusLambdaSettings

@@ -28,20 +28,20 @@ class NSGA2Settings(StrategySettings):
     population: int = Field(64, ge=4)
     """Number of genotypes, P; a multiple of 4."""
     modules: Literal["trained", "active"] = "trained"
-    """Which modules of a path are to be few: those that would be newly frozen, or all."""
+    """Modules to minimise: those that would be newly frozen, or all active ones."""
     freeze: Literal["fittest", "knee"] = "fittest"
-    """Which of the front is frozen: the fittest, or the one furthest from the straight line
-    between the ends of the front, where a further module gains the least."""
+    """Path of the front to freeze: the fittest, or the knee, which is furthest from the straight
+    line between the ends of the front; past it, each extra module gains little."""
     cxpb: float = Field(0.9, ge=0, le=1)
-    """Chance that two parents are crossed."""
+    """Probability that two parents are crossed."""
     mutpb: float = Field(1.0, ge=0, le=1)
-    """Chance that a child is mutated."""
+    """Probability that a child is mutated."""
 
     @field_validator("population")
     @classmethod
     def _in_fours(cls, value: int) -> int:
         if value % 4:
-            raise ValueError("nsga2 draws its parents four at a time: expected a multiple of 4")
+            raise ValueError("expected a multiple of 4, since nsga2 draws parents in fours")
         return value
 
 

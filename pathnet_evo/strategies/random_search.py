@@ -1,4 +1,4 @@
-"""Random search: fresh random paths, no selection; the line that evolution must beat."""
+"""Random search: fresh random paths, no selection; the baseline that evolution must beat."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class RandomSearchSettings(StrategySettings):
 
     @property
     def generation_size(self) -> int:
-        """Two evaluations, as for a binary tournament."""
+        """Two evaluations, as in a binary tournament."""
         return 2
 
 
 class RandomSearch(Strategy):
-    """Every evaluation is of a fresh random path; the best ever seen is the one to freeze.
+    """Every evaluation uses a fresh random path; the best ever seen is frozen.
 
-    A slot of the population takes a new genotype each time that it was evaluated.
-    A generation is two evaluations, as for the tournament that it is held against.
+    A slot draws a new genotype after each evaluation. A generation is two evaluations, as in the
+    tournament that it is compared with.
     """
 
     Settings: ClassVar[type[StrategySettings]] = RandomSearchSettings
@@ -46,7 +46,7 @@ class RandomSearch(Strategy):
         self._redraw(candidate.slot)
 
     def best(self) -> Genotype | None:
-        """The fittest path of all evaluations, each measured when it was evaluated."""
+        """The fittest path of all evaluations."""
         return None if self._best is None else self._best.genotype.copy()
 
     def state(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Sizes that change with the generations: the pressure of selection, as a schedule."""
+"""Sizes that change over generations: schedules of selection pressure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ WANTED = "expected a whole number from 1, or [generation, size] pairs that ascen
 
 
 def steps(value: Any) -> Any:
-    """A size, or a list of pairs, as ``Steps``; nothing stays nothing.
+    """A size or a list of pairs as ``Steps``; None stays None.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the value is neither.
     """
     if value is None:
         return None
@@ -36,15 +36,15 @@ def steps(value: Any) -> Any:
 Schedule: TypeAlias = Annotated[Steps | None, BeforeValidator(steps)]
 """A field that takes ``20`` or ``[[0, 2], [50, 5], [100, 10]]``.
 
-Piecewise constant: each size holds from its generation until that of the next pair.
+Piecewise constant: each size applies from its generation until the next pair's.
 """
 
 
 def size_at(schedule: Steps, generation: int) -> int:
-    """The size that holds in a generation."""
+    """The size in a generation."""
     return next(size for first, size in reversed(schedule) if first <= generation)
 
 
 def largest(schedule: Steps) -> int:
-    """The largest size that will ever hold."""
+    """The largest size of a schedule."""
     return max(size for _, size in schedule)

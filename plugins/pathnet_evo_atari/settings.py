@@ -1,4 +1,4 @@
-"""What can be said of a game of ale-py: which one, and how its pictures are prepared."""
+"""The options of a game: which one, and how its frames are preprocessed."""
 
 from __future__ import annotations
 
@@ -9,36 +9,33 @@ from pathnet_evo_atari.games import find
 
 
 class GameSettings(TaskSettings):
-    """A game of ale-py: grey pictures, several at once, each the maximum of two frames."""
+    """A game of ale-py, as stacks of grey images, each the maximum of two frames."""
 
     game: str = "pong"
-    """Which game: ``pong``, ``river-raid``, ``MsPacman``, ``ALE/Pong-v5``."""
+    """The game, such as ``pong``, ``river-raid``, ``MsPacman`` or ``ALE/Pong-v5``."""
     size: int | None = Field(None, ge=8, le=512, strict=True)
-    """Height and width in pixels; nothing for those of the pool, or 84 where it has none."""
+    """Height and width in pixels. Default: the pool's, or 84."""
     frame_stack: int | None = Field(None, ge=1, le=64, strict=True)
-    """How many pictures an observation holds, the latest last; nothing for the pool's channels,
-    or 4."""
+    """Images per observation, the latest last. Default: the pool's channels, or 4."""
     frame_skip: int = Field(4, ge=1, le=64, strict=True)
-    """Frames of the emulator for which an action is held: what one step counts in budgets."""
+    """Emulator frames per step; the action is repeated. Budgets count these frames."""
     noop_max: int = Field(30, ge=0, strict=True)
-    """An episode begins after fewer than this many frames in which nothing is done, as many as its
-    seed says."""
+    """An episode starts after a random number of no-op frames, fewer than this."""
     fire_on_reset: bool = True
-    """Press fire once as an episode begins, in games that know it."""
+    """Press fire at the start of an episode, if the game has that action."""
     episodic_life: bool = False
-    """End an episode when a life is lost, its score that of one life; the next one is a new
-    game."""
+    """End the episode when a life is lost; the next episode is a new game."""
     full_action_space: bool = False
-    """All 18 actions, in every game the same, instead of those that the game knows."""
+    """Use all 18 actions instead of the game's minimal set."""
     repeat_action_probability: float = Field(0.0, ge=0, lt=1)
-    """Chance, at every frame, that the game holds the action before instead (sticky actions)."""
+    """Probability, per frame, that the emulator repeats the previous action (sticky actions)."""
     max_episode_frames: int = Field(108_000, ge=1, strict=True)
-    """Frames of the emulator after which an episode is cut off: half an hour of play."""
+    """Emulator frames after which an episode is truncated; half an hour of play."""
     shift: int | None = Field(None, ge=0, le=255, strict=True)
-    """What is subtracted from the greys 0 to 255 before they are scaled; nothing for the game's
-    background, so that it is 0 and what moves is not lost in it."""
+    """Subtracted from grey values 0 to 255 before scaling. Default: the game's background, so that
+    it becomes 0 and moving objects stand out."""
     threads: int = Field(0, ge=0, strict=True)
-    """Threads that emulate; 0 for one a core. Results do not depend on it."""
+    """Emulator threads; 0 for one per core. Results do not depend on it."""
 
     @field_validator("game")
     @classmethod

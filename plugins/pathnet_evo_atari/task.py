@@ -16,7 +16,7 @@ from pathnet_evo_atari.settings import GameSettings
 
 
 class AtariSettings(GameSettings):
-    """A game of ale-py: grey pictures, several at once, each the maximum of two frames."""
+    """A game of ale-py, as stacks of grey images, each the maximum of two frames."""
 
     def make(self, context: TaskContext) -> AtariTask:
         """The game; observations are ``(frames, height, width)`` uint8.

@@ -1,4 +1,4 @@
-"""Any environment of Gymnasium with discrete actions, as a task."""
+"""Any Gymnasium environment with discrete actions, as a task."""
 
 from __future__ import annotations
 
@@ -38,29 +38,28 @@ RESERVED = (
 
 
 class GymSettings(TaskSettings):
-    """An environment that Gymnasium, a package or a plugin has registered."""
+    """An environment registered by Gymnasium, a package or a plugin."""
 
     id: str = "CartPole-v1"
-    """Its id, such as ``CartPole-v1``. A module to import (``module:Name-v0``) cannot be named: an
-    installed package, or a plugin, registers it."""
+    """Environment id, such as ``CartPole-v1``. It cannot name a module to import
+    (``module:Name-v0``); a package or a plugin registers the environment."""
     kwargs: dict[str, Plain | list[Plain]] = Field({})
-    """Options of the environment, such as ``{is_slippery = false}``."""
+    """Keyword arguments of the environment, such as ``{is_slippery = false}``."""
     attributes: dict[str, Number] = Field({})
-    """Numbers that the environment has as attributes, other ones from the start, such as
-    ``{gravity = 15.0}``: variants of one task. What its constructor computes from them follows."""
+    """Numeric attributes to change, such as ``{gravity = 15.0}``, for variants of a task. Values
+    that the constructor computes from them change as well."""
     max_episode_steps: int | None = Field(None, ge=1, strict=True)
-    """Steps after which an episode is cut off; nothing for the environment's own limit, or 10,000
-    where it has none."""
+    """Steps after which an episode is truncated. Default: the environment's limit, or 10,000."""
     channels: Channels = "auto"
-    """Where pictures have their channels; ``last`` are moved to the front. ``auto`` finds out by
-    the shape, and refuses one that says nothing, such as 10 by 10 by 10."""
+    """Position of the channels in images; ``last`` moves them to the front. ``auto`` infers it
+    from the shape, and refuses ambiguous shapes such as 10 by 10 by 10."""
     pad: bool = False
-    """Put zeros behind observations that are smaller than what the pool takes, so that different
-    environments share a pool."""
+    """Pad smaller observations with zeros to the pool's shape, so that different environments can
+    share a pool."""
     shift: Number | list[Number] = 0.0
-    """Subtracted from observations as they are used: a number, or one for each of a vector's."""
+    """Subtracted from observations: a number, or one per entry of a vector."""
     scale: Number | list[Number] | None = None
-    """The shifted observations are multiplied with it; nothing for 1, or 1/255 for uint8."""
+    """Factor on the shifted observations. Default: 1, or 1/255 for uint8."""
 
     @field_validator("id")
     @classmethod

@@ -1,4 +1,4 @@
-"""What all image tasks share: the configuration, and the way from decoded images to a task."""
+"""The base of all image tasks: their options, and how decoded images become a task."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 
 
 class ImageTask(TaskSettings):
-    """A classification task on images, held whole in memory as uint8.
+    """A classification task on images, held in memory as uint8.
 
-    Images are brought to their shape first, then classes and examples are chosen, then noise is
-    drawn, and the statistics to normalise with are those of the training images that result.
+    Steps, in order: resize the images, choose classes and examples, add noise, compute the
+    normalisation from the resulting training images.
     """
 
     kind: ClassVar[str]
-    """The name that the task is registered under."""
+    """The task's registered name."""
 
     root: Path = Path("data")
     """Folder of the data, relative to the working directory; ``~`` is the home folder."""
     download: bool = False
-    """Download the data where they are not found."""
+    """Download the data if missing."""
     classes: Classes = None
-    """The classes, renumbered from 0 in this order: None for all, a list of names or numbers, or
-    ``{draw = k}`` for k classes drawn by the trial's seed, others at every stage on these data."""
+    """Classes, renumbered from 0 in this order: a list of names or numbers, or ``{draw = k}`` for k
+    random classes, different ones in every stage on the same data. Default: all."""
     size: Count | None = None
-    """Height and width in pixels; None for those of the pool, or of the files where it has none."""
+    """Height and width in pixels. Default: the pool's, or the files'."""
     channels: Count | None = None
-    """Number of channels: colours become grey by luma, grey is repeated. None for the pool's, or
-    that of the files."""
+    """Number of channels; colour becomes grey by luma, grey is repeated. Default: the pool's, or
+    the files'."""
     fit: Literal["resize", "pad"] = "resize"
-    """How the size is reached: ``resize`` (bilinear, antialiased) or ``pad`` (zeros around)."""
+    """How to reach the size: ``resize`` (bilinear, antialiased) or ``pad`` (zeros around)."""
     noise: float = Field(0.0, ge=0, le=1)
-    """Share of pixels set to 0 or 255 with equal chance (salt and pepper), in training and test
-    images, drawn once by the seed and stage."""
+    """Share of pixels set to 0 or 255 with equal probability (salt and pepper) in training and test
+    images, drawn once per seed and stage."""
     examples: Count | None = None
-    """Number of training images, drawn by the seed and stage, balanced between classes as far as
-    possible; None for all."""
+    """Number of training images, sampled per seed and stage, with classes as balanced as possible.
+    Default: all."""
     copies: Count = 1
-    """How often each image is there, every copy under noise of its own: a small data set then
-    trains, and is tested, almost as if noise were drawn anew each time that an image is seen."""
+    """Copies of each image, each with its own noise; makes a small data set behave almost as if
+    noise were drawn on every access."""
     normalise: bool = True
-    """Subtract each channel's mean and divide by its standard deviation, both of the training
-    images; false divides by 255 only."""
+    """Subtract each channel's mean and divide by its standard deviation, computed on the training
+    images; false only divides by 255."""
 
     @field_validator("classes")
     @classmethod

@@ -1,4 +1,4 @@
-"""What a level is: a map of cells, the things in it, rewards and an end; read from a few lines."""
+"""Levels: a map of cells, things, rewards and an end, read from a short text file."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ EDIBLE = ("apple", "lemon", "melon")
 
 
 class LevelError(TaskError):
-    """A level that cannot be built: where, what, and the way out."""
+    """A level that cannot be built."""
 
 
 class Cell(BaseModel):
-    """What one character of a map stands for."""
+    """The meaning of one character of a map."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     wall: bool = False
     """A wall, from the ground to the ceiling."""
     floor: int = Field(default=0, ge=-512, le=512)
-    """Height of the floor; a step of 24 can be climbed, a jump adds 32."""
+    """Height of the floor; a player can climb steps of 24, and 32 more with a jump."""
     ground: Texture | None = None
-    """What the floor is covered with; nothing is the level's."""
+    """Texture of the floor. Default: the level's."""
     sides: Texture | None = None
-    """What a wall, or the side of a step, is covered with; nothing is the level's."""
+    """Texture of walls and sides of steps. Default: the level's."""
     thing: Kind | None = None
-    """What lies or stands in the middle of the cell."""
+    """Thing in the middle of the cell."""
     start: int | None = Field(default=None, ge=0, lt=360)
-    """A place to start, looking in this direction: 0 is right (east), 90 up (north)."""
+    """Makes this a start, looking in this direction: 0 is right (east), 90 up (north)."""
     chasm: bool = False
-    """Who reaches this floor starts again."""
+    """A player who reaches this floor returns to a start."""
 
 
 LEGEND: dict[str, Cell] = {
@@ -65,7 +65,7 @@ LEGEND: dict[str, Cell] = {
     "o": Cell(thing="opponent"),
     "~": Cell(floor=-256, ground="ABYSS", sides="STONE", chasm=True),
 }
-"""The characters that every map may use; a space is outside."""
+"""The characters that every map can use; a space is outside."""
 
 
 @dataclass(frozen=True)
@@ -176,25 +176,25 @@ class Description(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     about: str = ""
-    """A sentence that says what it is."""
+    """One sentence about the level."""
     seconds: float = Field(60, gt=0, le=3600)
-    """How long an episode may be."""
+    """Maximum length of an episode."""
     map: str
-    """Rows of cells, north first; see ``LEGEND``."""
+    """Rows of cells, north first."""
     cells: dict[str, Cell] = {}
-    """Further characters, or others than the usual ones."""
+    """More characters, or new meanings for the predefined ones."""
     things: list[_Placed] = []
-    """Things that lie elsewhere than in the middle of a cell."""
+    """Things that are not in the middle of a cell."""
     rewards: dict[str, float] = {}
-    """What each thing gives; ``tag`` is that of an opponent."""
+    """Reward of each thing; ``tag`` is for tagging an opponent."""
     over: _Over | None = None
-    """What ends an episode before its time."""
+    """Things that end the episode early when taken."""
     ceiling: int = Field(128, ge=64, le=1024)
     """Height of the ceiling."""
     ground: Texture = "GRASS"
-    """What floors are covered with."""
+    """Texture of floors."""
     sides: Texture = "BRICK"
-    """What walls and the sides of steps are covered with."""
+    """Texture of walls and sides of steps."""
 
 
 def read(text: str, name: str) -> Level:

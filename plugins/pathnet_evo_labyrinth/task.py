@@ -18,29 +18,29 @@ from pathnet_evo_labyrinth.requirements import require
 
 
 class LabyrinthSettings(TaskSettings):
-    """A first-person level: RGB pictures, ten actions that all levels share."""
+    """A first-person level: RGB images, and ten actions shared by all levels."""
 
     level: str = "seekavoid_arena"
     """``seekavoid_arena``, ``stairway_to_melon``, ``lt_chasm``, ``nav_maze``, ViZDoom's
-    ``my_way_home``, ``health_gathering_supreme`` and ``deadly_corridor``, or a file of your own
-    that ends in ``.toml``."""
+    ``my_way_home``, ``health_gathering_supreme`` and ``deadly_corridor``, or a ``.toml`` file of
+    your own."""
     engine: Literal["vizdoom", "dmlab"] = "vizdoom"
-    """``dmlab`` plays DeepMind Lab's own levels, where the module ``deepmind_lab`` is installed."""
+    """``dmlab`` plays DeepMind Lab's levels; it needs the module ``deepmind_lab``."""
     size: int | None = Field(None, strict=True)
-    """Height and width in pixels; nothing for those of the pool, or 84 where it has none."""
+    """Height and width in pixels. Default: the pool's, or 84."""
     seconds: float | None = Field(None, gt=0, le=3600)
-    """How long an episode may be; nothing for the level's own length."""
+    """Maximum length of an episode. Default: the level's."""
     placement: Literal["fixed", "drawn"] = "fixed"
-    """Where what can be eaten lies: always the same, or drawn anew for every episode."""
+    """Positions of apples, lemons and melons: always the same, or sampled for each episode."""
     skill: int = Field(3, ge=1, le=5, strict=True)
-    """Of opponents: how fast they are, and how well they aim."""
+    """Skill of opponents: their speed and aim."""
     arrangement: int = Field(0, ge=0, strict=True)
-    """Seed of drawn placements and mazes."""
+    """Seed of sampled placements and mazes."""
     shift: int = Field(110, ge=0, le=255, strict=True)
-    """What is subtracted from pixels 0 to 255 before they are scaled: about the mean of the
-    levels that are the project's own, so that walls and floors are near 0."""
+    """Subtracted from pixels 0 to 255 before scaling. The default is about the mean of the built-in
+    levels, so that walls and floors are near 0."""
     workers: int = Field(0, ge=0, strict=True)
-    """Processes that drive the engines; 0 for one a core. Results do not depend on it."""
+    """Processes that drive the engines; 0 for one per core. Results do not depend on it."""
 
     @model_validator(mode="after")
     def _known(self) -> LabyrinthSettings:

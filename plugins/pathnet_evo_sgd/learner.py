@@ -45,7 +45,7 @@ UNUSABLE = ("Optimizer", "LBFGS", "Muon", "SparseAdam")
 
 
 class SGD(Scheduled, Learner):
-    """Stochastic gradient descent on the cross-entropy; fitness is accuracy."""
+    """Stochastic gradient descent on cross-entropy; fitness is accuracy."""
 
     takes: ClassVar[type] = SupervisedTask
     connect: ClassVar[Connect] = "lateral"
@@ -53,28 +53,27 @@ class SGD(Scheduled, Learner):
     fitness_name: ClassVar[str] = "accuracy"
 
     n_batches: int = Field(50, ge=1)
-    """Minibatches an evaluation, T."""
+    """Minibatches per evaluation, T."""
     batch_size: int = Field(16, ge=1)
-    """Examples in a minibatch."""
+    """Examples per minibatch."""
     optimizer: str = "SGD"
-    """Name of a class of ``torch.optim``."""
+    """Name of a class in ``torch.optim``."""
     optimizer_state: Literal["kept", "fresh"] = "kept"
-    """Whether the optimizer's state, such as momentum, stays beside each module in the pool from
-    one evaluation to the next; that of SGD, Adam, AdamW, RMSprop, Adamax and Adadelta can, the
-    state of others is fresh each evaluation."""
+    """Keep the optimizer's state, such as momentum, beside each module between evaluations, or
+    reset it. SGD, Adam, AdamW, RMSprop, Adamax and Adadelta can keep it; others always reset."""
     momentum: float = Field(0, ge=0, lt=1)
-    """Passed to the optimizer where not 0."""
+    """Momentum; passed to the optimizer unless 0."""
     weight_decay: float = Field(0, ge=0, allow_inf_nan=False)
-    """Passed to the optimizer where not 0; never touches frozen modules."""
+    """Weight decay; passed to the optimizer unless 0. Frozen modules are never decayed."""
     optimizer_kwargs: dict[str, bool | int | float | tuple[float, float]] = Field({})
-    """Further arguments of the optimizer, such as ``betas`` or ``nesterov``."""
+    """More arguments of the optimizer, such as ``betas`` or ``nesterov``."""
     validation_fraction: float = Field(0, ge=0, lt=1)
-    """Share of the training examples that are not trained on, all copies of an example together;
-    fitness is the accuracy on them after the evaluation. 0: fitness is the accuracy on the
-    minibatches while they train."""
+    """Share of the training examples held out for validation; copies of an example stay together.
+    Fitness is the accuracy on them after the evaluation, or with 0 the training accuracy on the
+    minibatches."""
     feature_memory: float = Field(2.0, ge=0, allow_inf_nan=False)
-    """GiB that a trial may use to keep what frozen paths say of all training examples, which never
-    changes in a stage; where that is too little, it is computed again for every minibatch."""
+    """GiB per trial for caching the features of frozen paths on all training examples. If they do
+    not fit, they are computed for every minibatch."""
     slots: Literal[1, 2] = 1
     """With 2, both contestants of a tournament are leased before either trains."""
 
@@ -87,7 +86,7 @@ class SGD(Scheduled, Learner):
             if isinstance(o, type) and issubclass(o, torch.optim.Optimizer) and n not in UNUSABLE
         )
         if name not in known:
-            raise ValueError(f"not an optimizer that can be used here (have: {', '.join(known)})")
+            raise ValueError(f"not a supported optimizer (have: {', '.join(known)})")
         return name
 
     @model_validator(mode="after")

@@ -116,7 +116,7 @@ def test_a_signal_ends_a_run_where_it_goes_on(
     assert ended.status == status, ended.out
     assert not (tmp_path / "run" / "lock").exists()
     if times == 1:
-        assert "to go on: pathnet-evo resume run" in ended.out
+        assert "to resume: pathnet-evo resume run" in ended.out
         summary = json.loads((tmp_path / "run" / "summary.json").read_text())
         assert summary["state"] == "interrupted"
     else:

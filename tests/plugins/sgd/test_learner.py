@@ -40,8 +40,8 @@ def test_a_loss_that_is_not_finite_fails_the_evaluation_alone(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"optimizer": "Adm"}, "not an optimizer that can be used here .have: .*Adam, "),
-        ({"optimizer": "LBFGS"}, "not an optimizer that can be used here"),
+        ({"optimizer": "Adm"}, "not a supported optimizer .have: .*Adam, "),
+        ({"optimizer": "LBFGS"}, "not a supported optimizer"),
         ({"optimizer": "Adam", "momentum": 0.9}, "torch.optim.Adam: .*momentum"),
         ({"optimizer_kwargs": {"betas": (0.9, 0.9)}}, "torch.optim.SGD: .*betas"),
         ({"optimizer_kwargs": {"nesterov": True}}, "Nesterov"),
