@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
@@ -87,6 +88,12 @@ class Evaluation:
         object.__setattr__(self, "examples", whole(self.examples))
         object.__setattr__(self, "seconds", float(self.seconds))
         object.__setattr__(self, "metrics", named(self.metrics))
+
+    def checked(self) -> Evaluation:
+        """The same, but one whose fitness is not finite is one that failed."""
+        if self.fitness is None or math.isfinite(self.fitness):
+            return self
+        return replace(self, fitness=None, cause=f"the fitness is {self.fitness}")
 
     @property
     def failed(self) -> bool:
