@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.random.mtrand import get_bit_generator, set_bit_generator
+
+
+def state_of(rng: random.Random) -> list[Any]:
+    """Where a generator is, as plain data."""
+    version, words, gauss = rng.getstate()
+    return [version, list(words), gauss]
+
+
+def put_at(rng: random.Random, state: Sequence[Any]) -> None:
+    """Bring a generator to where ``state_of`` found one."""
+    version, words, gauss = state
+    rng.setstate((version, tuple(words), gauss))
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Generic
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
+from typing_extensions import TypeVar
 
 from pathnet_evo.core.genotype import Path, Rows
 from pathnet_evo.core.head import TaskHead
@@ -20,7 +22,11 @@ from pathnet_evo.core.stack import Stack
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces.budget import Budget
 from pathnet_evo.interfaces.policies import Connect
+from pathnet_evo.interfaces.tasks import SupervisedTask, Task
 from pathnet_evo.values.numbers import named, whole
+
+TaskT = TypeVar("TaskT", bound=Task, default=Any)
+"""The task contract that a learner learns."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,12 @@ class Evaluation:
         object.__setattr__(self, "examples", whole(self.examples))
         object.__setattr__(self, "seconds", float(self.seconds))
         object.__setattr__(self, "metrics", named(self.metrics))
+
+    def checked(self) -> Evaluation:
+        """The same, but one whose fitness is not finite is one that failed."""
+        if self.fitness is None or math.isfinite(self.fitness):
+            return self
+        return replace(self, fitness=None, cause=f"the fitness is {self.fitness}")
 
     @property
     def failed(self) -> bool:
@@ -173,7 +185,7 @@ class Evaluator(ABC):
 
 
 @dataclass(frozen=True)
-class LearningContext:
+class LearningContext(Generic[TaskT]):
     """What a learner works on during one stage.
 
     Args:
@@ -190,7 +202,7 @@ class LearningContext:
 
     pool: ModulePool
     head: TaskHead
-    task: Any
+    task: TaskT
     device: torch.device
     streams: Streams
     always_active: bool
@@ -202,8 +214,11 @@ class LearningContext:
         return self.pool.active(rows, self.always_active)
 
 
-class Learner(BaseModel, ABC):
+class Learner(BaseModel, ABC, Generic[TaskT]):
     """A learner plugin: its fields are its configuration (``[learner]``).
+
+    ``Learner[SupervisedTask]`` is one of tasks with examples, ``Learner[EnvironmentTask]`` one of
+    tasks that are acted in.
 
     Attributes:
         takes: the task contract it can learn.
@@ -226,14 +241,14 @@ class Learner(BaseModel, ABC):
     in_place: ClassVar[bool] = False
 
     @abstractmethod
-    def outputs(self, task: Any) -> int:
+    def outputs(self, task: TaskT) -> int:
         """How many outputs the task's readout has."""
 
-    def readout(self, pool: ModulePool, task: Any, generator: torch.Generator) -> Stack:
+    def readout(self, pool: ModulePool, task: TaskT, generator: torch.Generator) -> Stack:
         """A new readout for the task on the pool's features; as torch draws it by default."""
         return pool.readout(self.outputs(task), generator)
 
-    def check(self, task: Any) -> None:
+    def check(self, task: TaskT) -> None:
         """Say before a run begins what would keep this learner from learning the task here.
 
         Raises:
@@ -249,10 +264,10 @@ class Learner(BaseModel, ABC):
         return {}
 
     @abstractmethod
-    def evaluator(self, context: LearningContext) -> Evaluator:
+    def evaluator(self, context: LearningContext[TaskT]) -> Evaluator:
         """Something that trains candidates on the context's pool."""
 
-    def visits(self, task: Any, budget: Budget) -> float | None:
+    def visits(self, task: TaskT, budget: Budget) -> float | None:
         """How often a budget visits each training example; None where there are none, as in games.
 
         Copies of an example count as that example.
@@ -269,11 +284,11 @@ class Learner(BaseModel, ABC):
         """Whether equal seeds give equal results, bit for bit."""
         return True
 
-    def random_baseline(self, task: Any, streams: Streams) -> float | None:
+    def random_baseline(self, task: TaskT, streams: Streams) -> float | None:
         """The chief score of who has learned nothing, such as that of random actions, or None."""
         return None
 
-    def inputs(self, task: Any, n: int, streams: Streams) -> Tensor:
+    def inputs(self, task: TaskT, n: int, streams: Streams) -> Tensor:
         """Some of the task's inputs, prepared for the network, to standardise columns on.
 
         Args:
@@ -283,11 +298,16 @@ class Learner(BaseModel, ABC):
 
         Returns:
             ``(n, *input_shape)`` float32.
+
+        Raises:
+            TypeError: the task has no examples, and the learner does not override this.
         """
-        return task.prepare(task.inputs[:n])  # type: ignore[no-any-return]
+        if not isinstance(task, SupervisedTask):
+            raise TypeError(f"{type(self).__name__} must say what a task's inputs are")
+        return task.prepare(task.inputs[:n])
 
     @abstractmethod
-    def score(self, network: PathNetwork, task: Any, streams: Streams) -> dict[str, float]:
+    def score(self, network: PathNetwork, task: TaskT, streams: Streams) -> dict[str, float]:
         """Held-out scores of a network, by name, the chief one first; changes nothing."""
 
     def actions(

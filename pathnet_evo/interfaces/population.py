@@ -100,9 +100,9 @@ class Child:
     """A genotype made from the population that has no slot yet.
 
     Args:
-        member: the child; it has a candidate id once it was evaluated.
         source: the slot of its first parent.
+        member: the child; it has a candidate id once it was evaluated.
     """
 
-    member: Member
     source: int
+    member: Member

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import random
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from pathnet_evo.core.genotype import (
     Rows,
     mutate_step,
 )
-from pathnet_evo.core.streams import lend
+from pathnet_evo.core.streams import lend, put_at, state_of
 from pathnet_evo.interfaces.budget import Budget
 from pathnet_evo.interfaces.evolution_record import EvolutionRecord
 from pathnet_evo.interfaces.learners import Candidate, Evaluation
@@ -36,7 +36,13 @@ from pathnet_evo.interfaces.population import (
     member_from,
     member_state,
 )
+from pathnet_evo.interfaces.saved_state import packed_fields, unpacked_fields
 from pathnet_evo.interfaces.strategy_settings import StrategySettings as StrategySettings
+
+
+@dataclass
+class NothingMore:
+    """What a strategy knows that knows its population alone."""
 
 
 class Strategy(ABC):
@@ -61,6 +67,7 @@ class Strategy(ABC):
         logbook: DEAP's, one record for each of the latest 10,000 generations: gen, nevals, and min,
             avg and max of its fitnesses.
         halloffame: DEAP's, the fittest paths ever evaluated.
+        saved: what ``begun`` gave, as it is by now.
     """
 
     Settings: ClassVar[type[StrategySettings]] = StrategySettings
@@ -86,13 +93,13 @@ class Strategy(ABC):
         self.in_flight: dict[int, Candidate] = {}
         self.told = 0
         self.failures = 0
-        self._next_id = 0
+        self.next_id = 0
         self._replacements: list[Replacement] = []
         rate = self.settings.mutation_rate
         self.toolbox = base.Toolbox()
         self.toolbox.register("clone", Genotype.copy)
-        self.toolbox.register("genotype", lambda: self._genotype(self._random_rows()))
-        self._provide(
+        self.toolbox.register("genotype", lambda: self.genotype(self._random_rows()))
+        self.provide(
             "mutate",
             mutate_step,
             counts=shape.counts,
@@ -102,8 +109,9 @@ class Strategy(ABC):
         )
         self.record = EvolutionRecord(self.Fitness)
         with lend(rng):
-            self.members = [Member(genotype) for genotype in self._first_population()]
-        self._idle = OrderedDict.fromkeys(range(len(self.members)))
+            self.members = [Member(genotype) for genotype in self.first_population()]
+        self.idle = OrderedDict.fromkeys(range(len(self.members)))
+        self.saved = self.begun()
 
     # What a strategy is made of ------------------------------------------------------------
 
@@ -112,8 +120,17 @@ class Strategy(ABC):
         """At most ``n`` candidates to evaluate, never two of one slot in flight."""
 
     @abstractmethod
-    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
+    def learn(self, candidate: Candidate, fitness: float | None) -> None:
         """Change the population after an evaluation; ``fitness`` is None where it failed."""
+
+    def begun(self) -> Any:
+        """What the strategy knows besides its population, at first: a dataclass of plain data.
+
+        It is ``saved`` from here on, kept whole in checkpoints and restored from them, so nothing
+        else that changes may be kept anywhere else. Fields hold numbers, text, members, and lists,
+        deques, tuples, dicts and dataclasses of these.
+        """
+        return NothingMore()
 
     @property
     def generation_size(self) -> int:
@@ -133,19 +150,17 @@ class Strategy(ABC):
             raise StrategyError(
                 f"candidate {evaluation.candidate.id} was not asked for, or twice told"
             )
-        self._idle[candidate.slot] = None
-        fitness = evaluation.fitness
-        if fitness is not None and not math.isfinite(fitness):
-            fitness = None
+        self.idle[candidate.slot] = None
+        fitness = evaluation.checked().fitness
         self.told += 1
         self.failures = self.failures + 1 if fitness is None else 0
         self.record.on_evaluation(
             candidate.genotype,
-            None if fitness is None else self._values(candidate.genotype, fitness),
+            None if fitness is None else self.values(candidate.genotype, fitness),
         )
         if self.told % self.generation_size == 0:
             self.record.close_generation(self.generation - 1, self.generation_size)
-        self._learn(candidate, fitness)
+        self.learn(candidate, fitness)
 
     @property
     def generation(self) -> int:
@@ -163,7 +178,7 @@ class Strategy(ABC):
         A fitness is that of a genotype's latest evaluation, so an old one was measured on weights
         that have been trained since. Of equals, the one evaluated last.
         """
-        known = self._evaluated()
+        known = self.evaluated()
         if not known:
             return None
         return max(
@@ -191,16 +206,16 @@ class Strategy(ABC):
 
     def state(self) -> dict[str, Any]:
         """Plain data from which ``restore`` goes on identically."""
-        version, words, gauss = self.rng.getstate()
         return {
             "members": [member_state(member) for member in self.members],
             "in_flight": [candidate.state() for candidate in self.in_flight.values()],
             "told": self.told,
             "failures": self.failures,
-            "next_id": self._next_id,
-            "idle": list(self._idle),
+            "next_id": self.next_id,
+            "idle": list(self.idle),
             "record": self.record.state(),
-            "rng": [version, list(words), gauss],
+            "rng": state_of(self.rng),
+            **packed_fields(self.saved),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -210,41 +225,43 @@ class Strategy(ABC):
         self.in_flight = {candidate.id: candidate for candidate in candidates}
         self.told = state["told"]
         self.failures = state["failures"]
-        self._next_id = state["next_id"]
-        self._idle = OrderedDict.fromkeys(state["idle"])
+        self.next_id = state["next_id"]
+        self.idle = OrderedDict.fromkeys(state["idle"])
         self.record.restore(state["record"])
-        version, words, gauss = state["rng"]
-        self.rng.setstate((version, tuple(words), gauss))
+        put_at(self.rng, state["rng"])
+        self.saved = unpacked_fields(type(self.saved), state, self.Fitness)
 
     # What strategies are made with ---------------------------------------------------------
 
-    def _genotype(self, rows: Sequence[Sequence[int]]) -> Genotype:
+    def genotype(self, rows: Sequence[Sequence[int]]) -> Genotype:
+        """A genotype without a fitness."""
         return Genotype(rows, self.Fitness())
 
     def _random_rows(self) -> Rows:
         rows = self.shape.random()
         return rows if self.settings.repeats else self.shape.without_repeats(rows)
 
-    def _first_population(self) -> list[Genotype]:
+    def first_population(self) -> list[Genotype]:
+        """The genotypes that the slots hold at first."""
         size = self.settings.population
         if self.settings.start == "random":
             return [self.toolbox.genotype() for _ in range(size)]
-        first = self._genotype(self.shape.full_width())
-        return [first, *(self._mutate(first) for _ in range(size - 1))]
+        first = self.genotype(self.shape.full_width())
+        return [first, *(self.mutated(first) for _ in range(size - 1))]
 
-    def _values(self, rows: Sequence[Sequence[int]], fitness: float) -> tuple[float, ...]:
+    def values(self, rows: Sequence[Sequence[int]], fitness: float) -> tuple[float, ...]:
         """What DEAP is to know of an evaluation, in the order of ``Fitness.weights``."""
         return (float(fitness),)
 
-    def _evaluated(self) -> list[Member]:
+    def evaluated(self) -> list[Member]:
         """Those from which ``best`` is taken: the population's members that have a fitness."""
         return [member for member in self.members if member.candidate is not None]
 
-    def _idle_in_turn(self, n: int) -> list[int]:
+    def idle_in_turn(self, n: int) -> list[int]:
         """At most ``n`` slots that are not in flight, the longest idle first."""
-        return list(islice(self._idle, max(n, 0)))
+        return list(islice(self.idle, max(n, 0)))
 
-    def _provide(self, kind: Kind, own: Callable[..., Any], **arguments: Any) -> None:
+    def provide(self, kind: Kind, own: Callable[..., Any], **arguments: Any) -> None:
         """Put an operator into the toolbox: what the settings name, else the strategy's own."""
         named: OperatorSettings | None = getattr(self.settings, kind)
         if named is None:
@@ -260,11 +277,11 @@ class Strategy(ABC):
             reason = f"{type(error).__name__}: {error}"
             raise StrategyError(f"{kind} operator {self._name(kind)} failed: {reason}") from error
 
-    def _mutate(self, genotype: Genotype) -> Genotype:
+    def mutated(self, genotype: Genotype) -> Genotype:
         """A mutated copy without a fitness; call it while the generator is lent."""
         return self._children("mutate", genotype)[0]
 
-    def _mate(self, a: Genotype, b: Genotype) -> list[Genotype]:
+    def mated(self, a: Genotype, b: Genotype) -> list[Genotype]:
         """Two crossed copies without a fitness; call it while the generator is lent."""
         return self._children("mate", a, b)
 
@@ -280,9 +297,9 @@ class Strategy(ABC):
             raise StrategyError(f"{kind} operator {self._name(kind)} {reason}")
         if not self.settings.repeats:
             checked = [self.shape.without_repeats(rows) for rows in checked]
-        return [self._genotype(rows) for rows in checked]
+        return [self.genotype(rows) for rows in checked]
 
-    def _select(self, genotypes: Sequence[Genotype], n: int) -> list[int]:
+    def select(self, genotypes: Sequence[Genotype], n: int) -> list[int]:
         """Indices of the ``n`` genotypes that the toolbox selects; all of them have a fitness."""
         index = {id(genotype): i for i, genotype in enumerate(genotypes)}
         with lend(self.rng):
@@ -295,16 +312,16 @@ class Strategy(ABC):
     def _name(self, kind: Kind) -> str:
         return str(getattr(self.toolbox, kind).func.__name__)
 
-    def _issue(self, slot: int, newborn: Member | None = None) -> Candidate:
+    def issue(self, slot: int, newborn: Member | None = None) -> Candidate:
         """Put the genotype of a slot in flight, or one that is yet to get the slot."""
         member = self.members[slot] if newborn is None else newborn
-        number = self._next_id
-        batches = self._generation_of(number) if self.settings.same_batches else number
+        number = self.next_id
+        batches = self.generation_of(number) if self.settings.same_batches else number
         rows = self._checked(member.genotype)
         candidate = Candidate(number, slot, rows, member.parent, batches)
         self.in_flight[number] = candidate
-        del self._idle[slot]
-        self._next_id += 1
+        del self.idle[slot]
+        self.next_id += 1
         return candidate
 
     def _checked(self, genotype: Genotype) -> tuple[tuple[int, ...], ...]:
@@ -317,30 +334,32 @@ class Strategy(ABC):
         genotype[:] = map(list, rows)
         return rows
 
-    def _generation_of(self, number: int) -> int:
+    def generation_of(self, number: int) -> int:
         """The generation of a candidate: those of one can share their minibatches."""
         return number // self.generation_size
 
-    def _record(self, candidate: Candidate, fitness: float, newborn: Member | None = None) -> None:
+    def give_fitness(
+        self, candidate: Candidate, fitness: float, newborn: Member | None = None
+    ) -> None:
         """Give a slot, or a newborn, the fitness of its evaluation."""
         member = self.members[candidate.slot] if newborn is None else newborn
-        member.genotype.fitness.values = self._values(candidate.genotype, fitness)
+        member.genotype.fitness.values = self.values(candidate.genotype, fitness)
         member.candidate = candidate.id
 
-    def _redraw(self, slot: int) -> None:
+    def redraw(self, slot: int) -> None:
         """Put a fresh random genotype at a slot."""
         with lend(self.rng):
             self.members[slot] = Member(self.toolbox.genotype())
         self._replacements.append(Replacement(None, slot, None))
 
-    def _overwrite(self, winner: int, loser: int) -> None:
+    def overwrite(self, winner: int, loser: int) -> None:
         """Overwrite the loser with a mutated copy of the winner, not yet evaluated."""
         source = self.members[winner]
         with lend(self.rng):
-            child = self._mutate(source.genotype)
-        self._settle(Member(child, parent=source.candidate), winner, loser)
+            child = self.mutated(source.genotype)
+        self.settle(Member(child, parent=source.candidate), winner, loser)
 
-    def _settle(self, member: Member, winner: int, loser: int) -> None:
+    def settle(self, member: Member, winner: int, loser: int) -> None:
         """Put a descendant of the winner at the loser's slot."""
         changes = changes_between(self.members[winner].genotype, member.genotype)
         self.members[loser] = member

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from deap import tools
@@ -10,7 +11,7 @@ from pydantic import Field, model_validator
 
 from pathnet_evo.core.streams import lend
 from pathnet_evo.interfaces.learners import Candidate
-from pathnet_evo.interfaces.population import Child, Member, member_from, member_state
+from pathnet_evo.interfaces.population import Child, Member
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
 from pathnet_evo.strategies.sizes import Schedule, Steps, largest, size_at
@@ -40,6 +41,21 @@ class AgingSettings(StrategySettings):
         return self.sample or ((0, min(25, self.population)),)
 
 
+@dataclass
+class AgingState:
+    """What ``aging`` knows.
+
+    Args:
+        newborn: slots of the first population that have yet to be evaluated.
+        queue: the others, the oldest first.
+        children: those that are being evaluated, by candidate id.
+    """
+
+    newborn: deque[int]
+    queue: deque[int] = field(default_factory=deque)
+    children: dict[int, Child] = field(default_factory=dict)
+
+
 class Aging(Strategy):
     """The best of a random sample has a mutated child; once that is evaluated, the oldest dies.
 
@@ -49,21 +65,25 @@ class Aging(Strategy):
     """
 
     Settings: ClassVar[type[StrategySettings]] = AgingSettings
+    saved: AgingState
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._provide("select", tools.selBest)
-        self.newborn = deque(range(len(self.members)))
-        self.queue: deque[int] = deque()
-        self.children: dict[int, Child] = {}
+        self.provide("select", tools.selBest)
+
+    def begun(self) -> AgingState:
+        """All of the first population are newborn."""
+        return AgingState(deque(range(len(self.members))))
 
     def ask(self, n: int) -> list[Candidate]:
         """Those of the first population, and once they are evaluated, children."""
         asked: list[Candidate] = []
         while len(asked) < n:
-            if self.newborn:
-                asked.append(self._issue(self.newborn.popleft()))
-            elif self.queue and len(self.queue) + len(self.children) == len(self.members):
+            if self.saved.newborn:
+                asked.append(self.issue(self.saved.newborn.popleft()))
+            elif self.saved.queue and len(self.saved.queue) + len(self.saved.children) == len(
+                self.members
+            ):
                 asked.append(self._issue_child())
             else:
                 break
@@ -71,50 +91,29 @@ class Aging(Strategy):
 
     def _issue_child(self) -> Candidate:
         assert isinstance(self.settings, AgingSettings)
-        size, generation = len(self.members), self._next_id // self.generation_size
+        size, generation = len(self.members), self.next_id // self.generation_size
         sample = [
             self.rng.randrange(size) for _ in range(size_at(self.settings.samples, generation))
         ]
-        (best,) = self._select([self.members[slot].genotype for slot in sample], 1)
+        (best,) = self.select([self.members[slot].genotype for slot in sample], 1)
         parent = self.members[sample[best]]
         with lend(self.rng):
-            genotype = self._mutate(parent.genotype)
-        child = Child(Member(genotype, parent.candidate), sample[best])
-        candidate = self._issue(self.queue.popleft(), child.member)
-        self.children[candidate.id] = child
+            genotype = self.mutated(parent.genotype)
+        child = Child(sample[best], Member(genotype, parent.candidate))
+        candidate = self.issue(self.saved.queue.popleft(), child.member)
+        self.saved.children[candidate.id] = child
         return candidate
 
-    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
-        slot, child = candidate.slot, self.children.pop(candidate.id, None)
+    def learn(self, candidate: Candidate, fitness: float | None) -> None:
+        """Take an evaluation; ``fitness`` is None where it failed."""
+        slot, child = candidate.slot, self.saved.children.pop(candidate.id, None)
         if fitness is not None:
             if child is not None:
-                self._settle(child.member, child.source, slot)
-            self._record(candidate, fitness)
-            self.queue.append(slot)
+                self.settle(child.member, child.source, slot)
+            self.give_fitness(candidate, fitness)
+            self.saved.queue.append(slot)
         elif child is not None:
-            self.queue.appendleft(slot)
+            self.saved.queue.appendleft(slot)
         else:
-            self._redraw(slot)
-            self.newborn.append(slot)
-
-    def state(self) -> dict[str, Any]:
-        """As every strategy's, the order of age, and the children that are being evaluated."""
-        children = [
-            [number, child.source, member_state(child.member)]
-            for number, child in self.children.items()
-        ]
-        return {
-            **super().state(),
-            "newborn": list(self.newborn),
-            "queue": list(self.queue),
-            "children": children,
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
-        super().restore(state)
-        self.newborn, self.queue = deque(state["newborn"]), deque(state["queue"])
-        self.children = {
-            number: Child(member_from(member, self.Fitness), source)
-            for number, source, member in state["children"]
-        }
+            self.redraw(slot)
+            self.saved.newborn.append(slot)

@@ -51,21 +51,22 @@ class AsynchronousTournament(Strategy):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._provide("select", tools.selBest)
+        self.provide("select", tools.selBest)
 
     def ask(self, n: int) -> list[Candidate]:
         """The slots that are not in flight, the longest idle first."""
-        return [self._issue(slot) for slot in self._idle_in_turn(n)]
+        return [self.issue(slot) for slot in self.idle_in_turn(n)]
 
-    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
+    def learn(self, candidate: Candidate, fitness: float | None) -> None:
+        """Take an evaluation; ``fitness`` is None where it failed."""
         slot = candidate.slot
         if fitness is None:
-            self._redraw(slot)
+            self.redraw(slot)
             return
-        self._record(candidate, fitness)
+        self.give_fitness(candidate, fitness)
         rival = self._best_of(self._draw_others(slot))
         if rival is not None and self._fitness(rival) >= self._fitness(slot):
-            self._overwrite(rival, slot)
+            self.overwrite(rival, slot)
 
     def _draw_others(self, slot: int) -> list[int]:
         """B slots, none of them ``slot``."""
@@ -78,7 +79,7 @@ class AsynchronousTournament(Strategy):
         published = [slot for slot in slots if self._fitness(slot).valid]
         if not published:
             return None
-        (best,) = self._select([self.members[slot].genotype for slot in published], 1)
+        (best,) = self.select([self.members[slot].genotype for slot in published], 1)
         return published[best]
 
     def _fitness(self, slot: int) -> Any:

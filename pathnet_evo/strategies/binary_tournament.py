@@ -41,6 +41,17 @@ class Tournament:
     told: dict[int, float | None] = field(default_factory=dict)
 
 
+@dataclass
+class TournamentState:
+    """What ``binary-tournament`` knows.
+
+    Args:
+        tournaments: those that are not decided, in the order in which they were drawn.
+    """
+
+    tournaments: list[Tournament] = field(default_factory=list)
+
+
 class BinaryTournament(Strategy):
     """Two random genotypes compete; a mutated copy of the winner replaces the loser.
 
@@ -49,23 +60,31 @@ class BinaryTournament(Strategy):
     """
 
     Settings: ClassVar[type[StrategySettings]] = BinaryTournamentSettings
+    saved: TournamentState
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._provide("select", tools.selBest)
-        self.open: dict[int, Tournament] = {}
-        self._half: Tournament | None = None
+        self.provide("select", tools.selBest)
+
+    def begun(self) -> TournamentState:
+        """No tournament is open."""
+        return TournamentState()
+
+    @property
+    def open(self) -> dict[int, Tournament]:
+        """The tournament that each slot is in, if any."""
+        return {slot: t for t in self.saved.tournaments for slot in t.slots}
 
     def ask(self, n: int) -> list[Candidate]:
         """The second contestant of a half issued tournament, then those of new ones."""
         asked: list[Candidate] = []
         while len(asked) < n:
-            tournament = self._half or self._draw()
+            half = (each for each in self.saved.tournaments if each.issued < 2)
+            tournament = next(half, None) or self._draw()
             if tournament is None:
                 break
-            asked.append(self._issue(tournament.slots[tournament.issued]))
+            asked.append(self.issue(tournament.slots[tournament.issued]))
             tournament.issued += 1
-            self._half = tournament if tournament.issued < 2 else None
         return asked
 
     def _draw(self) -> Tournament | None:
@@ -73,7 +92,7 @@ class BinaryTournament(Strategy):
         if pair is None:
             return None
         tournament = Tournament(pair)
-        self.open.update(dict.fromkeys(pair, tournament))
+        self.saved.tournaments.append(tournament)
         return tournament
 
     def _pair(self) -> list[int] | None:
@@ -81,24 +100,24 @@ class BinaryTournament(Strategy):
         return self._idle_sample(2)
 
     def _idle_sample(self, n: int) -> list[int] | None:
-        size = len(self.members)
-        if size - len(self.open) < n:
+        size, taken = len(self.members), self.open.keys()
+        if size - len(taken) < n:
             return None
-        if 2 * len(self.open) > size:
-            return self.rng.sample([slot for slot in range(size) if slot not in self.open], n)
+        if 2 * len(taken) > size:
+            return self.rng.sample([slot for slot in range(size) if slot not in taken], n)
         while True:
             slots = self.rng.sample(range(size), n)
-            if self.open.keys().isdisjoint(slots):
+            if taken.isdisjoint(slots):
                 return slots
 
-    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
+    def learn(self, candidate: Candidate, fitness: float | None) -> None:
+        """Take an evaluation; ``fitness`` is None where it failed."""
         if fitness is not None:
-            self._record(candidate, fitness)
+            self.give_fitness(candidate, fitness)
         tournament = self.open[candidate.slot]
         tournament.told[candidate.slot] = fitness
         if len(tournament.told) == 2:
-            for slot in tournament.slots:
-                del self.open[slot]
+            self.saved.tournaments.remove(tournament)
             self._decide(tournament)
 
     def _decide(self, tournament: Tournament) -> int | None:
@@ -106,26 +125,8 @@ class BinaryTournament(Strategy):
         finite = [slot for slot in tournament.slots if tournament.told[slot] is not None]
         if not finite:
             return None
-        (best,) = self._select([self.members[slot].genotype for slot in finite], 1)
+        (best,) = self.select([self.members[slot].genotype for slot in finite], 1)
         winner = finite[best]
         (loser,) = (slot for slot in tournament.slots if slot != winner)
-        self._overwrite(winner, loser)
+        self.overwrite(winner, loser)
         return winner
-
-    def state(self) -> dict[str, Any]:
-        """As every strategy's, and the open tournaments."""
-        tournaments = {id(t): t for t in self.open.values()}.values()
-        return {
-            **super().state(),
-            "tournaments": [[t.slots, t.issued, sorted(t.told.items())] for t in tournaments],
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
-        super().restore(state)
-        tournaments = [
-            Tournament(list(slots), issued, dict(told))
-            for slots, issued, told in state["tournaments"]
-        ]
-        self.open = {slot: t for t in tournaments for slot in t.slots}
-        self._half = next((t for t in tournaments if t.issued < 2), None)

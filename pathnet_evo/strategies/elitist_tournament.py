@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
-from pathnet_evo.strategies.binary_tournament import BinaryTournament, Tournament
+from pathnet_evo.strategies.binary_tournament import (
+    BinaryTournament,
+    Tournament,
+    TournamentState,
+)
+
+
+@dataclass
+class ElitistState(TournamentState):
+    """What ``elitist-tournament`` knows.
+
+    Args:
+        champion: the slot that won last.
+    """
+
+    champion: int | None = None
 
 
 class ElitistTournament(BinaryTournament):
@@ -15,27 +30,20 @@ class ElitistTournament(BinaryTournament):
     is the next champion. If both contestants fail, there is no champion.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.champion: int | None = None
+    saved: ElitistState
+
+    def begun(self) -> ElitistState:
+        """The title is free."""
+        return ElitistState()
 
     def _pair(self) -> list[int] | None:
         pair = self._idle_sample(2)
-        champion = self.champion
+        champion = self.saved.champion
         if pair is None or champion is None or champion in self.open or champion in pair:
             return pair
         pair[self.rng.randrange(2)] = champion
         return pair
 
     def _decide(self, tournament: Tournament) -> int | None:
-        self.champion = super()._decide(tournament)
-        return self.champion
-
-    def state(self) -> dict[str, Any]:
-        """As the binary tournament's, and the champion."""
-        return {**super().state(), "champion": self.champion}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
-        super().restore(state)
-        self.champion = state["champion"]
+        self.saved.champion = super()._decide(tournament)
+        return self.saved.champion

@@ -49,11 +49,13 @@ class FixedPath(Strategy):
 
     def ask(self, n: int) -> list[Candidate]:
         """The slots that are not in flight, in turn."""
-        return [self._issue(slot) for slot in self._idle_in_turn(n)]
+        return [self.issue(slot) for slot in self.idle_in_turn(n)]
 
-    def _first_population(self) -> list[Genotype]:
-        return [self._genotype(self.shape.full_width()) for _ in range(self.settings.population)]
+    def first_population(self) -> list[Genotype]:
+        """The genotypes that the slots hold at first."""
+        return [self.genotype(self.shape.full_width()) for _ in range(self.settings.population)]
 
-    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
+    def learn(self, candidate: Candidate, fitness: float | None) -> None:
+        """Take an evaluation; ``fitness`` is None where it failed."""
         if fitness is not None:
-            self._record(candidate, fitness)
+            self.give_fitness(candidate, fitness)

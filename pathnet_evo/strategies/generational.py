@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
+from dataclasses import dataclass, field
 from typing import Any
 
 from deap import tools
 
 from pathnet_evo.interfaces.learners import Candidate
-from pathnet_evo.interfaces.population import Child, Member, member_from, member_state
+from pathnet_evo.interfaces.population import Child, Member
 from pathnet_evo.interfaces.strategies import Strategy
+
+
+@dataclass
+class GenerationalState:
+    """What a generational strategy knows.
+
+    Args:
+        turn: how many broods were bred.
+        brood: the present one.
+        waiting: which of it, or of the first population, are yet to be asked for.
+        child_of: which of the brood a candidate is.
+    """
+
+    turn: int = 0
+    brood: list[Child] = field(default_factory=list)
+    waiting: deque[int] = field(default_factory=deque)
+    child_of: dict[int, int] = field(default_factory=dict)
 
 
 class Generational(Strategy):
@@ -21,13 +39,15 @@ class Generational(Strategy):
     Children whose evaluation failed are excluded from selection.
     """
 
+    saved: GenerationalState
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._provide("mate", tools.cxUniform, indpb=0.5)
-        self.turn = 0
-        self.brood: list[Child] = []
-        self.waiting = deque(range(len(self.members)))
-        self._child_of: dict[int, Child] = {}
+        self.provide("mate", tools.cxUniform, indpb=0.5)
+
+    def begun(self) -> GenerationalState:
+        """The first population waits."""
+        return GenerationalState(waiting=deque(range(len(self.members))))
 
     @abstractmethod
     def _breed(self) -> list[Child]:
@@ -36,46 +56,50 @@ class Generational(Strategy):
     def ask(self, n: int) -> list[Candidate]:
         """The members of the population or brood that are not issued yet."""
         asked: list[Candidate] = []
-        while self.waiting and self._idle and len(asked) < n:
-            i = self.waiting.popleft()
-            if self.turn == 0:
-                asked.append(self._issue(i))
+        while self.saved.waiting and self.idle and len(asked) < n:
+            i = self.saved.waiting.popleft()
+            if self.saved.turn == 0:
+                asked.append(self.issue(i))
             else:
-                (slot,) = self._idle_in_turn(1)
-                asked.append(self._issue(slot, self.brood[i].member))
-                self._child_of[asked[-1].id] = self.brood[i]
+                (slot,) = self.idle_in_turn(1)
+                asked.append(self.issue(slot, self.saved.brood[i].member))
+                self.saved.child_of[asked[-1].id] = i
         return asked
 
-    def _generation_of(self, number: int) -> int:
-        return self.turn
+    def generation_of(self, number: int) -> int:
+        """The brood's number."""
+        return self.saved.turn
 
-    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
-        child = self._child_of.pop(candidate.id, None)
+    def learn(self, candidate: Candidate, fitness: float | None) -> None:
+        """Take an evaluation; ``fitness`` is None where it failed."""
+        number = self.saved.child_of.pop(candidate.id, None)
+        child = None if number is None else self.saved.brood[number]
         if fitness is not None:
-            self._record(candidate, fitness, child.member if child else None)
+            self.give_fitness(candidate, fitness, child.member if child else None)
         elif child is None:
-            self._redraw(candidate.slot)
-            self.waiting.append(candidate.slot)
-        if not self.waiting and not self.in_flight:
+            self.redraw(candidate.slot)
+            self.saved.waiting.append(candidate.slot)
+        if not self.saved.waiting and not self.in_flight:
             self._survive()
-            self.brood = self._breed()
-            self.waiting = deque(range(len(self.brood)))
-            self.turn += 1
+            self.saved.brood = self._breed()
+            self.saved.waiting = deque(range(len(self.saved.brood)))
+            self.saved.turn += 1
 
-    def _evaluated(self) -> list[Member]:
-        children = (child.member for child in self.brood)
+    def evaluated(self) -> list[Member]:
+        """Parents and brood, as far as they have a fitness."""
+        children = (child.member for child in self.saved.brood)
         return [m for m in (*self.members, *children) if m.candidate is not None]
 
     def _survive(self) -> None:
         """Keep the selected of parents and brood, as many as there are slots."""
-        young = [child for child in self.brood if child.member.candidate is not None]
+        young = [child for child in self.saved.brood if child.member.candidate is not None]
         if not young:
             return
         size = len(self.members)
         every = [*self.members, *(child.member for child in young)]
         kept: set[int] = set()
         moving: list[int] = []
-        for i in self._select([member.genotype for member in every], size):
+        for i in self.select([member.genotype for member in every], size):
             if i < size and i not in kept:
                 kept.add(i)
             else:
@@ -83,23 +107,4 @@ class Generational(Strategy):
         free = (slot for slot in range(size) if slot not in kept)
         for slot, i in zip(free, moving, strict=True):
             member = Member(every[i].genotype.copy(), every[i].parent, every[i].candidate)
-            self._settle(member, i if i < size else young[i - size].source, slot)
-
-    def state(self) -> dict[str, Any]:
-        """As every strategy's, and the brood."""
-        number = {id(child): i for i, child in enumerate(self.brood)}
-        return {
-            **super().state(),
-            "turn": self.turn,
-            "brood": [[child.source, member_state(child.member)] for child in self.brood],
-            "waiting": list(self.waiting),
-            "child_of": [[key, number[id(child)]] for key, child in self._child_of.items()],
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
-        super().restore(state)
-        self.turn = state["turn"]
-        self.brood = [Child(member_from(m, self.Fitness), source) for source, m in state["brood"]]
-        self.waiting = deque(state["waiting"])
-        self._child_of = {key: self.brood[i] for key, i in state["child_of"]}
+            self.settle(member, i if i < size else young[i - size].source, slot)

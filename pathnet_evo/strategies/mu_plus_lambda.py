@@ -52,7 +52,7 @@ class MuPlusLambda(Generational):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._provide("select", tools.selBest)
+        self.provide("select", tools.selBest)
 
     def _breed(self) -> list[Child]:
         with lend(self.rng):
@@ -66,12 +66,12 @@ class MuPlusLambda(Generational):
         chance = random.random()
         if chance < settings.cxpb:
             source, other = random.sample(slots, 2)
-            genotype = self._mate(self.members[source].genotype, self.members[other].genotype)[0]
+            genotype = self.mated(self.members[source].genotype, self.members[other].genotype)[0]
         else:
             source = random.choice(slots)
             genotype = self.members[source].genotype
             if chance < settings.cxpb + settings.mutpb:
-                genotype = self._mutate(genotype)
+                genotype = self.mutated(genotype)
             else:
-                genotype = self._genotype(genotype)
-        return Child(Member(genotype, self.members[source].candidate), source)
+                genotype = self.genotype(genotype)
+        return Child(source, Member(genotype, self.members[source].candidate))

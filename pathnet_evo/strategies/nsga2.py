@@ -57,7 +57,7 @@ class NSGA2(Generational):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._provide("select", tools.selNSGA2, nd="log")
+        self.provide("select", tools.selNSGA2, nd="log")
 
     def front(self) -> Front:
         """The non-dominated of all that have a fitness, each path and its objectives once."""
@@ -83,14 +83,15 @@ class NSGA2(Generational):
         return front[knee].genotype.copy()
 
     def _front(self) -> list[Member]:
-        known = {id(member.genotype): member for member in self._evaluated()}
+        known = {id(member.genotype): member for member in self.evaluated()}
         genotypes = [member.genotype for member in known.values()]
         if not genotypes:
             return []
         front = tools.sortLogNondominated(genotypes, len(genotypes), first_front_only=True)
         return [known[id(genotype)] for genotype in front]
 
-    def _values(self, rows: Sequence[Sequence[int]], fitness: float) -> tuple[float, ...]:
+    def values(self, rows: Sequence[Sequence[int]], fitness: float) -> tuple[float, ...]:
+        """Fitness, and how many modules the path has."""
         assert isinstance(self.settings, NSGA2Settings)
         path = distinct(rows)
         spared = overlap(path, self.frozen) if self.settings.modules == "trained" else 0
@@ -103,16 +104,16 @@ class NSGA2(Generational):
         tools.selNSGA2(genotypes, len(genotypes), nd="log")  # for the crowding distances
         with lend(self.rng):
             parents = tools.selTournamentDCD(genotypes, len(genotypes))
-            children = [self._genotype(parent) for parent in parents]
+            children = [self.genotype(parent) for parent in parents]
             for i in range(0, len(children), 2):
                 if random.random() < self.settings.cxpb:
-                    children[i : i + 2] = self._mate(children[i], children[i + 1])
+                    children[i : i + 2] = self.mated(children[i], children[i + 1])
             for i, child in enumerate(children):
                 if random.random() < self.settings.mutpb:
-                    children[i] = self._mutate(child)
+                    children[i] = self.mutated(child)
         sources = [slot_of[id(parent)] for parent in parents]
         return [
-            Child(Member(child, self.members[source].candidate), source)
+            Child(source, Member(child, self.members[source].candidate))
             for child, source in zip(children, sources, strict=True)
         ]
 

@@ -13,8 +13,8 @@ learn to do without each other. The last part of the budget trains the whole pat
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -48,6 +48,19 @@ class RacingSettings(StrategySettings):
         return 2
 
 
+@dataclass
+class RacingState:
+    """What ``racing`` knows.
+
+    Args:
+        start_of: the start that each slot holds.
+        race: the fitnesses of each start that races, in the present round; None for a failure.
+    """
+
+    start_of: list[int]
+    race: dict[int, list[float | None]]
+
+
 class Racing(Strategy):
     """Successive halving of the transfer policy's starts, then the winner alone.
 
@@ -57,16 +70,27 @@ class Racing(Strategy):
 
     Settings: ClassVar[type[StrategySettings]] = RacingSettings
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        n_starts = min(len(self.members), max(len(self._rows()), 1))
-        self.start_of = [slot % n_starts for slot in range(len(self.members))]
-        self.rounds = math.ceil(math.log2(n_starts))
-        self._fitnesses: dict[int, list[float | None]] = {s: [] for s in range(n_starts)}
+    saved: RacingState
+
+    def begun(self) -> RacingState:
+        """All starts race."""
+        n_starts = self.n_starts
+        start_of = [slot % n_starts for slot in range(len(self.members))]
+        return RacingState(start_of, {start: [] for start in range(n_starts)})
+
+    @property
+    def n_starts(self) -> int:
+        """How many paths race at first."""
+        return min(len(self.members), max(len(self._rows()), 1))
+
+    @property
+    def rounds(self) -> int:
+        """How often their number is halved."""
+        return math.ceil(math.log2(self.n_starts))
 
     def ask(self, n: int) -> list[Candidate]:
         """The slots in turn, whole paths or sub-paths."""
-        issued = [self._issue(slot) for slot in self._idle_in_turn(n)]
+        issued = [self.issue(slot) for slot in self.idle_in_turn(n)]
         return [self._without_some(c) if self._leaves_out(c) else c for c in issued]
 
     @property
@@ -77,7 +101,7 @@ class Racing(Strategy):
     def _leaves_out(self, candidate: Candidate) -> bool:
         """Whether an evaluation trains a sub-path."""
         assert isinstance(self.settings, RacingSettings)
-        start, visits = self.start_of[candidate.slot], self.budget.visits
+        start, visits = self.saved.start_of[candidate.slot], self.budget.visits
         return (
             self.settings.module_dropout > 0
             and start < len(self.starts)
@@ -104,55 +128,46 @@ class Racing(Strategy):
     def race_ends(self) -> float:
         """The share of the budget at which the present round ends."""
         assert isinstance(self.settings, RacingSettings)
-        done = self.rounds - math.ceil(math.log2(len(self._fitnesses)))
+        done = self.rounds - math.ceil(math.log2(len(self.saved.race)))
         return self.settings.race * (done + 1) / max(self.rounds, 1)
 
     def _rows(self) -> list[Rows]:
         assert isinstance(self.settings, RacingSettings)
         return [start.rows for start in self.starts[: self.settings.starts]]
 
-    def _first_population(self) -> list[Genotype]:
+    def first_population(self) -> list[Genotype]:
+        """The genotypes that the slots hold at first."""
         rows = self._rows() or [self.shape.full_width()]
-        return [self._genotype(rows[i % len(rows)]) for i in range(self.settings.population)]
+        return [self.genotype(rows[i % len(rows)]) for i in range(self.settings.population)]
 
-    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
-        start = self.start_of[candidate.slot]
+    def learn(self, candidate: Candidate, fitness: float | None) -> None:
+        """Take an evaluation; ``fitness`` is None where it failed."""
+        start = self.saved.start_of[candidate.slot]
         member = self.members[candidate.slot]
         if not all(map(set.issuperset, map(set, member.genotype), map(set, candidate.genotype))):
             return  # the start that it was of has lost meanwhile
         if fitness is not None:
-            self._record(candidate, fitness)
-        racing = len(self._fitnesses) > 1
+            self.give_fitness(candidate, fitness)
+        racing = len(self.saved.race) > 1
         if racing:
-            self._fitnesses[start].append(fitness)
-        if racing and all(self._fitnesses.values()) and self.used >= self.race_ends:
+            self.saved.race[start].append(fitness)
+        if racing and all(self.saved.race.values()) and self.used >= self.race_ends:
             self._halve()
 
     def _halve(self) -> None:
         """Let the better half of those that race stay; of equals, the earlier starts."""
-        means = {start: _mean(found) for start, found in self._fitnesses.items()}
+        means = {start: _mean(found) for start, found in self.saved.race.items()}
         ranked = sorted(means, key=lambda start: means[start], reverse=True)
         stay = sorted(ranked[: math.ceil(len(ranked) / 2)])
-        slot_of = {start: self.start_of.index(start) for start in stay}
-        for slot, start in enumerate(self.start_of):
+        slot_of = {start: self.saved.start_of.index(start) for start in stay}
+        for slot, start in enumerate(self.saved.start_of):
             if start not in stay:
-                self.start_of[slot] = stay[slot % len(stay)]
-                winner = slot_of[self.start_of[slot]]
+                self.saved.start_of[slot] = stay[slot % len(stay)]
+                winner = slot_of[self.saved.start_of[slot]]
                 source = self.members[winner]
-                copied = self._genotype(source.genotype)
-                self._settle(Member(copied, parent=source.candidate), winner, slot)
-        self._fitnesses = {start: [] for start in stay}
-
-    def state(self) -> dict[str, Any]:
-        """As every strategy's, and where the race stands."""
-        found = [[start, fitnesses] for start, fitnesses in self._fitnesses.items()]
-        return {**super().state(), "start_of": list(self.start_of), "race": found}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
-        super().restore(state)
-        self.start_of = list(state["start_of"])
-        self._fitnesses = {start: list(found) for start, found in state["race"]}
+                copied = self.genotype(source.genotype)
+                self.settle(Member(copied, parent=source.candidate), winner, slot)
+        self.saved.race = {start: [] for start in stay}
 
 
 def _mean(fitnesses: list[float | None]) -> float:

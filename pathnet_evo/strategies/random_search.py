@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from pathnet_evo.core.genotype import Genotype
 from pathnet_evo.interfaces.learners import Candidate
-from pathnet_evo.interfaces.population import Member, member_from, member_state
+from pathnet_evo.interfaces.population import Member
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
 
@@ -20,6 +21,17 @@ class RandomSearchSettings(StrategySettings):
         return 2
 
 
+@dataclass
+class RandomSearchState:
+    """What ``random-search`` knows.
+
+    Args:
+        best: the fittest path so far.
+    """
+
+    best: Member | None = None
+
+
 class RandomSearch(Strategy):
     """Every evaluation uses a fresh random path; the best ever seen is frozen.
 
@@ -29,31 +41,28 @@ class RandomSearch(Strategy):
 
     Settings: ClassVar[type[StrategySettings]] = RandomSearchSettings
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._best: Member | None = None
+    saved: RandomSearchState
+
+    def begun(self) -> RandomSearchState:
+        """Nothing was evaluated."""
+        return RandomSearchState()
 
     def ask(self, n: int) -> list[Candidate]:
         """The slots that are not in flight, in turn."""
-        return [self._issue(slot) for slot in self._idle_in_turn(n)]
+        return [self.issue(slot) for slot in self.idle_in_turn(n)]
 
-    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
+    def learn(self, candidate: Candidate, fitness: float | None) -> None:
+        """Take an evaluation; ``fitness`` is None where it failed."""
         if fitness is not None:
-            self._record(candidate, fitness)
+            self.give_fitness(candidate, fitness)
             member = self.members[candidate.slot]
-            if self._best is None or member.genotype.fitness > self._best.genotype.fitness:
-                self._best = Member(member.genotype.copy(), None, candidate.id)
-        self._redraw(candidate.slot)
+            if (
+                self.saved.best is None
+                or member.genotype.fitness > self.saved.best.genotype.fitness
+            ):
+                self.saved.best = Member(member.genotype.copy(), None, candidate.id)
+        self.redraw(candidate.slot)
 
     def best(self) -> Genotype | None:
-        """The fittest path of all evaluations."""
-        return None if self._best is None else self._best.genotype.copy()
-
-    def state(self) -> dict[str, Any]:
-        """As every strategy's, and the best path."""
-        return {**super().state(), "best": member_state(self._best) if self._best else None}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
-        super().restore(state)
-        self._best = member_from(state["best"], self.Fitness) if state["best"] else None
+        """The fittest path of all evaluations, each measured when it was evaluated."""
+        return None if self.saved.best is None else self.saved.best.genotype.copy()

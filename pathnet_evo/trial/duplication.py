@@ -9,6 +9,7 @@ from typing import Any
 from pathnet_evo.core.genotype import distinct
 from pathnet_evo.core.head import TaskHead
 from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import put_at, state_of
 from pathnet_evo.interfaces.learners import Evaluation
 from pathnet_evo.interfaces.records import Copied
 
@@ -69,10 +70,9 @@ class Duplication:
 
     def state(self) -> dict[str, Any]:
         """Plain data from which ``restore`` goes on identically."""
-        version, words, gauss = self.rng.getstate()
         return {
             "fitnesses": [[*place, list(kept)] for place, kept in self._fitnesses.items()],
-            "rng": [version, list(words), gauss],
+            "rng": state_of(self.rng),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -81,8 +81,7 @@ class Duplication:
             (layer, module): deque(kept, maxlen=WINDOW)
             for layer, module, kept in state["fitnesses"]
         }
-        version, words, gauss = state["rng"]
-        self.rng.setstate((version, tuple(words), gauss))
+        put_at(self.rng, state["rng"])
 
     def _copy(self, layer: int) -> Copied | None:
         known = self.usefulness(layer)

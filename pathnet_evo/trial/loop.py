@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import replace
 
 from pathnet_evo.interfaces.learners import Episode, Evaluation, Evaluator, StageFailed
 from pathnet_evo.interfaces.population import StrategyError
@@ -40,7 +38,7 @@ def evolve(
             evaluations = evaluator.advance()
             if episodes := evaluator.take_episodes():
                 on_episodes(episodes)
-            for evaluation in map(_finite, evaluations):
+            for evaluation in map(Evaluation.checked, evaluations):
                 with calling("tell", StrategyError):
                     strategy.tell(evaluation)
                 on_evaluation(evaluation)
@@ -51,11 +49,3 @@ def evolve(
                     )
     finally:
         evaluator.cancel()
-
-
-def _finite(evaluation: Evaluation) -> Evaluation:
-    """An evaluation whose fitness is not finite is one that failed."""
-    fitness = evaluation.fitness
-    if fitness is None or math.isfinite(fitness):
-        return evaluation
-    return replace(evaluation, fitness=None, cause=f"the fitness is {fitness}")

@@ -46,7 +46,7 @@ class A3CEvaluator(Evaluator):
     def __init__(
         self,
         learner: A3CSettings,
-        context: LearningContext,
+        context: LearningContext[EnvironmentTask],
         elsewhere: Callable[[], int] = lambda: 0,
     ) -> None:
         self.learner, self.context, self.elsewhere = learner, context, elsewhere

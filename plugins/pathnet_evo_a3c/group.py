@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pathnet_evo import Episode, Lanes, LearningContext, Path
+from pathnet_evo import EnvironmentTask, Episode, Lanes, LearningContext, Path
 from pathnet_evo_a3c.episodes import Episodes, Mask, Step
 from pathnet_evo_a3c.lane import Lane, digest
 from pathnet_evo_a3c.objective import losses, returns
@@ -34,7 +34,9 @@ class Group:
         networks: what they played last.
     """
 
-    def __init__(self, learner: A3CSettings, context: LearningContext, part: slice) -> None:
+    def __init__(
+        self, learner: A3CSettings, context: LearningContext[EnvironmentTask], part: slice
+    ) -> None:
         self.learner, self.context, self.task, self.part = learner, context, context.task, part
         self.episodes: Episodes | None = None
         self.networks: Lanes | None = None

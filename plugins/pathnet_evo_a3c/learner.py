@@ -50,7 +50,7 @@ class A3C(A3CSettings):
         seen = seen.float() if task.shift is None else seen - task.shift
         return seen if task.scale is None else seen * task.scale
 
-    def evaluator(self, context: LearningContext) -> Evaluator:
+    def evaluator(self, context: LearningContext[EnvironmentTask]) -> Evaluator:
         """An evaluator with a slot for every environment of every worker."""
         from pathnet_evo_a3c.evaluator import A3CEvaluator
         from pathnet_evo_a3c.workers import Workers

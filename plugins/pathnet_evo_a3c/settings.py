@@ -9,7 +9,7 @@ from pydantic import Field
 from pathnet_evo import Connect, EnvironmentTask, Learner, Scheduled
 
 
-class A3CSettings(Scheduled, Learner):
+class A3CSettings(Scheduled, Learner[EnvironmentTask]):
     """Options of ``A3C``."""
 
     takes: ClassVar[type] = EnvironmentTask

@@ -16,6 +16,7 @@ import torch
 
 from pathnet_evo import (
     Candidate,
+    EnvironmentTask,
     Episode,
     Evaluation,
     Evaluator,
@@ -115,7 +116,7 @@ class Workers(Evaluator):
         TaskError: the pool is not in the CPU's memory, or the task cannot be sent to a process.
     """
 
-    def __init__(self, learner: A3CSettings, context: LearningContext) -> None:
+    def __init__(self, learner: A3CSettings, context: LearningContext[EnvironmentTask]) -> None:
         if context.device.type != "cpu":
             raise TaskError(f"learner.workers > 1 needs device cpu, not {context.device}")
         self.learner, self.context = learner, context

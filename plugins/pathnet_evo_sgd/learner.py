@@ -44,7 +44,7 @@ UNUSABLE = ("Optimizer", "LBFGS", "Muon", "SparseAdam")
 """Classes of ``torch.optim`` that need a closure, matrices alone, or sparse gradients."""
 
 
-class SGD(Scheduled, Learner):
+class SGD(Scheduled, Learner[SupervisedTask]):
     """Stochastic gradient descent on cross-entropy; fitness is accuracy."""
 
     takes: ClassVar[type] = SupervisedTask
@@ -110,14 +110,14 @@ class SGD(Scheduled, Learner):
     def visits(self, task: SupervisedTask, budget: Budget) -> float:
         """Examples that the budget trains on, over the task's distinct examples."""
         trained = budget.frames or (budget.evaluations or 0) * self.n_batches * self.batch_size
-        n = len(task.labels) if task.sources is None else len(task.sources.unique())
+        n = len(task.labels) if task.sources is None else len(set(task.sources.tolist()))
         return trained / (n * (1 - self.validation_fraction))
 
     def carries(self, stack: Stack) -> dict[str, Shape]:
         """The optimizer's state, where it is kept."""
         return state.shapes(stack, self.kept_state)
 
-    def evaluator(self, context: LearningContext) -> SGDEvaluator:
+    def evaluator(self, context: LearningContext[SupervisedTask]) -> SGDEvaluator:
         """An evaluator that trains one path at a time, to the end, in one ``advance``."""
         return SGDEvaluator(self, context)
 
@@ -168,7 +168,7 @@ class SGD(Scheduled, Learner):
 class SGDEvaluator(Evaluator):
     """Trains leased paths, one an ``advance``."""
 
-    def __init__(self, learner: SGD, context: LearningContext) -> None:
+    def __init__(self, learner: SGD, context: LearningContext[SupervisedTask]) -> None:
         self.learner = learner
         self.context = context
         task: SupervisedTask = context.task

@@ -77,14 +77,14 @@ class ForgetsFailures(FixedPath):
 
 
 class Grows(FixedPath):
-    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
-        super()._learn(candidate, fitness)
+    def learn(self, candidate: Candidate, fitness: float | None) -> None:
+        super().learn(candidate, fitness)
         self.members.append(Member(self.members[0].genotype.copy()))
 
 
 class LeavesTheRange(FixedPath):
-    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
-        super()._learn(candidate, fitness)
+    def learn(self, candidate: Candidate, fitness: float | None) -> None:
+        super().learn(candidate, fitness)
         self.members[0].genotype[0][0] += 1
 
 
@@ -93,24 +93,24 @@ class SharesASlot(FixedPath):
         return [self._again() for _ in range(n)]
 
     def _again(self) -> Candidate:
-        self._idle[0] = None
-        return self._issue(0)
+        self.idle[0] = None
+        return self.issue(0)
 
 
 class LosesState(BinaryTournament):
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
-        self.open, self._half = {}, None
+        self.saved.tournaments.clear()
 
 
 class SelectsFailures(FixedPath):
-    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
-        self._record(candidate, -1.0 if fitness is None else fitness)
+    def learn(self, candidate: Candidate, fitness: float | None) -> None:
+        self.give_fitness(candidate, -1.0 if fitness is None else fitness)
 
 
 class IsRandomElsewhere(FixedPath):
-    def _learn(self, candidate: Candidate, fitness: float | None) -> None:
-        super()._learn(candidate, fitness)
+    def learn(self, candidate: Candidate, fitness: float | None) -> None:
+        super().learn(candidate, fitness)
         self.members[candidate.slot].genotype[0][0] = random.randrange(4)
 
 
