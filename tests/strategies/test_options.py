@@ -44,7 +44,7 @@ SHAPE = PathShape(3, 10, 3)
         (MuPlusLambdaSettings, {"cxpb": -0.1}, ".cxpb", "equal to 0"),
         (MuPlusLambdaSettings, {"cxpb": 0.7, "mutpb": 0.7}, "", "must be at most 1"),
         (MuPlusLambdaSettings, {"offspring": 0}, ".offspring", "equal to 1"),
-        (NSGA2Settings, {"population": 10}, ".population", "multiple of 4, got 10"),
+        (NSGA2Settings, {"population": 10}, ".population", "multiple of 4, since"),
         (NSGA2Settings, {"mutpb": 2}, ".mutpb", "equal to 1"),
         (NSGA2Settings, {"freeze": "bend"}, ".freeze", "'fittest' or 'knee'"),
         (NSGA2Settings, {"start": "full"}, ".start", "'random' or 'mutants'"),
