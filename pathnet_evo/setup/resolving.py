@@ -16,6 +16,7 @@ from pathnet_evo.interfaces.learners import Learner
 from pathnet_evo.interfaces.observers import Observer
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
+from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo.plugins.registry import PluginError, Registry
 from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, StageConfig, problems
 from pathnet_evo.setup.plan import Arm, Plan, Stage
@@ -134,6 +135,7 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
                     )
                 )
     found += _connections(config, arms, stages, kinds)
+    found += _transfer(config, arms, stages)
     found += _processes(config, engine, executor)
     if found or shape is None:
         raise ConfigError(found, source)
@@ -163,6 +165,26 @@ def _connections(
         if wanted == "lateral" and mute:
             text = f'modules of kind {", ".join(mute)} cannot hear columns: use "named" or "sum"'
             found.append(Problem(place, text))
+    return found
+
+
+def _transfer(config: RunConfig, arms: Mapping[str, Arm], stages: Sequence[Stage]) -> list[Problem]:
+    """Where a prior is asked for that cannot be, and copies of modules that nobody freezes."""
+    found = []
+    unlabelled = {
+        type(s.learner).__name__ for s in stages[1:] if s.learner.takes is not SupervisedTask
+    }
+    if config.transfer.prior and unlabelled:
+        text = f"the tasks of learner {', '.join(sorted(unlabelled))} have no labels: leave it out"
+        found.append(Problem("transfer.prior", text))
+    policies = [arm.policy for arm in arms.values() if arm.policy]
+    for i, policy in enumerate(policies):
+        if policy.initial_modules in ("copies", "mixed") and not policy.freezes:
+            text = f'"{policy.initial_modules}" needs frozen modules, and this policy freezes none'
+            found.append(Problem(f"arms.{i}.transfer.initial_modules", text))
+    if config.transfer.initial_modules == "copies" and not any(p.freezes for p in policies):
+        text = '"copies" needs an arm that freezes modules, such as "pathnet"'
+        found.append(Problem("transfer.initial_modules", text))
     return found
 
 

@@ -80,3 +80,28 @@ def test_copies_of_unfamiliar_features_listen_to_nobody(monkeypatch):
         widths = [len(set(r.evaluation.candidate.genotype[0])) for r in records
                   if isinstance(r, Evaluated) and r.stage == 1]  # fmt: skip
         assert widths == ([1] * 7 + [2] * 3 if unfamiliar else [2] * 10)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"stages": [DIGITS, GAME], "transfer": {"prior": True}}, "transfer.prior: .* no labels"),
+        (
+            {"arms": ["independent"], "transfer": {"initial_modules": "copies"}},
+            'transfer.initial_modules: "copies" needs an arm that freezes',
+        ),
+        (
+            {
+                "arms": [
+                    "pathnet",
+                    {"name": "x", "transfer": {"name": "keep", "initial_modules": "mixed"}},
+                ]
+            },
+            'arms.1.transfer.initial_modules: "mixed" needs frozen modules',
+        ),
+    ],
+)
+def test_what_cannot_be_transferred_is_refused(data, message):
+    """Broken: a setting that does nothing would be taken, and its user believe that it did."""
+    with pytest.raises(config.ConfigError, match=message):
+        resolve(config.validate({"stages": [DIGITS, DIGITS], **data}), Registry())
