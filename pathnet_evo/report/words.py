@@ -1,4 +1,4 @@
-"""What came out of a run, in plain sentences that claim no more than the seeds allow."""
+"""The results of a run in plain sentences, which claim no more than the seeds support."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 from pathnet_evo.analysis.speed_up import CONTROL
 
 FEW = 5
-"""Of what is the same for many trials, so many are listed."""
+"""Number of similar values to list."""
 LARGE = 1e15
-"""From here on numbers are shown with an exponent."""
+"""Numbers from here on are shown with an exponent."""
 NO_RATIO = "no ratio"
-"""In place of the ratio of two areas that are not both positive."""
+"""Shown if two areas are not both positive."""
 NOTHING, TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
 
 
 def shown(value: float | None, name: str = "", sign: bool = False) -> str:
-    """A number as a reader wants it: accuracies in percent, differences (``sign``) in points."""
+    """A number for readers: accuracies in percent, their differences (``sign``) in points."""
     if value is None:
         return NOTHING
     plus = "+" if sign else ""
@@ -30,7 +30,7 @@ def shown(value: float | None, name: str = "", sign: bool = False) -> str:
 
 
 def shown_interval(interval: Sequence[float] | None, name: str = "", sign: bool = False) -> str:
-    """``35.1 % to 36.3 %``; nothing where there is none."""
+    """``35.1 % to 36.3 %``, or empty."""
     if interval is None:
         return ""
     low, high = (shown(end, name, sign) for end in interval)
@@ -47,9 +47,9 @@ def times(value: float | None, digits: int = 2) -> str:
 
 
 def censored_times(pair: dict[str, Any]) -> str:
-    """One seed's speed-up: ``<`` or ``>`` where an arm ran out of budget."""
+    """One seed's speed-up, with ``<`` or ``>`` if an arm ran out of budget."""
     if pair["censored"] == "both":
-        return "neither got there"
+        return "neither reached it"
     if pair["value"] is None:
         return NO_RATIO
     sign = {"arm": "< ", "control": "> ", None: ""}[pair["censored"]]
@@ -57,7 +57,7 @@ def censored_times(pair: dict[str, Any]) -> str:
 
 
 def speed_up(speed: dict[str, Any]) -> str:
-    """A speed-up over seeds, or why there is none; empty without any seed."""
+    """A speed-up over seeds, or why there is none; empty without seeds."""
     if speed["mean"] is not None:
         return times(speed["mean"])
     if "difference" in speed:
@@ -66,28 +66,28 @@ def speed_up(speed: dict[str, Any]) -> str:
 
 
 def speed_up_interval(speed: dict[str, Any]) -> str:
-    """The interval of what ``speed_up`` says; empty where there is none."""
+    """The interval of ``speed_up``, or empty."""
     return " to ".join(times(end) for end in speed["interval"] or ())
 
 
 def area_gain(speed: dict[str, Any]) -> str:
-    """How much larger the area under the learning curve is; empty where areas are not compared."""
+    """The gain in area under the learning curve; empty if areas are not compared."""
     return shown(speed["difference"]["mean"], sign=True) if "difference" in speed else ""
 
 
 def area_gain_interval(speed: dict[str, Any]) -> str:
-    """The interval of ``area_gain``; empty where there is none."""
+    """The interval of ``area_gain``, or empty."""
     found = speed.get("difference")
     return shown_interval(found["interval"], sign=True) if found else ""
 
 
 def sentences(summary: dict[str, Any], arm: str, brief: bool = False) -> list[str]:
-    """What came out for one arm, stage by stage; how it compares, how fast it was, what it forgot.
+    """The results of one arm, stage by stage: comparisons, speed-up and forgetting.
 
     Args:
-        summary: what ``summarise`` returned.
-        arm: the arm to speak of, such as ``pathnet``.
-        brief: hold it against one control alone, ``independent`` where there is that.
+        summary: the result of ``summarise``.
+        arm: the arm, such as ``pathnet``.
+        brief: compare with a single control, ``independent`` if there is one.
     """
     found = [s for stage in summary["stages"] for s in _stage(summary, stage, arm, brief)]
     found[:0] = _headline(summary, arm)
@@ -95,21 +95,21 @@ def sentences(summary: dict[str, Any], arm: str, brief: bool = False) -> list[st
     if not found:
         return ["No stage is finished yet, so there is nothing to compare."]
     if summary["state"] != "finished":
-        found.insert(0, f"The run is not whole ({summary['state']}): these are the results so far.")
+        found.insert(0, f"The run has not finished ({summary['state']}); results so far:")
     return found
 
 
 def promises(summary: dict[str, Any], failed: int) -> list[str]:
-    """What a reader must know of a run that did not keep all that runs promise.
+    """Caveats of a run that did not keep every promise.
 
     Args:
-        summary: what ``summarise`` returned.
-        failed: evaluations without a fitness.
+        summary: the result of ``summarise``.
+        failed: number of failed evaluations.
     """
     found = []
     if summary["deterministic"] is False:
         found.append(
-            "Evaluations ran side by side, in an order that repeating the run does not repeat."
+            "Evaluations ran side by side, so repeating the run does not give identical results."
         )
     if failed:
         found.append(f"{failed} evaluation{'s' if failed > 1 else ''} failed; see Trials.")
@@ -117,26 +117,28 @@ def promises(summary: dict[str, Any], failed: int) -> list[str]:
 
 
 def not_finite(found: Sequence[dict[str, Any]]) -> list[str]:
-    """A sentence for each kind of value that is not finite, the first few of them.
+    """A sentence per kind of non-finite value, for the first few.
 
     Args:
-        found: what a summary says under ``not_finite``.
+        found: a summary's ``not_finite``.
     """
     told = [
-        f"Not finite, so in no mean, curve or test: {one['what']} ({', '.join(one['values'])}"
+        f"Not finite, so excluded from means, curves and tests: {one['what']} "
+        f"({', '.join(one['values'])}"
         f"{', {} times'.format(one['count']) if one['count'] > 1 else ''}) of {one['arm']}, "
         f"seed {one['seed']}, stage {one['stage']}."
         for one in found[:FEW]
     ]
-    return told + ([f"So are {len(found) - FEW} more; see summary.json."] if found[FEW:] else [])
+    more = f"{len(found) - FEW} more values are not finite; see summary.json."
+    return told + ([more] if found[FEW:] else [])
 
 
 MEANT = {CONTROL: "the same network from scratch", "fine-tuning": "fine-tuning"}
-"""The controls that a headline speaks of, in words."""
+"""The controls that a headline mentions, in words."""
 
 
 def _headline(summary: dict[str, Any], arm: str) -> list[str]:
-    """The first thing to know: did the last task profit from those before?"""
+    """The headline: did the last task benefit from earlier ones?"""
     done = [s for s in summary["stages"][1:] if _score(summary, arm, s["stage"], s["score"])]
     if not done or arm in MEANT:
         return []
@@ -163,7 +165,7 @@ def _headline(summary: dict[str, Any], arm: str) -> list[str]:
 
 
 def _verdict(comparison: dict[str, Any], arm: str, meant: str) -> str:
-    """How an arm compares with a control, in a few words; empty where nothing can be said."""
+    """How an arm compares with a control, in a few words, or empty."""
     score, mean, interval = comparison["score"], comparison["mean"], comparison["interval"]
     if mean is None:
         return ""
@@ -173,13 +175,13 @@ def _verdict(comparison: dict[str, Any], arm: str, meant: str) -> str:
     if interval is None:
         word = "better" if mean > 0 else "worse" if mean < 0 else "as well"
         than = "as" if word == "as well" else "than"
-        return f"{word} {than} {meant} ({difference}; one seed, so this may be chance)"
+        return f"{word} {than} {meant} ({difference}; a single seed, so this may be chance)"
     span = f"{difference}, 95 % interval {shown_interval(interval, score, sign=True)}"
     if interval[0] > 0:
         return f"better than {meant} ({span})"
     if interval[1] < 0:
         return f"worse than {meant} ({span})"
-    return f"about as well as {meant}, as far as these seeds tell ({span})"
+    return f"about as well as {meant} ({span})"
 
 
 def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str, brief: bool) -> Iterator[str]:
@@ -196,7 +198,7 @@ def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str, brief: bool
     others.sort(key=lambda c: CONTROL not in (c["arm"], c["control"]))
     reached = f"{arm} reached {_with_interval(ours, score)} {_words(score)}"
     if not others:
-        yield where + reached + "; there is no control to hold against it."
+        yield where + reached + "; the run has no control to compare it with."
     for n, comparison in enumerate(others[:1] if brief else others):
         start = where + reached if n == 0 else where + arm
         yield start + _against(summary, comparison, arm)
@@ -217,9 +219,9 @@ def _against(summary: dict[str, Any], comparison: dict[str, Any], arm: str) -> s
     text = f" against {other}'s {shown(theirs['mean'], score)}"
     text += f"; the difference is {shown(mean, score, sign=True)}"
     if mean is None:
-        return text + ", which cannot be said."
+        return text + " (unknown)."
     if interval is None:
-        return text + ". One seed allows no interval, so this may be chance."
+        return text + ". A single seed gives no interval, so this may be chance."
     p = "" if comparison["p"] is None else f", p = {comparison['p']:.2g}"
     span = shown_interval(interval, score, sign=True)
     text += f" (95 % interval {span}, {comparison['n']} seeds{p})"
@@ -231,22 +233,22 @@ def _against(summary: dict[str, Any], comparison: dict[str, Any], arm: str) -> s
 
 
 def _area(speed: dict[str, Any], arm: str) -> str:
-    """How the areas under two learning curves compare, above chance."""
-    what = f"the area under the learning curve of {arm}, above that of random actions"
+    """How the areas under two learning curves compare, above random actions."""
+    what = f"the area between the learning curve of {arm} and the score of random actions"
     if speed["mean"] is None:
         more, n = speed["difference"], len(speed["seeds"])
         text = (
-            f"{what}, has no ratio to {CONTROL}'s, as not all are positive; the difference is "
-            f"{shown(more['mean'], sign=True)} on average over the stage"
+            f"{what} has no ratio to {CONTROL}'s, because not all areas are positive; the "
+            f"difference is {shown(more['mean'], sign=True)} on average over the stage"
         )
         return (
             f"{text} (95 % interval {shown_interval(more['interval'])}, {n} seeds)."
             if (more["interval"])
-            else f"{text} (one seed allows no interval)."
+            else f"{text} (a single seed gives no interval)."
         )
-    text = f"{what}, is {times(speed['mean'])} that of {CONTROL}"
+    text = f"{what} is {times(speed['mean'])} that of {CONTROL}"
     if speed["interval"] is None:
-        return f"{text} (one pair of seeds allows no interval)."
+        return f"{text} (a single pair of seeds gives no interval)."
     low, high = (times(end) for end in speed["interval"])
     text += f" (95 % interval {low} to {high}, {speed['n']} pairs of seeds)"
     if speed["interval"][0] <= 1 <= speed["interval"][1]:
@@ -261,11 +263,11 @@ def _speed(speed: dict[str, Any], arm: str) -> str:
     pairs = list(speed["seeds"].values())
     lost = _lost(pairs, arm)
     if speed["mean"] is None:
-        return f"no speed-up of {arm} can be given: {lost}."
+        return f"the speed-up of {arm} is unknown: {lost}."
     said = "faster" if speed["mean"] > 1 else "slower"
-    text = f"{arm} came to {goal} at {times(speed['mean'])} the speed of {CONTROL}"
+    text = f"{arm} reached {goal} at {times(speed['mean'])} the speed of {CONTROL}"
     if speed["interval"] is None:
-        text += f" ({said}; one pair of seeds allows no interval)"
+        text += f" ({said}; a single pair of seeds gives no interval)"
     else:
         low, high = (times(end) for end in speed["interval"])
         clear = speed["interval"][0] > 1 or speed["interval"][1] < 1
@@ -281,10 +283,10 @@ def _speed(speed: dict[str, Any], arm: str) -> str:
 
 
 def _lost(pairs: Sequence[dict[str, Any]], arm: str) -> str:
-    """Who did not get there in the budget, and how often."""
+    """Which arms did not reach the target within the budget, and how often."""
     words = {
-        "arm": f"{arm} never got there in its budget",
-        "control": f"{CONTROL} never did",
+        "arm": f"{arm} did not reach it within its budget",
+        "control": f"{CONTROL} did not",
         "both": "neither did",
     }
     counts = {who: sum(p["censored"] == who for p in pairs) for who in words}
@@ -301,11 +303,11 @@ def _forgetting(summary: dict[str, Any]) -> Iterator[str]:
             what = f"After the last stage, {arm} "
             place = f"stage {_place(stage)}"
             if exact:
-                yield f"{what}scores on {place}, exactly what it did before: it forgot nothing."
+                yield f"{what}scores exactly the same on {place} as before: it forgot nothing."
             else:
                 verb = "lost" if lost["mean"] > 0 else "gained"
                 size = shown(abs(lost["mean"]), stage["score"], sign=True).lstrip("+")
-                yield f"{what}had {verb} {size} of {_words(stage['score'])} on {place}."
+                yield f"{what}has {verb} {size} of {_words(stage['score'])} on {place}."
 
 
 def _score(summary: dict[str, Any], arm: str, stage: int, score: str) -> dict[str, Any] | None:
@@ -321,7 +323,7 @@ def _with_interval(found: dict[str, Any], score: str) -> str:
 
 
 def _place(stage: dict[str, Any]) -> str:
-    """Two stages may have one name, so each has its number."""
+    """A stage's number and name; names need not be unique."""
     return f"{stage['stage']}, {stage['name']}"
 
 

@@ -147,7 +147,7 @@ def test_another_arm_seed_and_stage(digits: Any, visit: Callable[..., Any]) -> N
     page = visit(report(digits))
     page.locator("#choose-stage").select_option("0")
     page.locator("#choose-arm").select_option("random")
-    assert "drawn anew" in page.locator('[data-player="words"]').text_content()
+    assert "re-initialised" in page.locator('[data-player="words"]').text_content()
     page.locator("#choose-arm").select_option("independent")
     assert not page.locator("#player").is_visible()
     assert "the same path throughout" in page.locator("#player-none").text_content()
@@ -180,7 +180,7 @@ def test_numbers_are_those_of_the_summary(digits: Any, visit: Callable[..., Any]
     """The page would say something else than summary.json."""
     summary = json.loads((digits.folder / "summary.json").read_text())
     page = visit(report(digits))
-    table = page.get_by_role("group", name="Held-out scores").locator("tbody tr")
+    table = page.get_by_role("group", name="Test scores").locator("tbody tr")
     for row, (arm, result) in zip(table.all(), summary["arms"].items(), strict=True):
         assert row.locator("th").text_content() == arm
         means = [stage["scores"]["test_accuracy"]["mean"] for stage in result["stages"]]
@@ -223,7 +223,7 @@ def test_a_game(
     page.keyboard.press("Home")
     words = page.locator('[data-player="words"]').text_content()
     assert words.startswith("Before the first of")
-    table = page.get_by_role("group", name="Held-out scores").locator("td b")
+    table = page.get_by_role("group", name="Test scores").locator("td b")
     scores = [arm["stages"][0]["scores"]["mean_return"] for arm in summary["arms"].values()]
     assert table.all_text_contents() == [shown(score["mean"]) for score in scores]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -280,5 +280,5 @@ def test_an_unfinished_game(
     text = page.locator('[data-figure="curve-0"]').text_content()
     assert "frames" in text
     assert "mean return, smoothed" in text
-    assert "chance" in text
+    assert "random actions" in text
     assert not page.locator("#player").is_visible()

@@ -107,7 +107,7 @@ def test_ids_are_unique(tmp_path: Path, made_up: SimpleNamespace) -> None:
         ([0.10, 0.12, 0.11], "pathnet is better"),
         ([-0.10, -0.12, -0.11], "independent is better"),
         ([0.10, -0.12, 0.01], "these seeds do not tell the two apart"),
-        ([0.10], "One seed allows no interval, so this may be chance"),
+        ([0.10], "A single seed gives no interval, so this may be chance"),
     ],
 )
 def test_what_came_out_is_said_honestly(
@@ -129,7 +129,7 @@ def test_what_came_out_is_said_honestly(
     [
         ({"value": 0.5, "censored": "arm"}, "< 0.50"),
         ({"value": 2.0, "censored": "control"}, "> 2.00"),
-        ({"value": None, "censored": "both"}, "neither got there"),
+        ({"value": None, "censored": "both"}, "neither reached it"),
         ({"value": 1.18, "censored": None}, "1.18"),
     ],
 )

@@ -407,7 +407,8 @@ def test_a_game_with_infinite_rewards(
     assert told["pathnet", 0, "episode scores"] == (["inf"] if old else ["inf", "nan"])
     assert ("pathnet", 1, "mean_return") not in told
     page = (tmp_path / "report.html").read_text()
-    assert "Not finite, so in no mean, curve or test: chance (-inf) of pathnet" in page
+    expected = "Not finite, so excluded from means, curves and tests: chance (-inf) of pathnet"
+    assert expected in page
     data = page.partition('id="data">')[2].partition("</script>")[0]
     assert strict(data)["stages"][0]["chance"] is None
     compared = command("compare", str(tmp_path), "--html", "compared.html")

@@ -31,7 +31,7 @@ def learning_curve(data: ReportData, stage: int) -> Figure:
     for k, arm in enumerate(data.arms):
         _draw_curve(axes, data.curve(arm, stage), k, arm)
     view = next(view for view in data.views if view.stage == stage)
-    levels = {"threshold": about["threshold"], "chance": view.history.random_baseline}
+    levels = {"threshold": about["threshold"], "random actions": view.history.random_baseline}
     for name, level in levels.items():
         if level is not None:
             axes.axhline(level, color=SOFT, linewidth=0.7, linestyle=(0, (2, 2)))

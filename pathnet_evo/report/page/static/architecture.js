@@ -50,7 +50,7 @@ function drawArchitecture(data, trial) {
   picture.append(upright(place.left - 10, place.middle, "input"),
     upright(place.right + 10, place.middle, "readout"));
   node.append(picture);
-  words.append(table("The path, layer by layer", ["layer", "modules", "of them reused"],
+  words.append(table("The path, layer by layer", ["layer", "modules", "reused"],
     path.map((modules, layer) => [
       layer + 1, modules.join(", ") || "–",
       modules.filter((m) => trial.frozen[layer].includes(m)).join(", ") || "none",

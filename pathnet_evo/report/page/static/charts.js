@@ -97,7 +97,7 @@ function drawCurves(data, hidden) {
     const traces = arms.flatMap((arm) => curveTraces(data.curves[i][arm], data.arms.indexOf(arm), arm));
     const levels = [];
     if (stage.threshold !== null) levels.push(level(stage.threshold, "threshold", "dot"));
-    if (stage.chance !== null) levels.push(level(stage.chance, "chance", "dash"));
+    if (stage.chance !== null) levels.push(level(stage.chance, "random actions", "dash"));
     draw(node, traces, layout(stage.counted, `${stage.fitness}, smoothed`, {
       shapes: levels.map((l) => l.shape), annotations: levels.map((l) => l.annotation),
       xaxis: { rangemode: "tozero" },
@@ -149,7 +149,7 @@ function drawScores(data) {
   });
 }
 
-/* How much of the population's paths is frozen, against what chance would give. */
+/* How much of the population's paths is frozen, compared with chance. */
 function drawReuse(data, chosen) {
   const node = find("overlap");
   const found = data.reuse[chosen.stage][chosen.arm];

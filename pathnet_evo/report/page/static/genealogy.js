@@ -30,14 +30,14 @@ function drawGenealogy(data, trial) {
         symbol: trial.line.map((a, i) => (i === trial.line.length - 1 ? "star" : "circle")),
       },
       text: trial.line.map(([, , , changes], i) =>
-        plain(mutation(changes) || (i ? "as its parent" : "drawn at random"))),
+        plain(mutation(changes) || (i ? "same as its parent" : "random"))),
       hovertemplate: "evaluation %{x:,}: %{y:.4~g}<br>%{text}<extra></extra>",
     },
   ], layout("evaluations", stage.fitness));
   const rows = trial.line.map(([evaluation, generation, value, changes], i) => [
     evaluation + 1, generation + 1, number(value, 4),
-    mutation(changes) || (i ? "none" : "drawn at random"),
+    mutation(changes) || (i ? "none" : "random"),
   ]);
-  list.append(table(`${trial.line.length} in the line, the eldest first`,
+  list.append(table(`${trial.line.length} ancestors, oldest first`,
     ["evaluation", "generation", "fitness", "mutation"], rows));
 }

@@ -37,7 +37,7 @@ async function ask() {
       note.textContent = await answer.text();
     }
   } catch {
-    note.textContent = "no answer; trying again";
+    note.textContent = "no answer; retrying";
   }
   fetching = false;
   if (stale) ask();
@@ -45,5 +45,5 @@ async function ask() {
 
 const source = new EventSource("events");
 source.addEventListener("changed", ask);
-source.addEventListener("error", () => { note.textContent = "no connection; trying again"; });
+source.addEventListener("error", () => { note.textContent = "no connection; retrying"; });
 source.addEventListener("open", () => { note.textContent = "live"; });

@@ -73,10 +73,10 @@ class Player {
     if (!fights.length) return `${where}${best}: nothing was replaced.`;
     if (fights.length > 1) {
       const fresh = fights.filter((f) => f.winner < 0).length;
-      return `${where}${best}: ${fights.length} slots were overwritten, ${fresh} of them drawn anew.`;
+      return `${where}${best}: ${fights.length} slots were overwritten, ${fresh} of them re-initialised at random.`;
     }
     const [{ winner, loser, mutated }] = fights;
-    if (winner < 0) return `${where}${best}: slot ${loser} was drawn anew.`;
+    if (winner < 0) return `${where}${best}: slot ${loser} was re-initialised at random.`;
     const changed = mutated.map(([layer, from, to]) => `layer ${layer + 1}: ${from} → ${to}`);
     return `${where}${best}: slot ${winner} (W) overwrote slot ${loser} (L); `
       + (changed.length ? `mutated ${changed.join(", ")}.` : "nothing mutated.");

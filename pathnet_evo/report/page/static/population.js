@@ -160,7 +160,7 @@ class PopulationPicture {
     const known = [...replay.fitness].filter((f) => !Number.isNaN(f));
     const [low, high] = [Math.min(...known), Math.max(...known)];
     const top = this.place.height + 18;
-    this.text("slots of the population, the fitter the fuller", 2, top - 6, this.ink.soft, "left");
+    this.text("slots of the population; fuller is fitter", 2, top - 6, this.ink.soft, "left");
     const marks = new Map();
     for (const { winner, loser } of replay.replaced) {
       marks.set(loser, "L");

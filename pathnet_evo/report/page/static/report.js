@@ -69,8 +69,8 @@ class Report {
   why() {
     const note = document.getElementById("player-none");
     let text = "";
-    if (!this.trial) text = "This stage has not begun.";
-    else if (this.trial.steps === null) text = "Left out to keep this page small: choose an earlier seed.";
+    if (!this.trial) text = "This stage has not started.";
+    else if (this.trial.steps === null) text = "Omitted to keep this page small; select an earlier seed.";
     else if (!this.trial.steps.length) text = this.unchanging();
     note.textContent = text;
     note.hidden = !text;

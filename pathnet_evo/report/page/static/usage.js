@@ -34,7 +34,7 @@ function drawUsage(data, chosen, trial) {
       { x: left + step * (module + 0.5), y: height - 2, class: "tick" }, module));
   }
   node.append(picture);
-  words.append(table("Share of evaluations whose path has the module",
+  words.append(table("Share of evaluations whose path contains the module",
     ["layer", ...Array.from({ length: most }, (_, m) => m)],
     found.shares.map((shares, layer) =>
       [layer + 1, ...shares.map(percent), ...Array(most - shares.length).fill("")])));
