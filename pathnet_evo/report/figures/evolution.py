@@ -41,7 +41,7 @@ def ancestry(view: StageView, fitness_name: str) -> Figure:
 
 
 def reuse(data: ReportData, stage: int) -> Figure | None:
-    """The population's overlap with frozen modules, and the level of chance; None if nothing is frozen."""
+    """The population's overlap with frozen modules, compared with chance; None if none are."""
     curves = {arm: curve for arm in data.arms if (curve := data.overlap(arm, stage)).x}
     if not curves:
         return None
