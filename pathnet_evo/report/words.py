@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pathnet_evo.analysis.speed_up import CONTROL
+from pathnet_evo.analysis.statistics import mean_interval
 
 FEW = 5
 """Number of similar values to list."""
+MANY = 4
+"""A brief summary of more stages than this has no sentence about each."""
 LARGE = 1e15
 """Numbers from here on are shown with an exponent."""
 NO_RATIO = "no ratio"
@@ -87,11 +91,14 @@ def sentences(summary: dict[str, Any], arm: str, brief: bool = False) -> list[st
     Args:
         summary: the result of ``summarise``.
         arm: the arm, such as ``pathnet``.
-        brief: compare with a single control, ``independent`` if there is one.
+        brief: compare with a single control, ``independent`` if there is one; of many stages, only
+            what holds for all.
     """
-    found = [s for stage in summary["stages"] for s in _stage(summary, stage, arm, brief)]
+    found = []
+    if not brief or len(summary["stages"]) <= MANY:
+        found = [s for stage in summary["stages"] for s in _stage(summary, stage, arm, brief)]
     found[:0] = _headline(summary, arm)
-    found += _forgetting(summary)
+    found += _forgetting(summary, brief)
     if not found:
         return ["No stage is finished yet, so there is nothing to compare."]
     if summary["state"] != "finished":
@@ -138,30 +145,45 @@ MEANT = {CONTROL: "the same network from scratch", "fine-tuning": "fine-tuning"}
 
 
 def _headline(summary: dict[str, Any], arm: str) -> list[str]:
-    """The headline: did the last task benefit from earlier ones?"""
+    """The headline: did later tasks benefit from earlier ones?"""
     done = [s for s in summary["stages"][1:] if _score(summary, arm, s["stage"], s["score"])]
     if not done or arm in MEANT:
         return []
-    stage, score = done[-1], done[-1]["score"]
-    said = []
-    for control, meant in MEANT.items():
-        said += [
-            _verdict(c, arm, meant)
-            for c in summary["comparisons"]
-            if (c["stage"], c["score"]) == (stage["stage"], score)
-            and {c["arm"], c["control"]} == {arm, control}
-        ]
+    if len({stage["score"] for stage in done}) > 1:
+        done = done[-1:]
+    said = [_verdict(_over(summary, done, arm, c), arm, meant) for c, meant in MEANT.items()]
     if not any(said):
         return []
-    text = f"{arm} learned {stage['name']} {' and '.join(s for s in said if s)}"
-    lost = [
-        result["forgetting"].get(s["score"])
-        for s, result in zip(summary["stages"], summary["arms"][arm]["stages"], strict=True)
-    ]
-    known = [part for part in lost if part is not None and part["mean"] is not None]
-    if known and all(value == 0 for part in known for value in part["seeds"].values()):
+    what = done[0]["name"] if len(done) == 1 else f"the {len(done)} stages after the first"
+    text = f"{arm} learned {what} {' and '.join(s for s in said if s)}"
+    lost = _lost_by_stage(summary, arm)
+    if lost and not any(value for seeds in lost.values() for value in seeds.values()):
         text += ", and forgot nothing"
     return [text + "."]
+
+
+def _over(
+    summary: dict[str, Any], stages: Sequence[dict[str, Any]], arm: str, control: str
+) -> dict[str, Any]:
+    """How an arm compares with a control, on average over some stages that have one score."""
+    numbers, score = {stage["stage"] for stage in stages}, stages[0]["score"]
+    differences: dict[str, list[float]] = {}
+    for one in summary["comparisons"]:
+        if (
+            one["stage"] in numbers
+            and one["score"] == score
+            and {arm, control}
+            == {
+                one["arm"],
+                one["control"],
+            }
+        ):
+            sign = 1 if one["arm"] == arm else -1
+            for seed, value in one["seeds"].items():
+                differences.setdefault(seed, []).append(sign * value)
+    whole = [sum(d) / len(d) for d in differences.values() if len(d) == len(stages)]
+    mean, interval = mean_interval([value for value in whole if math.isfinite(value)])
+    return {"arm": arm, "score": score, "mean": mean, "interval": interval}
 
 
 def _verdict(comparison: dict[str, Any], arm: str, meant: str) -> str:
@@ -264,7 +286,7 @@ def _speed(speed: dict[str, Any], arm: str) -> str:
     lost = _lost(pairs, arm)
     if speed["mean"] is None:
         return f"the speed-up of {arm} is unknown: {lost}."
-    said = "faster" if speed["mean"] > 1 else "slower"
+    said = "faster" if speed["mean"] > 1 else "slower" if speed["mean"] < 1 else "equally fast"
     text = f"{arm} reached {goal} at {times(speed['mean'])} the speed of {CONTROL}"
     if speed["interval"] is None:
         text += f" ({said}; a single pair of seeds gives no interval)"
@@ -293,21 +315,46 @@ def _lost(pairs: Sequence[dict[str, Any]], arm: str) -> str:
     return ", ".join(f"{words[who]} ({n} of {len(pairs)})" for who, n in counts.items() if n)
 
 
-def _forgetting(summary: dict[str, Any]) -> Iterator[str]:
-    for arm, results in summary["arms"].items():
-        for stage, result in zip(summary["stages"], results["stages"], strict=True):
-            lost = result["forgetting"].get(stage["score"])
-            if lost is None or lost["mean"] is None:
-                continue
-            exact = all(value == 0 for value in lost["seeds"].values())
-            what = f"After the last stage, {arm} "
-            place = f"stage {_place(stage)}"
-            if exact:
-                yield f"{what}scores exactly the same on {place} as before: it forgot nothing."
-            else:
-                verb = "lost" if lost["mean"] > 0 else "gained"
-                size = shown(abs(lost["mean"]), stage["score"], sign=True).lstrip("+")
-                yield f"{what}has {verb} {size} of {_words(stage['score'])} on {place}."
+def _forgetting(summary: dict[str, Any], brief: bool) -> Iterator[str]:
+    for arm in summary["arms"]:
+        lost = _lost_by_stage(summary, arm)
+        values = [value for seeds in lost.values() for value in seeds.values()]
+        start = f"After the last stage, {arm}"
+        if len(lost) > 1 and not any(values):
+            yield (
+                f"{start} scores exactly the same on all {len(lost)} earlier stages as before: "
+                "it forgot nothing."
+            )
+        elif brief and len(lost) > MANY:
+            names = {stage["score"] for stage in summary["stages"][:-1]}
+            if len(names) == 1:
+                size = _change(sum(values) / len(values), *names)
+                yield f"{start} has {size} on average over {len(lost)} earlier stages."
+        else:
+            for i, seeds in lost.items():
+                stage, mean = summary["stages"][i], sum(seeds.values()) / len(seeds)
+                if any(seeds.values()):
+                    yield f"{start} has {_change(mean, stage['score'])} on stage {_place(stage)}."
+                else:
+                    yield (
+                        f"{start} scores exactly the same on stage {_place(stage)} as before: "
+                        "it forgot nothing."
+                    )
+
+
+def _change(lost: float, score: str) -> str:
+    size = shown(abs(lost), score, sign=True).lstrip("+")
+    return f"{'lost' if lost > 0 else 'gained'} {size} of {_words(score)}"
+
+
+def _lost_by_stage(summary: dict[str, Any], arm: str) -> dict[int, dict[str, float]]:
+    """What an arm forgot of each stage that was scored again, by seed."""
+    results = summary["arms"][arm]["stages"]
+    found = {
+        stage["stage"]: result["forgetting"].get(stage["score"])
+        for stage, result in zip(summary["stages"], results, strict=True)
+    }
+    return {i: f["seeds"] for i, f in found.items() if f is not None and f["mean"] is not None}
 
 
 def _score(summary: dict[str, Any], arm: str, stage: int, score: str) -> dict[str, Any] | None:

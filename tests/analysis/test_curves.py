@@ -156,7 +156,7 @@ def test_speed_up_of_games(tmp_path):
         "what was in flight at the end was used as well"
     )
     (said,) = [s for s in sentences(summary, "pathnet") if "area" in s]
-    assert "area under the learning curve" in said
+    assert "area between the learning curve of pathnet and the score of random" in said
 
 
 def test_no_ratio_where_the_control_learned_nothing(tmp_path):

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 from pathnet_evo.report.data.contents import ReportData
 
+MOST = 3
+"""A table of more tasks than this would repeat the table of speed-ups, on a long diagonal."""
+
 
 class Matrix(NamedTuple):
     """Speed-ups by row and column; None where there is none."""
@@ -16,7 +19,7 @@ class Matrix(NamedTuple):
 
 
 def transfer_matrix(data: ReportData) -> Matrix | None:
-    """Speed-ups of the shown arm; None where it has none after a first stage."""
+    """Speed-ups of the shown arm; None where it has none after a first stage, or too many."""
     stages = data.stages
     speeds = {
         s["stage"]: s
@@ -24,7 +27,7 @@ def transfer_matrix(data: ReportData) -> Matrix | None:
         if s["mean"] is not None or "difference" in s
     }
     targets = [i for i in range(1, len(stages)) if i in speeds]
-    if not targets:
+    if not 0 < len(targets) <= MOST:
         return None
     rows = [", ".join(s["name"] for s in stages[:i]) for i in targets]
     columns = [stages[i]["name"] for i in targets]
