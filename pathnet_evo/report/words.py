@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from pathnet_evo.analysis.speed_up import CONTROL
+from pathnet_evo.interfaces.summary import (
+    ArmComparison,
+    NotFinite,
+    OverSeeds,
+    SpeedUp,
+    SpeedUpOfSeed,
+    StageSummary,
+    Summary,
+)
 
 FEW = 5
 """Number of similar values to list."""
@@ -46,7 +54,7 @@ def times(value: float | None, digits: int = 2) -> str:
     return (f"{value:.{digits}f}" if value < 1e6 else f"{value:.3g}") + TIMES
 
 
-def censored_times(pair: dict[str, Any]) -> str:
+def censored_times(pair: SpeedUpOfSeed) -> str:
     """One seed's speed-up, with ``<`` or ``>`` if an arm ran out of budget."""
     if pair["censored"] == "both":
         return "neither reached it"
@@ -56,7 +64,7 @@ def censored_times(pair: dict[str, Any]) -> str:
     return sign + times(pair["value"])
 
 
-def speed_up(speed: dict[str, Any]) -> str:
+def speed_up(speed: SpeedUp) -> str:
     """A speed-up over seeds, or why there is none; empty without seeds."""
     if speed["mean"] is not None:
         return times(speed["mean"])
@@ -65,23 +73,23 @@ def speed_up(speed: dict[str, Any]) -> str:
     return "not reached" if speed["censored"] else ""
 
 
-def speed_up_interval(speed: dict[str, Any]) -> str:
+def speed_up_interval(speed: SpeedUp) -> str:
     """The interval of ``speed_up``, or empty."""
     return " to ".join(times(end) for end in speed["interval"] or ())
 
 
-def area_gain(speed: dict[str, Any]) -> str:
+def area_gain(speed: SpeedUp) -> str:
     """The gain in area under the learning curve; empty if areas are not compared."""
     return shown(speed["difference"]["mean"], sign=True) if "difference" in speed else ""
 
 
-def area_gain_interval(speed: dict[str, Any]) -> str:
+def area_gain_interval(speed: SpeedUp) -> str:
     """The interval of ``area_gain``, or empty."""
     found = speed.get("difference")
     return shown_interval(found["interval"], sign=True) if found else ""
 
 
-def sentences(summary: dict[str, Any], arm: str, brief: bool = False) -> list[str]:
+def sentences(summary: Summary, arm: str, brief: bool = False) -> list[str]:
     """The results of one arm, stage by stage: comparisons, speed-up and forgetting.
 
     Args:
@@ -99,7 +107,7 @@ def sentences(summary: dict[str, Any], arm: str, brief: bool = False) -> list[st
     return found
 
 
-def promises(summary: dict[str, Any], failed: int) -> list[str]:
+def promises(summary: Summary, failed: int) -> list[str]:
     """Caveats of a run that did not keep every promise.
 
     Args:
@@ -116,7 +124,7 @@ def promises(summary: dict[str, Any], failed: int) -> list[str]:
     return found + not_finite(summary["not_finite"])
 
 
-def not_finite(found: Sequence[dict[str, Any]]) -> list[str]:
+def not_finite(found: Sequence[NotFinite]) -> list[str]:
     """A sentence per kind of non-finite value, for the first few.
 
     Args:
@@ -137,12 +145,12 @@ MEANT = {CONTROL: "the same network from scratch", "fine-tuning": "fine-tuning"}
 """The controls that a headline mentions, in words."""
 
 
-def _headline(summary: dict[str, Any], arm: str) -> list[str]:
+def _headline(summary: Summary, arm: str) -> list[str]:
     """The headline: did the last task benefit from earlier ones?"""
     done = [s for s in summary["stages"][1:] if _score(summary, arm, s["stage"], s["score"])]
     if not done or arm in MEANT:
         return []
-    stage, score = done[-1], done[-1]["score"]
+    stage, score = done[-1], done[-1]["score"] or ""
     said = []
     for control, meant in MEANT.items():
         said += [
@@ -155,7 +163,7 @@ def _headline(summary: dict[str, Any], arm: str) -> list[str]:
         return []
     text = f"{arm} learned {stage['name']} {' and '.join(s for s in said if s)}"
     lost = [
-        result["forgetting"].get(s["score"])
+        result["forgetting"].get(s["score"] or "")
         for s, result in zip(summary["stages"], summary["arms"][arm]["stages"], strict=True)
     ]
     known = [part for part in lost if part is not None and part["mean"] is not None]
@@ -164,7 +172,7 @@ def _headline(summary: dict[str, Any], arm: str) -> list[str]:
     return [text + "."]
 
 
-def _verdict(comparison: dict[str, Any], arm: str, meant: str) -> str:
+def _verdict(comparison: ArmComparison, arm: str, meant: str) -> str:
     """How an arm compares with a control, in a few words, or empty."""
     score, mean, interval = comparison["score"], comparison["mean"], comparison["interval"]
     if mean is None:
@@ -184,8 +192,8 @@ def _verdict(comparison: dict[str, Any], arm: str, meant: str) -> str:
     return f"about as well as {meant} ({span})"
 
 
-def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str, brief: bool) -> Iterator[str]:
-    i, score = stage["stage"], stage["score"]
+def _stage(summary: Summary, stage: StageSummary, arm: str, brief: bool) -> Iterator[str]:
+    i, score = stage["stage"], stage["score"] or ""
     ours = _score(summary, arm, i, score)
     if ours is None:
         return
@@ -207,7 +215,7 @@ def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str, brief: bool
             yield where + _speed(speed, arm)
 
 
-def _against(summary: dict[str, Any], comparison: dict[str, Any], arm: str) -> str:
+def _against(summary: Summary, comparison: ArmComparison, arm: str) -> str:
     """The rest of a sentence that begins with the arm."""
     score = comparison["score"]
     turned = comparison["control"] == arm
@@ -215,8 +223,8 @@ def _against(summary: dict[str, Any], comparison: dict[str, Any], arm: str) -> s
     sign = -1 if turned else 1
     mean = sign * comparison["mean"] if comparison["mean"] is not None else None
     interval = comparison["interval"] and sorted(sign * end for end in comparison["interval"])
-    theirs = _score(summary, other, comparison["stage"], score) or {"mean": None}
-    text = f" against {other}'s {shown(theirs['mean'], score)}"
+    theirs = _score(summary, other, comparison["stage"], score)
+    text = f" against {other}'s {shown(theirs and theirs['mean'], score)}"
     text += f"; the difference is {shown(mean, score, sign=True)}"
     if mean is None:
         return text + " (unknown)."
@@ -232,7 +240,7 @@ def _against(summary: dict[str, Any], comparison: dict[str, Any], arm: str) -> s
     return text + ": these seeds do not tell the two apart."
 
 
-def _area(speed: dict[str, Any], arm: str) -> str:
+def _area(speed: SpeedUp, arm: str) -> str:
     """How the areas under two learning curves compare, above random actions."""
     what = f"the area between the learning curve of {arm} and the score of random actions"
     if speed["mean"] is None:
@@ -256,7 +264,7 @@ def _area(speed: dict[str, Any], arm: str) -> str:
     return f"{text}: {'faster' if speed['mean'] > 1 else 'slower'}."
 
 
-def _speed(speed: dict[str, Any], arm: str) -> str:
+def _speed(speed: SpeedUp, arm: str) -> str:
     if speed["measure"] == "area":
         return _area(speed, arm)
     goal = "the threshold" if speed["measure"] == "threshold" else f"{CONTROL}'s final level"
@@ -282,7 +290,7 @@ def _speed(speed: dict[str, Any], arm: str) -> str:
     return text
 
 
-def _lost(pairs: Sequence[dict[str, Any]], arm: str) -> str:
+def _lost(pairs: Sequence[SpeedUpOfSeed], arm: str) -> str:
     """Which arms did not reach the target within the budget, and how often."""
     words = {
         "arm": f"{arm} did not reach it within its budget",
@@ -293,10 +301,11 @@ def _lost(pairs: Sequence[dict[str, Any]], arm: str) -> str:
     return ", ".join(f"{words[who]} ({n} of {len(pairs)})" for who, n in counts.items() if n)
 
 
-def _forgetting(summary: dict[str, Any]) -> Iterator[str]:
+def _forgetting(summary: Summary) -> Iterator[str]:
     for arm, results in summary["arms"].items():
         for stage, result in zip(summary["stages"], results["stages"], strict=True):
-            lost = result["forgetting"].get(stage["score"])
+            score = stage["score"] or ""
+            lost = result["forgetting"].get(score)
             if lost is None or lost["mean"] is None:
                 continue
             exact = all(value == 0 for value in lost["seeds"].values())
@@ -306,23 +315,23 @@ def _forgetting(summary: dict[str, Any]) -> Iterator[str]:
                 yield f"{what}scores exactly the same on {place} as before: it forgot nothing."
             else:
                 verb = "lost" if lost["mean"] > 0 else "gained"
-                size = shown(abs(lost["mean"]), stage["score"], sign=True).lstrip("+")
-                yield f"{what}has {verb} {size} of {_words(stage['score'])} on {place}."
+                size = shown(abs(lost["mean"]), score, sign=True).lstrip("+")
+                yield f"{what}has {verb} {size} of {_words(score)} on {place}."
 
 
-def _score(summary: dict[str, Any], arm: str, stage: int, score: str) -> dict[str, Any] | None:
-    found = summary["arms"][arm]["stages"][stage]["scores"].get(score)
+def _score(summary: Summary, arm: str, stage: int, score: str | None) -> OverSeeds | None:
+    found = summary["arms"][arm]["stages"][stage]["scores"].get(score or "")
     return found if found is not None and found["mean"] is not None else None
 
 
-def _with_interval(found: dict[str, Any], score: str) -> str:
+def _with_interval(found: OverSeeds, score: str) -> str:
     text = shown(found["mean"], score)
     if found["interval"] is None:
         return text
     return f"{text} (95 % interval {shown_interval(found['interval'], score)})"
 
 
-def _place(stage: dict[str, Any]) -> str:
+def _place(stage: StageSummary) -> str:
     """A stage's number and name; names need not be unique."""
     return f"{stage['stage']}, {stage['name']}"
 
