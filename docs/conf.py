@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib import import_module, metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from pydantic_core import PydanticUndefined
 from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
+from typing_extensions import is_typeddict
 
 from pathnet_evo.scaffold import write
 
@@ -44,6 +46,28 @@ class Settings(SphinxDirective):
             default = _default(about)
             shown = f"`{field}`" + (f" = `{default}`" if default else "")
             lines += [shown, f": {text.strip() or '.'}", ""]
+        return self.parse_text_to_nodes(StringList(lines, self.arguments[0]))
+
+
+class Tables(SphinxDirective):
+    """The tables that a typed dictionary, ``module:Class``, consists of, each with its keys."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """A paragraph and a definition list, a table each, in the order in which they are met."""
+        name, _, kind = self.arguments[0].partition(":")
+        module = import_module(name)
+        docs = ModuleAnalyzer.for_module(name).find_attr_docs()
+        waiting, lines = [kind], list[str]()
+        for table in waiting:
+            lines += [f"**{table}.** {inspect.getdoc(getattr(module, table))}", ""]
+            for field, hint in inspect.get_annotations(getattr(module, table)).items():
+                text = getattr(hint, "__forward_arg__", str(hint))
+                found = re.findall(r"\w+", text)
+                waiting += [n for n in found if is_typeddict(getattr(module, n, None))]
+                waiting[:] = dict.fromkeys(waiting)
+                lines += [f"`{field}`: {text}", f": {' '.join(docs[table, field]).strip()}", ""]
         return self.parse_text_to_nodes(StringList(lines, self.arguments[0]))
 
 
@@ -89,5 +113,6 @@ class CommandLine(SphinxDirective):
 def setup(app: Sphinx) -> None:
     """Register the directives."""
     app.add_directive("settings", Settings)
+    app.add_directive("tables", Tables)
     app.add_directive("example", Example)
     app.add_directive("command-line", CommandLine)

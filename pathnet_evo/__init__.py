@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from pathnet_evo.interfaces.storage import ResumePoint, Store
     from pathnet_evo.interfaces.strategies import Strategy
     from pathnet_evo.interfaces.strategy_settings import StrategySettings
+    from pathnet_evo.interfaces.summary import Summary
     from pathnet_evo.interfaces.tasks import (
         EnvironmentTask,
         SupervisedTask,
@@ -160,6 +161,7 @@ _HOMES = {
     "interfaces.storage": ("ResumePoint", "Store"),
     "interfaces.strategies": ("Strategy",),
     "interfaces.strategy_settings": ("StrategySettings",),
+    "interfaces.summary": ("Summary",),
     "interfaces.tasks": (
         "EnvironmentTask",
         "SupervisedTask",
@@ -243,6 +245,7 @@ __all__ = [
     "StrategyError",
     "StrategySettings",
     "Streams",
+    "Summary",
     "Supervised",
     "SupervisedTask",
     "Supervisor",

@@ -17,6 +17,7 @@ from pathnet_evo.errors import UserError
 from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, StageConfig, parse, validate
 from pathnet_evo.store.directory import LEFT, DirectoryError, claim, replace, without_nothing
 from pathnet_evo.store.places import read_plain
+from pathnet_evo.store.reading import RunError, read_summary
 
 VERSION = 1
 """Version of the matrix's shape."""
@@ -92,8 +93,8 @@ def unfinished(folder: Path, config: RunConfig) -> Iterator[RunConfig]:
     for run in pairs(config).values():
         home = folder / run.name
         try:
-            over = json.loads(read_plain(home / "summary.json"))["state"] == "finished"
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            over = read_summary(home)["state"] == "finished"
+        except RunError:
             over = False
         if over:
             continue

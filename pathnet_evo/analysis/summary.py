@@ -20,6 +20,7 @@ from pathnet_evo.analysis.statistics import (
     score_range,
     statistic,
 )
+from pathnet_evo.interfaces.summary import Summary, checked
 from pathnet_evo.setup.config import RunConfig
 from pathnet_evo.store.lineage import digest
 from pathnet_evo.store.lock import holder, run_state
@@ -30,7 +31,7 @@ VERSION = 1
 """Version of the summary's shape."""
 
 
-def summarise(folder: Path, ending: bool = False, digested: bool = True) -> dict[str, Any]:
+def summarise(folder: Path, ending: bool = False, digested: bool = True) -> Summary:
     """The content of ``summary.json``: plain data that is equal for equal runs.
 
     Only what lies under ``times`` and ``about`` differs between a run and its repetition.
@@ -53,7 +54,7 @@ def summarise(folder: Path, ending: bool = False, digested: bool = True) -> dict
         trials = read_trials(db)
     with intact(lineage):
         found = _summary(config, trials)
-    summary: dict[str, Any] = plain_numbers(
+    summary = plain_numbers(
         {
             "version": VERSION,
             "name": config.name,
@@ -65,7 +66,7 @@ def summarise(folder: Path, ending: bool = False, digested: bool = True) -> dict
             "about": about,
         }
     )
-    return summary
+    return checked(summary)
 
 
 def _summary(config: RunConfig, trials: Sequence[TrialResult]) -> dict[str, Any]:

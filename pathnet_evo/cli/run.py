@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -16,6 +16,7 @@ from pathnet_evo.cli.terminal import say
 from pathnet_evo.errors import Stopped
 
 if TYPE_CHECKING:
+    from pathnet_evo.interfaces.summary import Summary
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.setup.config import RunConfig
     from pathnet_evo.setup.plan import Plan
@@ -83,7 +84,9 @@ def options(**given: object) -> list[str]:
 
 def conclude(folder: Path, failed: Failed, as_json: bool) -> None:
     """Show the results of a run, and exit with the matching status."""
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    from pathnet_evo.store.reading import read_summary
+
+    summary = read_summary(folder)
     if as_json:
         say(json.dumps(summary))
     else:
@@ -103,7 +106,9 @@ def stoppable() -> Iterator[None]:
 
 def tell_how_to_go_on(folder: Path) -> None:
     """Say how to resume an interrupted run."""
-    if json.loads((folder / "summary.json").read_text(encoding="utf-8"))["state"] == "interrupted":
+    from pathnet_evo.store.reading import read_summary
+
+    if read_summary(folder)["state"] == "interrupted":
         say(f"to resume: pathnet-evo resume {shlex.quote(str(folder))}", err=True)
 
 
@@ -176,7 +181,7 @@ def _end(failed: Failed) -> None:
         raise typer.Exit(1)
 
 
-def _show(summary: dict[str, Any], folder: Path) -> None:
+def _show(summary: Summary, folder: Path) -> None:
     from pathnet_evo.cli.tables import results
 
     results(summary)

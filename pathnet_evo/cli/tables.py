@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pathnet_evo.cli.terminal import cell, console, say
+from pathnet_evo.interfaces.summary import SpeedUp, StageSummary, Summary
 from pathnet_evo.report.words import (
     area_gain,
     not_finite,
@@ -21,7 +22,7 @@ NONE: dict[str, Any] = {"mean": None, "interval": None}
 """What was not measured."""
 
 
-def results(summary: dict[str, Any]) -> None:
+def results(summary: Summary) -> None:
     """Print each arm's score, speed-up and forgetting for every finished stage."""
     speeds = [speed for found in summary["speed_up"].values() for speed in found]
     areas = any(speed["mean"] is None and area_gain(speed) for speed in speeds)
@@ -49,10 +50,8 @@ def transfers(matrix: dict[str, Any]) -> None:
         console().print(table, f"mean {times(found['mean'])}", "")
 
 
-def _row(
-    summary: dict[str, Any], stage: dict[str, Any], name: str, values: Any, areas: bool
-) -> list[Text]:
-    score = stage["score"]
+def _row(summary: Summary, stage: StageSummary, name: str, values: Any, areas: bool) -> list[Text]:
+    score = stage["score"] or ""
     measured = values["scores"].get(score) or NONE
     forgotten = values["forgetting"].get(score)
     speeds = summary["speed_up"].get(name, [])
@@ -75,7 +74,7 @@ def _measured(value: dict[str, Any], score: str) -> str:
     return shown(value["mean"], score) + (f" ({interval})" if interval else "")
 
 
-def _speed_up(fast: dict[str, Any]) -> str:
+def _speed_up(fast: SpeedUp) -> str:
     censored = f" ({fast['censored']} of {fast['n'] + fast['censored']} not reached)"
     return speed_up(fast) + (censored if fast["n"] and fast["censored"] else "")
 

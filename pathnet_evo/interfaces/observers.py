@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +13,7 @@ from pathnet_evo.interfaces.records import (
     StageStarted,
 )
 from pathnet_evo.interfaces.run_info import RunInfo
+from pathnet_evo.interfaces.summary import Summary
 
 
 class Observer(BaseModel):
@@ -37,7 +37,7 @@ class Observer(BaseModel):
     def stage_finished(self, run: RunInfo, record: StageFinished) -> None:
         """A stage is over, its best path scored and kept."""
 
-    def run_finished(self, run: RunInfo, summary: dict[str, Any]) -> None:
+    def run_finished(self, run: RunInfo, summary: Summary) -> None:
         """The run is over, or was stopped."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from pathnet_evo.interfaces.records import (
     StageStarted,
 )
 from pathnet_evo.interfaces.run_info import RunInfo
+from pathnet_evo.interfaces.summary import Summary
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -94,7 +95,7 @@ class TensorBoard(Observer):
         writer.add_scalar("pool/frozen", sum(map(len, record.frozen)), step)
         writer.flush()
 
-    def run_finished(self, run: RunInfo, summary: dict[str, Any]) -> None:
+    def run_finished(self, run: RunInfo, summary: Summary) -> None:
         """Close the logs."""
         while self._writers:
             self._writers.popitem()[1].close()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         StageStarted,
     )
     from pathnet_evo.interfaces.run_info import RunInfo
+    from pathnet_evo.interfaces.summary import Summary
 
 NAME = "pathnet_evo"
 """The entry-point group, and pluggy's project name."""
@@ -110,5 +111,5 @@ def stage_finished(run: RunInfo, record: StageFinished) -> None:
 
 
 @hookspec
-def run_finished(run: RunInfo, summary: dict[str, Any]) -> None:
+def run_finished(run: RunInfo, summary: Summary) -> None:
     """The run is over, or was stopped; ``summary`` is what ``summary.json`` holds."""

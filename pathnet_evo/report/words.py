@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from pathnet_evo.analysis.speed_up import CONTROL
 from pathnet_evo.analysis.statistics import mean_interval
+from pathnet_evo.interfaces.summary import (
+    ArmComparison,
+    NotFinite,
+    OverSeeds,
+    SpeedUp,
+    SpeedUpOfSeed,
+    StageSummary,
+    Summary,
+)
 
 FEW = 5
 """Number of similar values to list."""
@@ -50,7 +58,7 @@ def times(value: float | None, digits: int = 2) -> str:
     return (f"{value:.{digits}f}" if value < 1e6 else f"{value:.3g}") + TIMES
 
 
-def censored_times(pair: dict[str, Any]) -> str:
+def censored_times(pair: SpeedUpOfSeed) -> str:
     """One seed's speed-up, with ``<`` or ``>`` if an arm ran out of budget."""
     if pair["censored"] == "both":
         return "neither reached it"
@@ -60,7 +68,7 @@ def censored_times(pair: dict[str, Any]) -> str:
     return sign + times(pair["value"])
 
 
-def speed_up(speed: dict[str, Any]) -> str:
+def speed_up(speed: SpeedUp) -> str:
     """A speed-up over seeds, or why there is none; empty without seeds."""
     if speed["mean"] is not None:
         return times(speed["mean"])
@@ -69,23 +77,23 @@ def speed_up(speed: dict[str, Any]) -> str:
     return "not reached" if speed["censored"] else ""
 
 
-def speed_up_interval(speed: dict[str, Any]) -> str:
+def speed_up_interval(speed: SpeedUp) -> str:
     """The interval of ``speed_up``, or empty."""
     return " to ".join(times(end) for end in speed["interval"] or ())
 
 
-def area_gain(speed: dict[str, Any]) -> str:
+def area_gain(speed: SpeedUp) -> str:
     """The gain in area under the learning curve; empty if areas are not compared."""
     return shown(speed["difference"]["mean"], sign=True) if "difference" in speed else ""
 
 
-def area_gain_interval(speed: dict[str, Any]) -> str:
+def area_gain_interval(speed: SpeedUp) -> str:
     """The interval of ``area_gain``, or empty."""
     found = speed.get("difference")
     return shown_interval(found["interval"], sign=True) if found else ""
 
 
-def sentences(summary: dict[str, Any], arm: str, brief: bool = False) -> list[str]:
+def sentences(summary: Summary, arm: str, brief: bool = False) -> list[str]:
     """The results of one arm, stage by stage: comparisons, speed-up and forgetting.
 
     Args:
@@ -106,7 +114,7 @@ def sentences(summary: dict[str, Any], arm: str, brief: bool = False) -> list[st
     return found
 
 
-def promises(summary: dict[str, Any], failed: int) -> list[str]:
+def promises(summary: Summary, failed: int) -> list[str]:
     """Caveats of a run that did not keep every promise.
 
     Args:
@@ -123,7 +131,7 @@ def promises(summary: dict[str, Any], failed: int) -> list[str]:
     return found + not_finite(summary["not_finite"])
 
 
-def not_finite(found: Sequence[dict[str, Any]]) -> list[str]:
+def not_finite(found: Sequence[NotFinite]) -> list[str]:
     """A sentence per kind of non-finite value, for the first few.
 
     Args:
@@ -144,55 +152,47 @@ MEANT = {CONTROL: "the same network from scratch", "fine-tuning": "fine-tuning"}
 """The controls that a headline mentions, in words."""
 
 
-def _headline(summary: dict[str, Any], arm: str) -> list[str]:
+def _headline(summary: Summary, arm: str) -> list[str]:
     """The headline: did later tasks benefit from earlier ones?"""
     done = [s for s in summary["stages"][1:] if _score(summary, arm, s["stage"], s["score"])]
     if not done or arm in MEANT:
         return []
     if len({stage["score"] for stage in done}) > 1:
         done = done[-1:]
-    said = [_verdict(_over(summary, done, arm, c), arm, meant) for c, meant in MEANT.items()]
-    if not any(said):
+    numbers, score = [stage["stage"] for stage in done], done[-1]["score"] or ""
+    said = []
+    for control, meant in MEANT.items():
+        mean, interval = _gain(summary, numbers, score, arm, control)
+        if mean is not None:
+            said.append(_verdict(mean, interval, score, meant))
+    if not said:
         return []
     what = done[0]["name"] if len(done) == 1 else f"the {len(done)} stages after the first"
-    text = f"{arm} learned {what} {' and '.join(s for s in said if s)}"
+    text = f"{arm} learned {what} {' and '.join(said)}"
     lost = _lost_by_stage(summary, arm)
     if lost and not any(value for seeds in lost.values() for value in seeds.values()):
         text += ", and forgot nothing"
     return [text + "."]
 
 
-def _over(
-    summary: dict[str, Any], stages: Sequence[dict[str, Any]], arm: str, control: str
-) -> dict[str, Any]:
-    """How an arm compares with a control, on average over some stages that have one score."""
-    numbers, score = {stage["stage"] for stage in stages}, stages[0]["score"]
+def _gain(
+    summary: Summary, stages: Sequence[int], score: str, arm: str, control: str
+) -> tuple[float | None, Sequence[float] | None]:
+    """By how much an arm is above a control, on average over some stages that have one score."""
     differences: dict[str, list[float]] = {}
     for one in summary["comparisons"]:
-        if (
-            one["stage"] in numbers
-            and one["score"] == score
-            and {arm, control}
-            == {
-                one["arm"],
-                one["control"],
-            }
-        ):
+        here = one["stage"] in stages and one["score"] == score
+        if here and {one["arm"], one["control"]} == {arm, control}:
             sign = 1 if one["arm"] == arm else -1
             for seed, value in one["seeds"].items():
-                differences.setdefault(seed, []).append(sign * value)
+                if value is not None:
+                    differences.setdefault(seed, []).append(sign * value)
     whole = [sum(d) / len(d) for d in differences.values() if len(d) == len(stages)]
-    mean, interval = mean_interval([value for value in whole if math.isfinite(value)])
-    return {"arm": arm, "score": score, "mean": mean, "interval": interval}
+    return mean_interval([value for value in whole if math.isfinite(value)])
 
 
-def _verdict(comparison: dict[str, Any], arm: str, meant: str) -> str:
-    """How an arm compares with a control, in a few words, or empty."""
-    score, mean, interval = comparison["score"], comparison["mean"], comparison["interval"]
-    if mean is None:
-        return ""
-    if comparison["arm"] != arm:
-        mean, interval = -mean, interval and [-end for end in reversed(interval)]
+def _verdict(mean: float, interval: Sequence[float] | None, score: str, meant: str) -> str:
+    """How an arm compares with a control, in a few words."""
     difference = shown(mean, score, sign=True)
     if interval is None:
         word = "better" if mean > 0 else "worse" if mean < 0 else "as well"
@@ -206,8 +206,8 @@ def _verdict(comparison: dict[str, Any], arm: str, meant: str) -> str:
     return f"about as well as {meant} ({span})"
 
 
-def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str, brief: bool) -> Iterator[str]:
-    i, score = stage["stage"], stage["score"]
+def _stage(summary: Summary, stage: StageSummary, arm: str, brief: bool) -> Iterator[str]:
+    i, score = stage["stage"], stage["score"] or ""
     ours = _score(summary, arm, i, score)
     if ours is None:
         return
@@ -229,7 +229,7 @@ def _stage(summary: dict[str, Any], stage: dict[str, Any], arm: str, brief: bool
             yield where + _speed(speed, arm)
 
 
-def _against(summary: dict[str, Any], comparison: dict[str, Any], arm: str) -> str:
+def _against(summary: Summary, comparison: ArmComparison, arm: str) -> str:
     """The rest of a sentence that begins with the arm."""
     score = comparison["score"]
     turned = comparison["control"] == arm
@@ -237,8 +237,8 @@ def _against(summary: dict[str, Any], comparison: dict[str, Any], arm: str) -> s
     sign = -1 if turned else 1
     mean = sign * comparison["mean"] if comparison["mean"] is not None else None
     interval = comparison["interval"] and sorted(sign * end for end in comparison["interval"])
-    theirs = _score(summary, other, comparison["stage"], score) or {"mean": None}
-    text = f" against {other}'s {shown(theirs['mean'], score)}"
+    theirs = _score(summary, other, comparison["stage"], score)
+    text = f" against {other}'s {shown(theirs and theirs['mean'], score)}"
     text += f"; the difference is {shown(mean, score, sign=True)}"
     if mean is None:
         return text + " (unknown)."
@@ -254,7 +254,7 @@ def _against(summary: dict[str, Any], comparison: dict[str, Any], arm: str) -> s
     return text + ": these seeds do not tell the two apart."
 
 
-def _area(speed: dict[str, Any], arm: str) -> str:
+def _area(speed: SpeedUp, arm: str) -> str:
     """How the areas under two learning curves compare, above random actions."""
     what = f"the area between the learning curve of {arm} and the score of random actions"
     if speed["mean"] is None:
@@ -278,7 +278,7 @@ def _area(speed: dict[str, Any], arm: str) -> str:
     return f"{text}: {'faster' if speed['mean'] > 1 else 'slower'}."
 
 
-def _speed(speed: dict[str, Any], arm: str) -> str:
+def _speed(speed: SpeedUp, arm: str) -> str:
     if speed["measure"] == "area":
         return _area(speed, arm)
     goal = "the threshold" if speed["measure"] == "threshold" else f"{CONTROL}'s final level"
@@ -304,7 +304,7 @@ def _speed(speed: dict[str, Any], arm: str) -> str:
     return text
 
 
-def _lost(pairs: Sequence[dict[str, Any]], arm: str) -> str:
+def _lost(pairs: Sequence[SpeedUpOfSeed], arm: str) -> str:
     """Which arms did not reach the target within the budget, and how often."""
     words = {
         "arm": f"{arm} did not reach it within its budget",
@@ -315,7 +315,7 @@ def _lost(pairs: Sequence[dict[str, Any]], arm: str) -> str:
     return ", ".join(f"{words[who]} ({n} of {len(pairs)})" for who, n in counts.items() if n)
 
 
-def _forgetting(summary: dict[str, Any], brief: bool) -> Iterator[str]:
+def _forgetting(summary: Summary, brief: bool) -> Iterator[str]:
     for arm in summary["arms"]:
         lost = _lost_by_stage(summary, arm)
         values = [value for seeds in lost.values() for value in seeds.values()]
@@ -326,15 +326,17 @@ def _forgetting(summary: dict[str, Any], brief: bool) -> Iterator[str]:
                 "it forgot nothing."
             )
         elif brief and len(lost) > MANY:
-            names = {stage["score"] for stage in summary["stages"][:-1]}
+            names = {stage["score"] or "" for stage in summary["stages"][:-1]}
             if len(names) == 1:
                 size = _change(sum(values) / len(values), *names)
                 yield f"{start} has {size} on average over {len(lost)} earlier stages."
         else:
             for i, seeds in lost.items():
-                stage, mean = summary["stages"][i], sum(seeds.values()) / len(seeds)
+                stage = summary["stages"][i]
                 if any(seeds.values()):
-                    yield f"{start} has {_change(mean, stage['score'])} on stage {_place(stage)}."
+                    mean = sum(seeds.values()) / len(seeds)
+                    size = _change(mean, stage["score"] or "")
+                    yield f"{start} has {size} on stage {_place(stage)}."
                 else:
                     yield (
                         f"{start} scores exactly the same on stage {_place(stage)} as before: "
@@ -347,29 +349,33 @@ def _change(lost: float, score: str) -> str:
     return f"{'lost' if lost > 0 else 'gained'} {size} of {_words(score)}"
 
 
-def _lost_by_stage(summary: dict[str, Any], arm: str) -> dict[int, dict[str, float]]:
+def _lost_by_stage(summary: Summary, arm: str) -> dict[int, dict[str, float]]:
     """What an arm forgot of each stage that was scored again, by seed."""
     results = summary["arms"][arm]["stages"]
     found = {
-        stage["stage"]: result["forgetting"].get(stage["score"])
+        stage["stage"]: result["forgetting"].get(stage["score"] or "")
         for stage, result in zip(summary["stages"], results, strict=True)
     }
-    return {i: f["seeds"] for i, f in found.items() if f is not None and f["mean"] is not None}
+    return {
+        i: {seed: value for seed, value in lost["seeds"].items() if value is not None}
+        for i, lost in found.items()
+        if lost is not None and lost["mean"] is not None
+    }
 
 
-def _score(summary: dict[str, Any], arm: str, stage: int, score: str) -> dict[str, Any] | None:
-    found = summary["arms"][arm]["stages"][stage]["scores"].get(score)
+def _score(summary: Summary, arm: str, stage: int, score: str | None) -> OverSeeds | None:
+    found = summary["arms"][arm]["stages"][stage]["scores"].get(score or "")
     return found if found is not None and found["mean"] is not None else None
 
 
-def _with_interval(found: dict[str, Any], score: str) -> str:
+def _with_interval(found: OverSeeds, score: str) -> str:
     text = shown(found["mean"], score)
     if found["interval"] is None:
         return text
     return f"{text} (95 % interval {shown_interval(found['interval'], score)})"
 
 
-def _place(stage: dict[str, Any]) -> str:
+def _place(stage: StageSummary) -> str:
     """A stage's number and name; names need not be unique."""
     return f"{stage['stage']}, {stage['name']}"
 

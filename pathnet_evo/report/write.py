@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from pathnet_evo.interfaces.summary import Summary
 from pathnet_evo.report.data import read_report_data
 from pathnet_evo.report.page import render_page
 from pathnet_evo.store.directory import replace
 from pathnet_evo.store.reading import intact
 
 
-def write_report(folder: Path, summary: dict[str, Any] | None = None) -> Path:
+def write_report(folder: Path, summary: Summary | None = None) -> Path:
     """Write ``report.html`` from a run's lineage, finished or not.
 
     Args:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.interfaces.fingerprint import Fingerprint
+from pathnet_evo.interfaces.summary import Summary
 from pathnet_evo.interfaces.tasks import Task
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.config import ConfigError, RunConfig
@@ -104,7 +104,7 @@ class Run:
         return [f"{arm}, seed {seed}: {error}" for arm, seed, error in found]
 
     @cached_property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """What came out, as ``summary.json`` has it, from the lineage as it is now."""
         try:
             return summarise(self.folder)

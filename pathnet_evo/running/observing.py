@@ -11,6 +11,7 @@ from pathnet_evo.interfaces.records import (
     StageResumed,
 )
 from pathnet_evo.interfaces.run_info import RunInfo
+from pathnet_evo.interfaces.summary import Summary
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.system import standard_streams
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
@@ -44,7 +45,7 @@ class Observers:
         if hook is not None:
             self._call(hook, record=record)
 
-    def finished(self, summary: dict[str, Any]) -> None:
+    def finished(self, summary: Summary) -> None:
         """Say that the run is over."""
         self._call("run_finished", summary=summary)
 

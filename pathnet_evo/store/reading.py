@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pathnet_evo.errors import UserError
+from pathnet_evo.interfaces.summary import Summary, checked
 from pathnet_evo.setup.config import RunConfig, parse, validate
 from pathnet_evo.store.directory import replace
 from pathnet_evo.store.lineage import never_begun, open_lineage
@@ -138,3 +139,18 @@ def read_about(folder: Path) -> dict[str, Any]:
     if not isinstance(about, dict):
         raise RunError(f"{path}: damaged (not a table)")
     return about
+
+
+def read_summary(folder: Path) -> Summary:
+    """What ``summary.json`` holds.
+
+    Raises:
+        RunError: it is not there, or is none of this version.
+    """
+    path = folder / "summary.json"
+    try:
+        return checked(json.loads(read_plain(path)))
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise RunError(f"{path}: damaged ({error}); `pathnet-evo report` writes it again") from None

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pathnet_evo.analysis.statistics import SHARE, Range, extent, score_range
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.core.genotype import Path as ModulePath
+from pathnet_evo.interfaces.summary import StageSummary, Summary
 from pathnet_evo.report.data.beginnings import Begun, read_beginnings
 from pathnet_evo.report.data.history import read_history
 from pathnet_evo.report.data.lines import Curve, Line, curve
@@ -71,7 +71,7 @@ class ReportData:
     folder: Path
     toml: str
     config: RunConfig
-    summary: dict[str, Any]
+    summary: Summary
     shown: str
     views: list[StageView]
     failures: list[Failure]
@@ -84,7 +84,7 @@ class ReportData:
         return list(self.summary["arms"])
 
     @property
-    def stages(self) -> list[dict[str, Any]]:
+    def stages(self) -> list[StageSummary]:
         """What the summary says of each stage."""
         stages = self.summary["stages"]
         assert isinstance(stages, list)
@@ -143,7 +143,7 @@ class ReportData:
 
 
 def read_report_data(
-    folder: Path, summary: dict[str, Any] | None = None, digested: bool = True
+    folder: Path, summary: Summary | None = None, digested: bool = True
 ) -> ReportData:
     """Read all that a report shows.
 

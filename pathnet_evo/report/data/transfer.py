@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from pathnet_evo.interfaces.summary import SpeedUp
 from pathnet_evo.report.data.contents import ReportData
 
 MOST = 3
@@ -15,7 +16,7 @@ class Matrix(NamedTuple):
 
     rows: list[str]
     columns: list[str]
-    cells: list[list[dict[str, Any] | None]]
+    cells: list[list[SpeedUp | None]]
 
 
 def transfer_matrix(data: ReportData) -> Matrix | None:

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pathnet_evo.interfaces.summary import OverSeeds
 from pathnet_evo.report.data import Curve, ReportData
 from pathnet_evo.report.figures.style import (
     ARM_COLOURS,
@@ -67,28 +68,29 @@ def scores(data: ReportData, stage: int) -> Figure:
     """Each arm's held-out score right after a stage: seeds small, the mean with its interval."""
     figure, axes = panel(2.2)
     about = data.stages[stage]
-    percent = "accuracy" in about["score"]
+    score = about["score"] or ""
+    percent = "accuracy" in score
     for k, arm in enumerate(data.arms):
-        result = data.summary["arms"][arm]["stages"][stage]["scores"].get(about["score"])
+        result = data.summary["arms"][arm]["stages"][stage]["scores"].get(score)
         if result is not None and result["mean"] is not None:
             _draw_score(axes, result, k, 100 if percent else 1)
     axes.set_xlim(-0.6, len(data.arms) - 0.3)
     axes.set_xticks(range(len(data.arms)), [short(arm, 14) for arm in data.arms])
     axes.tick_params(axis="x", length=0, labelrotation=30 if len(data.arms) > 4 else 0)
     axes.set_title(title(stage, about["name"]))
-    axes.set_ylabel(about["score"].replace("_", " ") + (", %" if percent else ""))
+    axes.set_ylabel(score.replace("_", " ") + (", %" if percent else ""))
     axes.grid(axis="y")
     axes.margins(y=0.15)
     return figure
 
 
-def _draw_score(axes: Axes, result: dict[str, Any], k: int, unit: float) -> None:
+def _draw_score(axes: Axes, result: OverSeeds, k: int, unit: float) -> None:
     colour = of(ARM_COLOURS, k)
     values = [drawable(unit * v) for v in result["seeds"].values() if v is not None]
     if len(values) > 1:
         spread = [k - 0.24 + 0.05 * (i % 3 - 1) for i in range(len(values))]
         axes.plot(spread, values, ".", color=colour, alpha=0.55, markersize=3)
-    mean = drawable(unit * result["mean"])
+    mean = math.nan if result["mean"] is None else drawable(unit * result["mean"])
     if math.isnan(mean):
         return
     if result["interval"] is not None:

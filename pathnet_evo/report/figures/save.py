@@ -60,7 +60,7 @@ def _figures(data: ReportData) -> Iterator[tuple[str, Figure]]:
         yield f"path-{view.stage}", paths.architecture(view)
         if view.history.told:
             yield f"population-{view.stage}", paths.population(view)
-        name = data.stages[view.stage]["fitness_name"]
+        name = data.stages[view.stage]["fitness_name"] or "fitness"
         yield f"ancestry-{view.stage}", evolution.ancestry(view, name)
     for use in data.usage:
         if use.arm == data.shown:

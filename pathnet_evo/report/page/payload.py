@@ -95,7 +95,7 @@ def curve_payload(curve: Curve) -> dict[str, Any] | None:
 
 
 def _scores(data: ReportData, i: int) -> dict[str, Any]:
-    name, found = data.stages[i]["score"], {}
+    name, found = data.stages[i]["score"] or "", {}
     for arm in data.arms:
         result = data.summary["arms"][arm]["stages"][i]["scores"].get(name)
         if result is not None and result["mean"] is not None:

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pathnet_evo.core.genotype import Path, n_modules
+from pathnet_evo.interfaces.summary import FrontSummary, StageSummary
 from pathnet_evo.report import words
 from pathnet_evo.report.data import ReportData
 from pathnet_evo.report.data.transfer import transfer_matrix
@@ -119,7 +120,7 @@ def _mean_frozen(seeds: list[tuple[tuple[int, ...], Path]]) -> dict[str, float] 
     return {"frozen": frozen, "modules": sum(sum(counts) for counts, _ in seeds) / len(seeds)}
 
 
-def _fronts(data: ReportData) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+def _fronts(data: ReportData) -> Iterator[tuple[str, StageSummary, FrontSummary]]:
     """Arm, stage and front, of the first seed that has one."""
     for arm, result in data.summary["arms"].items():
         for stage, found in zip(data.stages, result["stages"], strict=True):
