@@ -197,7 +197,7 @@ def _names(folders: Sequence[Path]) -> list[str]:
     whole = [folder.resolve() for folder in folders]
     for i, folder in enumerate(whole):
         if folder in whole[:i]:
-            raise RunError(f"{folders[i]}: this run is named twice")
+            raise RunError(f"{folders[i]}: this run is listed twice")
     last = [folder.name for folder in whole]
     return [
         name if last.count(name) == 1 else str(folder)

@@ -38,7 +38,12 @@ def pairs(config: RunConfig) -> dict[tuple[str, str], RunConfig]:
     assert count is not None
     if count >= len(config.stages):
         raise ConfigError(
-            [Problem("sources", f"{count} of {len(config.stages)} stages leave none as a target")]
+            [
+                Problem(
+                    "sources",
+                    f"{count} of {len(config.stages)} stages leave no target",
+                )
+            ]
         )
     sources, targets = _named(config.stages, 0, count), _named(config.stages, count)
     found = {}
@@ -61,7 +66,7 @@ def _named(stages: Sequence[StageConfig], start: int, end: int | None = None) ->
         said = stage.name or task.get("game") or task.get("id") or task.get("name") or "task"
         name = re.sub(r"[^a-z0-9_.]+", "-", str(said).lower()).strip("-.") or "task"
         if name in found:
-            problem = f"the run of another stage would be called {name!r}, too; give it a name"
+            problem = f"another stage's run would also be called {name!r}; name the stage"
             raise ConfigError([Problem(f"stages.{i}.name", problem)])
         found[name] = stage
     return found
@@ -110,14 +115,14 @@ def _clear(home: Path) -> None:
         DirectoryError: it holds something else, which is nobody's to remove.
     """
     if home.is_symlink():
-        raise DirectoryError(f"{home}: a link, where a run of the matrix is to lie; remove it")
+        raise DirectoryError(f"{home}: a link in place of a run of the matrix; remove it")
     if not home.is_dir():
         return
     found = sorted(home.iterdir())
     others = [path for path in found if path.name != "about.json" and not LEFT.fullmatch(path.name)]
     if others:
         raise DirectoryError(
-            f"{home}: not a run, but a run of the matrix is to lie there, and it holds "
+            f"{home}: the matrix needs this folder for a run, but it contains "
             f"{others[0].name}; move it away"
         )
     try:

@@ -110,10 +110,10 @@ class Saturated:
     added: int
 
     def __str__(self) -> str:
-        what = f"layer {self.layer} has {self.free} modules that are not frozen"
+        what = f"layer {self.layer} has {self.free} free modules"
         if self.added:
-            return f"{what}, a path may use {self.width}: grown by {self.added}"
-        return f"{what}, a path may use {self.width}: later tasks learn less (see transfer.grow)"
+            return f"{what}, a path can use {self.width}: grown by {self.added}"
+        return f"{what}, a path can use {self.width}: later tasks learn less (see transfer.grow)"
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ class Strategy(ABC):
         candidate = self.in_flight.pop(evaluation.candidate.id, None)
         if candidate is None:
             raise StrategyError(
-                f"candidate {evaluation.candidate.id} was not asked for, or twice told"
+                f"candidate {evaluation.candidate.id} was not issued, or was told twice"
             )
         self.idle[candidate.slot] = None
         fitness = evaluation.checked().fitness
@@ -290,7 +290,7 @@ class Strategy(ABC):
         try:
             checked = [self.shape.check(rows) for rows in made]
         except (PathError, TypeError) as error:
-            reason = f"made what is no path of this network: {error}"
+            reason = f"returned an invalid path: {error}"
             raise StrategyError(f"{kind} operator {self._name(kind)} {reason}") from None
         if len(checked) != len(parents):
             reason = f"made {len(checked)} genotypes, expected a tuple of {len(parents)}"
@@ -305,7 +305,7 @@ class Strategy(ABC):
         with lend(self.rng):
             chosen = self._operate("select", genotypes, n)
         if len(chosen) != n or any(id(genotype) not in index for genotype in chosen):
-            wanted = f"was to select {n} of {len(genotypes)} genotypes it was given"
+            wanted = f"must return {n} of the {len(genotypes)} genotypes it was given"
             raise StrategyError(f"select operator {self._name('select')} {wanted}, got {chosen!r}")
         return [index[id(genotype)] for genotype in chosen]
 
@@ -329,7 +329,7 @@ class Strategy(ABC):
         try:
             rows = self.shape.check(genotype)
         except (PathError, TypeError) as error:
-            reason = f"{type(self).__name__} made what is no path of this network: {error}"
+            reason = f"{type(self).__name__} returned an invalid path: {error}"
             raise StrategyError(reason) from None
         genotype[:] = map(list, rows)
         return rows

@@ -97,7 +97,7 @@ class SupervisedTask:
         if self.inputs.dtype != self.test_inputs.dtype:
             raise TaskError(
                 f"{self.name}: training inputs are {_type(self.inputs)}, test inputs "
-                f"{_type(self.test_inputs)}: give both one type, on one scale"
+                f"{_type(self.test_inputs)}: use the same type and scale for both"
             )
         if self.class_names and len(self.class_names) != self.n_classes:
             raise TaskError(

@@ -79,7 +79,7 @@ def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
     if file.sha256 not in (None, sha256):
         raise PluginFileError(
             f"{file.path}: has changed since it was recorded (SHA-256 {sha256[:12]}..., recorded "
-            f"{str(file.sha256)[:12]}...); put it back, or take sha256 out of the configuration"
+            f"{str(file.sha256)[:12]}...); restore it, or remove sha256 from the configuration"
         )
     recorded = given(path).model_copy(update={"sha256": sha256})
     name = f"pathnet_evo_file_{path.stem}_{sha256[:12]}"
@@ -152,10 +152,10 @@ def _find_class(spec: EnvSpec, module: ModuleType) -> None:
     where = f'environment "{spec.id}": entry_point "{spec.entry_point}"'
     origin = _origin(_top(of))
     if origin is None:
-        raise PluginFileError(f"{where}: no module {of} is installed, or lies beside the file")
+        raise PluginFileError(f"{where}: module {of} is neither installed nor beside the file")
     mine = path.parent / _top(of)
     if (mine.with_suffix(".py").is_file() or mine.is_dir()) and path.parent not in origin.parents:
-        raise PluginFileError(f"{where}: {origin} comes before {mine}; rename yours")
+        raise PluginFileError(f"{where}: {origin} shadows {mine}; rename yours")
 
 
 def _module_of(spec: EnvSpec) -> str:

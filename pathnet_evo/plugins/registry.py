@@ -170,7 +170,7 @@ class Registry:
                 continue
             for name, command in commands.items():
                 if name in found or name in taken:
-                    plugin.errors.append(f"command {name!r} is already there")
+                    plugin.errors.append(f"command {name!r} already exists")
                     continue
                 found[name] = command
                 plugin.names.setdefault("commands", []).append(name)
@@ -208,7 +208,7 @@ class Registry:
             return entries
         names = {name.strip() for name in wanted.split(",")} - {""}
         for name in sorted(names - {entry.name for entry in entries}):
-            error = f"{CHOSEN} asks for it, but it is not installed"
+            error = f"{CHOSEN} names it, but it is not installed"
             self.plugins.append(Plugin(name, "", errors=[error]))
         return [entry for entry in entries if _is_own(entry) or entry.name in names]
 

@@ -47,17 +47,17 @@ def inspect(run: Path) -> Findings:
     found = Findings()
     held = holder(run)
     if held is not None:
-        says = f"held by {held}" if held.alive else f"left by {held}, which is no more"
+        says = f"held by {held}" if held.alive else f"stale lock left by {held}"
         found.lines.append(f"lock: {says}")
     try:
         read_config(run)
         read_about(run)
-        found.lines.append("run.toml, about.json: whole")
+        found.lines.append("run.toml, about.json: intact")
     except (ConfigError, RunError, LineageError) as error:
         found.problems.append(str(error))
     path = run / "lineage.sqlite"
     if never_begun(path):
-        found.lines.append("lineage.sqlite: no trial has begun")
+        found.lines.append("lineage.sqlite: no trial has started")
         return found
     try:
         with closing(open_lineage(path, thorough=True)) as db, intact(path):
@@ -76,7 +76,7 @@ def _lineage(run: Path, db: sqlite3.Connection, found: Findings) -> None:
         for table in ("trials", "evaluations", "episodes", "events", "generations")
     }
     shown = ", ".join(f"{count:,} {table}" for table, count in counts.items())
-    found.lines.append(f"lineage.sqlite: whole ({shown})")
+    found.lines.append(f"lineage.sqlite: intact ({shown})")
     whole = 0
     for row in db.execute("SELECT trial, arm, seed FROM trials ORDER BY trial").fetchall():
         trial = Trial(*row)
@@ -88,11 +88,11 @@ def _lineage(run: Path, db: sqlite3.Connection, found: Findings) -> None:
                 found.problems.append(problem)
         known = {start.place for start in named}
         found.lines += [
-            f"{run / left}: nothing names it; the next `resume` removes it"
+            f"{run / left}: unreferenced; the next `resume` removes it"
             for left in left_in(run, folder_of(trial))
             if left not in known
         ]
-    found.lines.append(f"checkpoints: {whole} whole, and the lineage is what it was for each")
+    found.lines.append(f"checkpoints: {whole} intact, each consistent with the lineage")
 
 
 def _checkpoint(run: Path, db: sqlite3.Connection, trial: Trial, start: ResumePoint) -> str | None:

@@ -139,7 +139,7 @@ class Run:
         i = self.index(stage)
         j = i if after is None else self.index(after)
         if j < i:
-            raise RunError(f"stage {self.stages[j]!r} comes before {self.stages[i]!r} is learned")
+            raise RunError(f"stage {self.stages[i]!r} is learned only after {self.stages[j]!r}")
         if arm not in self.arms:
             guess = nearest(arm, self.arms)
             raise RunError(f"no arm {arm!r}{guess} (have: {', '.join(self.arms)})")
@@ -202,8 +202,8 @@ class Run:
         found, known = Fingerprint.of(task), self._learned_on(arm, seed).get(stage, [])
         if known and found.digest != known[-1].digest:
             raise RunError(
-                f"stage {self.stages[stage]!r}: {found.difference(known[-1])}. Put the old data "
-                "back, or accept these (--accept-changed-data)"
+                f"stage {self.stages[stage]!r}: {found.difference(known[-1])}. Restore the old "
+                "data, or accept the new data (--accept-changed-data)"
             )
 
     def _learned_on(self, arm: str, seed: int) -> dict[int, list[Fingerprint]]:
@@ -230,7 +230,7 @@ class Run:
             return stage
         found = [i for i, name in enumerate(self.stages) if name == stage]
         if len(found) > 1:
-            raise RunError(f"stages {found} are all called {stage!r}: say which by its index")
+            raise RunError(f"stages {found} are all called {stage!r}: use an index")
         if not found:
             raise RunError(f"no stage {stage!r}{nearest(stage, self.stages)} (have: {have})")
         return found[0]

@@ -58,5 +58,5 @@ class Observers:
                 for calls in self._calls.values():
                     calls.pop(name, None)
                 standard_streams.warn(
-                    f"{name} failed in {hook} ({error}); it is switched off, the run goes on"
+                    f"{name} failed in {hook} ({error}); it is switched off, and the run continues"
                 )

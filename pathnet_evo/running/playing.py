@@ -132,16 +132,16 @@ def player(
     except ConfigError as error:
         raise RunError("; ".join(map(str, error.problems))) from None
     if stage is None and not played:
-        raise RunError(f"{run.folder}: none of its stages is played")
+        raise RunError(f"{run.folder}: none of its stages can be played")
     i = played[-1] if stage is None else run.index(stage)
     if i not in played:
         have = ", ".join(run.stages[j] for j in played) or "none"
-        raise RunError(f"stage {run.stages[i]!r} is not played, it is looked at (played: {have})")
+        raise RunError(f"stage {run.stages[i]!r} has no environment to play (playable: {have})")
     learner = plan.stages[i].learner
     if type(learner).actions is Learner.actions:
         raise RunError(
             f"stage {run.stages[i]!r} cannot be played: its learner, {type(learner).__name__}, "
-            "does not say how its networks act (Learner.actions)"
+            "defines no actions (Learner.actions)"
         )
     network = run.network(i, arm, seed)
     seed = run.seeds[0] if seed is None else seed

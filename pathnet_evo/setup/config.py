@@ -269,7 +269,7 @@ def _with_executor(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Pro
         return kept, [Problem("jobs", f"expected a whole number from 1, got {jobs!r}")]
     name = section.get("name", "inline") if isinstance(section, dict) else section
     if name not in ("inline", "processes"):
-        text = f'short for executor "processes", but executor is {name!r}; leave one of them out'
+        text = f'short for executor "processes", but executor is {name!r}; set only one of them'
         return kept, [Problem("jobs", text)]
     options = section if name == "processes" else {}
     many = {**options, "name": "processes", "workers": jobs}

@@ -112,7 +112,7 @@ def read_source(source: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any],
         try:
             return _plain(source), "configuration"
         except RecursionError:
-            problem = Problem("", "tables within tables without end, or too many of them")
+            problem = Problem("", "tables are nested too deeply")
             raise ConfigError([problem], "configuration") from None
     text = str(source)
     if isinstance(source, Path) or text.endswith(".toml") or os.sep in text:

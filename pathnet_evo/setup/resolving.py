@@ -160,7 +160,9 @@ def _connections(
     ]:
         deaf = {type(s.learner).__name__ for s in stages[1:] if not type(s.learner).listens}
         if wanted == "lateral" and deaf:
-            text = f'learner {", ".join(sorted(deaf))} cannot: use "named" or "sum"'
+            text = (
+                f'learner {", ".join(sorted(deaf))} cannot listen to columns: use "named" or "sum"'
+            )
             found.append(Problem(place, text))
         if wanted == "lateral" and mute:
             text = f'modules of kind {", ".join(mute)} cannot hear columns: use "named" or "sum"'

@@ -159,7 +159,7 @@ def load(folder: Path, manifest: str) -> dict[str, Any]:
         }
         plain = read_state(folder)
         if "input_shape" not in plain:
-            raise CheckpointError(f"{folder}: written before trials could be gone on with")
+            raise CheckpointError(f"{folder}: predates resumable checkpoints")
         return {
             "input_shape": plain["input_shape"],
             "layers": [

@@ -231,8 +231,8 @@ class Lineage:
             yield
         except sqlite3.Error as error:
             raise LineageError(
-                f"{self.path}: cannot be written ({error}); when that is put right, "
-                f"`pathnet-evo resume {self.path.parent}` goes on"
+                f"{self.path}: cannot be written ({error}); fix that, then resume with "
+                f"`pathnet-evo resume {self.path.parent}`"
             ) from None
 
 

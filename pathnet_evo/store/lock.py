@@ -73,8 +73,8 @@ class Lock:
             os.close(self._descriptor)
             if attempt == TRIES - 1:
                 raise LockError(
-                    f"{folder}: is being written by {holder(folder) or 'another process'}; wait "
-                    "until it is over, or end it first"
+                    f"{folder}: in use by {holder(folder) or 'another process'}; wait for it, or "
+                    "stop it first"
                 )
             time.sleep(PAUSE)
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -87,11 +87,11 @@ def open_lineage(path: Path, thorough: bool = False) -> sqlite3.Connection:
         db = opened(path)
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version < 1:
-            raise LineageError(f"{path}: not a lineage that can be read (it has no schema version)")
+            raise LineageError(f"{path}: not a readable lineage (it has no schema version)")
         if version > VERSION:
             raise LineageError(
-                f"{path}: schema version {version}, but this reads 1 to {VERSION}; a later "
-                "version of pathnet-evo wrote it, and can read it"
+                f"{path}: schema version {version} was written by a later version of pathnet-evo; "
+                f"this one reads 1 to {VERSION}"
             )
         _only_tables(db, path)
         if version < VERSION:
@@ -104,14 +104,14 @@ def open_lineage(path: Path, thorough: bool = False) -> sqlite3.Connection:
             if found != "ok":
                 raise LineageError(f"{path}: damaged ({found})")
             for table, *_ in db.execute("PRAGMA foreign_key_check"):
-                raise LineageError(f"{path}: damaged (rows of {table} that belong to nothing)")
+                raise LineageError(f"{path}: damaged (orphaned rows in {table})")
             check_values(db, path)
     except (sqlite3.Error, OSError, LineageError) as error:
         if db is not None:
             db.close()
         if isinstance(error, LineageError):
             raise
-        raise LineageError(f"{path}: not a lineage that can be read ({said(error)})") from None
+        raise LineageError(f"{path}: not a readable lineage ({said(error)})") from None
     db.row_factory = sqlite3.Row
     return db
 
@@ -139,15 +139,13 @@ def check_values(db: sqlite3.Connection, path: Path, tables: Collection[str] | N
                 f"SELECT typeof({name}) FROM {table} WHERE {where} LIMIT 1"  # noqa: S608
             ).fetchone()
             if found is not None:
-                raise LineageError(
-                    f"{path}: damaged ({table}.{name} holds {found[0]}, which it cannot)"
-                )
+                raise LineageError(f"{path}: damaged ({table}.{name} holds an invalid {found[0]})")
 
 
 def said(error: BaseException) -> str:
     """What went wrong with a query, in words."""
     text = str(error)
-    return "a query that would not end" if text == "interrupted" else text
+    return "a query took too long" if text == "interrupted" else text
 
 
 def opened(path: Path) -> sqlite3.Connection:
@@ -202,10 +200,10 @@ def _only_tables(db: sqlite3.Connection, path: Path) -> None:
             kind == "table" and re.match(r"CREATE TABLE\b", str(sql)) and not STRANGE.search(sql)
         )
         if not plain and not (kind == "index" and sql is None):
-            what = "table that computes" if kind == "table" else kind
+            what = "table with computed columns" if kind == "table" else kind
             raise LineageError(
-                f"{path}: not a lineage that can be read (it holds the {what} {name!r}; "
-                "a lineage holds plain tables and nothing else)"
+                f"{path}: not a readable lineage (it contains the {what} {name!r}; "
+                "a lineage contains only plain tables)"
             )
 
 
@@ -215,7 +213,7 @@ def _our_columns(db: sqlite3.Connection, path: Path) -> None:
         for name, (kind, _) in columns.items():
             if found.get(name) != kind:
                 lacks = f"{table} has no column {name} of type {kind}" if found else f"no {table}"
-                raise LineageError(f"{path}: not a lineage that can be read ({lacks})")
+                raise LineageError(f"{path}: not a readable lineage ({lacks})")
 
 
 @cache

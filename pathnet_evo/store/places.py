@@ -100,10 +100,10 @@ def check_own(run: Path) -> None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise PlaceError(f"{path}: cannot be looked at ({error.strerror})") from None
+            raise PlaceError(f"{path}: cannot be inspected ({error.strerror})") from None
         folder = path.parent.name in FOLDERS or path.name in FOLDERS
         if stat.S_ISLNK(mode):
-            raise PlaceError(f"{path}: a link, which writing to this run would follow; remove it")
+            raise PlaceError(f"{path}: a link, which this run would write through; remove it")
         if not (stat.S_ISREG(mode) or (folder and stat.S_ISDIR(mode))):
             raise PlaceError(f"{path}: neither a file nor a folder of a run")
 

@@ -51,10 +51,10 @@ def config_text(folder: Path) -> str:
             known = [row["sha256"] for row in db.execute("SELECT sha256 FROM configurations")]
         if known and hashlib.sha256(text.encode()).hexdigest() not in known:
             raise RunError(
-                f"{path}: not the configuration that the run had (damaged, or changed by hand); "
-                f"`pathnet-evo check {folder} --put-back` makes it what it was, then `pathnet-evo "
-                f"resume {folder} --set A.B=VALUE` changes what may change; to begin a new run "
-                "with this file, copy it elsewhere and `pathnet-evo run FILE.toml`"
+                f"{path}: not the run's configuration (damaged, or edited by hand). Restore it "
+                f"with `pathnet-evo check {folder} --put-back`, then change it with `pathnet-evo "
+                f"resume {folder} --set A.B=VALUE`; to start a new run with this file, copy it "
+                "elsewhere and `pathnet-evo run FILE.toml`"
             )
     return text
 
@@ -70,7 +70,7 @@ def put_back(folder: Path) -> bool:
     with closing(open_lineage(lineage)) as db, intact(lineage):
         known = db.execute("SELECT toml, sha256 FROM configurations ORDER BY rowid").fetchall()
     if not known:
-        raise RunError(f"{lineage}: has no configuration to put back")
+        raise RunError(f"{lineage}: has no configuration to restore")
     try:
         check_own(folder)
         found = path.read_bytes() if path.is_file() else b""

@@ -116,9 +116,9 @@ def position_of(run: Path, db: sqlite3.Connection, trial: Trial, start: ResumePo
     except ValueError as error:
         raise CheckpointError(f"{folder}: its data are not known ({error})") from None
     except (KeyError, TypeError, OverflowError):
-        raise CheckpointError(f"{folder}: written before trials could be gone on with") from None
+        raise CheckpointError(f"{folder}: predates resumable checkpoints") from None
     if not same:
-        raise CheckpointError(f"{folder}: the lineage is not what it was when this was written")
+        raise CheckpointError(f"{folder}: the lineage has changed since this was written")
     return position
 
 
@@ -129,9 +129,9 @@ def _newest(
         try:
             return start, position_of(run, db, trial, start)
         except CheckpointError as error:
-            say(f"{error}; it is not used")
+            say(f"{error}; it is skipped")
     if kept:
-        say(f"{trial.arm}, seed {trial.seed}: no checkpoint can be used; it begins anew")
+        say(f"{trial.arm}, seed {trial.seed}: no usable checkpoint; it starts over")
     return None, None
 
 
@@ -183,17 +183,17 @@ def _refusal(db: sqlite3.Connection, place: str, was: Any, wanted: Any) -> str |
     """Why a key cannot change; None where it can."""
     change = f"was {'nothing' if was is None else was}, cannot become {wanted}"
     if place == "seeds":
-        return None if wanted > was else f"{change}: a run can be given more seeds, not fewer"
+        return None if wanted > was else f"{change}: seeds can be added, not removed"
     budget = BUDGET.fullmatch(place)
     if budget is None:
-        return f"{change}: all that was learned so far was learned with it; begin a new run"
+        return f"{change}: it cannot change within a run; start a new run"
     begun, over = db.execute(
         "SELECT count(*), count(path) FROM stages WHERE stage = ?", (int(budget[1]),)
     ).fetchone()
     if over:
-        return f"{change}: the stage is over in {over} trials"
+        return f"{change}: {over} trials have finished the stage"
     if budget[2] == "frames" and begun and None in (was, wanted):
-        return f"{change}: the stage has begun in {begun} trials with the other kind of budget"
+        return f"{change}: {begun} trials started the stage with the other kind of budget"
     return None
 
 

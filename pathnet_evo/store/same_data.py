@@ -82,7 +82,7 @@ def learned_on(folder: Path, known: Mapping[int, Sequence[Fingerprint]]) -> None
     for stage, found in enumerate(given):
         if found.digest not in {each.digest for each in known.get(stage, [found])}:
             raise CheckpointError(
-                f"{folder}: stage {stage} was learned on other data than the lineage says "
+                f"{folder}: the data of stage {stage} are not those in the lineage "
                 f"({found.difference(known[stage][-1])})"
             )
 
@@ -128,12 +128,12 @@ class Ledger:
         line = f"stages.{stage}.task: {fingerprint.difference(before)}"
         if not fingerprint.fits(before):
             raise DataError(
-                f"{line}. What was learned does not fit these data: put the old ones back, or "
-                "begin a new run"
+                f"{line}. The learned weights do not fit these data: restore the old data, or "
+                "start a new run"
             )
         if (seed, stage) not in self._open:
             raise DataError(
-                f"{line}. Put the old data back, or continue on these with `pathnet-evo resume "
+                f"{line}. Restore the old data, or continue on these with `pathnet-evo resume "
                 f"{self.run} {FLAG}`"
             )
         self._open.discard((seed, stage))

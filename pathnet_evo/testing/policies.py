@@ -61,7 +61,7 @@ class PolicyContract(ABC):
                 pool.shape(WIDTH).check(start.rows)
                 modules = {(i, m) for i, row in enumerate(start.rows) for m in row}
                 assert not any(pool.layers[i].frozen[m] for i, m in modules), (
-                    "a start must be on modules that are not frozen"
+                    "a start must be on free modules"
                 )
                 assert not modules & used, "starts must not share modules"
                 used |= modules

@@ -25,8 +25,8 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         raise UserError(
-            f"--host {host} --port {port}: cannot listen there ({error.strerror}); "
-            "--port 0 takes a free port"
+            f"--host {host} --port {port}: cannot listen ({error.strerror}); "
+            "--port 0 picks a free port"
         ) from None
 
 

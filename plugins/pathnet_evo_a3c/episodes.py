@@ -174,7 +174,7 @@ def _resets_at_once(env: Any) -> bool:
     mode = env.metadata.get("autoreset_mode")
     if not isinstance(mode, AutoresetMode):
         raise TaskError(
-            f"{type(env.unwrapped).__name__} does not say when it resets: set "
+            f"{type(env.unwrapped).__name__} does not declare when it resets: set "
             "metadata['autoreset_mode'] to one of gymnasium.vector.AutoresetMode"
         )
     return mode is AutoresetMode.SAME_STEP

@@ -38,7 +38,7 @@ def find(asked: str) -> str:
         return known[_letters(short)]
     meant = did_you_mean(_letters(short), known, SHOWN, known.__getitem__)
     raise LookupError(
-        f'no game "{asked}" for one player in ale-py.{meant} (have {len(known)}, such as alien, '
+        f'no single-player game "{asked}" in ale-py.{meant} (have {len(known)}, such as alien, '
         "ms_pacman, pong)"
     )
 

@@ -27,7 +27,7 @@ class AtariSettings(GameSettings):
         shape = context.input_shape
         if shape is not None and len(shape) != 3:
             raise TaskError(
-                f"a game gives pictures (frames, height, width), but the pool takes {shape}. "
+                f"a game provides images (frames, height, width), but the pool takes {shape}. "
                 "Set pool.input_shape=[4, 84, 84]"
             )
         frames, height, width = shape or (4, 84, 84)

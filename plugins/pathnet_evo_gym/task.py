@@ -141,12 +141,12 @@ class GymSettings(TaskSettings):
         actions, space = env.action_space, env.observation_space
         if not isinstance(actions, spaces.Discrete):
             raise TaskError(
-                f"{self.id}: its actions are {_kind(actions)}, and only Discrete ones are learned"
+                f"{self.id}: its action space is {_kind(actions)}; only Discrete is supported"
             )
         if not isinstance(space, spaces.Box):
             raise TaskError(
-                f"{self.id}: its observations are {_kind(space)}, and only a Box of numbers can be "
-                "learned"
+                f"{self.id}: its observation space is {_kind(space)}; only a Box of numbers is "
+                "supported"
             )
         adapt = self._adapt(space, wanted)
         shape = adapt.shape
@@ -168,7 +168,7 @@ class GymSettings(TaskSettings):
         """What is done to observations so that the pool takes them."""
         given = tuple(int(side) for side in space.shape)
         if 0 in given:
-            raise TaskError(f"{self.id}: observations {given} hold no numbers")
+            raise TaskError(f"{self.id}: observations {given} are empty")
         adapt = Adapt(given, bytes_=space.dtype == "uint8", moved=self._moved(given))
         shape = adapt.shape
         if not self.pad or wanted is None or wanted == shape:
@@ -218,7 +218,7 @@ class GymTask(EnvironmentTask):
         if render:
             modes = _modes(self.settings)
             if "rgb_array" not in modes:
-                raise TaskError(f"{self.settings.id} draws no pictures (rgb_array)")
+                raise TaskError(f"{self.settings.id} cannot render (rgb_array)")
         return GymLanes([partial(self._lane, render)] * num_envs, seeds)
 
     def _lane(self, render: bool) -> Adapted:

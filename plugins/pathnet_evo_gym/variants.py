@@ -142,7 +142,7 @@ class Variant:
         wanted = self.attributes[name]
         if isinstance(found, int | np.integer) and not wanted.is_integer():
             return (
-                f"{self.spec.id}: attribute {name!r} is a whole number ({found}), and "
+                f"{self.spec.id}: attribute {name!r} is an integer ({found}), and "
                 f"{wanted:g} would be truncated"
             )
         way = "set it in kwargs" if name in self._arguments else "it cannot be set"

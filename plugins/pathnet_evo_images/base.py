@@ -103,7 +103,7 @@ class ImageTask(TaskSettings):
         except OSError as error:
             raise place.error(
                 f"cannot read {error.filename or self.root} ({error.strerror or error}). "
-                f"Put it right, or {place.setting('root=FOLDER')}."
+                f"Fix it, or {place.setting('root=FOLDER')}."
             ) from error
         chosen = self._choose(context, images.names)
         inputs, labels = _select(images.train, images.labels, chosen, len(images.names))
@@ -113,8 +113,8 @@ class ImageTask(TaskSettings):
         if self.examples is not None:
             if self.examples > len(labels):
                 raise place.error(
-                    f"stages.{context.stage}.task.examples: {self.examples} asked for, there are "
-                    f"{len(labels)} training images. Ask for fewer."
+                    f"stages.{context.stage}.task.examples: {self.examples} requested, but there "
+                    f"are only {len(labels)} training images. Request fewer."
                 )
             rng = context.numpy("examples")
             kept = torch.from_numpy(balanced(labels.numpy(), self.examples, rng))

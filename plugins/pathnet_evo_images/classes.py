@@ -62,8 +62,8 @@ def choose(
             continue
         if asked.draw > len(free):
             raise at.error(
-                f"stages.{at.stage}.task.classes: {asked.draw} classes are to be drawn, "
-                f"but other stages leave {len(free)} of {len(names)}. Draw fewer, or have fewer "
+                f"stages.{at.stage}.task.classes: cannot draw {asked.draw} classes, because "
+                f"other stages leave only {len(free)} of {len(names)}. Draw fewer, or use fewer "
                 "stages on these data."
             )
         drawn, free = free[: asked.draw], free[asked.draw :]

@@ -72,7 +72,7 @@ def download(urls: Sequence[str], target: Path, md5: str) -> None:
     Raises:
         DownloadError: no address gave it.
     """
-    failure = "nowhere to download it from"
+    failure = "no download source"
     for url in urls:
         try:
             _probe(url)
@@ -135,7 +135,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, (TimeoutError, socket.gaierror, ConnectionError)):
         return "network unreachable"
     if isinstance(error, RuntimeError):
-        return "what came does not have the published checksum"
+        return "the download does not match the published checksum"
     if isinstance(error, OSError) and error.strerror:
         named = error.filename is not None
         unreachable = not named and "unreachable" in error.strerror.lower()

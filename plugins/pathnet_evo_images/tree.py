@@ -80,15 +80,15 @@ class Tree(Source):
             folder = root / split
             if not folder.is_dir():
                 raise place.error(
-                    f"no folder {folder}. Put a part of each class's images (say, a fifth of "
-                    f"them, in none of both) into {folder}/CLASS/."
+                    f"no folder {folder}. Move some images of each class (say, a fifth) into "
+                    f"{folder}/CLASS/."
                 )
             folders = class_folders(place, folder)
             extra = sorted(set(folders) - set(names))
             if extra:
                 raise place.error(
-                    f"{folders[extra[0]]} is a class that train/ does not have. Move it away, or "
-                    "give it training images."
+                    f"{folders[extra[0]]} is a class without a folder in train/. Move it away, or "
+                    "add training images."
                 )
             loose(folder, skipped)
             found.append(
@@ -147,16 +147,16 @@ class Tree(Source):
     def _keep(self, name: str, key: str, found: Decoded, settled: bool) -> None:
         if not settled:
             self.place.say(
-                f"decoded images are not kept: files in {self.root} were changed in the future. "
-                "Set the clock."
+                f"decoded images are not cached: files in {self.root} have modification times in "
+                "the future. Check the clock."
             )
             return
         try:
             save(name, key, found)
         except OSError as error:
             self.place.say(
-                f"decoded images cannot be kept ({error.strerror}): they will be decoded again "
-                "next time. Set XDG_CACHE_HOME to a folder of your own that can be written."
+                f"decoded images cannot be cached ({error.strerror}) and will be decoded again "
+                "next time. Set XDG_CACHE_HOME to a private, writable folder."
             )
 
     def _say(self, found: Decoded) -> None:

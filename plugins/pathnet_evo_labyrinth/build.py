@@ -65,7 +65,7 @@ def built(level: Level) -> Path:
     except OSError as error:
         raise LevelError(
             f"level {level.name}: cannot be kept in {target.parent} ({error.strerror}): "
-            "set XDG_CACHE_HOME to a folder that can be written"
+            "set XDG_CACHE_HOME to a writable folder"
         ) from None
     return target
 

@@ -142,6 +142,6 @@ class Engines:
         if (self._deaths >= STARTS).any():
             lane = int(np.argmax(self._deaths))
             raise EngineError(
-                f"{self.game.name}: the engine of lane {lane} died {STARTS} times as it was started"
+                f"{self.game.name}: the engine of lane {lane} died {STARTS} times on start"
                 f": {self.causes.get(lane, 'no cause known')}"
             )

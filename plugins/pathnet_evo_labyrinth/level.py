@@ -274,8 +274,8 @@ def arrange(rows: Sequence[str], legend: Mapping[str, Cell], name: str) -> Layou
             if character != " " and character not in legend:
                 known = " ".join(sorted(legend))
                 raise LevelError(
-                    f"level {name}: row {r}, column {c}: {character!r} stands for nothing; "
-                    f"say what under [cells] (have: {known})"
+                    f"level {name}: row {r}, column {c}: {character!r} is undefined; "
+                    f"define it under [cells] (have: {known})"
                 )
             cell = legend.get(character)
             line.append(cell)
@@ -323,7 +323,7 @@ def check(level: Level) -> None:
         LevelError: nowhere to start, or a rule about what is not in the level.
     """
     if not level.layouts:
-        raise LevelError(f"level {level.name}: nowhere to start: put one of ^ > v < on the map")
+        raise LevelError(f"level {level.name}: no start: put one of ^ > v < on the map")
     present = {t.kind for t in level.layouts[0].things}
     for place, names in (
         ("rewards", tuple(level.rewards)),
@@ -348,7 +348,7 @@ def _closed(cells: Sequence[Sequence[Cell | None]], name: str) -> None:
                 inside = 0 <= y < len(cells) and 0 <= x < len(row)
                 if not inside or cells[y][x] is None:
                     raise LevelError(
-                        f"level {name}: hole at row {r}, column {c}: the floor ends in nothing; "
+                        f"level {name}: hole at row {r}, column {c}: the floor has no edge; "
                         "put a wall (#) beside it"
                     )
 

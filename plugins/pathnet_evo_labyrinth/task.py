@@ -57,7 +57,7 @@ class LabyrinthSettings(TaskSettings):
         shape = context.input_shape
         if shape is not None and (len(shape) != 3 or shape[0] != 3):
             raise TaskError(
-                f"a level gives pictures (3, height, width), but the pool takes {shape}. "
+                f"a level provides images (3, height, width), but the pool takes {shape}. "
                 "Set pool.input_shape=[3, 84, 84]"
             )
         _, height, width = shape or (3, 84, 84)

@@ -159,7 +159,7 @@ def test_runs_that_are_none(write_run: WriteRun, tmp_path: Path) -> None:
     a = write_run("a", A)
     with pytest.raises(RunError, match="nothing: no such run"):
         compare_runs([a, tmp_path / "nothing"])
-    with pytest.raises(RunError, match="named twice"):
+    with pytest.raises(RunError, match="listed twice"):
         compare_runs([a, a])
     (a / "lineage.sqlite").write_bytes(b"?")
     with pytest.raises(RunError, match="not a lineage"):

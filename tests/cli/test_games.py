@@ -78,9 +78,9 @@ def test_only_the_game_is_played(mixed):
         (
             {"name": "atari", "game": "pongg"},
             {},
-            r'stages\.0\.task\.game: no game "pongg" .*Did you mean "pong"',
+            r'stages\.0\.task\.game: no single-player game "pongg" .*Did you mean "pong"',
         ),
-        ({"name": "atari"}, {"input_shape": [4]}, r"stages\.0\.task: a game gives pictures"),
+        ({"name": "atari"}, {"input_shape": [4]}, r"stages\.0\.task: a game provides images"),
         (
             {"name": "atari", "size": 42},
             {"input_shape": [4, 24, 24]},

@@ -57,8 +57,8 @@ def test_pairs():
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("sources = 2", "sources = 3", "3 of 3 stages leave none as a target"),
-        ('name = "b"', 'name = "a one"', "stages.1.name: .*would be called 'a-one', too"),
+        ("sources = 2", "sources = 3", "3 of 3 stages leave no target"),
+        ('name = "b"', 'name = "a one"', "stages.1.name: .*would also be called 'a-one'"),
     ],
 )
 def test_matrices_that_cannot_be(old, new, said):

@@ -34,7 +34,7 @@ BROKEN = {
     "command-taken": (
         GOOD.replace("good-task", "t")
         + "@hookimpl\ndef register_commands(app):\n    @app.command()\n    def run(): pass",
-        "command 'run' is already there",
+        "command 'run' already exists",
     ),
 }
 

@@ -47,9 +47,9 @@ def test_switched_off(install, program, small):
     lines = [line for line in done.stderr.splitlines() if "switched off" in line]
     assert lines == [
         "observer broken failed in evaluation_finished (ValueError: disk full, at my_lab.py:7); "
-        "it is switched off, the run goes on",
+        "it is switched off, and the run continues",
         "plugin my-lab failed in generation_finished (SystemExit: 5, at my_lab.py:18); "
-        "it is switched off, the run goes on",
+        "it is switched off, and the run continues",
     ]
 
 

@@ -264,7 +264,7 @@ def test_only_the_path_is_read(run: Run) -> None:
         ({"stage": 2}, r"no stage 2 \(have: 0 to 1"),
         ({"stage": "first", "arm": "pathnt"}, r"no arm 'pathnt'\. Did you mean \"pathnet\"\?"),
         ({"stage": "first", "seed": 0}, r"no seed 0 \(have: 3\)"),
-        ({"stage": "second", "after": "first"}, "comes before"),
+        ({"stage": "second", "after": "first"}, "learned only after"),
         ({"stage": 0, "after": 1, "arm": "independent"}, "re-initialises all weights"),
     ],
 )

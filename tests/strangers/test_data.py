@@ -194,7 +194,7 @@ def test_accepted_a_class_more(tree):
     """A readout of three classes would be trained on four: a traceback."""
     run = interrupted(of_tree(), 0)
     add_a_class(tree)
-    with pytest.raises(DataError, match="does not fit these data: put the old ones back"):
+    with pytest.raises(DataError, match="do not fit these data: restore the old data"):
         pathnet_evo.resume(run, accept_changed_data=True)
 
 
@@ -264,9 +264,9 @@ def test_put_a_checkpoint_of_other_data_into_a_run(tree):
         (text,) = db.execute("SELECT fingerprint FROM data WHERE stage = 0").fetchone()
         changed = text.replace('"training examples":18', '"training examples":17')
         db.execute("UPDATE data SET fingerprint = ? WHERE stage = 0", (changed,))
-    with pytest.raises(RunError, match="other data than the lineage says"):
+    with pytest.raises(RunError, match="are not those in the lineage"):
         load_run(run).network("first")
-    assert any("other data than the lineage says" in line for line in inspect(run).problems)
+    assert any("are not those in the lineage" in line for line in inspect(run).problems)
 
 
 def test_played_an_environment_that_is_another_now(monkeypatch):

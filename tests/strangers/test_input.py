@@ -116,7 +116,7 @@ def test_a_configuration_holds_itself():
     """A table within itself would be a RecursionError."""
     given = {"name": "round"}
     given["pool"] = given
-    with pytest.raises(ConfigError, match="without end"):
+    with pytest.raises(ConfigError, match="nested too deeply"):
         read_source(given)
 
 

@@ -295,7 +295,7 @@ def test_two_images_were_unpacked_in_the_same_moment() -> None:
 def test_files_are_from_the_future(d, monkeypatch, kept) -> None:
     """A server whose clock is ahead would make one wait, or have states of files confused."""
     monkeypatch.setattr(tree, "settle", lambda stamps: False)
-    with pytest.warns(UserNotice, match="are not kept: files in .* changed in the future"):
+    with pytest.warns(UserNotice, match="are not cached: files in .* in the future"):
         assert greys(make(d)) == on_disk(d)
     assert list(kept.glob("*.pixels")) == []
 

@@ -295,7 +295,7 @@ def test_an_observer_goes_astray(
     assert run.summary["state"] == "finished"
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"plugin astray.py failed in generation_finished ({HOWS[how]}")
-    assert line.endswith("it is switched off, the run goes on")
+    assert line.endswith("it is switched off, and the run continues")
 
 
 def test_a_callback_of_the_users_own_is_no_plugin(plugin: Path) -> None:

@@ -111,4 +111,4 @@ def test_a_run_is_held_while_it_runs(drive, halfway, tmp_path):
     finally:
         held.release()
     assert ended.status == 2
-    assert f"is being written by process {os.getpid()}" in ended.out
+    assert f"in use by process {os.getpid()}" in ended.out

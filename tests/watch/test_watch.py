@@ -142,7 +142,7 @@ def test_a_damaged_run_is_said_to_be_one(client: Client, folder: Path) -> None:
     answer = client.get("/runs/bad/content")
     assert answer.status_code == 503
     assert answer.headers["content-type"].startswith("text/plain")
-    assert "not a lineage that can be read" in answer.text
+    assert "not a readable lineage" in answer.text
 
 
 def test_one_run_alone(folder: Path, made_up: SimpleNamespace) -> None:

@@ -163,8 +163,8 @@ def test_step_limits():
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("Pendulum-v1", r"Pendulum-v1: its actions are Box\(.*only Discrete"),
-        ("Taxi-v4", r"Taxi-v4: its observations are Discrete\(500\).*only a Box"),
+        ("Pendulum-v1", r"Pendulum-v1: its action space is Box\(.*only Discrete"),
+        ("Taxi-v4", r"Taxi-v4: its observation space is Discrete\(500\).*only a Box"),
         ("Blackjack-v1", r"Blackjack-v1: its observations are Tuple"),
     ],
 )
@@ -205,5 +205,5 @@ def test_rendering():
     env.reset()
     assert [picture.shape for picture in env.render()] == [(400, 600, 3)] * 2
     env.close()
-    with pytest.raises(TaskError, match="draws no pictures"):
+    with pytest.raises(TaskError, match="cannot render"):
         made("Odd/Vector-v0").make(1, [0], render=True)

@@ -114,7 +114,7 @@ def test_only_missing_files_are_downloaded(server, tmp_path, context) -> None:
 def test_a_download_with_a_wrong_checksum_is_dropped(server, tmp_path, context) -> None:
     """A captive portal's page would be kept as data."""
     (tmp_path / f"served/{NAMES[0]}-ubyte.gz").write_bytes(b"<html>please log in</html>")
-    with pytest.raises(TaskError, match=r"\(what came does not have the published checksum\)"):
+    with pytest.raises(TaskError, match=r"\(the download does not match the published checksum\)"):
         Mnist(root=tmp_path / "d").make(context())
     assert left(tmp_path / "d") == set()
 

@@ -143,7 +143,7 @@ def test_images_of_different_sizes(tmp_path, context, write_tree) -> None:
         (lambda d: os.rename(d / "test", d / "no"), r"no folder .*test\. Put a part"),
         (lambda d: os.rename(d / "test/b", d / "b"), r"no images in .*test/b "),
         (lambda d: (d / "train/b/0.png").unlink(), r"no images in .*train/b "),
-        (lambda d: (d / "test/c").mkdir(), r"test/c is a class that train/ does not have"),
+        (lambda d: (d / "test/c").mkdir(), r"test/c is a class without a folder in train/"),
         (lambda d: (d / "train/b/0.png").write_bytes(b"GIF?"), r"cannot read .*b/0\.png \(not an"),
         (lambda d: os.truncate(d / "train/b/0.png", 60), r"cannot read .*train/b/0\.png \("),
         (lambda d: os.symlink("none", d / "test/a/x.png"), r"cannot read .*a/x\.png \(No such"),

@@ -39,8 +39,8 @@ def room(rows="#####\n#>.a#\n#####", more=""):
     [
         (room("#####\n#>.a.\n#####"), "hole at row 1, column 4.*put a wall"),
         (room("#####\n#>.a#\n## ##"), "hole at row 1, column 2"),
-        (room("#####\n#>?a#\n#####"), "row 1, column 2: '\\?' stands for nothing"),
-        (room("#####\n#..a#\n#####"), "nowhere to start"),
+        (room("#####\n#>?a#\n#####"), "row 1, column 2: '\\?' is undefined"),
+        (room("#####\n#..a#\n#####"), "no start: "),
         (room("#####\n#>..#\n#####"), "rewards: there is no apple"),
         (room(more="over = { things = ['melon'] }"), "over.things: there is no melon"),
         (
