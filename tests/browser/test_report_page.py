@@ -19,6 +19,8 @@ from pathnet_evo.report import write_report
 from pathnet_evo.report.across_runs import comparison_page
 from pathnet_evo.report.words import shown
 
+pytestmark = pytest.mark.slow
+
 
 def report(run: Any) -> str:
     return (run.folder / "report.html").resolve().as_uri()

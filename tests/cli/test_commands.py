@@ -9,6 +9,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 
 def test_help_imports_nothing_heavy() -> None:
     """``pathnet-evo --help`` would take seconds."""
@@ -38,6 +40,7 @@ def test_presets_are_listed_and_printed(command: Any) -> None:
     assert command("presets", "cifarsvhn").status == 2
 
 
+@pytest.mark.slow
 def test_report_again(command: Any, small: list[str]) -> None:
     """A report that was lost could not be made again, or would differ."""
     command("run", "digits", *small)
@@ -55,6 +58,7 @@ def test_report_of_nothing(command: Any) -> None:
     assert "not a run's folder" in result.err
 
 
+@pytest.mark.slow
 def test_front(command: Any, small: list[str]) -> None:
     """Nobody could see what nsga2 had to choose from, and which path it chose."""
     command(
@@ -77,6 +81,7 @@ def test_front(command: Any, small: list[str]) -> None:
     assert summary["arms"]["random"]["stages"][0]["fronts"] == {}
 
 
+@pytest.mark.slow
 def test_compare(command: Any, small: list[str]) -> None:
     """Two strategies could not be held against each other."""
     command("run", "digits", *small, "--name", "a")

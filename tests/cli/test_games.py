@@ -48,6 +48,7 @@ def mixed(tmp_path_factory):
     return pathnet_evo.launch(config([DIGITS, GAME], input=[4, 24, 24]), runs_dir=folder)
 
 
+@pytest.mark.slow
 def test_an_image_task_and_a_game_share_a_pool(mixed):
     """A sequence would have to be of images alone, or of games alone."""
     assert mixed.summary["state"] == "finished"
@@ -63,6 +64,7 @@ def test_an_image_task_and_a_game_share_a_pool(mixed):
     assert frozen != "[[],[]]", "the game starts beside what the images froze"
 
 
+@pytest.mark.slow
 def test_only_the_game_is_played(mixed):
     """An image task would be played, with a traceback."""
     assert player(mixed).name == "game"

@@ -73,6 +73,7 @@ def test_a_matrix_is_no_single_run(tmp_path):
         preparing.prepare(tomllib.loads(TOML), [], Registry())
 
 
+@pytest.mark.slow
 def test_the_matrix_of_a_run(command, tmp_path):
     """The speed-ups would not be those of the runs."""
     (tmp_path / "grid.toml").write_text(TOML)

@@ -12,6 +12,8 @@ from pathnet_evo.cli import app
 from pathnet_evo.errors import UserError
 from pathnet_evo.running.playing import player
 
+pytestmark = pytest.mark.slow
+
 CONFIG = {
     "name": "mixed",
     "arms": ["pathnet"],

@@ -14,6 +14,7 @@ import pathnet_evo
 from pathnet_evo.store.lineage import digest
 
 
+@pytest.mark.slow
 def test_default_run_leaves_everything(command: Any, small: list[str]) -> None:
     """A newcomer's first command would end without the files that the README promises."""
     result = command("run", "digits", *small)
@@ -28,6 +29,7 @@ def test_default_run_leaves_everything(command: Any, small: list[str]) -> None:
     db.close()
 
 
+@pytest.mark.slow
 def test_second_run_gets_a_number(command: Any, small: list[str]) -> None:
     """A second run without a name would fail, or overwrite the first."""
     for _ in range(2):
@@ -35,6 +37,7 @@ def test_second_run_gets_a_number(command: Any, small: list[str]) -> None:
     assert Path("runs/digits-2/summary.json").is_file()
 
 
+@pytest.mark.slow
 def test_same_seed_same_bits_with_jobs(command: Any, small: list[str]) -> None:
     """Running trials side by side would change a published result."""
     assert command("run", "digits", *small, "--name", "one").status == 0
@@ -45,6 +48,7 @@ def test_same_seed_same_bits_with_jobs(command: Any, small: list[str]) -> None:
         assert weights.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_run(command: Any, small: list[str]) -> None:
     """Seeds would be ignored, and intervals over them would be lies."""
     command("run", "digits", *small, "--name", "one", "--set", 'arms=["pathnet"]')
@@ -54,6 +58,7 @@ def test_another_seed_is_another_run(command: Any, small: list[str]) -> None:
     assert digest(Path("runs/one/lineage.sqlite")) != digest(Path("runs/two/lineage.sqlite"))
 
 
+@pytest.mark.slow
 def test_resolved_configuration_repeats_the_run(command: Any, small: list[str]) -> None:
     """The run.toml that a run keeps could not be used to repeat it."""
     command("run", "digits", *small, "--name", "one")
@@ -62,6 +67,7 @@ def test_resolved_configuration_repeats_the_run(command: Any, small: list[str]) 
     assert digest(Path("runs/one/lineage.sqlite")) == digest(Path("runs/two/lineage.sqlite"))
 
 
+@pytest.mark.slow
 def test_json_is_one_document(command: Any, small: list[str]) -> None:
     """A script that reads standard output would meet something else than JSON."""
     result = command("run", "digits", *small, "--json")
@@ -69,6 +75,7 @@ def test_json_is_one_document(command: Any, small: list[str]) -> None:
     assert result.err == ""
 
 
+@pytest.mark.slow
 def test_network_of_a_run(command: Any, small: list[str]) -> None:
     """A user could not take the learned network out of a run, or it would be another one."""
     command("run", "digits", *small)
@@ -86,6 +93,7 @@ def _input_shape(network: Any) -> tuple[int, ...]:
     return (1, int(inputs**0.5), int(inputs**0.5))
 
 
+@pytest.mark.slow
 def test_hopeless_learning_rate(command: Any, small: list[str]) -> None:
     """A diverging run would freeze garbage, or end as if all were well."""
     result = command("run", "digits", *small, "--set", "learner.learning_rate=1e9")
@@ -101,6 +109,7 @@ def test_hopeless_learning_rate(command: Any, small: list[str]) -> None:
     assert Path("runs/digits/report.html").is_file()
 
 
+@pytest.mark.slow
 def test_operator_that_makes_no_path(command: Any, small: list[str]) -> None:
     """An operator that does not fit genotypes would end in a traceback."""
     operator = '{name = "mutGaussian", mu = 0.0, sigma = 1.0, indpb = 1.0}'

@@ -7,6 +7,8 @@ import pytest
 from pathnet_evo.engines.processes import ProcessEngine
 from pathnet_evo.interfaces.learners import StageFailed
 
+pytestmark = pytest.mark.slow
+
 
 def check(shop, done, failed):
     """Only those evaluations failed, and the pool holds exactly what the others trained."""

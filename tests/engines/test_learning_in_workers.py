@@ -7,6 +7,8 @@ import pytest
 
 import pathnet_evo
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = [
     "seeds=1",
     "arms=['pathnet']",

@@ -54,6 +54,7 @@ def rings(n=48):
 CHECKS = [n for n, _ in inspect.getmembers(EngineContract, inspect.isfunction) if n[:5] == "test_"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("slots", [1, 2])
 def test_contract(side_by_side, check, slots):
@@ -91,6 +92,7 @@ def test_contract_inline(check):
     getattr(Here(), check)()
 
 
+@pytest.mark.slow
 def test_no_update_is_lost(train, shop):
     """Paths that overlap, which most do, would overwrite what others have just learned."""
     done = train(60, seconds=0.002)
@@ -100,6 +102,7 @@ def test_no_update_is_lost(train, shop):
     assert [e.candidate.id for e in done] != sorted(e.candidate.id for e in done)
 
 
+@pytest.mark.slow
 def test_frozen_and_renewed_modules_refuse(shop, toy, side_by_side):
     """What was trained from other weights would be mixed into a frozen or re-initialised module."""
     evaluator = side_by_side.evaluator(toy(seconds=0.5), shop.context)
@@ -115,6 +118,7 @@ def test_frozen_and_renewed_modules_refuse(shop, toy, side_by_side):
     assert head == 1.0
 
 
+@pytest.mark.slow
 def test_cancelled_work_is_refused(shop, toy, side_by_side, run_all):
     """What was in flight when a stage ended would still change the pool, or fill its slots."""
     evaluator = side_by_side.evaluator(toy(seconds=0.3), shop.context)
@@ -129,6 +133,7 @@ def test_cancelled_work_is_refused(shop, toy, side_by_side, run_all):
     assert shop.sums() == shop.sums_of(done)
 
 
+@pytest.mark.slow
 def test_layers_of_different_size(shop, toy, side_by_side, run_all):
     """A layer that has grown would be cut off in the workers."""
     shop.pool.grow(1, 3, torch.Generator())
@@ -159,6 +164,7 @@ def launch(tmp_path, name, engine, **sections):
     return runner.launch({**data, "stages": stages}, name=name, runs_dir=tmp_path)
 
 
+@pytest.mark.slow
 def test_one_worker_repeats_inline(tmp_path):
     """A worker process would train something else than the learner's own evaluator."""
     here = launch(tmp_path, "here", "inline")
@@ -169,6 +175,7 @@ def test_one_worker_repeats_inline(tmp_path):
     assert 'name = "processes"' in (tmp_path / "there/run.toml").read_text()
 
 
+@pytest.mark.slow
 def test_every_strategy(tmp_path, processes):
     """A strategy would wait for ever, or lose evaluations that end in another order."""
     before, others = processes.segments(), processes.workers(os.getpid())
@@ -185,6 +192,7 @@ def test_every_strategy(tmp_path, processes):
     assert processes.eventually(lambda: processes.segments() <= before)
 
 
+@pytest.mark.slow
 def test_jobs_and_workers(tmp_path):
     """Trials in processes of their own could not have workers, since those would be children."""
     run = launch(tmp_path, "both", {"name": "processes", "workers": 1}, jobs=2, seeds=2)
@@ -209,6 +217,7 @@ def test_bad_options(engine, message):
         resolve(config.validate({"stages": [stage], "engine": engine}), Registry())
 
 
+@pytest.mark.slow
 def test_one_file_plugins_reach_the_workers(tmp_path):
     """A learner in a file of its own would be unknown in the worker processes."""
     file = tmp_path / "mine.py"
@@ -224,6 +233,7 @@ def test_one_file_plugins_reach_the_workers(tmp_path):
     assert run.summary["state"] == "finished"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["inline", "processes"])
 def test_contestants_with_the_same_start(tmp_path, engine, side_by_side):
     """A tournament that is to be fair would still favour who trains first, or has easier data."""

@@ -70,6 +70,7 @@ def killing(kind: type, times: int):
     return on_record
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Evaluated, StageFinished])
 def test_a_killed_trial_resumes_within_the_run(kind: type, tmp_path: Path) -> None:
     """A worker that ran out of memory would cost its trial, or leave holes in the lineage."""
@@ -93,6 +94,7 @@ def test_a_killed_trial_resumes_within_the_run(kind: type, tmp_path: Path) -> No
     assert not list(run.folder.rglob("*.tmp-*"))
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_lost_again_and_again_fails(tmp_path: Path) -> None:
     """A trial whose code crashes its process would be run for ever."""
     settings = [*SMALL, "arms=['pathnet']", "executor={name='processes', workers=1, retries=1}"]
@@ -123,6 +125,7 @@ def register_executors(register):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "cause", "failed"),
     [
@@ -193,6 +196,7 @@ def test_bad_options(given, message) -> None:
     assert message in str(refused.value)
 
 
+@pytest.mark.slow
 def test_runs_that_were_written_with_jobs_resume(tmp_path: Path) -> None:
     """Runs of earlier versions would be lost."""
 

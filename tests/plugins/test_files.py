@@ -10,6 +10,8 @@ import pytest
 from pathnet_evo import launch, load_run
 from pathnet_evo.plugins.registry import Registry
 
+pytestmark = pytest.mark.slow
+
 TASK = """
 from pathnet_evo import TaskSettings, SupervisedTask, hookimpl
 import torch

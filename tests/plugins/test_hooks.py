@@ -130,6 +130,7 @@ def test_every_hook_is_tried():
     assert set(re.findall(r"@hookimpl\ndef (\w+)", PLUGIN)) == set(HOOKS)
 
 
+@pytest.mark.slow
 def test_every_hook_is_called(install, site, program, small, listed, tmp_path):
     """A plugin that does what the documentation says would not be called."""
     install("my-lab", PLUGIN)
@@ -162,6 +163,7 @@ def test_every_hook_is_called(install, site, program, small, listed, tmp_path):
     assert mine["errors"] == []
 
 
+@pytest.mark.slow
 def test_a_lazy_operator(install, program, small):
     """An operator registered by its place would not be found, or others be imported with it."""
     install("my-lab", PLUGIN)
@@ -172,6 +174,7 @@ def test_a_lazy_operator(install, program, small):
     assert '"my-operater" is not a mutate operator' in wrong.stderr
 
 
+@pytest.mark.slow
 def test_commands(install, program):
     """A plugin's command would not be there, or take another's place."""
     install("my-lab", PLUGIN)

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 GOOD = """
 from pathnet_evo import hookimpl
 

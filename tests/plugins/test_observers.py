@@ -7,6 +7,8 @@ import pytest
 from pathnet_evo import launch
 from pathnet_evo.plugins.registry import Registry
 
+pytestmark = pytest.mark.slow
+
 POPULATION = (
     "distinct_paths",
     "frozen_overlap",

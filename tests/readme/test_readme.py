@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_task_of_the_readme_runs(tmp_path: Path) -> None:
     """A newcomer would copy the README's task plugin and it would not work."""
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

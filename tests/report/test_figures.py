@@ -24,6 +24,7 @@ EVERY = {
 }
 
 
+@pytest.mark.slow
 def test_every_figure_alone(tmp_path: Path, made_up: SimpleNamespace) -> None:
     """A paper would lack a figure that the page shows, or could not print its letters."""
     made_up.two_arms(tmp_path, [0.1, 0.2, 0.15])
@@ -48,6 +49,7 @@ def test_a_wrong_format_is_told(tmp_path: Path, made_up: SimpleNamespace) -> Non
     assert str(done.exception) == "--figures png,gif: no format 'gif' (have: png, pdf, svg)"
 
 
+@pytest.mark.slow
 def test_settings_of_matplotlib_are_left_alone(tmp_path: Path, made_up: SimpleNamespace) -> None:
     """Figures written in a notebook would change the user's own figures."""
     made_up.two_arms(tmp_path, [0.1])

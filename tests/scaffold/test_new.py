@@ -41,6 +41,7 @@ def ran(command, cwd, site):
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_written_installed_tested_run(kind, tmp_path):
     """The first thing that a plugin's author sees would not work."""

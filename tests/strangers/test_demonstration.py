@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 import pathnet_evo
@@ -28,7 +29,7 @@ def test_a_newcomer_chose_a_preset():
         assert second.strip() == expected
         for sentence in (learned, expected):
             assert sentence.endswith("."), f"{name}: {sentence}"
-        time = r"\b(minutes?|hours?|days|weeks|months) of (one core|two cores)"
+        time = r"\b(minutes?|hours?|days|weeks|months) on (one core|two cores)"
         assert re.search(time, expected), f"{name} does not say how long it takes"
 
 
@@ -48,6 +49,7 @@ def test_a_newcomer_judged_cartpole_by_what_it_can_do():
     assert learner.score_episodes == 100
 
 
+@pytest.mark.slow
 def test_a_newcomer_ran_cartpole(tmp_path):
     """The README's demonstration would show a pole that falls as if nobody had learned.
 

@@ -38,6 +38,8 @@ from pathnet_evo.watch import RunsFolder, connections
 from pathnet_evo.watch.following import Listing
 from pathnet_evo.watch.reader import read_content
 
+pytestmark = pytest.mark.slow
+
 TINY = [
     "arms=['pathnet']",
     "pool={modules=3, width=1, layers=[{kind='linear', units=2, repeat=2}]}",

@@ -19,6 +19,8 @@ from pathnet_evo.running.checking import inspect
 from pathnet_evo.setup.config import ConfigError
 from pathnet_evo.system.plugin_calls import said
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = '''
 import os
 import sys

@@ -20,6 +20,8 @@ from pathnet_evo import RunFailed, launch, load_run, resume
 from pathnet_evo.running.checking import inspect
 from pathnet_evo.workers import spawning
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     "seeds=1",
     "arms=['pathnet']",

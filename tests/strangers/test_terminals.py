@@ -18,6 +18,8 @@ from pathnet_evo import launch
 from pathnet_evo.errors import UserError
 from pathnet_evo.system import folders
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = [sys.executable, "-W", "error", "-c", "from pathnet_evo.cli import main; main()"]
 SMALL = [
     "--seeds=1",

@@ -188,6 +188,7 @@ def test_nsga2_freezes_as_asked_to():
         assert found == [rows[3], rows[2], rows[1]]
 
 
+@pytest.mark.slow
 def test_places_of_a_tournament_are_drawn_alike():
     """Some genotypes would seldom compete, whatever their fitness."""
     for lanes in (1, 8, 20):

@@ -20,6 +20,8 @@ from pathnet_evo.setup import preparing
 from pathnet_evo.setup.config import parse
 from pathnet_evo.setup.plan import Plan
 
+pytestmark = pytest.mark.slow
+
 CASES = int(os.environ.get("PATHNET_EVO_FUZZ", "1500"))
 """How many configurations are tried; 10,000 take a minute or so."""
 DIGITS = parse(presets.read("digits"), "digits")

@@ -19,6 +19,8 @@ from pathnet_evo.running import runner
 from pathnet_evo.running.checking import inspect
 from pathnet_evo.running.loading import load_run
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("PATHNET_EVO_DAMAGE", "40"))
 """How many damaged files are tried; 1,000 take half an hour."""
 SAME = ("digest", "arms", "stages")

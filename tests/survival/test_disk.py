@@ -14,6 +14,8 @@ import pytest
 from pathnet_evo.running.checking import inspect
 from pathnet_evo.running.loading import load_run
 
+pytestmark = pytest.mark.slow
+
 TRIED = 8
 
 

@@ -10,6 +10,8 @@ from contextlib import closing
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_killed_run_goes_on_as_if_it_had_not_been(drive, whole, outcome_of, tmp_path):
     """Hours of work would be lost, or what comes out would depend on when a machine crashed."""

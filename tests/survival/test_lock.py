@@ -15,6 +15,8 @@ import pytest
 from pathnet_evo.store import lock
 from pathnet_evo.store.lock import Lock, LockError, holder
 
+pytestmark = pytest.mark.slow
+
 HOLD = """
 import sys, time
 from pathlib import Path

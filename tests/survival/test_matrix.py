@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import signal
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 TOML = """
 name = "grid"
 arms = ["pathnet"]

@@ -17,6 +17,8 @@ from pathnet_evo.running import runner
 from pathnet_evo.running.checking import inspect
 from pathnet_evo.running.loading import load_run
 
+pytestmark = pytest.mark.slow
+
 SOURCE = [
     file
     for folder in ("pathnet_evo", "plugins")

@@ -46,6 +46,7 @@ def test_it_opens_and_gives_its_network(mixed):
     assert inspect(mixed).problems == []
 
 
+@pytest.mark.slow
 def test_it_is_resumed_and_played(mixed):
     """Its trial would begin again, or with other settings, or be refused as another one."""
     checkpoints = sorted(path.name for path in (mixed / "checkpoints" / "pathnet-0").iterdir())

@@ -82,6 +82,7 @@ def test_a_summary_shows_that_nothing_is_forgotten(tmp_path: Path, grow: str) ->
     assert all(f <= stage["modules"]["mean"] for f, stage in zip(frozen, stages, strict=True))
 
 
+@pytest.mark.slow
 def test_a_full_layer_is_told_once_a_stage() -> None:
     """A user would not hear that the pool is full, and later tasks would quietly learn less."""
     records = _records(_plan())
@@ -96,6 +97,7 @@ def test_a_full_layer_is_told_once_a_stage() -> None:
     assert "transfer.grow" in str(told[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("grow", "least"), [("true", 0), ("3", 3)])
 def test_layers_grow_until_a_path_fits(grow: str, least: int) -> None:
     """A later task would have fewer new modules than a path can use."""
@@ -109,6 +111,7 @@ def test_layers_grow_until_a_path_fits(grow: str, least: int) -> None:
         assert record.added == max(2 - record.free, least)
 
 
+@pytest.mark.slow
 def test_generations_tell_of_diversity() -> None:
     """The lineage would say nothing of how alike the population is."""
     records = [r for r in _records(_plan()) if isinstance(r, GenerationFinished)]

@@ -244,6 +244,7 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_it_ends_without_complaint_while_somebody_looks(folder: Path) -> None:
     """A server that is stopped would print a traceback for each page that is open."""
     program = "from pathnet_evo.cli import main; main()"

@@ -19,6 +19,8 @@ from pathnet_evo.workers.pipes import Pipes
 from pathnet_evo.workers.supervisor import Supervised, Supervisor
 from pathnet_evo.workers.transport import UnsendableError
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 
 

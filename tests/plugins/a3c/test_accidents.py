@@ -19,6 +19,8 @@ from pathnet_evo.setup.resolving import resolve
 from pathnet_evo_a3c.episodes import Episodes
 from pathnet_evo_a3c.learner import A3C
 
+pytestmark = pytest.mark.slow
+
 GENES = ((0, 1), (2, 2))
 ALL = np.ones(3, dtype=np.bool_)
 

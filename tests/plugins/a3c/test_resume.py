@@ -13,6 +13,8 @@ from pathnet_evo.interfaces.learners import Candidate, LearningContext
 from pathnet_evo.trial.loop import evolve
 from pathnet_evo_a3c.learner import A3C
 
+pytestmark = pytest.mark.slow
+
 LEARNER = A3C(num_envs=3, rollout_length=4, episodes=2, score_episodes=2)
 
 

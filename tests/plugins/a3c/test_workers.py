@@ -11,6 +11,8 @@ from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces.learners import Candidate, LearningContext
 from pathnet_evo_a3c.learner import A3C
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {"workers": 2, "num_envs": 2, "rollout_length": 4, "episodes": 2, "score_episodes": 2}
 FROZEN = ((1,), (3,))
 

@@ -10,6 +10,8 @@ from pathnet_evo.testing import TaskContract
 from pathnet_evo_atari.games import find, games
 from pathnet_evo_atari.task import AtariSettings
 
+pytestmark = pytest.mark.slow
+
 
 def made(shape=None, **options):
     settings = AtariSettings(**options)
@@ -61,9 +63,7 @@ def test_the_games_of_the_paper_are_there():
 @pytest.mark.parametrize(("asked", "offered"), [("riverad", "riverraid"), ("MsPackman", "ms_pac")])
 def test_unknown_games_are_refused_with_the_nearest(asked, offered):
     """A typing error would show as a traceback of ale-py's, or not before the run."""
-    with pytest.raises(
-        ValidationError, match=rf'game "{asked}".* Did you mean .*{offered}'
-    ):
+    with pytest.raises(ValidationError, match=rf'game "{asked}".* Did you mean .*{offered}'):
         AtariSettings(game=asked)
 
 

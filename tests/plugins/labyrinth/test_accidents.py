@@ -17,6 +17,8 @@ if not Path("/proc/self/maps").exists():
 
 from pathnet_evo_labyrinth.guard import members, segments
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import sys, time, numpy as np
 from pathnet_evo_labyrinth.catalogue import game

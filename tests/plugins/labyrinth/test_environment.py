@@ -23,6 +23,7 @@ from pathnet_evo_labyrinth.task import LabyrinthSettings
 from pathnet_evo_labyrinth.vector import LabyrinthVectorEnv
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 def test_check_env(level):
     """Broken: wrappers and learners written for Gymnasium would not work."""
@@ -71,6 +72,7 @@ def equal(one, other):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["lt_chasm", "seekavoid_arena", "stairway_to_melon"])
 def test_inputs_lie_about_zero(lanes, level):
     """Broken: every unit would see little but how bright the level is."""
@@ -82,6 +84,7 @@ def test_inputs_lie_about_zero(lanes, level):
     assert abs((seen - task.shift.numpy()).mean() * float(task.scale)) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["lt_chasm", "seekavoid_arena"])
 def test_repeats_to_the_bit(lanes, level):
     """Broken: no result with this task could be repeated, and no trial be gone on with."""
@@ -95,6 +98,7 @@ def test_repeats_to_the_bit(lanes, level):
     assert any(cut.any() for _, _, _, cut, *_ in first[1:]), "it goes on into further episodes"
 
 
+@pytest.mark.slow
 def test_lanes_do_not_depend_on_one_another(lanes):
     """Broken: what a path earns would depend on its neighbours."""
     actions = np.random.default_rng(1).integers(10, size=(80, 3))
@@ -108,6 +112,7 @@ def test_lanes_do_not_depend_on_one_another(lanes):
         )
 
 
+@pytest.mark.slow
 def test_some_lanes_begin_anew(lanes):
     """Broken: a learner could not begin one lane's evaluation while others go on."""
     env = lanes("stairway_to_melon", 2)
@@ -120,6 +125,7 @@ def test_some_lanes_begin_anew(lanes):
     assert infos["position_y"][1] == went[1] > 200
 
 
+@pytest.mark.slow
 def test_the_end_of_time_is_a_truncation(lanes):
     """Broken: values would be cut off where the world goes on."""
     env = lanes("seekavoid_arena", 2, seconds=1)
@@ -131,6 +137,7 @@ def test_the_end_of_time_is_a_truncation(lanes):
     )
 
 
+@pytest.mark.slow
 def test_sizes_and_pictures(lanes):
     """Broken: what is seen would not be what was asked for, or rendering would change it."""
     plain, drawing = lanes(size=(60, 100)), lanes(size=(60, 100), pictures=True)
@@ -158,6 +165,7 @@ def test_the_task_follows_the_pool():
     assert len(task.actions) == task.n_actions == 10
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
 def test_workers_take_a_core_each(lanes):
     """Broken: all engines would share one core, and the others stand idle."""
@@ -172,6 +180,7 @@ def test_workers_take_a_core_each(lanes):
     assert len(set.union(*cores)) == n
 
 
+@pytest.mark.slow
 def test_closed_engines_are_not_asked(lanes):
     """Broken: a closed environment would show its last picture for ever, or start new engines."""
     from pathnet_evo_labyrinth.engine import EngineError
@@ -185,6 +194,7 @@ def test_closed_engines_are_not_asked(lanes):
             use()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux to count")
 def test_nothing_stays_open(lanes):
     """Broken: who makes many environments would run out of descriptors and memory."""
@@ -200,6 +210,7 @@ def test_nothing_stays_open(lanes):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_step_is_not_answered_by_the_next(lanes, monkeypatch):
     """Broken: after Ctrl-C in a notebook, every step would show what the one before it led to."""
     from pathnet_evo_labyrinth.guarded import GuardedLink

@@ -5,6 +5,8 @@ import pytest
 
 from pathnet_evo_labyrinth.level import CELL
 
+pytestmark = pytest.mark.slow
+
 
 def things(player, kind):
     return [thing for thing in player.layout.things if thing.kind == kind]
