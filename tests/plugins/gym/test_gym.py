@@ -165,7 +165,7 @@ def test_step_limits():
     [
         ("Pendulum-v1", r"Pendulum-v1: its action space is Box\(.*only Discrete"),
         ("Taxi-v4", r"Taxi-v4: its observation space is Discrete\(500\).*only a Box"),
-        ("Blackjack-v1", r"Blackjack-v1: its observations are Tuple"),
+        ("Blackjack-v1", r"Blackjack-v1: its observation space is Tuple"),
     ],
 )
 def test_what_cannot_be_learned_is_refused_on_one_line(name, said):
