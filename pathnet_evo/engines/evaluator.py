@@ -60,7 +60,7 @@ class _Over:
         evaluation: the evaluation.
         trained: what is to be committed with it; no slot where it was kept in a checkpoint.
         worker: the one that trained it; None where it is dead.
-        room: what the worker then has room for: its free places, less those that it is sent.
+        room: what the worker then has room for: its free slots, less those that it is sent.
     """
 
     evaluation: Evaluation
@@ -114,10 +114,10 @@ class SideBySideEvaluator(Evaluator):
         return sum(worker.room for worker in self.workers.members)
 
     def submit(self, candidate: Candidate) -> None:
-        """Give a candidate to the first worker that has a place.
+        """Give a candidate to the first worker that has a slot.
 
         One worker is filled before the next, and what is submitted between two calls of
-        ``advance`` arrives together: contestants that a learner with two places leases before
+        ``advance`` arrives together: contestants that a learner with two slots leases before
         either trains, it still does.
         """
         worker = next(worker for worker in self.workers.members if worker.room)
@@ -152,7 +152,7 @@ class SideBySideEvaluator(Evaluator):
     def state(self) -> dict[str, Any]:
         """What was submitted and not handed on, after waiting until it is over.
 
-        A worker's places count as free when its evaluations are handed on, not when they are over,
+        A worker's slots count as free when its evaluations are handed on, not when they are over,
         so it makes no difference to what follows whether this was called.
         """
         while any(worker.awaited for worker in self.workers.members):

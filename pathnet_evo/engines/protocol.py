@@ -125,7 +125,7 @@ class Trained:
         committed: slots that hold trained weights, to be written to the pool, and their memory
             where it is not shared.
         dropped: slots of leases that are given up.
-        free: the evaluator's free places.
+        free: the evaluator's free slots.
         taken: how many candidates of this round it has been given; later ones are not in ``free``.
     """
 

@@ -54,7 +54,7 @@ class WorkerEngine(Engine):
         return self.workers == 1
 
     def evaluator(self, learner: Learner, context: LearningContext) -> SideBySideEvaluator:
-        """An evaluator with as many places as its workers' evaluators have together."""
+        """An evaluator with as many slots as its workers' evaluators have together."""
         pool, self._kept.pool = self._kept.pool, None
         pool = WorkerPool(self.transport(), self.workers) if pool is None else pool
         pool.timeout, pool.start_timeout = self.timeout, self.start_timeout

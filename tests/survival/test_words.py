@@ -15,7 +15,7 @@ from pathnet_evo.running.checking import inspect
 from pathnet_evo.running.playing import player
 from pathnet_evo.setup import config
 from pathnet_evo.setup.config import ConfigError
-from pathnet_evo.setup.upgrades import LEARNERS, TASKS, upgraded
+from pathnet_evo.setup.upgrades import ENGINE, LEARNERS, TASKS, upgraded
 
 MIXED = Path(__file__).parents[1] / "fixtures" / "run-mixed-3"
 
@@ -67,20 +67,31 @@ def test_what_a_user_writes_is_not_translated():
 
 
 @pytest.mark.parametrize(
-    ("family", "name", "old", "new"),
+    ("place", "name", "old", "new"),
     [
-        (family, name, old, new)
-        for family, plugins in (("learner", LEARNERS), ("task", TASKS))
+        (place, name, old, new)
+        for place, plugins in (
+            ("stages.0.learner", LEARNERS),
+            ("stages.0.task", TASKS),
+            ("engine", {"processes": ENGINE}),
+        )
         for name, names in plugins.items()
         for old, new in names.items()
     ],
 )
-def test_an_old_name_is_refused_and_the_new_one_named(command, family, name, old, new):
+def test_an_old_name_is_refused_and_the_new_one_named(command, place, name, old, new):
     """Somebody would search the documentation for what the key is called now."""
-    place = f"stages.0.{family}"
     refused = command("run", "digits", "--set", f"{place}={{name='{name}', {old}=3}}")
     assert refused.status == 2
     assert f'{place}.{old}: unknown key. Did you mean "{new}"?' in refused.err
+
+
+def test_the_engine_is_in_the_words_of_now():
+    """Runs whose evaluations had processes of their own could not be resumed."""
+    written = tomllib.loads((MIXED / "run.toml").read_text(encoding="utf-8"))
+    written["engine"] = {"name": "processes", "limit": 5, "start_limit": 6, "restarts": 7}
+    wanted = {"name": "processes", "timeout": 5, "start_timeout": 6, "max_restarts": 7}
+    assert config.validate(written).engine == wanted
 
 
 def test_both_names_are_refused():

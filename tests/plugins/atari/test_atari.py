@@ -72,7 +72,7 @@ def test_shapes():
     assert made().input_shape == (4, 84, 84)
     assert made(size=42, frame_stack=2).input_shape == (2, 42, 42)
     assert made(shape=(3, 48, 64)).input_shape == (3, 48, 64), "it follows the pool"
-    assert made(shape=(3, 48, 64), size=84, frames=4).input_shape == (4, 84, 84)
+    assert made(shape=(3, 48, 64), size=84, frame_stack=4).input_shape == (4, 84, 84)
     with pytest.raises(TaskError, match=r"but the pool takes \(4,\). Set pool.input_shape"):
         made(shape=(4,))
 
