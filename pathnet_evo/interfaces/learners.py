@@ -1,4 +1,4 @@
-"""Learner contracts: who trains a path, and how evolution hears of it."""
+"""Learner contracts: what trains a path, and how evolution receives the results."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Candidate:
 
     @classmethod
     def of(cls, state: Mapping[str, Any] | Sequence[Any]) -> Candidate:
-        """The candidate that ``state`` was taken of; earlier versions kept its values as a list."""
+        """The candidate saved as ``state``; earlier versions saved a list of values."""
         if not isinstance(state, Mapping):
             names = ("id", "place", "genotype", "parent", "batches")
             state = dict(zip(names, state, strict=True))
@@ -69,15 +69,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What became of a candidate; numbers of any type, such as NumPy's, become Python's.
+    """The result of a candidate; numbers of any type, such as NumPy's, become Python's.
 
     Args:
-        candidate: the one that was submitted.
-        fitness: finite, larger is better; None where the evaluation failed.
-        cause: why it failed; None where it did not.
-        examples: training examples or frames that it used.
-        seconds: wall-clock time; kept apart from what must repeat.
-        metrics: further numbers to show, such as the loss.
+        candidate: the submitted candidate.
+        fitness: finite, larger is better; None if the evaluation failed.
+        cause: why it failed, or None.
+        examples: training examples or frames used.
+        seconds: wall-clock time; excluded from reproducible results.
+        metrics: more numbers to show, such as the loss.
     """
 
     candidate: Candidate
@@ -95,14 +95,14 @@ class Evaluation:
         object.__setattr__(self, "metrics", named(self.metrics))
 
     def checked(self) -> Evaluation:
-        """The same, but one whose fitness is not finite is one that failed."""
+        """The same evaluation, but failed if its fitness is not finite."""
         if self.fitness is None or math.isfinite(self.fitness):
             return self
         return replace(self, fitness=None, cause=f"the fitness is {self.fitness}")
 
     @property
     def failed(self) -> bool:
-        """Whether there is no fitness: such an evaluation never reaches DEAP."""
+        """Whether there is no fitness; a failed evaluation never reaches DEAP."""
         return self.fitness is None
 
     @property
@@ -113,14 +113,14 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Episode:
-    """An episode that was played while a candidate was trained; its numbers become Python's.
+    """An episode played during training; its numbers become Python's.
 
     Args:
         candidate: the candidate's id.
         slot: its index in the population.
-        score: the sum of its raw rewards.
-        frames: how long it was.
-        at: frames that all candidates of the stage had used by the time it ended.
+        score: sum of raw rewards.
+        frames: length.
+        at: frames used by all candidates of the stage when the episode ended.
     """
 
     candidate: int
@@ -136,52 +136,52 @@ class Episode:
 
 
 class Evaluator(ABC):
-    """Trains candidates on a pool; how many at once is its own business."""
+    """Trains candidates on a pool, one or several at a time."""
 
     @property
     @abstractmethod
     def free(self) -> int:
-        """How many candidates may be submitted now."""
+        """How many candidates can be submitted now."""
 
     @abstractmethod
     def submit(self, candidate: Candidate) -> None:
-        """Take a candidate on."""
+        """Accept a candidate."""
 
     @abstractmethod
     def advance(self) -> list[Evaluation]:
-        """Work for a while; return the evaluations that are over, perhaps none."""
+        """Work for a while; return finished evaluations, perhaps none."""
 
     @abstractmethod
     def cancel(self) -> None:
-        """Give up all that was submitted and is not over.
+        """Drop all submitted candidates that are not finished.
 
-        The pool is as if it never was; where a learner trains it in place, what was trained stays.
+        This leaves no trace in the pool, unless the learner trains it in place.
         """
 
     @property
     def used(self) -> int | None:
-        """Examples or frames used in this stage so far, by what is in flight as well.
+        """Examples or frames used in this stage so far, including candidates in flight.
 
-        None where they are used all at once, when an evaluation is over.
+        None if they are only counted when an evaluation finishes.
         """
         return None
 
     def take_episodes(self) -> list[Episode]:
-        """Episodes that ended since the last call, in order; none where there are no episodes."""
+        """Episodes that ended since the last call, in order."""
         return []
 
     def state(self) -> dict[str, Any]:
-        """What to go on from, apart from the pool; nothing where nothing is in flight.
+        """The evaluator's state, apart from the pool; empty if nothing is in flight.
 
-        Plain data as JSON has it, and tensors in place of any value.
+        JSON data, in which any value can be a tensor.
         """
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:  # noqa: B027
-        """Go on from ``state``."""
+        """Resume from ``state``."""
 
     def close(self) -> None:  # noqa: B027
-        """Give back what is held; may be called twice."""
+        """Release resources; may be called twice."""
 
 
 @dataclass(frozen=True)
@@ -190,14 +190,14 @@ class LearningContext(Generic[TaskT]):
 
     Args:
         pool: the shared modules.
-        head: what the task owns: its readout and, where it listens to columns, lateral maps.
-        task: what to learn; of the contract that the learner takes.
+        head: what the task owns: its readout and, if it listens to columns, lateral maps.
+        task: what to learn; an instance of the learner's ``takes``.
         device: where to compute.
         streams: the stage's random streams.
         always_active: whether frozen modules are in every path.
-        worker: which of several evaluators side by side this is for; what they draw one after
-            another, such as exploration, must depend on it, and what equal keys stand for not.
-        budget: the stage's, and how much of it is used.
+        worker: index of this evaluator among several in parallel. Sequential draws, such as
+            exploration, must depend on it; draws identified by a candidate's key must not.
+        budget: the stage's budget, and how much of it is used.
     """
 
     pool: ModulePool
@@ -210,23 +210,22 @@ class LearningContext(Generic[TaskT]):
     budget: Budget = field(default_factory=Budget)
 
     def path(self, rows: Sequence[Sequence[int]]) -> Path:
-        """The path that a genotype stands for, with frozen modules where they are in every path."""
+        """The path of a genotype, plus frozen modules if they are in every path."""
         return self.pool.active(rows, self.always_active)
 
 
 class Learner(BaseModel, ABC, Generic[TaskT]):
     """A learner plugin: its fields are its configuration (``[learner]``).
 
-    ``Learner[SupervisedTask]`` is one of tasks with examples, ``Learner[EnvironmentTask]`` one of
-    tasks that are acted in.
+    ``Learner[SupervisedTask]`` learns from examples, ``Learner[EnvironmentTask]`` by acting.
 
     Attributes:
-        takes: the task contract it can learn.
-        connect: how frozen modules enter a new task's path unless the configuration says.
-        published: how they do in the paper.
+        takes: the kind of task it can learn.
+        connect: default way in which frozen modules enter a new task's path.
+        published: the paper's way.
         listens: whether it can train paths that hear columns.
         unit: what its evaluations count, for reports: ``examples`` or ``frames``.
-        fitness_name: what its fitness is, for reports.
+        fitness_name: name of its fitness, for reports.
         in_place: whether it trains the pool itself instead of leasing from it.
     """
 
@@ -242,35 +241,34 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
 
     @abstractmethod
     def outputs(self, task: TaskT) -> int:
-        """How many outputs the task's readout has."""
+        """Number of outputs of the task's readout."""
 
     def readout(self, pool: ModulePool, task: TaskT, generator: torch.Generator) -> Stack:
-        """A new readout for the task on the pool's features; as torch draws it by default."""
+        """A new readout for the task on the pool's features, with torch's initialisation."""
         return pool.readout(self.outputs(task), generator)
 
     def check(self, task: TaskT) -> None:
-        """Say before a run begins what would keep this learner from learning the task here.
+        """Check before a run starts that this learner can learn the task here.
 
         Raises:
-            TaskError: something does, such as want of memory; the message says the way out.
+            TaskError: it cannot, for example for lack of memory; the message says the way out.
         """
 
     def carries(self, stack: Stack) -> Mapping[str, Shape]:
-        """Names of what leases carry of each module besides its parameters, and their shapes.
+        """State that leases carry for each module besides its parameters: names and shapes.
 
-        Such as momentum, which stays with a module from one evaluation to the next; see
-        ``Stack.carry``.
+        For example momentum, which stays with a module between evaluations; see ``Stack.carry``.
         """
         return {}
 
     @abstractmethod
     def evaluator(self, context: LearningContext[TaskT]) -> Evaluator:
-        """Something that trains candidates on the context's pool."""
+        """An evaluator that trains candidates on the context's pool."""
 
     def visits(self, task: TaskT, budget: Budget) -> float | None:
-        """How often a budget visits each training example; None where there are none, as in games.
+        """How often a budget visits each training example; None if there are none, as in games.
 
-        Copies of an example count as that example.
+        Copies of an example count as one example.
         """
         return None
 
@@ -285,15 +283,15 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
         return True
 
     def random_baseline(self, task: TaskT, streams: Streams) -> float | None:
-        """The chief score of who has learned nothing, such as that of random actions, or None."""
+        """The untrained baseline score, such as that of random actions, or None."""
         return None
 
     def inputs(self, task: TaskT, n: int, streams: Streams) -> Tensor:
-        """Some of the task's inputs, prepared for the network, to standardise columns on.
+        """Some of the task's inputs, prepared for the network; columns are standardised on them.
 
         Args:
-            task: what is learned.
-            n: how many, at the most.
+            task: the task.
+            n: maximum number of inputs.
             streams: the stage's random streams.
 
         Returns:
@@ -303,31 +301,31 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
             TypeError: the task has no examples, and the learner does not override this.
         """
         if not isinstance(task, SupervisedTask):
-            raise TypeError(f"{type(self).__name__} must say what a task's inputs are")
+            raise TypeError(f"{type(self).__name__} must override inputs() for this task")
         return task.prepare(task.inputs[:n])
 
     @abstractmethod
     def score(self, network: PathNetwork, task: TaskT, streams: Streams) -> dict[str, float]:
-        """Held-out scores of a network, by name, the chief one first; changes nothing."""
+        """Test scores of a network, by name, the main one first; changes nothing."""
 
     def actions(
         self, network: PathNetwork, observations: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """What a network that this learner trained does, for learners whose tasks are acted in.
+        """Actions of a trained network, for learners that act.
 
         Args:
             network: path and readout.
-            observations: ``(n, *observation_shape)`` as the environment gives them, on any device.
-            generator: a CPU generator, where actions are drawn.
+            observations: ``(n, *observation_shape)`` from the environment, on any device.
+            generator: a CPU generator for sampling actions.
 
         Returns:
             ``(n,)`` int64, on the CPU.
 
         Raises:
-            TypeError: it trains no network that acts.
+            TypeError: this learner's networks do not act.
         """
         raise TypeError(f"{type(self).__name__} trains networks that do not act")
 
 
 class StageFailed(RuntimeError):  # noqa: N818
-    """So many evaluations failed in a row that nothing can be learned."""
+    """Too many evaluations failed in a row to learn anything."""

@@ -1,4 +1,4 @@
-"""The contract of transfer policies: what happens to the pool as stages begin and end."""
+"""The contract of transfer policies: what happens to the pool between stages."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from pathnet_evo.core.streams import Streams
 Connect: TypeAlias = Literal["named", "sum", "lateral"]
 """How frozen modules enter a new task's path."""
 InitialModules: TypeAlias = Literal["fresh", "copies", "mixed"]
-"""What free modules begin as."""
+"""How free modules start."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """A path of full width on free modules, with which a stage may begin.
+    """A full-width path on free modules that a stage can start from.
 
     Args:
         rows: L rows of N modules.
-        copy_of: the stage whose path its modules are copies of; None where they are fresh.
-        retrain: whether its modules must change much for the new task; a strategy may then do
-            more against overfitting.
+        copy_of: the stage whose path the modules copy; None if they are fresh.
+        retrain: whether the modules must change much for the new task; a strategy can then
+            regularise more.
     """
 
     rows: Rows
@@ -45,19 +45,19 @@ class Start:
 
     @classmethod
     def of(cls, state: Sequence[Any]) -> Start:
-        """The start that ``state`` was taken of; earlier versions kept its rows alone."""
+        """The start saved as ``state``; earlier versions saved only its rows."""
         rows, copy_of, retrain = state if isinstance(state[-1], bool) else (state, None, False)
         return cls(tuple(map(tuple, rows)), copy_of, retrain)
 
 
 @dataclass(frozen=True)
 class Grown:
-    """A layer that had too few free modules as a stage began.
+    """A layer with too few free modules at the start of a stage.
 
     Args:
         layer: index of the layer.
         free: its free modules.
-        added: new ones that it was given.
+        added: modules added.
     """
 
     layer: int
@@ -67,19 +67,19 @@ class Grown:
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a policy works on when a stage other than the first begins.
+    """What a policy works on at the start of a stage after the first.
 
     Args:
-        pool: all modules, as the stage before left them.
+        pool: all modules, as the previous stage left them.
         streams: the new stage's random streams.
-        width: the most modules of a layer that a path may use, N.
-        learned: the path of each stage before.
-        ranked: stages before, the one whose features suit the new task best first.
-        wanted: what paths may begin as where some modules are fresh and some are copies: stages
-            to copy, None for fresh, the most promising first.
-        reinitialise: whether free modules are to be drawn again.
-        grow: modules that a layer gets at least that has too few free ones; 0 for none.
-        initial_modules: what free modules are to begin as.
+        width: maximum number of modules per layer of a path, N.
+        learned: the path of each earlier stage.
+        ranked: earlier stages, those with the most suitable features first.
+        wanted: for a mix of fresh modules and copies, the stages to copy, or None for fresh; the
+            most promising first.
+        reinitialise: whether to re-initialise free modules.
+        grow: minimum number of modules to add to layers with too few free ones; 0 for none.
+        initial_modules: how free modules start.
     """
 
     pool: ModulePool
@@ -97,7 +97,7 @@ class TransferPolicy(BaseModel, ABC):
     """A transfer policy plugin: its fields are its configuration (``arms.*.transfer``).
 
     Attributes:
-        freezes: whether the path of a stage that is over never changes again.
+        freezes: whether the path of a finished stage never changes again.
         listens: whether later tasks can listen to it as a column.
     """
 
@@ -107,31 +107,31 @@ class TransferPolicy(BaseModel, ABC):
     listens: ClassVar[bool] = False
 
     connect: Connect | Literal["published"] | None = None
-    """How frozen modules enter a new task's path: only where a genotype names them (``named``), in
-    every path (``sum``), or as columns that each path hears (``lateral``); ``published`` is what
-    the paper does with the learner's kind of task. Default: ``transfer.connect``."""
+    """How frozen modules enter a new task's path: if the genotype names them (``named``), in every
+    path (``sum``), as columns that every path hears (``lateral``), or as in the paper
+    (``published``). Default: ``transfer.connect``."""
     initial_modules: InitialModules | None = None
-    """What free modules begin as. Default: ``transfer.initial_modules``."""
+    """How free modules start. Default: ``transfer.initial_modules``."""
 
     @abstractmethod
     def begin(self, beginning: Beginning) -> tuple[list[Start], list[Grown]]:
-        """Prepare the pool for a stage that is not the first.
+        """Prepare the pool for a stage after the first.
 
         Returns:
-            Paths on free modules that a strategy may begin with, and layers that were too full.
+            Paths on free modules that a strategy can start from, and layers that were too full.
         """
 
     @abstractmethod
     def end(self, pool: ModulePool, path: Path) -> None:
-        """A stage is over: ``path`` is its best."""
+        """Finish a stage whose best path is ``path``."""
 
     def column(self, network: PathNetwork, stage: int, streams: Streams) -> PathNetwork:
-        """What later tasks hear of a stage that is over, where they listen.
+        """The network that later tasks hear if they listen to a finished stage.
 
         Args:
-            network: the stage's path, as it was learned.
-            stage: which stage.
-            streams: the random streams of the stage that listens.
+            network: the stage's path, as learned.
+            stage: index of that stage.
+            streams: the random streams of the listening stage.
         """
         return network
 
@@ -141,7 +141,7 @@ class TransferPolicy(BaseModel, ABC):
 
 
 def redraw(beginning: Beginning, keep_frozen: bool) -> None:
-    """Re-initialise all modules, or all that are not frozen, if the configuration wants it."""
+    """Re-initialise all modules, or all that are not frozen, if so configured."""
     if beginning.reinitialise:
         streams = beginning.streams
         beginning.pool.initialise(lambda i: streams.torch("init", i), keep_frozen=keep_frozen)

@@ -42,32 +42,32 @@ from pathnet_evo.interfaces.strategy_settings import StrategySettings as Strateg
 
 @dataclass
 class NothingMore:
-    """What a strategy knows that knows its population alone."""
+    """The state of a strategy that needs nothing besides its population."""
 
 
 class Strategy(ABC):
     """Evolves a population of genotypes by ``ask`` and ``tell`` over a DEAP toolbox.
 
-    The toolbox holds ``genotype`` (a random one), ``clone``, ``mutate`` and what a strategy adds.
-    Operators run while the trial's generator is lent to the global ``random`` (``streams.lend``).
-    A fitness that is not finite is a failed evaluation and never reaches DEAP.
+    The toolbox holds ``genotype`` (a random one), ``clone``, ``mutate`` and the strategy's own
+    operators. Operators run while the global ``random`` has the trial's generator
+    (``streams.lend``). A non-finite fitness is a failed evaluation and never reaches DEAP.
 
     Args:
         shape: the space of paths.
         rng: the only source of randomness.
-        settings: options; by default made from ``options``.
-        frozen: the modules that earlier stages froze; by default none.
-        starts: paths on free modules that the transfer policy laid out; by default none.
-        budget: the stage's, and how much of it is used.
+        settings: options; by default created from ``options``.
+        frozen: modules that earlier stages froze; by default none.
+        starts: paths on free modules that the transfer policy prepared; by default none.
+        budget: the stage's budget, and how much of it is used.
         options: fields of ``Settings``.
 
     Attributes:
-        told: how many evaluations it was told.
-        failures: how many of the last of them failed in a row.
+        told: number of evaluations received.
+        failures: number of most recent evaluations that failed in a row.
         logbook: DEAP's, one record for each of the latest 10,000 generations: gen, nevals, and min,
             avg and max of its fitnesses.
         halloffame: DEAP's, the fittest paths ever evaluated.
-        saved: what ``begun`` gave, as it is by now.
+        saved: the current state, initially from ``begun``.
     """
 
     Settings: ClassVar[type[StrategySettings]] = StrategySettings
@@ -121,26 +121,26 @@ class Strategy(ABC):
 
     @abstractmethod
     def learn(self, candidate: Candidate, fitness: float | None) -> None:
-        """Change the population after an evaluation; ``fitness`` is None where it failed."""
+        """Update the population after an evaluation; ``fitness`` is None if it failed."""
 
     def begun(self) -> Any:
-        """What the strategy knows besides its population, at first: a dataclass of plain data.
+        """The strategy's initial state besides its population: a dataclass of plain data.
 
-        It is ``saved`` from here on, kept whole in checkpoints and restored from them, so nothing
-        else that changes may be kept anywhere else. Fields hold numbers, text, members, and lists,
-        deques, tuples, dicts and dataclasses of these.
+        It becomes ``saved``; checkpoints store and restore it, so all mutable state must live in
+        it. Fields hold numbers, text, members, and lists, deques, tuples, dicts and dataclasses of
+        these.
         """
         return NothingMore()
 
     @property
     def generation_size(self) -> int:
-        """Evaluations in a generation, as the settings say."""
+        """Evaluations per generation, from the settings."""
         return self.settings.generation_size
 
     # What every strategy shares ------------------------------------------------------------
 
     def tell(self, evaluation: Evaluation) -> None:
-        """Take an evaluation; each candidate asked for is told exactly once, in any order.
+        """Receive an evaluation; each issued candidate returns exactly once, in any order.
 
         Raises:
             StrategyError: the candidate is not in flight.
@@ -164,7 +164,7 @@ class Strategy(ABC):
 
     @property
     def generation(self) -> int:
-        """Number of generations that are over."""
+        """Number of finished generations."""
         return self.told // self.generation_size
 
     @property
@@ -173,10 +173,10 @@ class Strategy(ABC):
         return [member.genotype for member in self.members]
 
     def best(self) -> Genotype | None:
-        """The path to freeze: the fittest of the population; None where nothing has a fitness.
+        """The path to freeze: the fittest of the population, or None without any fitness.
 
-        A fitness is that of a genotype's latest evaluation, so an old one was measured on weights
-        that have been trained since. Of equals, the one evaluated last.
+        A fitness comes from the genotype's latest evaluation; its weights may have been trained
+        since. Ties go to the latest evaluation.
         """
         known = self.evaluated()
         if not known:
@@ -186,12 +186,12 @@ class Strategy(ABC):
         ).genotype.copy()
 
     def front(self) -> Front | None:
-        """The compromises that ``best`` was chosen of; None where there is but one objective."""
+        """The Pareto front that ``best`` is chosen from; None with a single objective."""
         return None
 
     @property
     def logbook(self) -> tools.Logbook:
-        """One record a generation."""
+        """One record per generation."""
         return self.record.logbook
 
     @property
@@ -200,12 +200,12 @@ class Strategy(ABC):
         return self.record.halloffame
 
     def take_replacements(self) -> list[Replacement]:
-        """What was overwritten since the last call."""
+        """Replacements since the last call."""
         taken, self._replacements = self._replacements, []
         return taken
 
     def state(self) -> dict[str, Any]:
-        """Plain data from which ``restore`` goes on identically."""
+        """Plain data from which ``restore`` resumes identically."""
         return {
             "members": [member_state(member) for member in self.members],
             "in_flight": [candidate.state() for candidate in self.in_flight.values()],
@@ -219,7 +219,7 @@ class Strategy(ABC):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``, taken from a strategy with the same shape and settings."""
+        """Resume from ``state`` of a strategy with the same shape and settings."""
         self.members = [member_from(member, self.Fitness) for member in state["members"]]
         candidates = [Candidate.of(candidate) for candidate in state["in_flight"]]
         self.in_flight = {candidate.id: candidate for candidate in candidates}
@@ -242,7 +242,7 @@ class Strategy(ABC):
         return rows if self.settings.repeats else self.shape.without_repeats(rows)
 
     def first_population(self) -> list[Genotype]:
-        """The genotypes that the slots hold at first."""
+        """The initial genotypes of the slots."""
         size = self.settings.population
         if self.settings.start == "random":
             return [self.toolbox.genotype() for _ in range(size)]
@@ -250,19 +250,19 @@ class Strategy(ABC):
         return [first, *(self.mutated(first) for _ in range(size - 1))]
 
     def values(self, rows: Sequence[Sequence[int]], fitness: float) -> tuple[float, ...]:
-        """What DEAP is to know of an evaluation, in the order of ``Fitness.weights``."""
+        """The fitness values for DEAP, in the order of ``Fitness.weights``."""
         return (float(fitness),)
 
     def evaluated(self) -> list[Member]:
-        """Those from which ``best`` is taken: the population's members that have a fitness."""
+        """The members with a fitness, from which ``best`` is taken."""
         return [member for member in self.members if member.candidate is not None]
 
     def idle_in_turn(self, n: int) -> list[int]:
-        """At most ``n`` slots that are not in flight, the longest idle first."""
+        """Up to ``n`` idle slots, the longest idle first."""
         return list(islice(self.idle, max(n, 0)))
 
     def provide(self, kind: Kind, own: Callable[..., Any], **arguments: Any) -> None:
-        """Put an operator into the toolbox: what the settings name, else the strategy's own."""
+        """Register an operator in the toolbox: the configured one, or the strategy's own."""
         named: OperatorSettings | None = getattr(self.settings, kind)
         if named is None:
             self.toolbox.register(kind, own, **arguments)
@@ -270,7 +270,7 @@ class Strategy(ABC):
             self.toolbox.register(kind, named.resolve(kind), **named.arguments)
 
     def _operate(self, kind: Kind, *individuals: Any) -> Any:
-        """Call an operator of the toolbox; what goes wrong in it is said with its name."""
+        """Call an operator of the toolbox; errors name it."""
         try:
             return getattr(self.toolbox, kind)(*individuals)
         except Exception as error:
@@ -300,7 +300,7 @@ class Strategy(ABC):
         return [self.genotype(rows) for rows in checked]
 
     def select(self, genotypes: Sequence[Genotype], n: int) -> list[int]:
-        """Indices of the ``n`` genotypes that the toolbox selects; all of them have a fitness."""
+        """Indices of the ``n`` genotypes that the toolbox selects; all must have a fitness."""
         index = {id(genotype): i for i, genotype in enumerate(genotypes)}
         with lend(self.rng):
             chosen = self._operate("select", genotypes, n)
@@ -313,7 +313,7 @@ class Strategy(ABC):
         return str(getattr(self.toolbox, kind).func.__name__)
 
     def issue(self, slot: int, newborn: Member | None = None) -> Candidate:
-        """Put the genotype of a slot in flight, or one that is yet to get the slot."""
+        """Put a slot's genotype in flight, or a newborn that may get the slot."""
         member = self.members[slot] if newborn is None else newborn
         number = self.next_id
         batches = self.generation_of(number) if self.settings.same_batches else number
@@ -325,7 +325,7 @@ class Strategy(ABC):
         return candidate
 
     def _checked(self, genotype: Genotype) -> tuple[tuple[int, ...], ...]:
-        """The rows of a genotype, which a strategy may have made or changed by itself."""
+        """The validated rows of a genotype."""
         try:
             rows = self.shape.check(genotype)
         except (PathError, TypeError) as error:
@@ -335,7 +335,7 @@ class Strategy(ABC):
         return rows
 
     def generation_of(self, number: int) -> int:
-        """The generation of a candidate: those of one can share their minibatches."""
+        """The generation of a candidate; a generation can share minibatches."""
         return number // self.generation_size
 
     def give_fitness(

@@ -1,4 +1,4 @@
-"""Task contracts: what a task plugin gives to a learner."""
+"""Task contracts: what a task plugin provides to a learner."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ MOST_ROWS = 5
 
 
 class TaskError(ValueError):
-    """A task that cannot be made: data missing or unreadable, classes or shapes that do not fit."""
+    """A task cannot be created: missing or unreadable data, invalid classes or shapes."""
 
 
 @dataclass(frozen=True, eq=False)
 class SupervisedTask:
-    """Labelled examples, held whole on one device; a minibatch is an index.
+    """Labelled examples, held in full on one device; a minibatch is an index.
 
     Args:
-        name: what reports call the task.
+        name: name of the task in reports.
         inputs: ``(examples, *shape)`` uint8 or float32, to train on.
         labels: ``(examples,)`` int64 in ``[0, n_classes)``.
         test_inputs: ``(test examples, *shape)``, never trained on.
         test_labels: ``(test examples,)``.
         n_classes: number of classes.
-        shift: subtracted from the inputs as they are used; broadcasts against ``shape``.
-        scale: the shifted inputs are multiplied with it.
-        class_names: a name for each class, or nothing.
-        sources: ``(examples,)`` int64, equal for training examples that were made of one, such as
-            its copies under noise; None where each was made of one of its own.
-        facts: what else tells it from another task, such as a version; part of its fingerprint.
+        shift: subtracted from the inputs on use; broadcasts against ``shape``.
+        scale: factor on the shifted inputs.
+        class_names: a name per class, or empty.
+        sources: ``(examples,)`` int64, equal for training examples with a common source, such as
+            noisy copies of one image; None if all sources are distinct.
+        facts: anything else that identifies the task, such as a version; part of its fingerprint.
 
     Raises:
-        TaskError: shapes, types or labels that do not fit together, or values that are not finite;
-            the message names the rows.
+        TaskError: inconsistent shapes, types or labels, or non-finite values; the message names the
+            rows.
     """
 
     name: str
@@ -116,20 +116,19 @@ class SupervisedTask:
         return tuple(self.inputs.shape[1:])
 
     def split(self, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Training examples to train on, and a share to hold out, drawn by source.
+        """A random split of the training examples into a training and a validation part.
 
-        No source has examples in both parts, so that a copy of what was trained on is never held
-        out.
+        No source has examples in both parts, so validation never uses a copy of a training example.
 
         Args:
-            share: of the sources to hold out, in [0, 1).
+            share: share of the sources for validation, in [0, 1).
             generator: a CPU generator.
 
         Returns:
             Two tensors of indices into ``inputs``, int64, on the CPU; the first ascending.
 
         Raises:
-            TaskError: the share leaves nothing to train on, or nothing to hold out.
+            TaskError: one of the parts would be empty.
         """
         n, of_source = len(self.inputs), None
         if self.sources is not None:
@@ -156,7 +155,7 @@ class SupervisedTask:
         return replace(self, **moved)
 
     def prepare(self, inputs: Tensor) -> Tensor:
-        """Inputs as the network takes them: float32, shifted and scaled."""
+        """Inputs prepared for the network: float32, shifted and scaled."""
         x = inputs.float()
         if self.shift is not None:
             x = x - self.shift
@@ -168,16 +167,16 @@ class EnvironmentTask(ABC):
     """A game or a control problem with discrete actions.
 
     Args:
-        name: what reports call the task.
-        observation_shape: shape of one observation, as the environment gives it.
+        name: name of the task in reports.
+        observation_shape: shape of one observation of the environment.
         n_actions: number of actions.
-        shift: subtracted from observations as they are used; broadcasts against their shape.
-        scale: the shifted observations are multiplied with it, on the device.
-        frame_skip: what one step counts in budgets and reports, such as 4 emulator frames.
-        max_episode_steps: steps after which an episode is cut off; None where the environment
+        shift: subtracted from observations on use; broadcasts against their shape.
+        scale: factor on the shifted observations, applied on the device.
+        frame_skip: frames per step in budgets and reports, such as 4 emulator frames.
+        max_episode_steps: steps after which an episode is truncated; None if the environment
             always ends.
-        actions: a name for each action, or nothing.
-        facts: what else tells it from another task, such as its engine's version; part of its
+        actions: a name per action, or empty.
+        facts: anything else that identifies the task, such as its engine's version; part of its
             fingerprint.
 
     Raises:
@@ -217,21 +216,21 @@ class EnvironmentTask(ABC):
     ) -> VectorEnv[Any, Any, Any]:
         """A vector environment.
 
-        Observations are ``(num_envs, *observation_shape)`` uint8 or float32, rewards raw: their sum
-        over an episode is the score by which a human would be judged.
+        Observations are ``(num_envs, *observation_shape)`` uint8 or float32. Rewards are raw: their
+        sum over an episode is the score that a human player would see.
 
         Args:
-            num_envs: how many environments are stepped together.
-            seeds: one an environment, for its first episode.
-            render: whether ``render()`` is wanted: a tuple with one ``(height, width, 3)`` uint8
-                picture an environment.
+            num_envs: number of environments that step together.
+            seeds: one per environment, for its first episode.
+            render: whether ``render()`` must work: it returns a tuple with one
+                ``(height, width, 3)`` uint8 image per environment.
         """
 
 
 def _check_normalisation(
     name: str, shift: Tensor | None, scale: Tensor | None, shape: Shape
 ) -> None:
-    """Refuse a shift or scale that is not finite, or would change an input's type or shape."""
+    """Refuse a non-finite shift or scale, or one that would change an input's type or shape."""
     for part, values in (("shift", shift), ("scale", scale)):
         if values is None:
             continue
@@ -274,13 +273,13 @@ Task: TypeAlias = SupervisedTask | EnvironmentTask
 
 @dataclass(frozen=True)
 class TaskContext:
-    """What a task may depend on besides its own settings.
+    """What a task can depend on besides its own settings.
 
     Args:
         streams: the random streams of the trial and stage.
         stage: index of the task in the sequence.
         sequence: the settings of all tasks of the sequence, in order.
-        input_shape: what the pool takes; None where this task decides it.
+        input_shape: the pool's input shape; None if this task determines it.
     """
 
     streams: Streams
@@ -302,9 +301,9 @@ class TaskContext:
 
 
 class TaskSettings(BaseModel, ABC):
-    """A task plugin: its fields are its configuration, ``make`` makes the task.
+    """A task plugin: its fields are its configuration, ``make`` creates the task.
 
-    Register the class under a name (``register_tasks``); ``[[stages]] task.name`` asks for it.
+    Register the class under a name (``register_tasks``), which ``[[stages]] task.name`` refers to.
     Import heavy libraries inside ``make``.
     """
 
@@ -315,5 +314,5 @@ class TaskSettings(BaseModel, ABC):
         """The task, ready to be learned.
 
         Raises:
-            TaskError: it cannot be made; the message says what is wrong and the way out.
+            TaskError: it cannot be created; the message says what is wrong and the way out.
         """
