@@ -146,7 +146,7 @@ class ModulePool:
     def initialise(self, generators: Generators, keep_frozen: bool = True) -> None:
         """Draw new weights for all modules, or for all that are not frozen.
 
-        With ``keep_frozen`` false, frozen modules are thawed and drawn anew as well.
+        With ``keep_frozen`` false, frozen modules are thawed and re-initialised as well.
         """
         for i, layer in enumerate(self.layers):
             if not keep_frozen:

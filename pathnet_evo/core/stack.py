@@ -145,7 +145,7 @@ class Stack:
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, keep: Tensor | None = None) -> None:
-        """Draw every module anew but those kept.
+        """Re-initialise all modules except those kept.
 
         Modules are drawn one by one, so that what a module gets depends on its index alone: not
         on which others are kept, nor on how many follow it.

@@ -70,7 +70,7 @@ class EvolutionRecord:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
+        """Resume from ``state``."""
         self.halloffame.clear()
         for rows, values in reversed(state["hall"]):
             self.halloffame.insert(Genotype(rows, self.fitness(tuple(values))))

@@ -25,7 +25,7 @@ HASHED = "sha256:"
 MOST_NAMES = 100
 """Names of classes and actions that are kept as they are; of more, their hash."""
 MOST_TOLD = 3
-"""Differences that are told of."""
+"""Maximum number of differences to report."""
 DECIDING = ("type", "input shape", "input type", "classes", "observation shape", "actions")
 """Facts on which the shapes of the weights depend."""
 

@@ -29,7 +29,7 @@ class Observer(BaseModel):
         """A stage of a trial begins."""
 
     def evaluation_finished(self, run: RunInfo, record: Evaluated) -> None:
-        """A candidate was evaluated, and the strategy was told."""
+        """A candidate was evaluated, and the strategy received the evaluation."""
 
     def generation_finished(self, run: RunInfo, record: GenerationFinished) -> None:
         """A generation of a stage is over."""

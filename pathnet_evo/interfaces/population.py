@@ -16,7 +16,7 @@ from pathnet_evo.interfaces.strategy_settings import StrategySettings as Strateg
 
 
 class StrategyError(RuntimeError):
-    """A strategy was used against its contract, or an operator made what is no path."""
+    """A strategy was used against its contract, or an operator returned an invalid path."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Replacement:
 
 @dataclass(frozen=True)
 class Front:
-    """Paths none of which is better than another in all of several objectives.
+    """Paths that do not dominate each other in several objectives.
 
     Args:
         objectives: what each objective is.

@@ -48,7 +48,7 @@ class StageStarted:
         task: the name of stage or task.
         budget: evaluations at the most, or frames where ``by_frames``.
         by_frames: whether the budget counts examples or frames instead of evaluations.
-        random_baseline: the chief score of who has learned nothing, or None.
+        random_baseline: the untrained baseline score, or None.
         population: the first genotype of every slot.
         frozen: the modules that earlier stages froze.
         counts: modules of each layer.
@@ -71,7 +71,7 @@ class StageStarted:
 
 @dataclass(frozen=True)
 class StageResumed:
-    """A stage that was begun in an earlier sitting goes on.
+    """A stage resumes that started in an earlier session.
 
     Args:
         started: how it began.
@@ -91,7 +91,7 @@ class StageResumed:
 
 @dataclass(frozen=True)
 class Saturated:
-    """A layer has fewer modules that are not frozen than a path may use, as a stage begins.
+    """A layer has fewer free modules than a path can use at the start of a stage.
 
     Args:
         trial: the trial's id.
@@ -223,13 +223,13 @@ class GenerationFinished:
 
 @dataclass(frozen=True)
 class FrontFound:
-    """A stage is over whose strategy has several objectives: what was to choose from.
+    """The Pareto front at the end of a stage with a multi-objective strategy.
 
     Args:
         trial: the trial's id.
         stage: index in the sequence.
         evaluations: how many the stage took.
-        front: paths none of which is better than another in all objectives.
+        front: paths that do not dominate each other.
         chosen: index of the one that is the stage's best path.
     """
 
@@ -242,7 +242,7 @@ class FrontFound:
 
 @dataclass(frozen=True)
 class NotScored:
-    """A network, or the random baseline, could not be scored; the trial goes on without the score.
+    """A network, or the random baseline, could not be scored; the trial continues without it.
 
     Args:
         trial: the trial's id.
@@ -321,7 +321,7 @@ class Checkpointed:
 
 @dataclass(frozen=True)
 class TrialLost:
-    """A trial's process is gone; the trial begins again, and what was told after ``place`` is void.
+    """A trial's process is lost; the trial restarts, and records after ``place`` are void.
 
     Args:
         trial: the trial's id.

@@ -12,13 +12,13 @@ from pathnet_evo.interfaces.policies import Beginning, Grown, Start, TransferPol
 
 
 class Freeze(TransferPolicy):
-    """Freeze a stage's best path and re-initialise the rest, or let it begin as copies."""
+    """Freeze a stage's best path; re-initialise the rest, or turn it into copies."""
 
     freezes: ClassVar[bool] = True
     listens: ClassVar[bool] = True
 
     def begin(self, beginning: Beginning) -> tuple[list[Start], list[Grown]]:
-        """Make room, draw the free modules again, and lay starts out on them."""
+        """Make room, re-initialise free modules, and prepare starts on them."""
         grown = _make_room(beginning)
         redraw(beginning, keep_frozen=True)
         return _lay_out(beginning), grown
@@ -29,7 +29,7 @@ class Freeze(TransferPolicy):
 
 
 def _make_room(beginning: Beginning) -> list[Grown]:
-    """Find layers that have too few free modules; let them grow if they are to."""
+    """Find layers with too few free modules, and grow them if so configured."""
     pool, width, grow = beginning.pool, beginning.width, beginning.grow
     found = []
     for i, layer in enumerate(pool.layers):
@@ -44,10 +44,10 @@ def _make_room(beginning: Beginning) -> list[Grown]:
 
 
 def _lay_out(beginning: Beginning) -> list[Start]:
-    """Groups of N free modules a layer: fresh ones, and copies of earlier paths.
+    """Groups of N free modules per layer: fresh ones, and copies of earlier paths.
 
-    With ``mixed`` they are what the beginning wants, which is what may race, then fresh and copies
-    in turn; with ``copies`` each is a copy, of one earlier path after another.
+    ``mixed`` first prepares the wanted starts, which can race, then alternates fresh groups and
+    copies; with ``copies``, every group copies an earlier path, in turn.
     """
     pool, width = beginning.pool, beginning.width
     free = [(~layer.frozen).nonzero().flatten().tolist() for layer in pool.layers]
@@ -64,7 +64,7 @@ def _lay_out(beginning: Beginning) -> list[Start]:
 
 
 def _sources(beginning: Beginning) -> Iterator[int | None]:
-    """What one group after another begins as: a stage to copy, or None."""
+    """The source of each group: a stage to copy, or None."""
     ranked = list(beginning.ranked)
     match beginning.initial_modules if ranked else "fresh":
         case "copies":
@@ -77,13 +77,13 @@ def _sources(beginning: Beginning) -> Iterator[int | None]:
 
 
 def _filled(modules: list[int], width: int) -> tuple[int, ...]:
-    """A row of ``width`` genes; where there are too few modules, the first repeats."""
+    """A row of ``width`` genes; if there are too few modules, the first repeats."""
     some = modules or [0]
     return (*some, *some[:1] * (width - len(some)))
 
 
 def _copy(pool: ModulePool, path: Path, groups: list[list[int]]) -> None:
-    """Copy a path's modules onto groups of free ones; those that are left over stay fresh."""
+    """Copy a path's modules onto groups of free ones; surplus modules stay fresh."""
     for i, (modules, targets) in enumerate(zip(path, groups, strict=True)):
         for source, target in zip(modules, targets, strict=False):
             pool.duplicate(i, source, target)

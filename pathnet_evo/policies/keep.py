@@ -1,4 +1,4 @@
-"""Keep: each task goes on with the weights of the one before; the control ``fine-tuning``."""
+"""Keep: each task continues with the previous task's weights; the control ``fine-tuning``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathnet_evo.interfaces.policies import Beginning, Grown, Start, TransferPol
 
 
 class Keep(TransferPolicy):
-    """Freeze nothing and re-initialise nothing: earlier tasks are overwritten."""
+    """Freeze nothing and re-initialise nothing; training overwrites earlier tasks."""
 
     def begin(self, beginning: Beginning) -> tuple[list[Start], list[Grown]]:
         """Leave every module as it is."""

@@ -1,4 +1,4 @@
-"""Random columns: the control that tells what is transferred from what is merely wider."""
+"""Random columns: the control that separates transfer from mere width."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathnet_evo.policies.freeze import Freeze
 
 
 class RandomColumns(Freeze):
-    """As ``freeze``, but later tasks hear paths of random weights in place of the learned ones.
+    """As ``freeze``, but later tasks hear paths with random weights instead of the learned ones.
 
-    As progressive networks were controlled (Rusu et al. 2016, section 5): nothing of what an
-    earlier task has learned reaches a later one, and all else is the same.
+    This is the control of progressive networks (Rusu et al. 2016, section 5): nothing that an
+    earlier task learned reaches a later one, and everything else is equal.
     """
 
     def begin(self, beginning: Beginning) -> tuple[list[Start], list[Grown]]:
@@ -21,5 +21,5 @@ class RandomColumns(Freeze):
         return super().begin(fresh)
 
     def column(self, network: PathNetwork, stage: int, streams: Streams) -> PathNetwork:
-        """The same path, its weights drawn again; it listens to nobody."""
+        """The same path with random weights; it hears no columns."""
         return network.untrained(streams.torch("random-columns", stage))

@@ -1,4 +1,4 @@
-"""Scratch: each task begins with fresh modules; the control ``independent``."""
+"""Scratch: each task starts with fresh modules; the control ``independent``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Scratch(TransferPolicy):
     """Re-initialise everything between stages; earlier networks are lost."""
 
     def begin(self, beginning: Beginning) -> tuple[list[Start], list[Grown]]:
-        """Draw every module again."""
+        """Re-initialise every module."""
         redraw(beginning, keep_frozen=False)
         return [], []
 

@@ -38,7 +38,7 @@ class Observers:
                 calls[f"observer {name}"] = getattr(observer, hook)
 
     def on_record(self, record: Record) -> None:
-        """Call a record's hook; a stage that goes on is told as one that begins."""
+        """Call a record's hook; a resumed stage counts as a started one."""
         if isinstance(record, StageResumed):
             record = record.started
         hook = HOOKS.get(type(record))

@@ -40,7 +40,7 @@ class Lineage:
 
     Args:
         path: the file.
-        resume: go on with a lineage that exists; else it must not.
+        resume: continue an existing lineage; else it must not exist.
 
     Raises:
         LineageError: it exists, or cannot be gone on with; here and in every other method, it

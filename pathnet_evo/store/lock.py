@@ -21,7 +21,7 @@ FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 LARGEST = 4096
 """Bytes of a lock's file that are read."""
 TRIES, PAUSE = 20, 0.02
-"""Whoever looks whether a lock is held holds it for a moment."""
+"""Checking whether a lock is held takes it for a moment."""
 
 
 class LockError(UserError):

@@ -1,4 +1,4 @@
-"""Opening a lineage to read, whoever wrote it: what is not one is refused before it can do harm."""
+"""Opening an untrusted lineage for reading; anything else is refused before it can do harm."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Reader(sqlite3.Connection):
 
 
 def open_lineage(path: Path, thorough: bool = False) -> sqlite3.Connection:
-    """Open a lineage to read, whoever wrote it and wherever it lies.
+    """Open an untrusted lineage for reading, anywhere.
 
     It holds the tables of its version and nothing else: no views, no triggers, no expressions. One
     of an earlier version is read as a copy in memory that is brought to this one. So is one of a

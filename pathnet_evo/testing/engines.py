@@ -1,4 +1,4 @@
-"""The contract of engines, to be subclassed by whoever writes one."""
+"""The contract kit of engines; plugin authors subclass it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of executors, to be subclassed by whoever writes one."""
+"""The contract kit of executors; plugin authors subclass it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of learners and their evaluators, to be subclassed by whoever writes one."""
+"""The contract kit of learners and their evaluators; plugin authors subclass it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of module kinds, to be subclassed by whoever writes one."""
+"""The contract kit of module kinds; plugin authors subclass it."""
 
 from __future__ import annotations
 

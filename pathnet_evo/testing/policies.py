@@ -1,4 +1,4 @@
-"""The contract of transfer policies, to be subclassed by whoever writes one."""
+"""The contract kit of transfer policies; plugin authors subclass it."""
 
 from __future__ import annotations
 

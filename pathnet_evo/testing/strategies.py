@@ -29,7 +29,7 @@ def broken(message: str) -> NoReturn:
 class Referee:
     """Plays the evaluators' part: any number in flight, over in any order, some of them failing.
 
-    Every ``ask`` and ``tell`` is held against the contract.
+    Every ``ask`` and ``tell`` is checked against the contract.
 
     Args:
         strategy: who is asked and told.

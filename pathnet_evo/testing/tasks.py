@@ -1,4 +1,4 @@
-"""The contract of tasks, to be subclassed by whoever writes one."""
+"""The contract kit of tasks; plugin authors subclass it."""
 
 from __future__ import annotations
 

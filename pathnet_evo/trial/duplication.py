@@ -76,7 +76,7 @@ class Duplication:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
+        """Resume from ``state``."""
         self._fitnesses = {
             (layer, module): deque(kept, maxlen=WINDOW)
             for layer, module, kept in state["fitnesses"]

@@ -1,4 +1,4 @@
-"""One stage of one trial, at work: it can be left between two rounds and gone on with later."""
+"""One stage of one trial at work; it can stop between two rounds and resume later."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class StageProgress:
     measured: int | None = None
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
-        """Pass an evaluation on, after the strategy was told of it."""
+        """Emit an evaluation after the strategy received it."""
         number, size = self.strategy.told - 1, self.strategy.generation_size
         self.examples += evaluation.examples
         if evaluation.fitness is not None:
@@ -98,7 +98,7 @@ class StageProgress:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
+        """Resume from ``state``."""
         self.examples, self.episodes = state["examples"], state["episodes"]
         self.best = -math.inf if state["best"] is None else state["best"]
         self.fitnesses, self.measured = list(state["fitnesses"]), state["measured"]
@@ -230,7 +230,7 @@ class StageRun:
         }
 
     def restore(self, state: dict[str, Any], seconds: float = 0.0) -> None:
-        """Go on from ``state``; the pool is as it was then."""
+        """Resume from ``state``; the pool is as it was then."""
         self.rounds = state["rounds"]
         self.strategy.restore(state["strategy"])
         self.progress.restore(state["progress"])

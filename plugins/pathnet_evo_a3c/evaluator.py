@@ -123,7 +123,7 @@ class A3CEvaluator(Evaluator):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``: lanes play their actions again in a new environment.
+        """Resume from ``state``: lanes play their actions again in a new environment.
 
         A lane that does not come to the observation that it had has failed.
         """
@@ -189,7 +189,7 @@ class A3CEvaluator(Evaluator):
         return handed
 
     def _environment_failed(self, error: EnvironmentFailed) -> None:
-        """All lanes fail, as which of them raised is not known; the next rollout begins anew."""
+        """Fail all lanes, since the culprit is unknown; the next rollout starts fresh."""
         self._end_episodes()
         self.failures += 1
         self._last_failure = str(error)

@@ -199,12 +199,12 @@ class Workers(Evaluator):
         self._over.clear()
 
     def state(self) -> dict[str, Any]:
-        """The frames used; what was in flight is evaluated anew."""
+        """The frames used; candidates in flight are evaluated again."""
         pending = [c for player in self.workers.members for c in player.pending.values()]
         return {"frames": self.used, "candidates": [candidate.state() for candidate in pending]}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``: its candidates start anew."""
+        """Resume from ``state``; its candidates restart."""
         if not state:
             return
         self.clock[0] = state["frames"]

@@ -40,7 +40,7 @@ def map_name(layout: int) -> str:
 
 
 def built(level: Level) -> Path:
-    """The level's WAD; written whole or not at all, and anew where it is damaged.
+    """The level's WAD; written atomically, and rebuilt if damaged.
 
     Raises:
         LevelError: the cache folder cannot be written.

@@ -48,7 +48,7 @@ def level(
 
     Args:
         name: its name, or a file that ends in ``.toml``.
-        placement: where what can be eaten lies: as described, or drawn, anew for every episode.
+        placement: positions of edible things: as described, or sampled for every episode.
         skill: of opponents, 1 to 5.
         seed: of what is drawn.
 

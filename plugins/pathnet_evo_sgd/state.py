@@ -25,7 +25,7 @@ def shapes(stack: Stack, kept: Mapping[str, bool]) -> dict[str, Shape]:
 
 
 def put(optimizer: torch.optim.Optimizer, lease: Lease, kept: Mapping[str, bool]) -> None:
-    """Let a new optimizer go on with what was kept of the leased modules.
+    """Load the kept state of the leased modules into a new optimizer.
 
     Of numbers that differ between modules, as steps do, the largest counts.
     """

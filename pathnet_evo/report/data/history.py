@@ -28,7 +28,7 @@ class Told(NamedTuple):
 
 
 class Replaced(NamedTuple):
-    """A genotype that overwrote another; ``winner`` is None where it was drawn anew."""
+    """A genotype that overwrote another; ``winner`` is None if it is random."""
 
     winner: int | None
     loser: int

@@ -45,7 +45,7 @@ def _copied(replaced: Replaced, width: int) -> list[int]:
 
 
 def _drawn(history: History) -> dict[tuple[int, int], list[int]]:
-    """The genes of each genotype that was drawn anew: those that its slot evaluated next."""
+    """The genes of each random replacement: those that its slot evaluated next."""
     following: dict[int, str] = {}
     found: dict[tuple[int, int], list[int]] = {}
     for number in range(len(history.told) - 1, -1, -1):
