@@ -134,6 +134,7 @@ def rename_a_class(tree: Path) -> None:
         (tree / split / "cats").rename(tree / split / "cows")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -168,6 +169,7 @@ def test_changed_a_tree_under_an_interrupted_run(tree, change, says, stage):
     assert not inspect(run).problems
 
 
+@pytest.mark.slow
 def test_accepted_more_images(tree):
     """It could not be resumed at all, or nobody could see later that the data had changed."""
     run = interrupted(of_tree(arms=["pathnet", "fine-tuning"]), 1)
@@ -190,6 +192,7 @@ def test_accepted_more_images(tree):
     assert pathnet_evo.resume(run).network("first").path
 
 
+@pytest.mark.slow
 def test_accepted_a_class_more(tree):
     """A readout of three classes would be trained on four: a traceback."""
     run = interrupted(of_tree(), 0)
@@ -198,6 +201,7 @@ def test_accepted_a_class_more(tree):
         pathnet_evo.resume(run, accept_changed_data=True)
 
 
+@pytest.mark.slow
 def test_changed_the_images_of_a_stage_that_one_seed_had_learned(tree):
     """Seeds of one run would be learned on different data, and compared."""
     config = of_tree(seeds=2, stages=of_tree()["stages"][:1])
@@ -209,6 +213,7 @@ def test_changed_the_images_of_a_stage_that_one_seed_had_learned(tree):
         pathnet_evo.resume(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sections", [{"arms": ["pathnet", "independent"]}, {"seeds": 2}, {"seeds": 2, "noise": 0.2}]
 )
@@ -228,6 +233,7 @@ def test_changed_the_images_while_the_run_went_on(tree, sections):
     assert rows(Path("runs/run"), "SELECT state FROM trials")[0] == ("finished",)
 
 
+@pytest.mark.slow
 def test_resumed_a_run_of_an_earlier_version():
     """Everything that was learned before there were fingerprints would be lost."""
     for kept in sorted(FIXTURES.glob("run-schema-*")):
@@ -239,6 +245,7 @@ def test_resumed_a_run_of_an_earlier_version():
         assert {(4, 0), (4, 1), (5, 0), (5, 1)} <= set(begun)
 
 
+@pytest.mark.slow
 def test_used_a_network_on_other_images(tree):
     """Scores of a frozen path would be those of images that it never was meant for."""
     run = pathnet_evo.launch(of_tree(), name="run")
@@ -257,6 +264,7 @@ def test_used_a_network_on_other_images(tree):
         run.network("first", task=other)
 
 
+@pytest.mark.slow
 def test_put_a_checkpoint_of_other_data_into_a_run(tree):
     """``network()`` would give what was learned on data that the run does not name."""
     run = pathnet_evo.launch(of_tree(), name="run").folder
@@ -269,6 +277,7 @@ def test_put_a_checkpoint_of_other_data_into_a_run(tree):
     assert any("are not those in the lineage" in line for line in inspect(run).problems)
 
 
+@pytest.mark.slow
 def test_played_an_environment_that_is_another_now(monkeypatch):
     """A score would be shown of an environment that nothing was learned on."""
     learner = {"name": "a3c", "num_envs": 2, "episodes": 1, "score_episodes": 1, "threads": 1}
@@ -467,6 +476,7 @@ def drawing(home):
     }
 
 
+@pytest.mark.slow
 def test_drew_from_global_generators(drawing):
     """``deterministic: true`` would be said of runs that never come out twice the same."""
     first = pathnet_evo.launch(drawing, name="first")
@@ -485,6 +495,7 @@ def test_drew_from_global_generators(drawing):
     assert len(set(told)) == len(told) == 20, "rounds would repeat one another's draws"
 
 
+@pytest.mark.slow
 def test_drew_from_global_generators_in_one_worker(drawing):
     """An engine with one worker says that it is deterministic, and would not be."""
     one = {**drawing, "engine": {"name": "processes", "workers": 1}, "arms": ["pathnet"]}
@@ -492,6 +503,7 @@ def test_drew_from_global_generators_in_one_worker(drawing):
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_told_numbers_of_numpys_types(drawing):
     """They would be BLOBs in the lineage, or end the run."""
     run = pathnet_evo.launch(drawing, name="run")

@@ -282,6 +282,7 @@ def run_of(task, **learner):
     }
 
 
+@pytest.mark.slow
 def test_a_run_with_forty_thousand_actions(register, tmp_path):
     """It would end at its first checkpoint."""
     name = register("Odd/Given-v0", Given, kwargs={"n": 40_000})
@@ -428,6 +429,7 @@ def plugin(tmp_path, monkeypatch):
     gymnasium.registry.update(known)
 
 
+@pytest.mark.slow
 def test_a_plugin_that_only_registers_an_environment(plugin, tmp_path):
     """A file would be refused that does just what the message about modules asks for."""
     file = plugin(
@@ -443,6 +445,7 @@ def test_a_plugin_that_only_registers_an_environment(plugin, tmp_path):
     assert registry.plugins[-1].names == {"environments": ["Files/Beside-v0"]}
 
 
+@pytest.mark.slow
 def test_workers_know_an_environment_of_a_plugin_file(plugin, tmp_path):
     """A run with workers would fail where one without succeeds."""
     file = plugin(

@@ -89,6 +89,7 @@ def test_a_configuration_is_computed_in_python():
     assert type(data["learner"]["greedy"]) is bool
 
 
+@pytest.mark.slow
 def test_a_run_takes_numbers_of_numpy(tmp_path):
     """``launch`` would refuse them, or its run.toml would not repeat the run."""
     given = {**TINY, "seed": np.int64(4), "stages": [{**TINY["stages"][0], "frames": np.int32(50)}]}
@@ -169,6 +170,7 @@ def register_learners(register):
 """Learners that keep their contract; one does not say how its networks act, one says it wrongly."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("learner", "said"),
     [

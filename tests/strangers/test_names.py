@@ -135,6 +135,7 @@ def test_escape_sequences_in_a_foreign_configuration(command: Any, foreign: Path
         assert visible(ended.err) == ended.err
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_nothing_that_is_shown_controls_a_terminal(text: str) -> None:
     """A character that controls a terminal would be let through, or harmless text be changed."""
