@@ -191,9 +191,9 @@ def _refusal(db: sqlite3.Connection, place: str, was: Any, wanted: Any) -> str |
         "SELECT count(*), count(path) FROM stages WHERE stage = ?", (int(budget[1]),)
     ).fetchone()
     if over:
-        return f"{change}: {over} trials have finished the stage"
+        return f"{change}: the stage is finished in {over} trial{'s' * (over > 1)}"
     if budget[2] == "frames" and begun and None in (was, wanted):
-        return f"{change}: {begun} trials started the stage with the other kind of budget"
+        return f"{change}: the stage has started with the other kind of budget"
     return None
 
 

@@ -162,5 +162,5 @@ def test_runs_that_are_none(write_run: WriteRun, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="listed twice"):
         compare_runs([a, a])
     (a / "lineage.sqlite").write_bytes(b"?")
-    with pytest.raises(RunError, match="not a lineage"):
+    with pytest.raises(RunError, match="not a readable lineage"):
         compare_runs([a])

@@ -40,7 +40,7 @@ def test_a_run_is_followed(
     from playwright.sync_api import expect
 
     page = visit(server.address)
-    assert "no runs here yet" in page.locator("main").text_content()
+    assert "No runs yet" in page.locator("main").text_content()
     name = "a b?<i>#%2e"
     folder = server.folder / name
     folder.mkdir()

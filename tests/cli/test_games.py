@@ -70,7 +70,9 @@ def test_only_the_game_is_played(mixed):
     assert player(mixed).name == "game"
     (score,) = player(mixed).play(1)
     assert score >= 0
-    with pytest.raises(RunError, match=r"stage 'digits' is not played.*played: game"):
+    with pytest.raises(
+        RunError, match=r"stage 'digits' has no environment to play .playable: game"
+    ):
         player(mixed, "digits")
 
 

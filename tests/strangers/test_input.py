@@ -174,7 +174,7 @@ def register_learners(register):
 @pytest.mark.parametrize(
     ("learner", "said"),
     [
-        ("silent", r"stage 'pole' cannot be played: its learner, Silent, does not say how"),
+        ("silent", r"stage 'pole' cannot be played: its learner, Silent, defines no actions"),
         ("wrong", r"stage 'pole': the learner raised AttributeError"),
     ],
 )

@@ -24,7 +24,7 @@ def copy(halfway, tmp_path):
         ("seed=1", "seed: was 0, cannot become 1"),
         ("learner.learning_rate=0.5", "it cannot change within a run"),
         ("stages.0.generations=9", "stages.0.generations: was 5, cannot become 9: the stage is"),
-        ("stages.1.generations=9", "1 trials have finished the stage"),
+        ("stages.1.generations=9", "the stage is finished in 1 trial"),
         ("arms=['pathnet']", "arms"),
     ],
 )
