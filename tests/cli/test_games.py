@@ -70,9 +70,7 @@ def test_only_the_game_is_played(mixed):
     assert player(mixed).name == "game"
     (score,) = player(mixed).play(1)
     assert score >= 0
-    with pytest.raises(
-        RunError, match=r"stage 'digits' has no environment to play .playable: game"
-    ):
+    with pytest.raises(RunError, match=r"stage 'digits' has no environment .*playable: game"):
         player(mixed, "digits")
 
 
