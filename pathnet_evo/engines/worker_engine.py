@@ -1,4 +1,4 @@
-"""Engines whose workers train the candidates of one trial at the same time, wherever they are."""
+"""Engines whose workers train a trial's candidates in parallel, on any machine."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ class _Kept:
 
 
 class WorkerEngine(Engine):
-    """Workers that train candidates at the same time; a subclass says how they are reached.
+    """Workers that train candidates in parallel; a subclass provides the transport.
 
-    With more than one, evaluations come back in the order in which they happen to end, so equal
-    seeds do not give equal results.
+    With more than one worker, evaluations finish in arbitrary order, so equal seeds do not give
+    equal results.
     """
 
     workers: int = Field(2, ge=1)
     """Number of workers."""
     timeout: float = Field(600, gt=0, allow_inf_nan=False)
-    """Seconds that an evaluation may take; after them its worker is taken to hang."""
+    """Seconds per evaluation after which a worker counts as hung."""
     start_timeout: float = Field(600, gt=0, allow_inf_nan=False)
-    """Seconds that a worker may take to start, import what it needs, and take up a stage."""
+    """Seconds for a worker to start, import its modules, and set up a stage."""
     max_restarts: int = Field(10, ge=0)
-    """How often, in one stage, a worker that died or hung is replaced by a new one."""
+    """Replacements per stage of workers that died or hung."""
 
     _kept: _Kept = PrivateAttr(default_factory=_Kept)
 
     @abstractmethod
     def transport(self) -> Transport:
-        """What starts the workers, and carries candidates and weights to them."""
+        """The transport that starts workers and carries candidates and weights."""
 
     @property
     def deterministic(self) -> bool:
-        """Whether there is but one worker."""
+        """Whether there is only one worker."""
         return self.workers == 1
 
     def evaluator(self, learner: Learner, context: LearningContext) -> SideBySideEvaluator:

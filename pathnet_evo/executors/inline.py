@@ -1,4 +1,4 @@
-"""The executor that runs one trial after another in the process that was started."""
+"""The executor that runs one trial after another in the main process."""
 
 from __future__ import annotations
 

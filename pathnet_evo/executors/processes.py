@@ -1,4 +1,4 @@
-"""The executor that runs trials in processes of this machine."""
+"""The executor that runs trials in processes on this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathnet_evo.workers.pipes import Pipes
 
 
 class ProcessExecutor(WorkerExecutor):
-    """Trials side by side, each in a process of its own."""
+    """Trials in parallel, each in its own process."""
 
     def transport(self) -> Pipes:
         """Pipes."""

@@ -1,4 +1,4 @@
-"""Executors whose workers run several trials at a time, wherever they are."""
+"""Executors whose workers run several trials in parallel, on any machine."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ class TrialWorker(Supervised):
 
 
 class WorkerExecutor(Executor):
-    """Workers that run trials at the same time; a subclass says how they are reached.
+    """Workers that run trials in parallel; a subclass provides the transport.
 
     A trial gives the same results wherever it runs.
     """
 
     workers: int = Field(2, ge=1)
-    """How many trials run at the same time."""
+    """Number of trials to run in parallel."""
     retries: int = Field(2, ge=0)
-    """How often a trial whose worker died begins again from its last checkpoint."""
+    """Restarts, from its last checkpoint, of a trial whose worker died."""
 
     @abstractmethod
     def transport(self) -> Transport:
-        """What starts the workers, and carries trials and records."""
+        """The transport that starts workers and carries trials and records."""
 
     def run(self, trials: Trials) -> None:
-        """Run trials; a worker that dies is replaced, and its trial begins again."""
+        """Run trials; replace workers that die, and restart their trials."""
         workers = Supervisor(self.transport(), work, TrialWorker, "trial", parents=True)
         waiting, stopping = deque(trials.jobs), False
         wanted = min(self.workers, len(waiting))

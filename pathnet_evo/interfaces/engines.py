@@ -13,12 +13,12 @@ from pathnet_evo.interfaces.learners import Evaluator, Learner, LearningContext
 class Engine(BaseModel, ABC):
     """An engine plugin: its fields are its configuration (``[engine]``).
 
-    An engine is an evaluator made of evaluators. Strategies cannot tell it from a learner's own:
-    what is submitted comes back once, in any order, and what is cancelled leaves no trace.
+    An engine builds an evaluator from evaluators. To strategies it looks like a learner's own:
+    every candidate comes back once, in any order, and cancelled candidates leave no trace.
 
     Attributes:
-        shares_pool: whether evaluators have the pool itself, so that learners may train it in
-            place; else they have leases of it.
+        shares_pool: whether evaluators have the pool itself, so that learners can train it in
+            place; otherwise they have leases.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,7 +27,7 @@ class Engine(BaseModel, ABC):
 
     @abstractmethod
     def evaluator(self, learner: Learner, context: LearningContext) -> Evaluator:
-        """Something that trains candidates on the context's pool, perhaps several at once."""
+        """An evaluator that trains candidates on the context's pool, possibly in parallel."""
 
     @property
     def deterministic(self) -> bool:
@@ -36,8 +36,8 @@ class Engine(BaseModel, ABC):
 
     @property
     def processes(self) -> int:
-        """How many processes of this machine a trial has beside its own."""
+        """Number of processes on this machine that a trial uses besides its own."""
         return 0
 
     def close(self) -> None:
-        """End what is kept from one stage to the next; may be called twice."""
+        """Release what is kept between stages; may be called twice."""

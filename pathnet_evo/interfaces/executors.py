@@ -93,22 +93,22 @@ class Executor(BaseModel, ABC):
 
     @abstractmethod
     def run(self, trials: Trials) -> None:
-        """Run all trials to their ends, or until ``trials.stop()``; nothing is left running.
+        """Run all trials to the end, or until ``trials.stop()``; leave nothing running.
 
-        Every trial that is begun emits ``TrialStarted`` first and ``TrialFinished`` last.
+        Every started trial emits ``TrialStarted`` first and ``TrialFinished`` last.
 
         Raises:
-            ExecutorError: no trial can be run; those that were begun can be resumed.
+            ExecutorError: no trial can run; started trials can be resumed.
         """
 
     def check(self) -> None:
-        """Say before a run begins what would keep its trials from running.
+        """Check before a run starts that its trials can run.
 
         Raises:
-            ExecutorError: something does, such as a cluster that cannot be reached.
+            ExecutorError: they cannot, for example because a cluster is unreachable.
         """
 
     @property
     def processes(self) -> int:
-        """How many processes of this machine run trials, beside the one that was started."""
+        """Number of processes on this machine that run trials, besides the main one."""
         return 0

@@ -1,4 +1,4 @@
-"""Where checkpoints lie: the little that a trial needs of it, so that it can run anywhere."""
+"""Checkpoint storage: the minimal interface that lets a trial run anywhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ResumePoint:
     """A checkpoint that a trial can resume from.
 
     Args:
-        place: where it lies, such as ``checkpoints/pathnet-0/stage-0``.
+        place: its location, such as ``checkpoints/pathnet-0/stage-0``.
         manifest: the SHA-256 of its manifest.
     """
 
@@ -22,10 +22,9 @@ class ResumePoint:
 
 
 class Store(Protocol):
-    """The checkpoints of one run; it is pickled and sent to where its trials run.
+    """The checkpoints of one run; pickled and sent to wherever trials run.
 
-    What the files are, and whether they are what was written, is not its concern: they name each
-    other by SHA-256.
+    A store does not verify files: they refer to each other by SHA-256.
     """
 
     @property
@@ -33,20 +32,20 @@ class Store(Protocol):
         """The run's name."""
 
     def put(self, place: str, write: Callable[[Path], None]) -> None:
-        """Keep a checkpoint's files; when this returns, they outlast a crash.
+        """Store a checkpoint's files durably.
 
         Args:
-            place: where; nothing lies there.
-            write: puts all files into an empty folder of this machine. What it raises is raised,
-                and nothing is kept.
+            place: an unused location.
+            write: writes all files into an empty local folder. Its exceptions propagate, and
+                nothing is stored.
 
         Raises:
-            OSError: they cannot be kept; nothing is.
+            OSError: the files cannot be stored; none are.
         """
 
     def get(self, place: str) -> Path:
-        """A folder of this machine with a checkpoint's files; those of a trial lie side by side.
+        """A local folder with a checkpoint's files, beside those of the same trial.
 
         Raises:
-            OSError: they cannot be had.
+            OSError: they cannot be retrieved.
         """

@@ -46,9 +46,9 @@ class TensorBoard(Observer):
     """
 
     every: int = Field(1, ge=1)
-    """Write every so many generations."""
+    """Generations between writes."""
     pictures: int = Field(0, ge=0)
-    """Write a picture of the fittest path every so many generations; 0 is never."""
+    """Generations between pictures of the fittest path; 0 for none."""
 
     _writers: dict[int, SummaryWriter] = PrivateAttr(default_factory=dict)
     _stages: dict[int, StageStarted] = PrivateAttr(default_factory=dict)

@@ -37,9 +37,9 @@ class PluginFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str = Field(min_length=1)
-    """The file; in a TOML relative to the TOML's folder."""
+    """The file, relative to the folder of the TOML file."""
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """SHA-256 of the file; where it is given, no other content is imported."""
+    """SHA-256 of the file; if given, no other content is imported."""
 
     def within(self, folder: Path) -> PluginFile:
         """The same file with its path taken from a folder, not from the working directory."""
