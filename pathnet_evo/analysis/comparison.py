@@ -53,7 +53,7 @@ class _Entry:
         return {seed: found for seed, t in self.trials.items() if (found := t.finished(stage))}
 
     def scores(self, stage: int) -> dict[str, dict[int, float]]:
-        """The stage's held-out scores right after it, by name and seed."""
+        """The stage's test scores right after it, by name and seed."""
         found: dict[str, dict[int, float]] = {}
         for seed, result in self.finished(stage).items():
             for name, value in result.scores.get(stage, {}).items():

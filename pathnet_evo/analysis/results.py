@@ -36,7 +36,7 @@ class StageResult:
         fitnesses: each evaluation's fitness in the order told; None where it failed.
         fitness: the fitness of the best path; None until the stage is over.
         reused: modules of the best path that an earlier stage froze.
-        scores: for each stage so far, its held-out scores right after this one.
+        scores: for each stage so far, its test scores right after this one.
         seconds: how long it took; None until the stage is over.
         frozen: modules that are frozen after it; None until the stage is over.
         front: of a strategy with several objectives, what there was to choose from.

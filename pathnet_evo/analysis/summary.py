@@ -226,7 +226,7 @@ def _times(trials: Mapping[int, TrialResult], n_stages: int) -> list[dict[str, A
 def _comparisons(
     config: RunConfig, of_arm: Mapping[str, Mapping[int, TrialResult]], ranges: Sequence[Range]
 ) -> Iterator[dict[str, Any]]:
-    """Each arm's held-out scores minus each control's, paired by seed."""
+    """Each arm's test scores minus each control's, paired by seed."""
     controls = {arm.name for arm in config.arms if arm.strategy is not None}
     order = sorted(of_arm, key=lambda arm: (arm in controls) + (arm == CONTROL))
     for i, episodes in enumerate(ranges):

@@ -283,7 +283,7 @@ class StageFinished:
         fitness: its latest fitness.
         reused: modules of the path that an earlier stage froze.
         frozen: the frozen modules after this stage.
-        scores: for each stage so far whose network still exists, its held-out scores now; of those
+        scores: for each stage so far whose network still exists, its test scores now; of those
             that could not be scored there is a ``NotScored`` instead.
         checkpoint: the checkpoint's folder and the SHA-256 of its manifest; None without one.
     """

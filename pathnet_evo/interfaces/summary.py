@@ -132,7 +132,7 @@ class ArmStage(_Table):
     failed: OverSeeds
     """Evaluations that failed."""
     scores: dict[str, OverSeeds]
-    """Held-out scores right after the stage, by name."""
+    """Test scores right after the stage, by name."""
     rescores: dict[str, dict[str, OverSeeds]]
     """The same after each later stage, by its index."""
     forgetting: dict[str, OverSeeds]
@@ -207,7 +207,7 @@ class SpeedUp(_Table):
 
 
 class ArmComparison(_Table):
-    """An arm's held-out score minus a control's, paired by seed."""
+    """An arm's test score minus a control's, paired by seed."""
 
     stage: int
     """Its index in the sequence."""

@@ -39,7 +39,7 @@ class TensorBoard(Observer):
       ``return``, over the evaluations of a generation, by evaluations;
     * ``stage-I/path``, a picture of the fittest path of a generation over the pool, each
       ``pictures`` generations;
-    * ``stage-J/score/NAME``, the held-out scores of stage J's network, by the number of stages
+    * ``stage-J/score/NAME``, the test scores of stage J's network, by the number of stages
       that were learned by then, so that forgetting shows;
     * ``path/reused``, the share of a best path's modules that earlier stages froze, and
       ``pool/frozen``, the number of frozen modules, by the number of stages.

@@ -40,5 +40,5 @@ class Learned:
         return pool.network(self.path, self.head, self.task.shift, self.task.scale)
 
     def score(self, pool: ModulePool, streams: Streams) -> dict[str, float]:
-        """The held-out scores of the stage's network with the pool's present weights."""
+        """The test scores of the stage's network with the pool's present weights."""
         return named(self.learner.score(self.network(pool), self.task, streams))

@@ -65,7 +65,7 @@ def _draw_curve(axes: Axes, curve: Curve, k: int, arm: str) -> None:
 
 
 def scores(data: ReportData, stage: int) -> Figure:
-    """Each arm's held-out score right after a stage: seeds small, the mean with its interval."""
+    """Each arm's test score right after a stage: seeds small, the mean with its interval."""
     figure, axes = panel(2.2)
     about = data.stages[stage]
     score = about["score"] or ""
