@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathnet_evo.analysis.comparison import compare_runs
     from pathnet_evo.core.aggregate import SUM, Aggregate
     from pathnet_evo.core.genotype import (
         Genotype,
@@ -83,6 +84,8 @@ if TYPE_CHECKING:
         cache_folder,
     )
     from pathnet_evo.plugins.hookspecs import Register, RegisterOperator, hookimpl
+    from pathnet_evo.plugins.registry import Registry
+    from pathnet_evo.report.figures import save_figures
     from pathnet_evo.running.loading import Run, RunFailed, load_run
     from pathnet_evo.running.runner import launch, resume
     from pathnet_evo.system.plugin_calls import said
@@ -100,6 +103,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "analysis.comparison": ("compare_runs",),
     "core.aggregate": ("Aggregate", "SUM"),
     "core.genotype": (
         "Genotype",
@@ -172,6 +176,8 @@ _HOMES = {
         "cache_folder",
     ),
     "plugins.hookspecs": ("Register", "RegisterOperator", "hookimpl"),
+    "plugins.registry": ("Registry",),
+    "report.figures": ("save_figures",),
     "running.loading": ("Run", "RunFailed", "load_run"),
     "running.runner": ("launch", "resume"),
     "system.plugin_calls": ("said",),
@@ -224,6 +230,7 @@ __all__ = [
     "Record",
     "Register",
     "RegisterOperator",
+    "Registry",
     "RemoteTrials",
     "Replacement",
     "ResumePoint",
@@ -271,6 +278,7 @@ __all__ = [
     "WorkerMain",
     "WorkerUnable",
     "cache_folder",
+    "compare_runs",
     "did_you_mean",
     "distinct",
     "fingerprint",
@@ -286,6 +294,7 @@ __all__ = [
     "redraw",
     "resume",
     "said",
+    "save_figures",
     "share_memory",
     "split_widened",
 ]

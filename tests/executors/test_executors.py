@@ -131,7 +131,7 @@ def register_executors(register):
     [
         ("none", "executor forgetful did not bring it to an end", 2),
         ("first", "executor forgetful did not bring it to an end", 1),
-        ("raise", "executor forgetful: OSError: the cluster is gone, at forgetful.py:9", 2),
+        ("raise", "executor forgetful: OSError: the cluster is gone, at forgetful.py:10", 2),
     ],
 )
 def test_trials_that_an_executor_forgets_have_failed(how, cause, failed, tmp_path) -> None:
