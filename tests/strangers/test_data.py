@@ -530,7 +530,7 @@ def test_made_numbers_pythons_own():
     )
     episode = Episode(np.int64(1), np.int64(2), torch.tensor(3.0), np.uint8(4), np.int64(5))
     assert json.dumps(vars(episode)) == (
-        '{"candidate": 1, "place": 2, "score": 3.0, "frames": 4, "at": 5}'
+        '{"candidate": 1, "slot": 2, "score": 3.0, "frames": 4, "at": 5}'
     )
     with pytest.raises(TypeError, match="whole number"):
         Evaluation(candidate, 0.5, examples=2.5)
