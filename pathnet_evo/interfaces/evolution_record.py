@@ -61,7 +61,7 @@ class EvolutionRecord:
         self._fitnesses = []
 
     def state(self) -> dict[str, Any]:
-        """Plain data from which ``restore`` goes on identically."""
+        """Plain data from which ``restore`` resumes identically."""
         hall = [[[list(row) for row in g], list(g.fitness.values)] for g in self.halloffame]
         return {
             "hall": hall,
