@@ -1,4 +1,4 @@
-"""How the outputs of a layer's active modules become the layer's output."""
+"""How to combine the outputs of a layer's active modules."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from torch import Tensor
 
 
 class Aggregate(ABC):
-    """A symmetric function of the modules' outputs that is linear in them.
+    """A symmetric, linear function of the modules' outputs.
 
-    Its gradient by each of n outputs is ``share(n)``: hand-written backward passes need no more.
+    Its gradient with respect to each of n outputs is ``share(n)``, which is all that hand-written
+    backward passes need.
 
     Attributes:
-        name: what ``pool.aggregate`` calls it.
+        name: its name in ``pool.aggregate``.
     """
 
     name: ClassVar[str]
 
     @abstractmethod
     def share(self, n: int) -> float:
-        """What each of n modules' outputs counts."""
+        """The weight of each of n outputs."""
 
     def __call__(self, outputs: Tensor) -> Tensor:
         """``(batch, n, *shape)`` to ``(batch, *shape)``."""
@@ -47,7 +48,7 @@ class Sum(Aggregate):
 
 
 class Mean(Aggregate):
-    """The mean: as large whatever the number of active modules."""
+    """The mean, whose size does not depend on the number of active modules."""
 
     name = "mean"
 

@@ -1,8 +1,8 @@
-"""Columns: frozen paths that a task listens to, each undisturbed by what the task trains.
+"""Columns: frozen paths that a task listens to and never changes.
 
-The name is that of progressive networks (Rusu et al. 2016). A column computes its own features from
-the input; what the task hears of it are its modules' outputs, layer by layer, before they are
-aggregated, each unit standardised on the task's own training inputs.
+The name comes from progressive networks (Rusu et al. 2016). A column computes its own features from
+the input. The task hears its modules' outputs, layer by layer, before aggregation, with each unit
+standardised on the task's training inputs.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Columns(nn.Module):
     """The frozen paths that one task listens to.
 
     Args:
-        stages: the stage in which each was learned, ascending.
-        networks: the path of each, without shift and scale of its own inputs.
+        stages: the stage that learned each column, ascending.
+        networks: the path of each column, without its input shift and scale.
 
     Attributes:
         shapes: for each layer the shape of all columns' units together.
@@ -55,20 +55,20 @@ class Columns(nn.Module):
 
     @torch.no_grad()
     def fit(self, inputs: Tensor, fans: Sequence[int | None], homes: Sequence[Tensor] = ()) -> None:
-        """Standardise what is heard on a task's inputs.
+        """Standardise the columns' units on a task's inputs.
 
-        A unit is centred by its mean. A column's units in a layer are divided by one number, so
-        that a unit that hears them all hears ``ENERGY``: the sum of its inputs' mean squares, to
-        which the largest stable step of gradient descent is inverse, is then the same whatever the
-        columns' scale and the layer's fan-in. That number is the units' deviation on the task's
-        inputs or on those that the column was learned on, whichever is larger: what hardly speaks
-        of the new task is not blown up, and what speaks too loudly is muted. Units keep their sizes
-        relative to each other.
+        Each unit is centred by its mean. A column's units in a layer share one divisor, chosen so
+        that a unit that hears all of them hears ``ENERGY``. The sum of its inputs' mean squares,
+        which bounds the largest stable step of gradient descent, then depends neither on the
+        columns' scale nor on the layer's fan-in. The divisor is the units' deviation on the task's
+        inputs or on the column's original inputs, whichever is larger: units that barely respond to
+        the new task are not amplified, and units that respond too strongly are attenuated. The
+        relative sizes of units are preserved.
 
         Args:
-            inputs: ``(examples, *input_shape)`` float32, prepared as for the network.
-            fans: for each layer how many inputs one receiving unit hears; None where nobody does.
-            homes: for each column inputs of the task that it was learned on, likewise.
+            inputs: ``(examples, *input_shape)`` float32, prepared for the network.
+            fans: for each layer the number of inputs of one receiving unit; None without receivers.
+            homes: for each column inputs of the task that it learned, prepared likewise.
         """
         here = [_moments(network, inputs) for network in self.networks]  # type: ignore[arg-type]
         home = [
@@ -87,11 +87,11 @@ class Columns(nn.Module):
             scale.copy_(torch.cat(factors).view_as(scale))
 
     def raw(self, x: Tensor, known: dict[int, list[Tensor]] | None = None) -> list[Tensor]:
-        """What the columns say, as it is: for each layer ``(batch, *shape)``.
+        """The columns' units without standardisation: for each layer ``(batch, *shape)``.
 
         Args:
-            x: ``(batch, *input_shape)`` float32, prepared as for the network.
-            known: units by network of columns that were computed for the same ``x``.
+            x: ``(batch, *input_shape)`` float32, prepared for the network.
+            known: units, by network, that were already computed for the same ``x``.
         """
         known = {} if known is None else known
         for network in self.networks:
@@ -101,14 +101,14 @@ class Columns(nn.Module):
         return [torch.cat(units, 1) for units in zip(*each, strict=True)]
 
     def forward(self, x: Tensor, known: dict[int, list[Tensor]] | None = None) -> list[Tensor]:
-        """What the task hears: for each layer ``(batch, *shape)``, standardised."""
+        """The standardised units that the task hears: for each layer ``(batch, *shape)``."""
         return [
             (units - getattr(self, f"shift_{i}")) * getattr(self, f"scale_{i}")
             for i, units in enumerate(self.raw(x, known))
         ]
 
     def state(self) -> dict[str, Any]:
-        """Which stages, and the statistics."""
+        """The stages and the statistics."""
         return {
             "stages": list(self.stages),
             "shift": [getattr(self, f"shift_{i}") for i in range(self.layers)],
@@ -116,7 +116,7 @@ class Columns(nn.Module):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Standardise as ``state`` says."""
+        """Load the statistics of ``state``."""
         for part in ("shift", "scale"):
             for i, values in enumerate(state[part]):
                 getattr(self, f"{part}_{i}").copy_(values)

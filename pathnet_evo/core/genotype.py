@@ -11,10 +11,10 @@ from typing import Any, ClassVar, TypeAlias
 from deap import base
 
 Rows: TypeAlias = Sequence[Sequence[int]]
-"""L rows of N module indices, repeats allowed: what evolution sees."""
+"""L rows of N module indices, with repeats: evolution's view."""
 
 Path: TypeAlias = tuple[tuple[int, ...], ...]
-"""For each layer the active modules, distinct and ascending: what the network sees."""
+"""For each layer the active modules, distinct and ascending: the network's view."""
 
 
 class PathError(ValueError):
@@ -23,7 +23,7 @@ class PathError(ValueError):
 
 @dataclass(frozen=True)
 class PathShape:
-    """The space that paths live in: L layers of M modules, at most N of them active a layer.
+    """The space of paths: L layers of M modules, with at most N active per layer.
 
     Args:
         layers: number of layers, L.
@@ -61,7 +61,7 @@ class PathShape:
         return [[random.randrange(count) for _ in range(self.width)] for count in self.counts]
 
     def without_repeats(self, rows: Rows) -> tuple[tuple[int, ...], ...]:
-        """The rows with the next unused module, upwards and around, for each gene that repeats."""
+        """The rows, with each repeated gene replaced by the next unused module, cyclically."""
         found = []
         for row, count in zip(rows, self.counts, strict=True):
             taken, kept = set(row), list(row)
@@ -74,11 +74,11 @@ class PathShape:
         return tuple(found)
 
     def full_width(self) -> list[list[int]]:
-        """Rows of N *distinct* modules a layer, the first N: the controls' path."""
+        """Rows of the first N modules of each layer: the controls' path."""
         return [list(range(self.width)) for _ in self.counts]
 
     def check(self, rows: Rows) -> tuple[tuple[int, ...], ...]:
-        """The rows, their genes as plain ``int``, whatever type of integer they were.
+        """The rows with genes of any integer type as plain ``int``.
 
         Raises:
             PathError: not L rows of N indices within their layers.
@@ -96,7 +96,7 @@ class PathShape:
 
 
 def _gene(value: Any) -> int:
-    """An integer of any type as Python's; -1, which no layer has, for all else."""
+    """An integer of any type as Python's; -1, an invalid module, for anything else."""
     if type(value) is int:
         return value
     try:
@@ -128,7 +128,7 @@ class Genotype(list[list[int]]):
         self.fitness = PathFitness() if fitness is None else fitness
 
     def copy(self) -> Genotype:
-        """An independent copy with the same fitness; what DEAP's ``toolbox.clone`` calls."""
+        """An independent copy with the same fitness; used by DEAP's ``toolbox.clone``."""
         fitness = type(self.fitness)()
         fitness.wvalues = self.fitness.wvalues
         return Genotype(self, fitness)
@@ -143,7 +143,7 @@ def distinct(rows: Rows) -> Path:
 
 
 def join(paths: Iterable[Path]) -> Path:
-    """The path that is active where any of ``paths`` is."""
+    """The union of ``paths``."""
     return tuple(
         tuple(sorted(set().union(*layers))) for layers in zip(*(paths or [()]), strict=True)
     )

@@ -14,15 +14,15 @@ from pathnet_evo.core.modules import ShapeError
 from pathnet_evo.core.stack import LeasedStack, Stack
 
 Heard = list[Tensor] | None
-"""What a head hears of its columns, for each layer ``(batch, *shape)``; None without columns."""
+"""The units that a head hears from its columns, for each layer ``(batch, *shape)``, or None."""
 
 
 class TaskHead:
-    """A readout and, where the task listens to frozen paths, lateral maps and what they hear.
+    """A readout and, if the task listens to frozen paths, its columns and lateral maps.
 
-    The map that leads a layer's frozen units into a module of the next layer is the task's, one
-    for each module of the pool, leased with it; another one leads those of the last layer into the
-    readout (Rusu et al. 2016). All begin at zero.
+    The task owns a map from each layer's frozen units into every module of the next layer, leased
+    with that module, and one from the last layer's units into the readout (Rusu et al. 2016). All
+    maps start at zero.
 
     Args:
         layers: the pool's layers.
@@ -30,8 +30,8 @@ class TaskHead:
         columns: the frozen paths to listen to.
 
     Attributes:
-        laterals: for each layer of the pool, and then for the readout, the maps into its modules;
-            None where nothing is heard.
+        laterals: for each layer of the pool, and then for the readout, the maps into its modules,
+            or None.
 
     Raises:
         ShapeError: modules of a kind cannot hear frozen units.
@@ -67,11 +67,11 @@ class TaskHead:
         return [self.readout, *(stack for stack in self.laterals if stack is not None)]
 
     def fit(self, inputs: Tensor, homes: Sequence[Tensor] = ()) -> None:
-        """Standardise what the columns say; see ``Columns.fit``.
+        """Standardise the columns' units; see ``Columns.fit``.
 
         Args:
             inputs: ``(examples, *input_shape)`` float32, of the task, prepared for the network.
-            homes: for each column the same of the task that it was learned on.
+            homes: for each column, inputs of the task that it learned.
         """
         if self.columns is not None:
             self.columns.to(inputs.device)

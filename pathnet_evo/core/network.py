@@ -1,4 +1,4 @@
-"""A path as a plain network, apart from the pool: for inference and for keeping."""
+"""A path as a standalone network, for inference and storage."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class PathNetwork(nn.Module):
         return x
 
     def units(self, x: Tensor, known: dict[int, list[Tensor]] | None = None) -> list[Tensor]:
-        """What others may hear of this path: its modules' outputs before they are aggregated.
+        """The units that others can hear: this path's module outputs before aggregation.
 
         Args:
             x: ``(batch, *input_shape)`` float32, shifted and scaled already.
@@ -108,7 +108,7 @@ class PathNetwork(nn.Module):
         return found
 
     def untrained(self, generator: torch.Generator) -> PathNetwork:
-        """The same path with weights drawn again; it listens to no columns."""
+        """The same path with random weights and no columns."""
         shape, drawn = self.input_shape or (), []
         for i, (kind, modules) in enumerate(zip(self.kinds, [*self.path, (0,)], strict=True)):
             shapes = kind.parameter_shapes(shape)
@@ -125,7 +125,7 @@ class PathNetwork(nn.Module):
         ).to(self.shift.device)
 
     def _layer(self, i: int, x: Tensor, heard: list[Tensor] | None) -> tuple[Tensor, Tensor]:
-        """A layer's modules' outputs, with what skips them, and its own output."""
+        """A layer's module outputs, its skip connection, and its own output."""
         kind, parameters = self.kinds[i], dict(self.layers[i].items())  # type: ignore[operator]
         joined = x if heard is None or not i else kind.join(x, heard[i - 1])
         outputs, skipped = kind.forward(joined, parameters), kind.skip(x)

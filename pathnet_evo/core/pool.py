@@ -55,7 +55,7 @@ class ModulePool:
         self.feature_shape: Shape = shape
 
     def shape(self, width: int) -> PathShape:
-        """The space of paths of at most ``width`` modules a layer, as the layers are now."""
+        """The space of paths with at most ``width`` modules per layer, for the current layers."""
         counts = tuple(len(layer) for layer in self.layers)
         return PathShape(len(counts), counts, width)
 
@@ -66,7 +66,7 @@ class ModulePool:
         return readout
 
     def head(self, outputs: int, generator: torch.Generator) -> TaskHead:
-        """A new head that listens to nobody: a readout alone."""
+        """A new head without columns: just a readout."""
         return TaskHead(self.layers, self.readout(outputs, generator))
 
     def frozen_path(self) -> Path:
@@ -74,17 +74,17 @@ class ModulePool:
         return tuple(layer.frozen_modules() for layer in self.layers)
 
     def active(self, rows: Sequence[Sequence[int]], always_active: bool) -> Path:
-        """The path that a genotype stands for, with all frozen modules beside it if wanted."""
+        """The path of a genotype, optionally with all frozen modules."""
         path = distinct(rows)
         return join([path, self.frozen_path()]) if always_active else path
 
     def lease(self, path: Path, head: TaskHead) -> Lease:
-        """Take a path and a head out of the pool, to be trained and committed or dropped.
+        """Copy a path and a head out of the pool, to train and then commit or drop.
 
-        Costs what the path costs, whatever M is. A lease that is not committed changes nothing.
+        The cost depends on the path, not on M. A lease that is not committed changes nothing.
 
         Raises:
-            PathError: not one set of modules a layer, or a module outside the pool.
+            PathError: not one set of modules per layer, or a module outside the pool.
         """
         self._check(path)
         layers = [layer.lease(modules) for layer, modules in zip(self.layers, path, strict=True)]
@@ -103,7 +103,7 @@ class ModulePool:
         )
 
     def stacks(self, head: TaskHead) -> list[Stack]:
-        """All that a path and a head may consist of, in the order of ``Lease.stacks``."""
+        """All stacks of the pool and a head, in the order of ``Lease.stacks``."""
         return [*self.layers, *head.stacks]
 
     def network(
@@ -119,7 +119,7 @@ class ModulePool:
             path: for each layer the active modules.
             head: the task's.
             shift: subtracted from the input; broadcasts against ``input_shape``.
-            scale: the shifted input is multiplied with it.
+            scale: factor on the shifted input.
         """
         self._check(path)
         stacks = [*self.layers, head.readout]
@@ -138,13 +138,13 @@ class ModulePool:
         )
 
     def freeze(self, path: Path) -> None:
-        """Let a path's modules never change again (section 2.2, transfer)."""
+        """Freeze a path's modules for good (section 2.2, transfer)."""
         self._check(path)
         for layer, modules in zip(self.layers, path, strict=True):
             layer.freeze(modules)
 
     def initialise(self, generators: Generators, keep_frozen: bool = True) -> None:
-        """Draw new weights for all modules, or for all that are not frozen.
+        """Re-initialise all modules, or all that are not frozen.
 
         With ``keep_frozen`` false, frozen modules are thawed and re-initialised as well.
         """
@@ -154,7 +154,7 @@ class ModulePool:
             layer.initialise(generators(i), keep=layer.frozen.clone())
 
     def duplicate(self, layer: int, source: int, target: int) -> None:
-        """Copy a module's weights onto another of its layer that is not frozen."""
+        """Copy a module's weights onto a free module of the same layer."""
         self.layers[layer].duplicate(source, target)
 
     def grow(self, layer: int, modules: int, generator: torch.Generator) -> None:
@@ -168,7 +168,7 @@ class ModulePool:
 
 @dataclass
 class Lease:
-    """A path and a task's head, out of the pool to be trained."""
+    """A path and a task's head, copied out of the pool for training."""
 
     layers: list[LeasedStack]
     head: LeasedHead
@@ -176,7 +176,7 @@ class Lease:
 
     @property
     def stacks(self) -> list[LeasedStack]:
-        """All that was leased: the path's layers, the readout, the lateral maps."""
+        """Everything leased: the path's layers, the readout, the lateral maps."""
         return [*self.layers, *self.head.stacks]
 
     def forward(self, x: Tensor, heard: Heard = None) -> Tensor:
@@ -184,7 +184,7 @@ class Lease:
 
         Args:
             x: ``(batch, *input_shape)`` float32.
-            heard: what the head's columns say of ``x`` (``TaskHead.hear``), if it has any.
+            heard: outputs of the head's columns for ``x`` (``TaskHead.hear``), if it has any.
 
         Returns:
             ``(batch, outputs)`` float32.
@@ -194,7 +194,7 @@ class Lease:
         return self.head.readout.forward(x, heard=None if heard is None else heard[-1])
 
     def parameters(self) -> list[Tensor]:
-        """Everything that may be trained: the path's modules that are not frozen, the head."""
+        """All trainable tensors: the path's free modules and the head."""
         return [
             values
             for stack in self.stacks
@@ -203,14 +203,14 @@ class Lease:
         ]
 
     def state(self) -> dict[str, Any]:
-        """Copies on the CPU of what was leased, of a lease that is not trained yet."""
+        """CPU copies of an untrained lease's tensors."""
         return {
             "path": [sorted(layer.trainable + layer.frozen) for layer in self.layers],
             "stacks": [stack.state() for stack in self.stacks],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Hold what ``state`` holds; the lease is of the same path."""
+        """Load ``state``, which must be of the same path."""
         for stack, held in zip(self.stacks, state["stacks"], strict=True):
             stack.restore(held)
 

@@ -1,4 +1,4 @@
-"""The modules of one layer: one tensor a parameter, leased and committed by module index."""
+"""The modules of one layer: one tensor per parameter, leased and committed by module index."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Stack:
         parameters: by name ``(M, *parameter_shape)`` float32.
         frozen: ``(M,)`` bool; frozen modules never change again.
         versions: ``(M,)`` int64, counts the commits to each module.
-        incarnations: ``(M,)`` int64, counts how often a module became another one (frozen,
-            re-initialised, overwritten by a duplicate): older commits to it are refused.
+        incarnations: ``(M,)`` int64, counts how often a module was frozen, re-initialised or
+            overwritten by a duplicate; commits of earlier leases are refused.
         statistics: what an optimizer that lives in the pool keeps of each module, by name
             ``(M, ...)``; zero for a module that became another one.
         carried: names of the statistics that leases carry and commit; see ``carry``.
@@ -70,7 +70,7 @@ class Stack:
         return {name: values.index_select(0, index) for name, values in self.parameters.items()}
 
     def carry(self, names: Mapping[str, Shape]) -> None:
-        """Have statistics that leases carry, zero at first, by name of such a shape a module."""
+        """Add statistics that leases carry, initially zero: name to shape per module."""
         self.carried = tuple(names)
         for name, shape in names.items():
             if name not in self.statistics:
@@ -78,7 +78,7 @@ class Stack:
 
     @property
     def leasable(self) -> Parameters:
-        """All that a lease holds of a module that may be trained."""
+        """All tensors that a lease copies for a trainable module."""
         return {**self.parameters, **{name: self.statistics[name] for name in self.carried}}
 
     def frozen_modules(self) -> tuple[int, ...]:
@@ -86,7 +86,7 @@ class Stack:
         return tuple(self.frozen.nonzero().flatten().tolist())
 
     def lease(self, modules: Sequence[int]) -> LeasedStack:
-        """Take copies of some modules to train; frozen ones come read-only."""
+        """Copy some modules for training; frozen ones are read-only."""
         chosen = self.index(modules).cpu()
         is_frozen = self.frozen[chosen].tolist()
         trainable = tuple(m for m, f in zip(modules, is_frozen, strict=True) if not f)
@@ -107,13 +107,13 @@ class Stack:
     def commit(self, lease: LeasedStack) -> tuple[int, ...]:
         """Write trained modules back.
 
-        A module that nobody committed since the lease is replaced, exactly. Where somebody did,
-        trained minus leased is added, so that neither update is lost; of carried statistics the
-        last commit counts. A module that became another one since the lease (see
+        A module without other commits since the lease is replaced exactly. Otherwise trained minus
+        leased is added, so that no update is lost; carried statistics come from the last commit. A
+        module that was frozen, re-initialised or overwritten since the lease (see
         ``incarnations``) is left alone.
 
         Returns:
-            The modules that were refused, ascending.
+            The refused modules, ascending.
         """
         modules = torch.tensor(lease.trainable, dtype=torch.int64)
         alive = self.incarnations[modules] == lease.incarnations
@@ -138,7 +138,7 @@ class Stack:
         return tuple(modules[~alive].tolist())
 
     def freeze(self, modules: Sequence[int]) -> None:
-        """Let some modules never change again."""
+        """Freeze some modules for good."""
         index = self.index(modules).cpu()
         self.incarnations[index[~self.frozen[index]]] += 1
         self.frozen[index] = True
@@ -147,12 +147,12 @@ class Stack:
     def initialise(self, generator: torch.Generator, keep: Tensor | None = None) -> None:
         """Re-initialise all modules except those kept.
 
-        Modules are drawn one by one, so that what a module gets depends on its index alone: not
-        on which others are kept, nor on how many follow it.
+        Modules are drawn one by one, so a module's values depend only on its index, not on which
+        other modules are kept or follow it.
 
         Args:
             generator: a CPU generator.
-            keep: ``(M,)`` bool, modules to leave as they are.
+            keep: ``(M,)`` bool, modules to leave unchanged.
         """
         keep = torch.zeros(len(self), dtype=torch.bool) if keep is None else keep
         drawn = {
@@ -170,7 +170,7 @@ class Stack:
 
     @torch.no_grad()
     def duplicate(self, source: int, target: int) -> None:
-        """Copy one module's weights onto another that is not frozen.
+        """Copy one module's weights onto a free module.
 
         Raises:
             PathError: the target is frozen, or an index is outside the layer.
@@ -186,7 +186,7 @@ class Stack:
 
     @torch.no_grad()
     def grow(self, modules: int, generator: torch.Generator) -> None:
-        """Append newly initialised modules; the present ones keep their indices."""
+        """Append newly initialised modules; existing ones keep their indices."""
         new = Stack(self.kind, self.input_shape, modules, self.device)
         new.initialise(generator)
         for name, values in self.parameters.items():
@@ -200,7 +200,7 @@ class Stack:
         self.incarnations = torch.cat([self.incarnations, new.incarnations])
 
     def state(self) -> dict[str, Any]:
-        """Copies on the CPU of all that the modules are, from which ``restore`` makes them again.
+        """CPU copies of everything that ``restore`` needs.
 
         ``parameters`` and ``statistics`` by name ``(M, *parameter_shape)``, ``frozen``,
         ``versions`` and ``incarnations`` ``(M,)``.
@@ -214,10 +214,10 @@ class Stack:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Become what ``state`` was taken of; the number of modules may be another.
+        """Load ``state``; the number of modules may differ.
 
         Raises:
-            PathError: a stack of other modules.
+            PathError: ``state`` has other modules.
         """
         modules = len(state["frozen"])
         shapes = self.kind.parameter_shapes(self.input_shape)
@@ -226,7 +226,7 @@ class Stack:
             raise PathError(f"not the parameters of {modules} modules {self.kind!r}: {found}")
         for part in ("parameters", "statistics"):
             kept = state[part]
-            # In the kind's own order, which a file does not keep and worker processes count on.
+            # In the kind's own order: files do not keep it, and worker processes rely on it.
             names = sorted(kept, key=list(shapes).index) if kept.keys() <= shapes.keys() else kept
             setattr(self, part, {n: kept[n].to(self.device, copy=True) for n in names})
         self.frozen = state["frozen"].clone()
@@ -240,17 +240,17 @@ class Stack:
 
 @dataclass
 class LeasedStack:
-    """Some modules of a stack, taken out to be trained.
+    """Some modules of a stack, copied for training.
 
     Attributes:
         trainable: module indices, in the order of ``leased`` and ``parameters``.
         frozen: module indices, in the order of ``frozen_parameters``.
-        leased: by name ``(len(trainable), *shape)``, as they were when leased.
+        leased: by name ``(len(trainable), *shape)``, values at the time of the lease.
         frozen_parameters: by name ``(len(frozen), *shape)``, read-only.
-        statistics: of the trainable ones what is carried, by name ``(len(trainable), ...)``.
+        statistics: carried statistics of trainable modules, by name ``(len(trainable), ...)``.
         versions: ``(len(trainable),)`` as leased.
         incarnations: ``(len(trainable),)`` as leased.
-        lateral: the task's maps into the modules that may be trained, if it listens to columns.
+        lateral: the task's maps into the trainable modules, if it listens to columns.
     """
 
     kind: ModuleKind
@@ -279,18 +279,18 @@ class LeasedStack:
 
     @property
     def widened(self) -> Parameters:
-        """The parameters to train, with the maps that lead into their modules joined."""
+        """The parameters to train, joined with the lateral maps into their modules."""
         if self.lateral is None:
             return self.parameters
         return self.kind.widen(self.parameters, self.lateral.parameters["weight"])
 
     def forward(self, x: Tensor, aggregate: Aggregate = SUM, heard: Tensor | None = None) -> Tensor:
-        """Aggregate the outputs of the leased modules, and add what the kind lets skip them.
+        """Aggregate the outputs of the leased modules, and add the kind's skip connection.
 
         Args:
             x: ``(batch, *input_shape)``.
-            aggregate: how outputs become one.
-            heard: what columns say, which goes into the modules that may be trained.
+            aggregate: how to combine outputs.
+            heard: outputs of columns, which enter the trainable modules.
 
         Returns:
             ``(batch, *output_shape)``.
@@ -307,7 +307,7 @@ class LeasedStack:
         return out if skipped is None else skipped + out
 
     def state(self) -> dict[str, Any]:
-        """Copies on the CPU of what was leased; what is frozen does not change and stays out."""
+        """CPU copies of the leased tensors, without frozen ones, which never change."""
         return {
             "leased": _copies(self.leased),
             "statistics": _copies(self.statistics),
@@ -316,7 +316,7 @@ class LeasedStack:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Hold what ``state`` holds; a lease of the same modules."""
+        """Load ``state``, which must be of the same modules."""
         self.leased = {
             name: state["leased"][name].to(values.device, copy=True)
             for name, values in self.leased.items()

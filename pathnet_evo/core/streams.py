@@ -1,4 +1,4 @@
-"""Randomness: one seed a trial, split into named streams; and the loan of global generators.
+"""Randomness: one seed per trial, split into named streams, and lending of global generators.
 
 DEAP's operators draw from the global ``random``, and a plugin may draw from NumPy's or torch's
 global generator as well. All three are borrowed for a trial, set to streams of its seed, and put
@@ -21,13 +21,13 @@ from numpy.random.mtrand import get_bit_generator, set_bit_generator
 
 
 def state_of(rng: random.Random) -> list[Any]:
-    """Where a generator is, as plain data."""
+    """The state of a generator, as plain data."""
     version, words, gauss = rng.getstate()
     return [version, list(words), gauss]
 
 
 def put_at(rng: random.Random, state: Sequence[Any]) -> None:
-    """Bring a generator to where ``state_of`` found one."""
+    """Restore a generator from ``state_of``."""
     version, words, gauss = state
     rng.setstate((version, tuple(words), gauss))
 
@@ -52,7 +52,7 @@ class Streams:
         return Streams(self.seed, stage)
 
     def sequence(self, name: str, *key: int) -> np.random.SeedSequence:
-        """The seed sequence of a stream; ``key`` tells streams of one name apart."""
+        """The seed sequence of a stream; ``key`` distinguishes streams with one name."""
         stage = 0 if self.stage is None else self.stage + 1
         return np.random.SeedSequence(self.seed, spawn_key=(stage, zlib.crc32(name.encode()), *key))
 
@@ -75,12 +75,12 @@ class Streams:
 
 _borrowed = False
 _idle: list[np.random.MT19937] = []
-"""Bit generators for NumPy's global functions that no loan is using; making one is slow."""
+"""Unused bit generators for NumPy's global functions; creating one is slow."""
 
 
 @contextmanager
 def borrow() -> Iterator[None]:
-    """Leave the three global generators as they were, whatever happens in the block."""
+    """Restore the three global generators after the block."""
     global _borrowed
     if _borrowed:
         yield
@@ -116,7 +116,7 @@ def seed_globals(streams: Streams, name: str, *key: int) -> None:
 
 @contextmanager
 def lend(rng: random.Random) -> Iterator[None]:
-    """Let whatever draws from the global generators draw from ``rng``; they are left as they were.
+    """Let the global generators draw from ``rng`` within the block, then restore them.
 
     The global ``random`` goes on where ``rng`` is, and ``rng`` goes on where it ends. NumPy's and
     torch's begin with seeds that depend on where ``rng`` is; where they were drawn from, ``rng``
@@ -142,7 +142,7 @@ def lend(rng: random.Random) -> Iterator[None]:
 
 @contextmanager
 def _numpy() -> Iterator[np.random.MT19937]:
-    """A bit generator of our own under NumPy's global functions."""
+    """Our own bit generator for NumPy's global functions."""
     kept = get_bit_generator()
     lent = _idle.pop() if _idle else np.random.MT19937()
     set_bit_generator(lent)
@@ -154,7 +154,7 @@ def _numpy() -> Iterator[np.random.MT19937]:
 
 
 def _first(lent: np.random.MT19937, start: int) -> Any:
-    """Seed NumPy's global functions; the first number that they are going to use."""
+    """Seed NumPy's global functions; return the first number that they will use."""
     np.random.seed(start)  # noqa: NPY002
     first = lent.random_raw()
     np.random.seed(start)  # noqa: NPY002
@@ -162,7 +162,7 @@ def _first(lent: np.random.MT19937, start: int) -> Any:
 
 
 def _seed_torch(start: int) -> torch.Tensor:
-    """Seed torch's global generators; the CPU generator's state."""
+    """Seed torch's global generators; return the CPU generator's state."""
     torch.default_generator.manual_seed(start)
     if _on_cuda():
         torch.cuda.manual_seed_all(start)

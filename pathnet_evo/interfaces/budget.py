@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Budget:
-    """What a stage may use, in evaluations or in examples or frames; one of the two is given.
+    """The budget of a stage, either in evaluations or in examples or frames.
 
     Args:
         evaluations: number of evaluations, or None.
@@ -23,16 +23,16 @@ class Budget:
 
     @property
     def total(self) -> int:
-        """The whole budget; 0 where there is none."""
+        """The whole budget, or 0 without one."""
         return self.frames or self.evaluations or 0
 
     def share(self, used: int | None = None) -> float:
-        """Which share of the budget is used, 0 to 1; 0 where there is no budget."""
+        """The used share of the budget, 0 to 1; 0 without a budget."""
         used = self.used if used is None else used
         return min(used / self.total, 1.0) if self.total else 0.0
 
     def of_evaluation(self, examples: int) -> float:
-        """The share that one evaluation of so many examples or frames takes."""
+        """The share that one evaluation of a number of examples or frames uses."""
         if not self.total:
             return 0.0
         return examples / self.frames if self.frames else 1 / self.total

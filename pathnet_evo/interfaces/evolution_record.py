@@ -1,4 +1,4 @@
-"""What DEAP keeps of an evolution: statistics of each generation, and the fittest ever."""
+"""DEAP's record of evolution: statistics of each generation, and the fittest paths ever."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from deap import base, tools
 from pathnet_evo.core.genotype import Genotype, Rows
 
 HALL = 10
-"""How many of the fittest are kept."""
+"""Size of the hall of fame."""
 LOGGED = 10_000
-"""Generations in the logbook at the most, the latest; the lineage has all of them."""
+"""Latest generations to keep in the logbook; the lineage has all of them."""
 
 
 class EvolutionRecord:
-    """A logbook and a hall of fame, to which an evaluation adds at a cost that does not grow.
+    """A logbook and a hall of fame, with constant cost per evaluation.
 
     Args:
         fitness: the DEAP fitness of the genotypes in the hall of fame.
@@ -34,7 +34,7 @@ class EvolutionRecord:
         self._fitnesses: list[float] = []
 
     def on_evaluation(self, rows: Rows, values: tuple[float, ...] | None) -> None:
-        """Take the values of an evaluation, all finite; None where it failed."""
+        """Add the finite values of an evaluation, or None if it failed."""
         if values is None:
             return
         self._fitnesses.append(values[0])
@@ -51,7 +51,7 @@ class EvolutionRecord:
         hall.update([genotype])
 
     def close_generation(self, generation: int, evaluations: int) -> None:
-        """Write the generation into the logbook; where all failed, it has no min, avg and max."""
+        """Log the generation; if all evaluations failed, without min, avg and max."""
         found: dict[str, float | None] = {"min": None, "avg": None, "max": None}
         if self._fitnesses:
             found = self.statistics.compile(self._fitnesses)
@@ -61,7 +61,7 @@ class EvolutionRecord:
         self._fitnesses = []
 
     def state(self) -> dict[str, Any]:
-        """Plain data from which ``restore`` goes on identically."""
+        """Plain data from which ``restore`` resumes identically."""
         hall = [[[list(row) for row in g], list(g.fitness.values)] for g in self.halloffame]
         return {
             "hall": hall,

@@ -1,4 +1,4 @@
-"""Fingerprints of tasks: what a task gave, so that a run is not continued on anything else."""
+"""Fingerprints of tasks, so that a run never continues on other data."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Facts: TypeAlias = Mapping[str, Any]
 """Plain data by name."""
 
 HASHED = "sha256:"
-"""What the fact that stands for a tensor's content begins with."""
+"""Prefix of a fact that stands for a tensor's content."""
 MOST_NAMES = 100
-"""Names of classes and actions that are kept as they are; of more, their hash."""
+"""Maximum number of class or action names to store; more are hashed."""
 MOST_TOLD = 3
 """Maximum number of differences to report."""
 DECIDING = ("type", "input shape", "input type", "classes", "observation shape", "actions")
@@ -32,7 +32,7 @@ DECIDING = ("type", "input shape", "input type", "classes", "observation shape",
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a task gave, in few words: equal for tasks that give the same.
+    """A short description of a task's data, equal for equal data.
 
     Args:
         digest: SHA-256 of the facts, in hexadecimal.
@@ -50,14 +50,14 @@ class Fingerprint:
 
     @classmethod
     def from_facts(cls, facts: Facts) -> Fingerprint:
-        """The fingerprint that stands for these facts."""
+        """The fingerprint of these facts."""
         plain = json.loads(json.dumps(facts, default=simple))
         text = json.dumps(plain, sort_keys=True)
         return cls(hashlib.sha256(text.encode()).hexdigest(), plain)
 
     @classmethod
     def parse(cls, text: str) -> Fingerprint:
-        """The fingerprint whose ``str`` this is.
+        """The fingerprint with this ``str``.
 
         Raises:
             ValueError: it is none.
@@ -71,11 +71,11 @@ class Fingerprint:
         return json.dumps(self.facts, separators=(",", ":"))
 
     def fits(self, before: Fingerprint) -> bool:
-        """Whether weights that were learned on ``before`` can be used on this."""
+        """Whether weights learned on ``before`` fit this task."""
         return all(self.facts.get(name) == before.facts.get(name) for name in DECIDING)
 
     def difference(self, before: Fingerprint) -> str:
-        """In what this differs from what a run began with, in a line."""
+        """How this differs from a run's original data, in one line."""
         names = [*self.facts, *(name for name in before.facts if name not in self.facts)]
         pairs = [(name, self.facts.get(name), before.facts.get(name)) for name in names]
         found = [pair for pair in pairs if pair[1] != pair[2]]
@@ -90,7 +90,7 @@ class Fingerprint:
 
 
 def package(module: str) -> dict[str, str]:
-    """The name and version of the distribution that a module came with, if any, as a fact.
+    """A fact: the name and version of a module's distribution, if it has one.
 
     The project's own is left out: a run continues under its next version.
     """
@@ -99,7 +99,7 @@ def package(module: str) -> dict[str, str]:
 
 
 def content(data: bytes) -> str:
-    """Bytes, such as a file's, as a fact."""
+    """A fact: the hash of bytes, such as a file's."""
     return HASHED + hashlib.sha256(data).hexdigest()[:32]
 
 
@@ -137,7 +137,7 @@ TENSORS = {
     "test_inputs": "test inputs",
     "test_labels": "test labels",
 }
-"""What the tensors of a task are called in messages."""
+"""Names of a task's tensors in messages."""
 
 
 def _of_examples(task: SupervisedTask) -> Iterator[tuple[str, Any]]:
@@ -191,7 +191,7 @@ def _hashed(*values: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A fact in a message: short, on one line, and nothing that a terminal would obey."""
+    """A fact for a message: short, on one line, without control characters."""
     if value is None:
         return "none"
     text = value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""Memory that a run needs and that the machine has: what cannot fit is refused before it is tried.
+"""Memory of a run and of the machine: runs that do not fit are refused before they start.
 
 Estimates are rough, and low rather than high: what they refuse has no chance.
 """
@@ -15,17 +15,17 @@ from pathnet_evo.core.modules import ModuleKind, Shape
 NUMBER = 4
 """Bytes of a float32."""
 PROCESS = 300 * 2**20
-"""Bytes of a worker process that it shares with none; measured: 289 MiB with torch imported."""
+"""Private bytes of a worker process; measured: 289 MiB with torch imported."""
 LAYER = 3_400
-"""Bytes of a layer beside its weights; measured."""
+"""Bytes of a layer besides its weights; measured."""
 TRIAL = 150
 """Bytes of one trial in a plan; measured: 157."""
 GROUP = Path("/sys/fs/cgroup")
-"""What the kernel says of the group of processes that this one is in, as in a container."""
+"""The kernel's files about this process's control group, such as a container."""
 
 
 def lacking(what: str, need: int) -> str | None:
-    """Why something cannot be had, in words; None where it fits.
+    """Why something does not fit, in words, or None.
 
     Args:
         what: a plural noun.
@@ -38,7 +38,7 @@ def lacking(what: str, need: int) -> str | None:
 
 
 def available() -> int:
-    """Bytes of memory that can be had without swapping; all there is where nobody tells."""
+    """Bytes available without swapping; all memory if unknown."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         table = dict(line.split(":", 1) for line in lines if ":" in line)
@@ -53,12 +53,12 @@ def available() -> int:
 
 
 def gibibytes(number: int) -> str:
-    """A number of bytes, for people."""
+    """A number of bytes for people."""
     return f"{number / 2**30:,.1f} GiB" if number < 2**60 else "more than a billion GiB"
 
 
 def of_pool(kinds: Sequence[ModuleKind], modules: int, input_shape: Shape) -> int:
-    """Bytes of a pool's weights, and of what its layers hand on for one example.
+    """Bytes of a pool's weights, and of its layers' outputs for one example.
 
     Raises:
         ShapeError: a layer cannot take its input.
@@ -72,10 +72,10 @@ def of_pool(kinds: Sequence[ModuleKind], modules: int, input_shape: Shape) -> in
 
 
 def of_readout(outputs: int, features: Shape) -> int:
-    """Bytes of the weights that turn a network's features into outputs."""
+    """Bytes of a readout's weights."""
     return NUMBER * outputs * (math.prod(features) + 1)
 
 
 def of_population(genotypes: int, layers: int, width: int) -> int:
-    """Bytes of so many genotypes; measured: 970 for L = N = 3."""
+    """Bytes of a number of genotypes; measured: 970 each for L = N = 3."""
     return genotypes * (700 + layers * (64 + 8 * width))

@@ -14,13 +14,13 @@ from pathnet_evo.core.genotype import Genotype
 from pathnet_evo.values.suggestions import nearest
 
 Kind: TypeAlias = Literal["select", "mutate", "mate"]
-"""What an operator is for: the toolbox's name for it."""
+"""The purpose of an operator: its name in the toolbox."""
 
 PREFIXES: Mapping[Kind, str] = {"select": "sel", "mutate": "mut", "mate": "cx"}
-"""How DEAP's names of each kind begin."""
+"""Prefixes of DEAP's names of each kind."""
 
 TAKES: Mapping[Kind, int] = {"select": 2, "mutate": 1, "mate": 2}
-"""Positional arguments: individuals and how many, one individual, two individuals."""
+"""Positional arguments: individuals and a count, one individual, two individuals."""
 
 
 def deap_operators(kind: Kind) -> dict[str, Callable[..., Any]]:
@@ -40,7 +40,7 @@ def operator(
     kind: Kind,
     registered: Mapping[str, Callable[..., Any]] = {},
 ) -> Callable[..., Any]:
-    """The function that a configuration names; its arguments are checked, not yet bound.
+    """The function that a configuration names, with checked but unbound arguments.
 
     DEAP's mutations know genes, not layers: they get the genotype as one flat list of genes.
     Its crossovers get the genotypes, so that they exchange layers. A plugin's get genotypes.
@@ -68,7 +68,7 @@ def operator(
 
 
 def _on_genes(mutation: Callable[..., Any]) -> Callable[..., Any]:
-    """A mutation of a flat list, as one of a genotype."""
+    """Applies a mutation of flat lists to a genotype."""
 
     @wraps(mutation)
     def mutate(genotype: Genotype, **arguments: Any) -> tuple[Genotype]:
@@ -94,7 +94,7 @@ class OperatorSettings(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: str
-    """A function of ``deap.tools``, or what a plugin registered."""
+    """A function in ``deap.tools``, or one that a plugin registered."""
 
     _registered: Callable[..., Any] | None = PrivateAttr(None)
 
@@ -106,7 +106,7 @@ class OperatorSettings(BaseModel):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What the operator is called with besides the individuals."""
+        """The operator's arguments besides the individuals."""
         return dict(self.model_extra or {})
 
     def resolve(self, kind: Kind) -> Callable[..., Any]:

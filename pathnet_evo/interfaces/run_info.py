@@ -1,4 +1,4 @@
-"""A run and its trials, as observers and executors know them; plain data."""
+"""A run and its trials, as observers and executors see them; plain data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class RunInfo:
-    """The run that an observer hears of; plain data.
+    """The run that an observer follows; plain data.
 
     Args:
         folder: the run's folder.

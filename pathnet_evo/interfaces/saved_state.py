@@ -1,4 +1,4 @@
-"""Dataclasses that are saved whole: what a strategy knows, as plain data and back."""
+"""Saving dataclasses, such as a strategy's state, as plain data, and restoring them."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def packed(value: Any) -> Any:
 
 
 def packed_fields(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass by name, each as ``packed`` gives it."""
+    """The fields of a dataclass by name, each ``packed``."""
     return {field.name: packed(getattr(value, field.name)) for field in fields(value)}
 
 
 def unpacked_fields(kind: type[Any], data: Mapping[str, Any], fitness: type[base.Fitness]) -> Any:
-    """The dataclass that ``packed_fields`` was taken of.
+    """The dataclass from its ``packed_fields``.
 
     Args:
         kind: its type, whose fields say what the data stand for.

@@ -1,4 +1,4 @@
-"""What ``summary.json`` holds, table by table; checked as it is written and as it is read."""
+"""The schema of ``summary.json``, table by table; checked on writing and reading."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 Number = float | None
-"""None where there is none, or where it is not finite."""
+"""None if missing or not finite."""
 
 
 class _Table(TypedDict):
@@ -21,216 +21,216 @@ class OverSeeds(_Table):
     """A quantity over seeds."""
 
     seeds: dict[str, Number]
-    """Its value, by seed."""
+    """Values by seed."""
     n: int
-    """How many values are finite."""
+    """Number of finite values."""
     mean: Number
-    """Their mean."""
+    """Mean of the finite values."""
     interval: list[float] | None
-    """The 95 % interval of the mean; null with fewer than two values."""
+    """95 % interval of the mean; null with fewer than two values."""
 
 
 class StageSummary(_Table):
-    """What is the same of a stage for all trials; null where no trial has begun it."""
+    """Properties of a stage that all trials share; null if no trial has started it."""
 
     stage: int
-    """Its index in the sequence."""
+    """Index in the sequence."""
     name: str
-    """Of the stage, or of its task."""
+    """Name of the stage, or of its task."""
     threshold: Number
-    """The fitness that ends it."""
+    """Fitness that ends the stage."""
     fitness_name: str | None
-    """What its fitness is."""
+    """Name of the fitness."""
     unit: str | None
     """What evaluations count: ``examples`` or ``frames``."""
     budget: int | None
-    """Evaluations, or examples or frames where ``by_frames``."""
+    """Budget in evaluations, or in examples or frames if ``by_frames``."""
     by_frames: bool | None
     """Whether the budget counts examples or frames."""
     chance: OverSeeds | None
-    """The untrained baseline's score."""
+    """Untrained baseline score."""
     counts: list[int] | None
     """Modules of each layer."""
     score: str | None
-    """The name of the chief score."""
+    """Name of the main score."""
 
 
 class TrialSummary(_Table):
     """A trial of an arm."""
 
     trial: int
-    """Its id in the lineage."""
+    """Id in the lineage."""
     seed: int
-    """Its seed."""
+    """Seed."""
     state: str
     """``running``, ``interrupted``, ``finished`` or ``failed``."""
     error: str | None
-    """Why it failed."""
+    """Cause of a failure."""
 
 
 class FrontMember(_Table):
     """A path of a front."""
 
     objectives: list[Number]
-    """Its values, in the order of the front's ``objectives``."""
+    """Values of the front's ``objectives``, in order."""
     path: list[list[int]]
-    """The modules of each layer."""
+    """Modules of each layer."""
     modules: int
-    """How many they are."""
+    """Number of modules."""
     chosen: bool
-    """Whether it is the stage's best path."""
+    """Whether this is the stage's best path."""
 
 
 class FrontSummary(_Table):
-    """What a strategy with several objectives had to choose from."""
+    """The Pareto front of a multi-objective strategy."""
 
     objectives: list[str]
-    """Their names."""
+    """Names of the objectives."""
     rule: str
-    """How the path was chosen."""
+    """Rule that chose the path."""
     members: list[FrontMember]
-    """The paths."""
+    """Paths of the front."""
 
 
 class CurveSummary(_Table):
     """A learning curve against frames."""
 
     frames: int
-    """How many it covers."""
+    """Frames that the curve covers."""
     scores: list[Number]
-    """Mean scores of its equal parts."""
+    """Mean score of each of its equal bins."""
 
 
 class UnfinishedStage(_Table):
-    """A stage that is not over."""
+    """A stage that has not finished."""
 
     evaluations: int
-    """How many are."""
+    """Evaluations so far."""
     failed: int
-    """How many of them failed."""
+    """Failed evaluations so far."""
 
 
 class ArmStage(_Table):
-    """A stage of an arm, over the seeds that have finished it."""
+    """A stage of an arm, over the seeds that finished it."""
 
     stage: int
-    """Its index in the sequence."""
+    """Index in the sequence."""
     evaluations: OverSeeds
-    """How many it took."""
+    """Evaluations."""
     generations: OverSeeds
-    """How many it took."""
+    """Generations."""
     examples: OverSeeds
-    """Training examples or frames that it used."""
+    """Training examples or frames used."""
     fitness: OverSeeds
-    """Of the best path."""
+    """Fitness of the best path."""
     reused: OverSeeds
     """Modules of the best path that an earlier stage froze."""
     frozen: OverSeeds
-    """Modules that are frozen after it."""
+    """Frozen modules after the stage."""
     modules: OverSeeds
     """Modules of the pool."""
     failed: OverSeeds
-    """Evaluations that failed."""
+    """Failed evaluations."""
     scores: dict[str, OverSeeds]
     """Test scores right after the stage, by name."""
     rescores: dict[str, dict[str, OverSeeds]]
-    """The same after each later stage, by its index."""
+    """Test scores after each later stage, by its index."""
     forgetting: dict[str, OverSeeds]
-    """``scores`` minus those after the last stage, by name."""
+    """``scores`` minus the scores after the last stage, by name."""
     not_scored: dict[str, list[str]]
     """Why scores are missing, by seed."""
     fronts: dict[str, FrontSummary]
-    """By seed, for strategies with several objectives."""
+    """Pareto fronts by seed, for multi-objective strategies."""
     curves: dict[str, CurveSummary]
-    """By seed, for stages with episodes."""
+    """Learning curves by seed, for stages with episodes."""
     unfinished: dict[str, UnfinishedStage]
-    """By seed, where the stage is not over."""
+    """Progress by seed, for seeds that have not finished the stage."""
 
 
 class ArmSummary(_Table):
     """An arm."""
 
     trials: list[TrialSummary]
-    """Its trials."""
+    """Trials."""
     stages: list[ArmStage]
-    """Its stages, in order."""
+    """Stages, in order."""
 
 
 class SpeedUpOfSeed(_Table):
     """A speed-up of one seed."""
 
     value: Number
-    """The control's evaluations over the arm's, or the arm's area over the control's."""
+    """Ratio of the control's evaluations to the arm's, or of the arm's area to the control's."""
     censored: Literal["arm", "control", "both"] | None
-    """Which of the two never reached the target."""
+    """Which of the two did not reach the target."""
     target: NotRequired[Number]
-    """The fitness to reach; by areas there is none."""
+    """Fitness to reach; missing for areas."""
     difference: NotRequired[Number]
-    """Of the areas."""
+    """Difference of the areas."""
     arm: Number
-    """Evaluations to the target, or the area."""
+    """The arm's evaluations to the target, or its area."""
     control: Number
-    """The same of the control."""
+    """The control's evaluations to the target, or its area."""
 
 
 class ByGenerations(_Table):
-    """A speed-up as public implementations count it, by generations."""
+    """A speed-up counted in generations, as in public implementations."""
 
     mean: Number
     """Geometric mean."""
     interval: list[float] | None
-    """Its 95 % interval."""
+    """95 % interval of the mean."""
 
 
 class SpeedUp(_Table):
-    """How much faster an arm learns a stage than the control ``independent``."""
+    """The speed-up of an arm on a stage, relative to the control ``independent``."""
 
     stage: int
-    """Its index in the sequence."""
+    """Index in the sequence."""
     measure: Literal["threshold", "smoothed", "area"]
     """Evaluations to the threshold, or to the control's final smoothed fitness; or areas under
     learning curves."""
     seeds: dict[str, SpeedUpOfSeed]
-    """By seed."""
+    """Speed-ups by seed."""
     n: int
-    """How many ratios there are."""
+    """Number of ratios."""
     censored: int
-    """How many seeds are censored."""
+    """Number of censored seeds."""
     mean: Number
     """Geometric mean of the ratios."""
     interval: list[float] | None
-    """Its 95 % interval."""
+    """95 % interval of the mean."""
     difference: NotRequired[OverSeeds]
-    """Of the areas."""
+    """Difference of the areas."""
     by_generations: NotRequired[ByGenerations | None]
-    """The same where a generation of an evolving arm is counted like one of a fixed path."""
+    """The speed-up if a generation of an evolving arm counts like one of a fixed path."""
 
 
 class ArmComparison(_Table):
     """An arm's test score minus a control's, paired by seed."""
 
     stage: int
-    """Its index in the sequence."""
+    """Index in the sequence."""
     score: str
-    """The score's name."""
+    """Name of the score."""
     arm: str
-    """The arm."""
+    """Name of the arm."""
     control: str
-    """The control."""
+    """Name of the control."""
     seeds: dict[str, Number]
-    """The differences, by seed."""
+    """Differences by seed."""
     n: int
-    """How many are finite."""
+    """Number of finite differences."""
     mean: Number
-    """Their mean."""
+    """Mean difference."""
     interval: list[float] | None
-    """Its 95 % interval, that of the paired t test."""
+    """95 % interval of the mean, from the paired t test."""
     p: Number
-    """The two-sided p value of the paired t test."""
+    """Two-sided p value of the paired t test."""
 
 
 class NotFinite(_Table):
-    """What a trial measured that is not finite."""
+    """Non-finite measurements of a trial."""
 
     stage: int
     """Index of the stage."""
@@ -241,49 +241,49 @@ class NotFinite(_Table):
     what: str
     """``chance``, ``fitness``, ``episode scores``, ``seconds`` or the name of a score."""
     count: int
-    """How many values are not finite."""
+    """Number of non-finite values."""
     values: list[str]
-    """Which: ``inf``, ``-inf``, ``nan``."""
+    """Distinct values: ``inf``, ``-inf``, ``nan``."""
 
 
 class StageTime(_Table):
-    """How long a stage took."""
+    """The duration of a stage."""
 
     stage: int
-    """Its index in the sequence."""
+    """Index in the sequence."""
     seconds: OverSeeds
-    """Wall-clock time, all sittings together."""
+    """Wall-clock time over all sessions."""
 
 
 class Summary(_Table):
-    """What came out of a run; a repetition differs in ``times`` and ``about`` alone."""
+    """The results of a run; a repetition differs only in ``times`` and ``about``."""
 
     version: int
-    """Of this schema."""
+    """Version of this schema."""
     name: str
-    """The run's name in its configuration."""
+    """Name of the run in its configuration."""
     state: str
     """``running``, ``interrupted``, ``finished`` or ``failed``."""
     deterministic: bool | None
     """Whether equal seeds give equal results, bit for bit."""
     digest: str | None
-    """SHA-256 of what was evolved."""
+    """SHA-256 of the lineage's reproducible part."""
     seeds: list[int]
-    """The seeds."""
+    """Seeds of the run."""
     stages: list[StageSummary]
-    """What is the same of each stage for all trials."""
+    """Properties of each stage that all trials share."""
     arms: dict[str, ArmSummary]
-    """By name."""
+    """Results by arm."""
     speed_up: dict[str, list[SpeedUp]]
-    """By arm, stage by stage."""
+    """Speed-ups by arm, stage by stage."""
     comparisons: list[ArmComparison]
-    """Each arm with each control."""
+    """Comparisons of each arm with each control."""
     not_finite: list[NotFinite]
-    """What was measured and has no number in JSON."""
+    """Non-finite measurements, which JSON cannot represent."""
     times: dict[str, list[StageTime]]
-    """By arm, stage by stage."""
+    """Durations by arm, stage by stage."""
     about: dict[str, Any]
-    """What ``about.json`` holds."""
+    """Content of ``about.json``."""
 
 
 @cache
@@ -292,10 +292,10 @@ def _adapter() -> TypeAdapter[Summary]:
 
 
 def checked(summary: Mapping[str, Any]) -> Summary:
-    """The same summary, if it is one.
+    """The validated summary.
 
     Raises:
-        ValueError: it is none; the message says where.
+        ValueError: it is invalid; the message says where.
     """
     try:
         _adapter().validate_python(dict(summary))

@@ -1,4 +1,4 @@
-"""The hooks that plugins implement, and the markers for them."""
+"""The hooks that plugins implement, and their markers."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ hookimpl = pluggy.HookimplMarker(NAME)
 
 
 class Register(Protocol):
-    """Adds what a plugin brings, under the name that configurations use."""
+    """Registers a class under the name that configurations use."""
 
     def __call__(self, name: str, plugin: type | str) -> None:
-        """Register a class, or ``"module:Class"`` to import it only when it is asked for."""
+        """Register a class, or ``"module:Class"`` to import it on first use."""
 
 
 class RegisterOperator(Protocol):
-    """Adds an operator, under the name that configurations use."""
+    """Registers an operator under the name that configurations use."""
 
     def __call__(self, name: str, plugin: Callable[..., Any] | str) -> None:
-        """Register a function, or ``"module:function"`` to import it when it is asked for."""
+        """Register a function, or ``"module:function"`` to import it on first use."""
 
 
 @hookspec
@@ -87,29 +87,29 @@ def register_observers(register: Register) -> None:
 
 @hookspec
 def register_commands(app: typer.Typer) -> None:
-    """Add commands to ``pathnet-evo``, on an app that is the plugin's own."""
+    """Add commands to ``pathnet-evo``, through the plugin's own app."""
 
 
 @hookspec
 def stage_started(run: RunInfo, record: StageStarted) -> None:
-    """A stage of a trial begins."""
+    """A stage of a trial starts."""
 
 
 @hookspec
 def evaluation_finished(run: RunInfo, record: Evaluated) -> None:
-    """A candidate was evaluated, and the strategy was told."""
+    """A candidate was evaluated, and the strategy received the result."""
 
 
 @hookspec
 def generation_finished(run: RunInfo, record: GenerationFinished) -> None:
-    """A generation of a stage is over."""
+    """A generation of a stage ended."""
 
 
 @hookspec
 def stage_finished(run: RunInfo, record: StageFinished) -> None:
-    """A stage is over, its best path scored and kept."""
+    """A stage ended; its best path is scored and saved."""
 
 
 @hookspec
 def run_finished(run: RunInfo, summary: Summary) -> None:
-    """The run is over, or was stopped; ``summary`` is what ``summary.json`` holds."""
+    """The run finished or was stopped; ``summary`` is the content of ``summary.json``."""

@@ -1,4 +1,4 @@
-"""Discovery of plugins, one by one, so that a broken one costs its own names only."""
+"""Discovery of plugins, one by one, so that a broken one loses only its own names."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ BASES = {
     "executors": "pathnet_evo.interfaces.executors:Executor",
     "observers": "pathnet_evo.interfaces.observers:Observer",
 }
-"""What each family's classes derive from; nothing where any function will do."""
+"""Base class of each family; none if any function will do."""
 FAMILIES = tuple(BASES)
-"""What plugins register, each by the hook ``register_FAMILY``."""
+"""The families, each with a hook ``register_FAMILY``."""
 SINGULAR = {
     "tasks": "task",
     "learners": "learner",
@@ -52,12 +52,12 @@ CHOSEN = "PATHNET_EVO_PLUGINS"
 
 
 class PluginError(LookupError):
-    """A name that no working plugin registered, or a plugin that is not what it should be."""
+    """An unregistered name, or an invalid plugin."""
 
 
 @dataclass
 class Plugin:
-    """What is known of one plugin.
+    """Information about one plugin.
 
     Args:
         name: the entry point's name, or the file's.
@@ -79,7 +79,7 @@ class Plugin:
 
 
 class Registry:
-    """Everything that plugins registered, by family and name.
+    """All registered plugins, by family and name.
 
     Args:
         entries: entry points to load; by default those of the group ``pathnet_evo`` that
@@ -108,11 +108,11 @@ class Registry:
     # Asking ------------------------------------------------------------------------------
 
     def names(self, family: str) -> list[str]:
-        """The registered names of a family, ascending."""
+        """The registered names of a family, sorted."""
         return sorted(self._found[family])
 
     def get(self, family: str, name: str) -> Any:
-        """The class, or for operators the function, that was registered under a name.
+        """The class, or for operators the function, registered under a name.
 
         Raises:
             PluginError: there is none; the message names the nearest, and plugins that failed.
@@ -138,11 +138,11 @@ class Registry:
 
     @property
     def operators(self) -> Mapping[str, Callable[..., Any]]:
-        """The registered operators; each is imported only when it is asked for."""
+        """The registered operators; each is imported on first use."""
         return _Operators(self)
 
     def hooks(self, hook: str) -> Iterator[tuple[str, Callable[..., None]]]:
-        """Plugins' own implementations of an observer hook, by what warnings call the plugin."""
+        """Implementations of an observer hook, by the plugin's name in warnings."""
         for module, plugin in self._modules:
             for call in self._implementations(hook, module):
                 yield f"plugin {plugin.name}", call
@@ -179,7 +179,7 @@ class Registry:
     # Loading -----------------------------------------------------------------------------
 
     def load_file(self, file: PluginFile) -> PluginFile:
-        """Load a one-file plugin.
+        """Load a plugin file.
 
         Returns:
             The file with its absolute path and SHA-256, as a run records it.
@@ -225,7 +225,7 @@ class Registry:
         self._enter(plugin, module)
 
     def _enter(self, plugin: Plugin, module: Any) -> None:
-        """Take a module in, whatever is wrong with it."""
+        """Register a module, and record its errors."""
         name = f"{plugin.distribution} {plugin.version}:{plugin.name}"
         try:
             with calling(""):
@@ -255,7 +255,7 @@ class Registry:
             self._call(f"register_{family}", module, plugin, register=register)
 
     def _call(self, hook: str, module: Any, plugin: Plugin, **arguments: Any) -> None:
-        """Call one plugin's own implementation of a hook, whatever it does."""
+        """Call one plugin's implementation of a hook, and contain its errors."""
         for call in self._implementations(hook, module):
             try:
                 with calling(hook):
@@ -264,7 +264,7 @@ class Registry:
                 plugin.errors.append(str(error))
 
     def _implementations(self, hook: str, module: Any) -> Iterator[Callable[..., None]]:
-        """A module's implementations of a hook, which may take fewer arguments than they get."""
+        """A module's implementations of a hook, which can take fewer arguments."""
         for found in getattr(self._manager.hook, hook).get_hookimpls():
             if found.plugin is module:
 

@@ -41,11 +41,11 @@ class RunFailed(RuntimeError):  # noqa: N818
 
 
 def load_run(folder: Path | str, registry: Registry | None = None) -> Run:
-    """Open a run to read, finished or not.
+    """Open a run for reading, finished or not.
 
     Args:
         folder: the run's folder.
-        registry: where module kinds are found; by default all installed plugins.
+        registry: source of module kinds; by default all installed plugins.
 
     Raises:
         RunError: there is no such run, or it is damaged.
@@ -73,10 +73,10 @@ class Run:
     """A run on disk.
 
     Args:
-        folder: where it lies.
+        folder: its folder.
         config: its configuration.
-        stages: the names of its stages.
-        registry: where module kinds are found; None is all installed plugins.
+        stages: names of its stages.
+        registry: source of module kinds; None for all installed plugins.
     """
 
     folder: Path
@@ -91,12 +91,12 @@ class Run:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds that every arm has."""
+        """The seeds of every arm."""
         return tuple(range(self.config.seed, self.config.seed + self.config.seeds))
 
     @property
     def errors(self) -> list[str]:
-        """Why trials failed, or could not go on, as the lineage has it now."""
+        """Causes of failed trials, from the current lineage."""
         with reading(self.folder, ("trials",)) as db:
             found = db.execute(
                 "SELECT arm, seed, error FROM trials WHERE error IS NOT NULL ORDER BY trial"
@@ -105,7 +105,7 @@ class Run:
 
     @cached_property
     def summary(self) -> Summary:
-        """What came out, as ``summary.json`` has it, from the lineage as it is now."""
+        """The results in the form of ``summary.json``, from the current lineage."""
         try:
             return summarise(self.folder)
         except (ConfigError, LineageError) as error:
@@ -121,20 +121,19 @@ class Run:
     ) -> PathNetwork:
         """The network of a stage's best path, in eval mode on the CPU.
 
-        Reads the modules of the path and no others.
+        Reads only the modules of the path.
 
         Args:
-            stage: name or index of the stage that it learned.
-            arm: which arm.
-            seed: which seed; None is the first.
-            after: name or index of the stage after which to take the weights; None is ``stage``.
-            task: what the network is going to be used on, refused unless it is what the stage was
-                learned on; see ``task``.
+            stage: name or index of the stage.
+            arm: name of the arm.
+            seed: the seed; None for the first.
+            after: name or index of the stage after which to take the weights; None for ``stage``.
+            task: the task that the network will be used on; refused unless the stage learned it
+                (see ``task``).
 
         Raises:
-            RunError: there is no such stage, arm or seed, the stage is not finished, its
-                checkpoint is damaged or of other data than the lineage says, or the task gives
-                other data.
+            RunError: there is no such stage, arm or seed, the stage is unfinished, its checkpoint
+                is damaged or does not match the lineage, or the task provides other data.
         """
         i = self.index(stage)
         j = i if after is None else self.index(after)

@@ -49,25 +49,25 @@ def launch(
     """Run a preset, a TOML file or a configuration given as a dictionary.
 
     Args:
-        source: a preset's name, the path of a ``.toml`` file, or plain data, in which paths and
-            NumPy's numbers may stand for text and numbers.
-        settings: ``"a.b=VALUE"`` overrides, as ``--set`` takes them.
-        name: the run's folder under ``runs_dir``; None is the configuration's name, numbered.
-        runs_dir: the folder of all runs.
+        source: the name of a preset, the path of a ``.toml`` file, or plain data, which can contain
+            paths and NumPy numbers.
+        settings: ``"a.b=VALUE"`` overrides, as for ``--set``.
+        name: the run's folder under ``runs_dir``; by default the configuration's name, numbered.
+        runs_dir: the folder that holds all runs.
         on_record: called with every record, in order.
-        command: what repeats the run, for its report.
-        plugins: files of plugins that are not installed.
+        command: the command that repeats the run, for its report.
+        plugins: plugin files to load.
 
     Returns:
-        The run, finished and readable; ``run.summary`` says what came out.
+        The finished run; ``run.summary`` holds the results.
 
     Raises:
-        ConfigError: everything that is wrong with the configuration.
-        DirectoryError: the run's folder cannot be made.
-        SpawnError: processes are wanted, and this script cannot start any.
-        RunFailed: trials failed; all else is done, and its ``run`` can be read.
-        KeyboardInterrupt: Ctrl-C, when the run is where it can be resumed; ``SystemExit`` with
-            status 143 for SIGTERM, where the script does not handle that itself.
+        ConfigError: with all errors in the configuration.
+        DirectoryError: the run's folder cannot be created.
+        SpawnError: the run needs processes, and this script cannot start any.
+        RunFailed: some trials failed; the others finished, and its ``run`` is readable.
+        KeyboardInterrupt: after Ctrl-C, once the run can be resumed; ``SystemExit`` with status 143
+            after SIGTERM, unless the script handles it.
     """
     refuse_while_imported()
     registry = Registry()
@@ -80,7 +80,7 @@ def launch(
 
 @dataclass
 class Reopened:
-    """A run that is held by this process, ready to go on.
+    """A run held by this process, ready to resume.
 
     Args:
         folder: where it lies.
@@ -88,8 +88,8 @@ class Reopened:
         registry: its plugins.
         lock: keeps others away.
         lineage: its writer.
-        starts: where each trial that is not finished goes on.
-        ledger: the data that it is learned on.
+        starts: where each unfinished trial resumes.
+        ledger: the data that it learns.
     """
 
     folder: Path
@@ -102,7 +102,7 @@ class Reopened:
 
     @property
     def stages_over(self) -> int:
-        """How many stages of all trials are over."""
+        """Number of finished stages over all trials."""
         with closing(open_lineage(self.lineage.path)) as db:
             (count,) = db.execute("SELECT count(path) FROM stages").fetchone()
         return int(count)
@@ -117,25 +117,25 @@ def resume(
     say: Say = lambda text: None,
     accept_changed_data: bool = False,
 ) -> Run:
-    """Go on with a run that was interrupted or killed, from its last checkpoints.
+    """Resume an interrupted or killed run from its last checkpoints.
 
     Args:
         folder: the run's folder.
-        settings: ``"a.b=VALUE"`` overrides of what may change: budgets of stages that are not over,
+        settings: ``"a.b=VALUE"`` overrides of keys that can change: budgets of unfinished stages,
             more ``seeds``, ``executor``, ``device``, ``observers`` and ``checkpoints``.
-        on_record: called with every record from here on, in order.
-        command: what was typed, for the run's report.
-        say: hears of checkpoints that cannot be used.
-        accept_changed_data: continue where tasks give other data than before, and record it.
+        on_record: called with every further record, in order.
+        command: the command that was typed, for the run's report.
+        say: called with a message for each unusable checkpoint.
+        accept_changed_data: continue if tasks provide other data than before, and record it.
 
     Returns:
-        The run, finished and readable.
+        The finished run.
 
     Raises:
-        DataError: the tasks give other data than the run was learned on.
-        RunError: there is no such run, or its configuration was changed by hand.
+        DataError: the tasks provide other data than the run learned.
+        RunError: there is no such run, or its configuration was edited by hand.
         ConfigError: a setting that cannot change, and why.
-        LockError: another process is writing it.
+        LockError: another process is writing the run.
         LineageError: the lineage is damaged.
         SpawnError, RunFailed, KeyboardInterrupt, SystemExit: as of ``launch``.
     """
@@ -147,7 +147,7 @@ def resume(
 
 
 def _over(signal_number: int, folder: Path, registry: Registry) -> Run:
-    """The run, if it finished; else what ended it is raised."""
+    """The run, if it finished; otherwise raise what ended it."""
     if signal_number:
         _pass_on(signal_number)
     run = load_run(folder, registry)
@@ -157,7 +157,7 @@ def _over(signal_number: int, folder: Path, registry: Registry) -> Run:
 
 
 def _pass_on(number: int) -> None:
-    """Let a signal that ended a run have the effect that it has on any other program."""
+    """Give a signal that ended a run its usual effect on a program."""
     if number == signal.SIGTERM and signal.getsignal(number) is signal.SIG_DFL:
         raise SystemExit(128 + number)
     signal.raise_signal(number)

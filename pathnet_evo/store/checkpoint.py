@@ -23,7 +23,7 @@ from pathnet_evo.values.numbers import simple
 
 MANIFEST = "MANIFEST.json"
 Base: TypeAlias = tuple[str, str]
-"""The folder's name of the checkpoint that another stands on, and its manifest's SHA-256."""
+"""Folder name of the checkpoint that another depends on, and its manifest's SHA-256."""
 
 
 class CheckpointError(UserError):
@@ -33,7 +33,7 @@ class CheckpointError(UserError):
 def snapshot(
     pool: ModulePool, learned: list[Learned], stage_run: StageRun | None = None
 ) -> dict[str, Any]:
-    """Copies of all that a checkpoint holds, so that training can go on while it is written."""
+    """Copies of a checkpoint's contents, so that training continues while it is written."""
     taken = state(pool, learned, stage_run)
     if stage_run is not None:
         taken["session"] = copied(taken["session"])
@@ -50,14 +50,14 @@ def snapshot(
 def save(
     store: Store, place: str, about: dict[str, Any], pool: ModulePool, learned: list[Learned]
 ) -> str:
-    """Write the checkpoint of the end of a stage; see ``write``."""
+    """Write the checkpoint at the end of a stage; see ``write``."""
     return write(store, place, about, snapshot(pool, learned))
 
 
 def write(
     store: Store, place: str, about: dict[str, Any], taken: dict[str, Any], base: Base | None = None
 ) -> str:
-    """Write a checkpoint so that it is whole or not there.
+    """Write a checkpoint atomically.
 
     Args:
         store: keeps it.
@@ -95,7 +95,7 @@ def write(
 
 
 def fetch(store: Store, place: str) -> Path:
-    """The folder of a checkpoint, with that which it stands on beside it; not yet verified.
+    """The unverified folder of a checkpoint, with the checkpoint that it depends on beside it.
 
     Raises:
         CheckpointError: it cannot be had.
@@ -114,7 +114,7 @@ def fetch(store: Store, place: str) -> Path:
 
 
 def verify(folder: Path, manifest: str) -> dict[str, Any]:
-    """Check every byte of a checkpoint, and of the one that it stands on.
+    """Verify every byte of a checkpoint, and of the one that it depends on.
 
     Returns:
         The manifest.
@@ -144,7 +144,7 @@ def verify(folder: Path, manifest: str) -> dict[str, Any]:
 
 
 def load(folder: Path, manifest: str) -> dict[str, Any]:
-    """A checkpoint, every byte checked, as ``learn_sequence`` goes on from it.
+    """A verified checkpoint in the form that ``learn_sequence`` resumes from.
 
     Raises:
         CheckpointError: it is damaged, or of a version that did not keep enough.
@@ -201,7 +201,7 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def _plain_name(name: str) -> str:
-    """A name of something that lies right here, whoever wrote it."""
+    """An untrusted name, checked to be in this folder."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
         raise ValueError(f"not a plain name: {name!r}")
     return name

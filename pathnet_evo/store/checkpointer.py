@@ -1,4 +1,4 @@
-"""When a trial's checkpoints are taken, and how they are written while it goes on."""
+"""When to take a trial's checkpoints, and how to write them while it continues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pathnet_evo.trial.trial import Checkpointer
 
 
 def folder_of(trial: Trial) -> str:
-    """Where a trial's checkpoints lie in the run's folder."""
+    """The location of a trial's checkpoints in the run's folder."""
     return home_of(trial.arm, trial.seed)
 
 
@@ -37,8 +37,8 @@ class TrialCheckpointer(Checkpointer):
         trial: whose state is kept.
         config: when.
         emit: hears of every record of the trial, and of its checkpoints.
-        chains: the digest of what was told of the trial in earlier sittings.
-        base: the checkpoint of the stage before, where a trial goes on within a stage.
+        chains: the digest of the trial's rows from earlier sessions.
+        base: the previous stage's checkpoint, if the trial resumes within a stage.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class TrialCheckpointer(Checkpointer):
         emit: Emit,
         start: ResumePoint | None = None,
     ) -> tuple[TrialCheckpointer, dict[str, Any] | None]:
-        """For a trial that begins, or resumes from a checkpoint; and the state that it resumes.
+        """A checkpointer for a new or resumed trial, and the state to resume from.
 
         Raises:
             CheckpointError: the checkpoint is damaged.
@@ -86,7 +86,7 @@ class TrialCheckpointer(Checkpointer):
         return checkpointer, checkpoint.load(folder, start.manifest)
 
     def emit(self, record: Record) -> None:
-        """Pass a record of the trial on."""
+        """Forward a record of the trial."""
         if not isinstance(record, StageFinished):  # it was taken in before it named a checkpoint
             self._chains.on_record(record)
         self._emit(record)
@@ -94,7 +94,7 @@ class TrialCheckpointer(Checkpointer):
     def between(
         self, pool: ModulePool, learned: list[Learned], stage_run: StageRun, stopping: bool
     ) -> None:
-        """Take a checkpoint if one is due, or the trial is to stop here.
+        """Take a checkpoint if one is due, or if the trial stops here.
 
         Raises:
             CheckpointError: this one or the last cannot be written.
@@ -115,7 +115,7 @@ class TrialCheckpointer(Checkpointer):
     def finished(
         self, pool: ModulePool, learned: list[Learned], record: StageFinished
     ) -> tuple[str, str]:
-        """Take the checkpoint of the end of a stage; it is durable when this returns.
+        """Take the checkpoint at the end of a stage; it is durable on return.
 
         Raises:
             CheckpointError: this one or the last cannot be written.
@@ -132,18 +132,18 @@ class TrialCheckpointer(Checkpointer):
         return relative, manifest
 
     def abandon(self) -> None:
-        """Wait for what is being written, if anything; it is not told of."""
+        """Wait for a pending write, if any, without reporting it."""
         if self._writing is not None:
             self._writing.join()
             self._writing = None
 
     def _begin_stage(self, stage_run: StageRun, here: tuple[int, int]) -> None:
-        """A stage's first moment needs no checkpoint: there is the end of the one before."""
+        """The start of a stage needs no checkpoint: the previous stage's end has one."""
         self._kept = here
         self._told, self._generation = stage_run.strategy.told, stage_run.strategy.generation
 
     def _due(self, stage_run: StageRun) -> bool:
-        """Whether so many evaluations or generations are over since the last checkpoint."""
+        """Whether enough evaluations or generations have passed since the last checkpoint."""
         strategy, config = stage_run.strategy, self.config
         told, generations = strategy.told - self._told, strategy.generation - self._generation
         return (config.evaluations is not None and told >= config.evaluations) or (
@@ -170,7 +170,7 @@ class TrialCheckpointer(Checkpointer):
         self._since = time.monotonic()
 
     def _written(self) -> None:
-        """Wait for the checkpoint that is being written, and tell of it."""
+        """Wait for the pending checkpoint, and report it."""
         assert self._writing is not None
         writing, self._writing = self._writing, None
         self._emit(writing.result())
@@ -188,7 +188,7 @@ class TrialCheckpointer(Checkpointer):
 
 
 class _Writing(threading.Thread):
-    """A checkpoint being written; a process that must end does not wait for it."""
+    """A pending checkpoint; a process that must exit does not wait for it."""
 
     def __init__(self, write: Callable[[], Checkpointed]) -> None:
         super().__init__(name="checkpoint", daemon=True)
@@ -203,7 +203,7 @@ class _Writing(threading.Thread):
             self._error = error
 
     def result(self) -> Checkpointed:
-        """Wait; what was written, or what went wrong."""
+        """Wait, and return what was written or raise what failed."""
         self.join()
         if self._error is not None:
             raise self._error

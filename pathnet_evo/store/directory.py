@@ -1,4 +1,4 @@
-"""A run's folder: made at once or not at all."""
+"""A run's folder, created atomically."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ LEFT = re.compile(r"\.(run\.toml|about\.json|summary\.json|report(\.html)?)\.tmp
 
 
 class DirectoryError(UserError):
-    """A run folder that cannot be made."""
+    """A run's folder cannot be created."""
 
 
 def create(
     plan: Plan, registry: Registry, runs: Path, name: str | None, device: str, command: str
 ) -> Path:
-    """Make ``runs/NAME`` with ``run.toml`` and ``about.json``.
+    """Create ``runs/NAME`` with ``run.toml`` and ``about.json``.
 
     Args:
         plan: what will be run.
@@ -64,7 +64,7 @@ def create(
 
 
 def claim(runs: Path, default: str, name: str | None) -> Path:
-    """Make a folder that nobody else has: of this name, or of the default one, numbered.
+    """Create a new folder with this name, or with the default name and a number.
 
     Raises:
         DirectoryError: a bad name, or one that exists.
@@ -90,12 +90,12 @@ def claim(runs: Path, default: str, name: str | None) -> Path:
 
 
 def resolved(plan: Plan) -> str:
-    """What ``run.toml`` holds."""
+    """The content of ``run.toml``."""
     return f"# Resolved configuration; `pathnet-evo run run.toml` repeats it.\n\n{toml(plan)}"
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file that is, whenever power fails, as it was or as it is to be."""
+    """Replace a file atomically and durably."""
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
         temporary.unlink(missing_ok=True)
@@ -114,14 +114,14 @@ def replace(path: Path, text: str) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove files that were being written when a process was killed."""
+    """Remove partial files of a killed process."""
     for path in folder.glob(".*.tmp-*"):
         if LEFT.fullmatch(path.name):
             path.unlink()
 
 
 def toml(plan: Plan) -> str:
-    """The configuration with every default filled in, as TOML."""
+    """The configuration with all defaults, as TOML."""
     config: RunConfig = plan.config
     data = config.model_dump(mode="json")
     data["strategy"] = {**config.strategy, **_base_settings(plan)}
@@ -141,7 +141,7 @@ def _base_settings(plan: Plan) -> dict[str, Any]:
 
 
 def without_nothing(value: Any) -> Any:
-    """TOML has no null: a key that is not there stands for it."""
+    """TOML has no null; missing keys represent it."""
     if isinstance(value, dict):
         return {k: without_nothing(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):
@@ -152,7 +152,7 @@ def without_nothing(value: Any) -> Any:
 def about(
     registry: Registry, device: str, command: str, deterministic: bool = True
 ) -> dict[str, Any]:
-    """Versions and machine, for whoever wants to repeat the run."""
+    """Versions and machine, for repeating the run."""
     import torch
 
     return {
@@ -173,7 +173,7 @@ def about(
 def went_on(
     folder: Path, command: str, places: dict[str, str], accepted: Sequence[str] = ()
 ) -> None:
-    """Take note in ``about.json`` that a run goes on, and where each trial was cut.
+    """Record in ``about.json`` that a run resumed, and where each trial was cut.
 
     Args:
         folder: the run's folder.

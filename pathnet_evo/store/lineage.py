@@ -1,4 +1,4 @@
-"""The lineage: everything that evolution did, in one SQLite file with one writer."""
+"""The lineage: every step of evolution, in one SQLite file with one writer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["Lineage", "LineageError", "digest", "open_lineage", "plain"]
 
 
 class Lineage:
-    """The one writer of a run's lineage.
+    """The single writer of a run's lineage.
 
     A transaction is a generation or a second, whichever is rarer, and each end of a stage and each
     checkpoint. What names a checkpoint is committed with or after all that was told before it.
@@ -66,7 +66,7 @@ class Lineage:
         self._committed = time.monotonic()
 
     def write(self, record: Record) -> None:
-        """Add what a trial told."""
+        """Add a record of a trial."""
         with self._writing():
             self._begin()
             self._write(record)
@@ -108,7 +108,7 @@ class Lineage:
                 )
 
     def _take_data(self, record: TaskMade) -> None:
-        """Add what a task gave, unless it is what it gave before."""
+        """Add a task's fingerprint, if it changed."""
         key, text = (record.trial, record.stage), str(record.fingerprint)
         latest = self._db.execute(
             "SELECT number, fingerprint FROM data WHERE trial = ? AND stage = ? "
@@ -124,7 +124,7 @@ class Lineage:
             )
 
     def configured(self, text: str) -> None:
-        """Take note of what ``run.toml`` is about to hold."""
+        """Record the next content of ``run.toml``."""
         with self._writing():
             self._db.execute(
                 "INSERT OR REPLACE INTO configurations VALUES (?, ?)",
@@ -132,7 +132,7 @@ class Lineage:
             )
 
     def retire(self, trial: int, keep: int) -> list[str]:
-        """Forget a trial's checkpoints within stages but for the newest; which folders those are.
+        """Forget all but the newest of a trial's checkpoints within stages; return their folders.
 
         They may be removed once this has returned.
         """
@@ -150,7 +150,7 @@ class Lineage:
         return [folder for (folder,) in old]
 
     def roll_back(self, trial: int, position: Position | None) -> None:
-        """Forget all of a trial that was told after a position; None is all of it."""
+        """Forget a trial's rows after a position; None forgets all of them."""
         nothing = Position(-1, 0, 0, True)
         here = nothing if position is None else position
         with self._writing():
@@ -177,14 +177,14 @@ class Lineage:
             self._db.execute("DELETE FROM checkpoints WHERE folder = ?", (folder,))
 
     def commit(self) -> None:
-        """Make what was written so far durable."""
+        """Make all rows so far durable."""
         with self._writing():
             if self._db.in_transaction:
                 self._db.execute("COMMIT")
         self._committed = time.monotonic()
 
     def close(self) -> None:
-        """Commit, and leave one plain file that opens from a read-only folder.
+        """Commit, and leave a single file that opens from a read-only folder.
 
         Where somebody is reading it just then, the journal stays beside it.
         """
@@ -196,7 +196,7 @@ class Lineage:
             self._db.close()
 
     def abandon(self) -> None:
-        """Keep what can be kept, whatever went wrong before."""
+        """Save what can be saved after an error."""
         with suppress(LineageError, sqlite3.Error):
             self.close()
 
@@ -237,7 +237,7 @@ class Lineage:
 
 
 def never_begun(path: Path) -> bool:
-    """Whether a lineage is not there, or was being made when its process was killed."""
+    """Whether a lineage is missing, or was being created when its process was killed."""
     if not path.exists():
         return True
     try:
@@ -250,7 +250,7 @@ def never_begun(path: Path) -> bool:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 over all that must repeat, ordered by trial, stage and evaluation; no times.
+    """SHA-256 over everything reproducible, ordered by trial, stage and evaluation; no times.
 
     Where a checkpoint lies is left out, and so is its manifest, which names the run.
     """

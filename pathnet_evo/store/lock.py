@@ -1,4 +1,4 @@
-"""One writer a run: who it is, what is left of one that died, and so what state the run is in."""
+"""One writer per run: its lock, stale locks, and the state of the run that follows from them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from pathnet_evo.store.places import open_plain, read_plain
 NAME = "lock"
 FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 LARGEST = 4096
-"""Bytes of a lock's file that are read."""
+"""Bytes of a lock file to read."""
 TRIES, PAUSE = 20, 0.02
 """Checking whether a lock is held takes it for a moment."""
 
 
 class LockError(UserError):
-    """A run that another process is writing."""
+    """Another process is writing the run."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a run, or held it.
+    """The process that holds a run, or held it.
 
     Args:
         host: its machine.
@@ -83,7 +83,7 @@ class Lock:
         os.pwrite(self._descriptor, json.dumps(about).encode(), 0)
 
     def release(self) -> None:
-        """Let others have the run."""
+        """Release the run."""
         self.path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
@@ -102,7 +102,7 @@ class Lock:
 
 
 def holder(folder: Path) -> Holder | None:
-    """Who holds a run, or held it when it was killed; None where it was given back."""
+    """The process that holds a run, or held it when killed; None after a release."""
     path = folder / NAME
     try:
         file = open_plain(path)
@@ -125,7 +125,7 @@ def holder(folder: Path) -> Holder | None:
 
 
 def run_state(held: Holder | None, trials: Sequence[str], expected: int) -> str:
-    """What became of a run; its lock decides whether it still runs.
+    """The state of a run; its lock decides whether it is still running.
 
     Args:
         held: what ``holder`` said before the trials were read; None where nobody holds the run, or

@@ -1,4 +1,4 @@
-"""How a lineage that an earlier version wrote becomes one of this version."""
+"""Migrations of lineages from earlier versions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 
 def _keep_checkpoints(db: sqlite3.Connection) -> None:
-    """Version 2 keeps checkpoints within stages, and the configurations that a run had."""
+    """Version 2 adds checkpoints within stages, and the run's configurations."""
     db.execute(
         "CREATE TABLE checkpoints (number INTEGER PRIMARY KEY, trial INTEGER NOT NULL "
         "REFERENCES trials, stage INTEGER NOT NULL, folder TEXT NOT NULL UNIQUE, "
@@ -17,7 +17,7 @@ def _keep_checkpoints(db: sqlite3.Connection) -> None:
 
 
 def _keep_fingerprints(db: sqlite3.Connection) -> None:
-    """Version 3 keeps what data each stage was learned on."""
+    """Version 3 adds fingerprints of each stage's data."""
     db.execute(
         "CREATE TABLE data (trial INTEGER NOT NULL REFERENCES trials, stage INTEGER NOT NULL, "
         "number INTEGER NOT NULL, evaluation INTEGER NOT NULL, fingerprint TEXT NOT NULL, "
@@ -29,11 +29,11 @@ MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     1: _keep_checkpoints,
     2: _keep_fingerprints,
 }
-"""For each earlier version of the schema what makes it the next one."""
+"""The migration from each earlier schema version to the next."""
 
 
 def migrate(db: sqlite3.Connection, version: int, wanted: int) -> None:
-    """Bring a lineage to the wanted version, in one transaction, or leave it as it was."""
+    """Migrate a lineage to a version, in one transaction."""
     db.execute("BEGIN IMMEDIATE")
     try:
         for step in range(version, wanted):

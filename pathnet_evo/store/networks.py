@@ -1,4 +1,4 @@
-"""Networks, read from a checkpoint without the rest of it."""
+"""Networks, read from a checkpoint without loading the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things of a run lie: whatever a run names, nothing outside its folder is touched."""
+"""Locations in a run's folder: whatever a run names, nothing outside its folder is touched."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ CHECKPOINTS = "checkpoints"
 FILES = ("run.toml", "about.json", "lock", "summary.json", "report.html")
 LINEAGE = "lineage.sqlite"
 BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite puts beside a lineage, at the end of its name."""
+"""Suffixes of the files that SQLite creates beside a lineage."""
 FOLDERS = (CHECKPOINTS, "tensorboard", "figures")
 
 ENDS = re.compile(r"stage-\d{1,9}")
 WITHIN = re.compile(r"stage-\d{1,9}-round-\d{1,18}")
 OURS = re.compile(rf"({ENDS.pattern}|{WITHIN.pattern})(\.tmp-\d+)?")
-"""Names of what we put into a trial's folder of checkpoints."""
+"""Names that we create in a trial's checkpoint folder."""
 
 LARGEST_TEXT = 64 * 2**20
-"""Bytes of the largest text file of a run that is read."""
+"""Size limit of a run's text files, in bytes."""
 
 
 class PlaceError(UserError):
-    """A place that is not one of the run's own; the message names it."""
+    """A location that does not belong to the run; the message names it."""
 
 
 def home_of(arm: str, seed: int) -> str:
-    """Where the checkpoints of an arm and a seed lie, in the run's folder.
+    """The location of an arm's and seed's checkpoints in the run's folder.
 
     Raises:
         PlaceError: no folder can be called so.
@@ -71,7 +71,7 @@ def checkpoint_folder(run: Path, named: object, home: str | None = None) -> Path
 
 
 def remove_checkpoint(run: Path, named: object, home: str) -> None:
-    """Remove a checkpoint that nothing needs any more; what cannot be removed is left for later.
+    """Remove an unused checkpoint; anything that cannot be removed is left for later.
 
     Raises:
         PlaceError: it is not one of this trial's; nothing is removed.
@@ -80,7 +80,7 @@ def remove_checkpoint(run: Path, named: object, home: str) -> None:
 
 
 def left_in(run: Path, home: str) -> Iterator[str]:
-    """What of ours lies in a trial's folder of checkpoints, named as the lineage would."""
+    """Our entries in a trial's checkpoint folder, named as in the lineage."""
     folder = run.resolve() / home
     if folder.resolve() == folder and folder.is_dir():
         for path in sorted(folder.glob("stage-*")):
@@ -89,7 +89,7 @@ def left_in(run: Path, home: str) -> Iterator[str]:
 
 
 def check_own(run: Path) -> None:
-    """Refuse a run with links, or things that are no files, in place of what is written to.
+    """Refuse a run with links or special files in place of files to write.
 
     Raises:
         PlaceError: the first of them.
@@ -109,7 +109,7 @@ def check_own(run: Path) -> None:
 
 
 def _written(run: Path) -> Iterator[Path]:
-    """All that writing to a run may open by its name."""
+    """All paths that writing to a run can open."""
     yield from (run / name for name in (*FILES, LINEAGE))
     yield from (run / f"{LINEAGE}{end}" for end in BESIDE)
     for name in FOLDERS:
@@ -119,7 +119,7 @@ def _written(run: Path) -> Iterator[Path]:
 
 
 def open_plain(path: Path) -> BufferedReader:
-    """Open a file to read, if it is one.
+    """Open a regular file for reading.
 
     Raises:
         OSError: it is not there, or no plain file; such as a pipe that nobody writes to.
@@ -132,13 +132,13 @@ def open_plain(path: Path) -> BufferedReader:
 
 
 def size_of_plain(path: Path) -> int:
-    """The bytes of a file, if it is one, without opening it.
+    """The size of a regular file, without opening it.
 
-    Whoever closes a file gives up all locks that their process holds on it. Of a lineage these are
-    SQLite's: without them another process may cut what the writer has mapped into its memory.
+    Closing a file releases all locks that the process holds on it. For a lineage, these are
+    SQLite's; without them, another process could truncate what the writer has mapped into memory.
 
     Raises:
-        OSError: it is not there, or no plain file.
+        OSError: the file is missing or not a regular file.
     """
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):

@@ -1,4 +1,4 @@
-"""What a run's folder says of itself: its configuration, its machine, its lineage."""
+"""Reading a run's folder: configuration, machine and lineage."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from pathnet_evo.values.numbers import plain_numbers
 
 
 class RunError(UserError):
-    """A run that cannot be read; the message is one line that says why."""
+    """A run cannot be read; the message says why, in one line."""
 
 
 def read_config(folder: Path) -> RunConfig:
-    """A run's configuration, as far as it concerns the framework alone.
+    """A run's configuration, limited to the framework's own keys.
 
     Raises:
         RunError: there is no such run, or its configuration is not the one it ran with.
@@ -36,7 +36,7 @@ def read_config(folder: Path) -> RunConfig:
 
 
 def config_text(folder: Path) -> str:
-    """What ``run.toml`` holds, if it is what the lineage says it held.
+    """The content of ``run.toml``, if it matches the lineage.
 
     Raises:
         RunError: there is no such run, or the file was changed.
@@ -60,7 +60,7 @@ def config_text(folder: Path) -> str:
 
 
 def put_back(folder: Path) -> bool:
-    """Write ``run.toml`` as the lineage has it, if it is not; whether that was needed.
+    """Restore ``run.toml`` from the lineage if it differs; return whether it did.
 
     Raises:
         LineageError: the lineage cannot be read.
@@ -92,12 +92,12 @@ NONSENSE = (
     RecursionError,
     MemoryError,
 )
-"""What comes of computing with what makes no sense."""
+"""Errors that computing with invalid values raises."""
 
 
 @contextmanager
 def intact(lineage: Path | str) -> Iterator[None]:
-    """What cannot be made sense of in a lineage, as one line."""
+    """Report invalid values of a lineage in one line."""
     try:
         yield
     except NONSENSE as error:
@@ -107,7 +107,7 @@ def intact(lineage: Path | str) -> Iterator[None]:
 
 @contextmanager
 def reading(folder: Path, tables: Collection[str] | None = None) -> Iterator[sqlite3.Connection]:
-    """A run's lineage, every value of its column's type; what makes no sense is told in one line.
+    """A run's lineage with checked column types; invalid values are reported in one line.
 
     Args:
         folder: the run's folder.
@@ -124,7 +124,7 @@ def reading(folder: Path, tables: Collection[str] | None = None) -> Iterator[sql
 
 
 def read_about(folder: Path) -> dict[str, Any]:
-    """What is known of the machine and the command; nothing where nobody wrote it down.
+    """The recorded machine and command; empty if not recorded.
 
     Raises:
         RunError: the file is damaged.
@@ -142,7 +142,7 @@ def read_about(folder: Path) -> dict[str, Any]:
 
 
 def read_summary(folder: Path) -> Summary:
-    """What ``summary.json`` holds.
+    """The content of ``summary.json``.
 
     Raises:
         RunError: it is not there, or is none of this version.

@@ -1,4 +1,4 @@
-"""Going on with a run: what it may change, where each trial goes on, and what is thrown away."""
+"""Resuming a run: allowed changes, where each trial resumes, and what is discarded."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from pathnet_evo.store.rows import Position, chains_of
 from pathnet_evo.store.same_data import learned_on, of_trial
 
 Say = Callable[[str], None]
-"""Tells a user what is not as it should be, and what is done about it."""
+"""Reports a problem to the user, and what is done about it."""
 
 
 def starts_of(run: Path, lineage: Lineage, plan: Plan, say: Say) -> dict[int, ResumePoint | None]:
-    """Bring a run back to where each trial goes on; trials that are finished are not among them.
+    """Roll a run back to where each unfinished trial resumes.
 
     That is the newest checkpoint that is whole and whose rows the lineage has, all of them and
     unchanged; None where there is none. What the lineage has after it is rolled back, and files
@@ -56,7 +56,7 @@ def starts_of(run: Path, lineage: Lineage, plan: Plan, say: Say) -> dict[int, Re
 
 
 def start_again(run: Path, lineage: Lineage, trial: Trial, say: Say) -> ResumePoint | None:
-    """Bring one trial of a run that goes on back to where it resumes; see ``starts_of``."""
+    """Roll one trial back to where it resumes; see ``starts_of``."""
     lineage.commit()
     with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
         kept = checkpoints_of(db, trial.id)
@@ -73,14 +73,14 @@ def _roll_back(
     start: ResumePoint | None,
     position: Position | None,
 ) -> None:
-    """Forget what the lineage has of a trial after a checkpoint, other checkpoints among it."""
+    """Forget a trial's rows and checkpoints after a checkpoint."""
     for later in kept[: kept.index(start)] if start else kept:
         lineage.forget_checkpoint(later.place)
     lineage.roll_back(trial.id, position)
 
 
 def checkpoints_of(db: sqlite3.Connection, trial: int) -> list[ResumePoint]:
-    """All checkpoints of a trial that its lineage names, the newest first."""
+    """All checkpoints of a trial in the lineage, newest first."""
     within = db.execute(
         "SELECT stage, 0, number, folder, manifest FROM checkpoints WHERE trial = ?", (trial,)
     ).fetchall()
@@ -94,7 +94,7 @@ def checkpoints_of(db: sqlite3.Connection, trial: int) -> list[ResumePoint]:
 
 
 def position_of(run: Path, db: sqlite3.Connection, trial: Trial, start: ResumePoint) -> Position:
-    """How far a checkpoint is, after every byte of it and every row before it was checked.
+    """The position of a checkpoint, after verifying all its bytes and all earlier rows.
 
     Raises:
         CheckpointError: it is damaged or another's, or the lineage is not what it was then.
@@ -140,7 +140,7 @@ def _end(position: Position, stage: int) -> Position:
 
 
 def _clear(run: Path, lineage: Lineage, trial: Trial) -> None:
-    """Remove what of a trial's checkpoints nothing names."""
+    """Remove a trial's unreferenced checkpoints."""
     with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
         named = {start.place for start in checkpoints_of(db, trial.id)}
     home = folder_of(trial)
@@ -153,11 +153,11 @@ def _clear(run: Path, lineage: Lineage, trial: Trial) -> None:
 
 BUDGET = re.compile(r"stages\.(\d+)\.(generations|frames|threshold)")
 FREE = re.compile(r"executor(\..*)?|device|observers(\..*)?|checkpoints\..*|plugins\.\d+\.path")
-"""What may change whenever a run goes on."""
+"""Keys that can change on any resume."""
 
 
 def check_changes(db: sqlite3.Connection, before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Refuse changes of a configuration that would make what was learned so far something else.
+    """Refuse configuration changes that would invalidate the results so far.
 
     Args:
         db: the lineage.
@@ -180,7 +180,7 @@ def check_changes(db: sqlite3.Connection, before: dict[str, Any], after: dict[st
 
 
 def _refusal(db: sqlite3.Connection, place: str, was: Any, wanted: Any) -> str | None:
-    """Why a key cannot change; None where it can."""
+    """Why a key cannot change, or None."""
     change = f"was {'nothing' if was is None else was}, cannot become {wanted}"
     if place == "seeds":
         return None if wanted > was else f"{change}: seeds can be added, not removed"

@@ -1,4 +1,4 @@
-"""What a record adds to the lineage, row by row, and the digest that a checkpoint keeps of it."""
+"""The lineage rows of a record, and the digest that checkpoints keep of them."""
 
 from __future__ import annotations
 
@@ -152,19 +152,19 @@ def _result(record: StageFinished) -> dict[str, Any]:
 # The digest -------------------------------------------------------------------------------
 
 CHAINED = ("stages", "results", "evaluations", "episodes", "events", "generations")
-"""What is covered: all that must repeat, each in the order in which it was told."""
+"""What the digest covers: everything reproducible, in order of emission."""
 
 MAY_CHANGE = ("budget",)
-"""Columns that a resumed run may change."""
+"""Columns that a resumed run can change."""
 
 
 class Chains:
     """SHA-256 of a trial's rows so far, one chain for each table.
 
-    A link is the digest of the link before it and a row, so it takes 32 bytes to go on from.
+    A link is the digest of the previous link and a row, so 32 bytes suffice to continue.
 
     Args:
-        links: where to go on, in hexadecimal; by default at the beginning.
+        links: links to continue from, in hexadecimal; by default the start.
     """
 
     def __init__(self, links: Mapping[str, str] | None = None) -> None:
@@ -172,14 +172,14 @@ class Chains:
         self._links = {table: bytes.fromhex(links[table]) for table in CHAINED}
 
     def add(self, table: str, values: Mapping[str, Any]) -> None:
-        """Take a row in."""
+        """Add a row."""
         if table in self._links:
             kept = {name: value for name, value in values.items() if name not in MAY_CHANGE}
             line = json.dumps(sorted(kept.items()), separators=(",", ":")).encode()
             self._links[table] = hashlib.sha256(self._links[table] + line).digest()
 
     def on_record(self, record: Record) -> None:
-        """Take a record's rows in."""
+        """Add a record's rows."""
         for table, values in rows(record):
             self.add(table, values)
 
@@ -191,7 +191,7 @@ class Chains:
 
 @dataclass(frozen=True)
 class Position:
-    """How far a trial has come: what of its rows a checkpoint stands on.
+    """A trial's progress: the rows that a checkpoint depends on.
 
     Args:
         stage: index of the stage.
@@ -206,7 +206,7 @@ class Position:
     finished: bool
 
     def within(self, table: str) -> tuple[str, tuple[int, ...]]:
-        """The SQL condition that holds for what is covered of a table, and its parameters."""
+        """The SQL condition for the covered rows of a table, and its parameters."""
         here = (self.stage, self.stage)
         if self.finished or table in ("stages", "data"):
             return "(stage <= ?)", (self.stage,)
@@ -236,7 +236,7 @@ RESULT = "trial, stage, evaluations, examples, genotype, path, fitness, reused, 
 
 
 def chains_of(db: sqlite3.Connection, trial: int, position: Position) -> Chains:
-    """The chains of what the lineage has of a trial, up to a position."""
+    """The chains of a trial's rows in the lineage, up to a position."""
     chains = Chains()
     for table in CHAINED:
         columns = {"stages": STARTED, "results": RESULT}.get(table, "*")

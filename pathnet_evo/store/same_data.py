@@ -1,4 +1,4 @@
-"""What data a run's stages were learned on, as fingerprints; and refusing to continue on others."""
+"""Fingerprints of the data that a run's stages learned, and refusal to continue on others."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FLAG = "--accept-changed-data"
 
 
 class DataError(UserError):
-    """A task gives other data than the run was learned on; the message says in what they differ."""
+    """A task provides other data than the run learned; the message says what differs."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a task gave to a trial.
+    """A task's data in a trial.
 
     Args:
         seed: the trial's seed, on which a task may depend.
@@ -37,7 +37,7 @@ class Found:
 
 
 def recorded(db: sqlite3.Connection) -> list[Found]:
-    """All fingerprints of a lineage, the first and the latest of each trial and stage in order.
+    """All fingerprints of a lineage, ordered by trial and stage.
 
     Raises:
         ValueError: one that is damaged.
@@ -50,7 +50,7 @@ def recorded(db: sqlite3.Connection) -> list[Found]:
 
 
 def of_trial(db: sqlite3.Connection, trial: int) -> dict[int, list[Fingerprint]]:
-    """What each stage of a trial was learned on: the first, and changes that were accepted.
+    """The fingerprints of each stage of a trial: the first, then accepted changes.
 
     Raises:
         ValueError: one that is damaged.
@@ -64,7 +64,7 @@ def of_trial(db: sqlite3.Connection, trial: int) -> dict[int, list[Fingerprint]]
 
 
 def learned_on(folder: Path, known: Mapping[int, Sequence[Fingerprint]]) -> None:
-    """Check that a checkpoint's stages were learned on what the lineage says.
+    """Check that a checkpoint's fingerprints match the lineage.
 
     Checkpoints that were written before there were fingerprints pass.
 
@@ -89,7 +89,7 @@ def learned_on(folder: Path, known: Mapping[int, Sequence[Fingerprint]]) -> None
 
 @dataclass
 class Ledger:
-    """What every seed and stage was given so far; whatever differs is refused, or accepted once.
+    """The data of every seed and stage so far; differences are refused, or accepted once.
 
     Args:
         run: the run's folder, for messages.
@@ -113,11 +113,11 @@ class Ledger:
 
     @property
     def seeds(self) -> dict[int, int]:
-        """For each stage that was begun, the first seed that has."""
+        """For each started stage, the first seed that started it."""
         return {each.stage: each.seed for each in reversed(self.found)}
 
     def check(self, seed: int, stage: int, fingerprint: Fingerprint) -> None:
-        """Compare what a task gives with what it gave before.
+        """Compare a task's data with its earlier data.
 
         Raises:
             DataError: it differs, and is not accepted or cannot be.
@@ -156,7 +156,7 @@ class Ledger:
         plan.rehearse(made, seeds)
 
     def on_record(self, record: TaskMade, plan: Plan, seed: int) -> None:
-        """Compare what a trial's task gave.
+        """Compare the data of a trial's task.
 
         Where it is the first of its seed, and not what another seed's was, it depends on the seed:
         then the other seed's task is made again, for that must still be what it was.

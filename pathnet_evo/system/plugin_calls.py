@@ -1,4 +1,4 @@
-"""Calling plugins' code: errors become one line, changes of the process are undone."""
+"""Calling plugin code: errors become one line, changes to the process are undone."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any
 from pathnet_evo.system import standard_streams
 
 LONGEST = 400
-"""Characters of an error that are shown."""
+"""Characters of an error to show."""
 LIBRARIES = {"deap", "gymnasium", "numpy", "PIL", "pluggy", "pydantic", "scipy", "torch"}
-"""Packages whose lines are not where a plugin's fault is."""
+"""Packages whose frames are not a plugin's own."""
 
 
 class PluginFailed(RuntimeError):  # noqa: N818
-    """A plugin's code raised, or changed the process that it runs in; one line says what."""
+    """Plugin code raised, or changed the process; one line says what."""
 
 
 @contextmanager
 def calling(what: str, *expected: type[BaseException]) -> Iterator[None]:
-    """Let a plugin's code run, whatever it does.
+    """Run plugin code, and contain what it does.
 
     Working directory, standard streams, and torch's default dtype, default device and gradient mode
     are afterwards what they were before.
@@ -53,7 +53,7 @@ def calling(what: str, *expected: type[BaseException]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class ProcessState:
-    """What belongs to the whole process, and any code in it can change.
+    """Process-wide state that any code can change.
 
     Args:
         folder: the working directory; None where it does not exist.
@@ -68,11 +68,11 @@ class ProcessState:
 
     @classmethod
     def now(cls) -> ProcessState:
-        """The state at this moment."""
+        """The current state."""
         return cls(_folder(), (sys.stdout, sys.stderr), _torch())
 
     def put_back(self) -> str:
-        """Restore the state; what had changed, in words, or nothing."""
+        """Restore the state; return what had changed, in words, or an empty text."""
         changed = []
         if (folder := _folder()) != self.folder and self.folder is not None:
             with suppress(OSError):
@@ -97,7 +97,7 @@ TORCH = ("default dtype", "default device", "gradient mode")
 
 
 def said(error: BaseException) -> str:
-    """An error on one line, with the plugin's own line that it comes from."""
+    """An error on one line, with the plugin's line that caused it."""
     try:
         text = f"{type(error).__name__}: {error}"
     except BaseException:  # the error's own __str__

@@ -1,4 +1,4 @@
-"""Standard output and error that outlast their readers, full disks and narrow encodings."""
+"""Standard streams that survive closed pipes, full disks and narrow encodings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = {1: "stdout", 2: "stderr"}
 
 
 class Enduring(io.RawIOBase):
-    """Writes to a file descriptor for as long as that works, and drops the rest.
+    """Writes to a file descriptor while that works, and drops the rest.
 
     Args:
         descriptor: it is duplicated, so that whoever closes it closes nothing of this.
@@ -42,7 +42,7 @@ class Enduring(io.RawIOBase):
         return memoryview(data).nbytes
 
     def writable(self) -> bool:
-        """It can be written."""
+        """True."""
         return True
 
     def fileno(self) -> int:
@@ -61,7 +61,7 @@ class Enduring(io.RawIOBase):
 
 
 def endure() -> None:
-    """Replace this process's standard streams by such that never raise.
+    """Replace this process's standard streams with ones that never raise.
 
     Letters that the encoding lacks are written as escapes. Streams that somebody else has put in
     place of Python's own are left alone.
@@ -76,13 +76,13 @@ def endure() -> None:
 
 
 def warn(text: str) -> None:
-    """Write a line to standard error, whatever it quotes, if that can be written."""
+    """Write a sanitised line to standard error, if possible."""
     with suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(f"{visible(text)}\n")
 
 
 def lost() -> str | None:
-    """Why standard output is not whole; None where it is, or where its reader wanted no more."""
+    """Why standard output is incomplete; None if it is complete or its reader closed it."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     with suppress(ValueError):
         sys.stdout.flush()
@@ -92,7 +92,7 @@ def lost() -> str | None:
 
 
 def put_back(stdout: Any, stderr: Any) -> list[str]:
-    """Restore the standard streams, and open those that were closed; which these are, in words."""
+    """Restore the standard streams, and reopen closed ones; return which, in words."""
     changed = open_descriptors(NAMES)
     for descriptor, stream in zip(NAMES, (stdout, stderr), strict=True):
         name = NAMES[descriptor]
@@ -104,7 +104,7 @@ def put_back(stdout: Any, stderr: Any) -> list[str]:
 
 
 def open_descriptors(descriptors: Iterable[int] = (0, 1, 2)) -> list[str]:
-    """Open those of the standard descriptors that are closed, or the next file would be one."""
+    """Reopen closed standard descriptors, or the next file would become one."""
     changed = []
     for descriptor in descriptors:
         try:

@@ -1,4 +1,4 @@
-"""How a stage begins: what free modules are, what the task listens to, its head, its session."""
+"""The start of a stage: its free modules, columns, head and session."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FITTED = 1000
 
 
 class StageBeginning:
-    """The beginning of a stage: the pool, what the task listens to, its head, and the session.
+    """The start of a stage: the pool, the columns to listen to, the head, and the session.
 
     Args:
         plan: the run.
@@ -73,7 +73,7 @@ class StageBeginning:
         self.columns: tuple[int, ...] = ()
 
     def prepare(self, pool: ModulePool | None) -> tuple[ModulePool, list[Start], list[Record]]:
-        """The pool as the stage begins with it, paths on its free modules, and what to report."""
+        """The pool at the start of the stage, paths on its free modules, and records to emit."""
         if pool is None:
             pool = self.plan.make_pool(self.task.input_shape, str(self.device))
             pool.initialise(lambda layer: self.streams.torch("init", layer))
@@ -118,7 +118,7 @@ class StageBeginning:
         return pool, starts, records
 
     def _affordable(self, ranked: Sequence[int], most: int) -> tuple[int, ...]:
-        """The stages to listen to: the first of ``ranked`` that compute at most so many paths."""
+        """The stages to listen to: the first of ``ranked``, within a bound on computed paths."""
         chosen: list[int] = []
         computed: set[int] = set()
         for stage in ranked:
@@ -129,7 +129,7 @@ class StageBeginning:
         return tuple(sorted(chosen))
 
     def _computed(self, stage: int) -> set[int]:
-        """A stage, those that its path listens to, and those that these listen to."""
+        """A stage, and all stages that its path listens to, directly or indirectly."""
         columns = self.learned[stage].head.columns
         heard = () if columns is None else columns.stages
         return {stage}.union(*map(self._computed, heard))
@@ -137,17 +137,17 @@ class StageBeginning:
     def _wanted(
         self, pool: ModulePool, ranked: Sequence[int], prior: Prior | None
     ) -> list[int | None]:
-        """What a new path may begin as: copies, fresh modules (None), or either, to be raced.
+        """How a new path can start: as copies, fresh (None), or either, to race them.
 
-        Where a first layer has a weight for every place of its input, copies were up to 10 points
-        below fresh modules that listen to the same path, and nowhere clearly above.
+        If the first layer has a weight for every position of its input, copies scored up to 10
+        points below fresh modules that listen to the same path, and never clearly above.
         """
         if not pool.layers[0].kind.shares_weights:
             return [None]
         return [None, *ranked] if prior is None else prior.starts()
 
     def _prior(self, pool: ModulePool, initial: InitialModules) -> Prior | None:
-        """How well earlier paths tell the task's classes apart, where that is asked for."""
+        """How well earlier paths separate the task's classes, if configured."""
         wanted, task = self.plan.config.transfer.prior, self.task
         useful = self.policy.listens and (self.connect == "lateral" or initial != "fresh")
         if wanted is False or not useful or not isinstance(task, SupervisedTask):
@@ -181,7 +181,7 @@ class StageBeginning:
         return learner.inputs(task, FITTED, streams).to(self.device)
 
     def listened(self, head: dict[str, Any]) -> tuple[int, ...]:
-        """The stages that a head listened to, as its state has it."""
+        """The stages that a head listened to, from its state."""
         columns = head.get("columns")
         return () if columns is None else tuple(columns["stages"])
 
@@ -207,7 +207,7 @@ class StageBeginning:
         resumed: dict[str, Any] | None,
         note: Callable[[NotScored], None],
     ) -> StageRun:
-        """The stage, ready to be worked at."""
+        """The stage, ready to run."""
         stage, arm, here = self.stage, self.arm, self.streams
         if resumed is None:
             head = self.head(pool, self.columns)
@@ -273,7 +273,7 @@ class StageBeginning:
 
 
 def _of_sources(task: SupervisedTask, generator: torch.Generator) -> Tensor:
-    """Training examples in random order, one of each source: copies would tell of each other."""
+    """Training examples in random order, one per source, since copies would leak."""
     order = torch.randperm(len(task.inputs), generator=generator)
     if task.sources is None:
         return order

@@ -1,4 +1,4 @@
-"""Module duplication: useful modules are copied onto others of their layer (section 3.4)."""
+"""Module duplication: copy useful modules onto others of their layer (section 3.4)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WINDOW = 10
 
 
 class Duplication:
-    """Copies modules at a rate a generation.
+    """Copies modules at a given rate per generation.
 
     The usefulness of a module is the mean fitness of the last ``WINDOW`` evaluated paths that held
     it. A layer is drawn; in it a source, with chances that grow with how far its usefulness lies
@@ -43,7 +43,7 @@ class Duplication:
         self._fitnesses: dict[tuple[int, int], deque[float]] = {}
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
-        """Learn how useful the modules of an evaluated path were."""
+        """Update the usefulness of an evaluated path's modules."""
         if evaluation.fitness is None or not self.rate:
             return
         for layer, modules in enumerate(distinct(evaluation.candidate.genotype)):
@@ -52,7 +52,7 @@ class Duplication:
                 kept.append(evaluation.fitness)
 
     def usefulness(self, layer: int) -> dict[int, float]:
-        """By module, of those modules of a layer that an evaluated path held."""
+        """Usefulness by module, for the modules of a layer that evaluated paths contained."""
         return {
             module: sum(kept) / len(kept)
             for (at, module), kept in sorted(self._fitnesses.items())
@@ -60,7 +60,7 @@ class Duplication:
         }
 
     def generation(self) -> tuple[Copied, ...]:
-        """Copy what is due at the end of a generation."""
+        """Make the copies due at the end of a generation."""
         if not self.rate:
             return ()
         whole = int(self.rate)
@@ -69,7 +69,7 @@ class Duplication:
         return tuple(copy for copy in copied if copy is not None)
 
     def state(self) -> dict[str, Any]:
-        """Plain data from which ``restore`` goes on identically."""
+        """Plain data from which ``restore`` resumes identically."""
         return {
             "fitnesses": [[*place, list(kept)] for place, kept in self._fitnesses.items()],
             "rng": state_of(self.rng),

@@ -1,4 +1,4 @@
-"""What is known of a stage once its best path is found."""
+"""A finished stage: its best path and everything needed to use it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathnet_evo.values.numbers import named
 
 @dataclass
 class Learned:
-    """A stage that is over; with the pool, its network.
+    """A finished stage; with the pool, it gives the stage's network.
 
     Args:
         name: the name of stage or task.
@@ -36,9 +36,9 @@ class Learned:
     fingerprint: Fingerprint
 
     def network(self, pool: ModulePool) -> PathNetwork:
-        """The stage's network with the pool's present weights."""
+        """The stage's network with the pool's current weights."""
         return pool.network(self.path, self.head, self.task.shift, self.task.scale)
 
     def score(self, pool: ModulePool, streams: Streams) -> dict[str, float]:
-        """The test scores of the stage's network with the pool's present weights."""
+        """The test scores of the stage's network with the pool's current weights."""
         return named(self.learner.score(self.network(pool), self.task, streams))

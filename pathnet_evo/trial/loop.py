@@ -1,4 +1,4 @@
-"""The loop of evolution, for every strategy and every learner, and what stops it."""
+"""The evolution loop, for every strategy and learner."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def evolve(
     on_evaluation: Callable[[Evaluation], None] = lambda evaluation: None,
     on_episodes: Callable[[list[Episode]], None] = lambda episodes: None,
 ) -> None:
-    """Let a strategy and an evaluator work until told to stop.
+    """Run a strategy with an evaluator until ``stop`` returns true.
 
     Args:
-        strategy: gives candidates, takes evaluations.
+        strategy: proposes candidates, receives evaluations.
         evaluator: trains candidates.
         stop: asked before each round.
         on_evaluation: called with every evaluation after the strategy was told.

@@ -1,4 +1,4 @@
-"""Scoring that fails costs a score, and not what was learned."""
+"""Contained scoring: a failure costs the score, not the learned path."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def scored(
     evaluations: int = -1,
     of: int | None = None,
 ) -> Score | None:
-    """What a learner scores; None where it cannot, which is noted, not raised.
+    """A learner's score, or None if it fails, which is noted rather than raised.
 
     Args:
         score: calls the learner.
-        note: hears of a score that could not be had.
+        note: called for a score that could not be computed.
         trial: the trial's id.
         stage: the stage at work.
         evaluations: how many the stage has had; -1 as it begins.

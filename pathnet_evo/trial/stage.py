@@ -87,7 +87,7 @@ class StageProgress:
         self.episodes += len(episodes)
 
     def state(self) -> dict[str, Any]:
-        """Plain data from which ``restore`` goes on identically."""
+        """Plain data from which ``restore`` resumes identically."""
         return {
             "examples": self.examples,
             "episodes": self.episodes,
@@ -106,7 +106,7 @@ class StageProgress:
             self.duplication.restore(state["duplication"])
 
     def _diversity(self) -> dict[str, float]:
-        """The population's, if a quarter of it may have changed: each time would cost too much."""
+        """The population's diversity, measured only once a quarter of it may have changed."""
         told, places = self.strategy.told, len(self.strategy.members)
         if self.measured is not None and 4 * (told - self.measured) < places:
             return {}
@@ -165,11 +165,11 @@ class StageRun:
 
     @property
     def seconds(self) -> float:
-        """How long the stage was worked at, in all sittings."""
+        """Time spent on the stage, over all sessions."""
         return self._before + time.perf_counter() - self._since
 
     def run(self, stop: Callable[[], bool], between: Callable[[bool], None]) -> bool:
-        """Evolve until the budget is used up, the threshold is reached, or told to stop.
+        """Evolve until the budget is used up, the threshold is reached, or ``stop`` returns true.
 
         Each round begins with the global generators at the start of a stream of its own; call it
         within ``streams.borrow``.
@@ -214,9 +214,9 @@ class StageRun:
         return not stopped
 
     def state(self) -> dict[str, Any]:
-        """What ``restore`` goes on from identically, given the pool as it is now.
+        """The state from which ``restore`` resumes identically, given the current pool.
 
-        Plain data as JSON has it, and tensors in place of any value.
+        JSON data in which any value can be a tensor.
         """
         return {
             "stage": self.started.stage,
@@ -230,7 +230,7 @@ class StageRun:
         }
 
     def restore(self, state: dict[str, Any], seconds: float = 0.0) -> None:
-        """Resume from ``state``; the pool is as it was then."""
+        """Resume from ``state``, with the pool of that time."""
         self.rounds = state["rounds"]
         self.strategy.restore(state["strategy"])
         self.progress.restore(state["progress"])
@@ -245,12 +245,12 @@ class StageRun:
         self._count()
 
     def _count(self) -> None:
-        """Let the budget know how much of it is used."""
+        """Update how much of the budget is used."""
         budget = self.context.budget
         budget.used = self.strategy.told if budget.evaluations else self.progress.examples
 
     def _reached(self) -> bool:
-        """Whether the stage is over: its threshold reached, or its budget used up."""
+        """Whether the threshold is reached or the budget used up."""
         stage = self.stage
         if stage.threshold is not None and self.progress.best >= stage.threshold:
             return True

@@ -26,7 +26,7 @@ from pathnet_evo.trial.stage import StageRun
 
 
 class Checkpointer:
-    """Hears when a trial's state can be taken; this one keeps nothing."""
+    """Called when a trial's state can be saved; this base class saves nothing."""
 
     def between(
         self, pool: ModulePool, learned: list[Learned], stage_run: StageRun, stopping: bool
@@ -61,7 +61,7 @@ def learn_sequence(
     checkpointer: Checkpointer | None = None,
     start: dict[str, Any] | None = None,
 ) -> list[Learned]:
-    """Learn every stage in turn and transfer between them as the arm says.
+    """Learn every stage in turn, with the arm's transfer policy between them.
 
     Args:
         plan: the run.
@@ -120,7 +120,7 @@ def learn_sequence(
 def state(
     pool: ModulePool, learned: list[Learned], stage_run: StageRun | None = None
 ) -> dict[str, Any]:
-    """What a trial goes on from; plain data as JSON has it, and tensors in place of any value.
+    """The state that a trial resumes from; JSON data in which any value can be a tensor.
 
     Args:
         pool: all modules.
@@ -149,7 +149,7 @@ def _learned(
     start: dict[str, Any],
     made: Callable[[int, ModulePool | None], tuple[Task, Fingerprint]],
 ) -> tuple[list[Learned], ModulePool]:
-    """The stages that were learned before, and the pool as it was then."""
+    """The stages learned before, and the pool at that time."""
     pool = plan.make_pool(tuple(start["input_shape"]), device)
     for layer, layer_state in zip(pool.layers, start["layers"], strict=True):
         layer.restore(layer_state)
@@ -172,7 +172,7 @@ def _finish(
     learned: list[Learned],
     stage_run: StageRun,
 ) -> StageFinished:
-    """Freeze a stage's best path, if the arm does, and score all that can still be used."""
+    """Freeze a stage's best path, if the arm does, and score all networks that still exist."""
     stage, context, strategy = stage_run.stage, stage_run.context, stage_run.strategy
     i, policy = stage_run.started.stage, plan.arms[trial.arm].policy
     best = _best(strategy)

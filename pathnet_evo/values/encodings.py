@@ -1,4 +1,4 @@
-"""Texts that have no encoding: bytes that are not UTF-8, and letters that a locale lacks."""
+"""Texts that cannot be encoded: invalid UTF-8, and characters missing in a locale."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathnet_evo.values.names import on_one_line
 
 NOT_TEXT = "not UTF-8 text, and cannot be recorded; choose another name"
 SHOWN = 40
-"""Letters that are shown on either side of one that has no encoding."""
+"""Characters to show on either side of one that cannot be encoded."""
 
 
 def in_words(error: UnicodeEncodeError) -> str:
-    """Why a text has no encoding, and the way out, as a sentence."""
+    """Why a text cannot be encoded, and the way out, as a sentence."""
     text = on_one_line(error.object[max(error.start - SHOWN, 0) : error.end + SHOWN])
     if not is_text(error.object):
         return f"{text}: {NOT_TEXT}"
@@ -23,12 +23,12 @@ def in_words(error: UnicodeEncodeError) -> str:
 
 
 def is_text(text: str) -> bool:
-    """Whether a text can be written down: bytes that were no UTF-8 stand in it as surrogates."""
+    """Whether a text can be encoded; bytes that are not UTF-8 appear as surrogates."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def typed(argument: str) -> str:
-    """What was typed in UTF-8 on a command line, whatever the locale took it for."""
+    """UTF-8 text from the command line, regardless of the locale."""
     try:
         return argument if is_text(argument) else os.fsencode(argument).decode("utf-8")
     except UnicodeError:

@@ -1,24 +1,24 @@
-"""What may be a name, wherever it is used, and how text from elsewhere is shown."""
+"""Valid names, and safe display of untrusted text."""
 
 from __future__ import annotations
 
 import re
 
 LONGEST_NAME = 100
-"""Characters of a folder's name; in UTF-8 twice as many bytes."""
+"""Maximum characters of a folder name; twice as many bytes in UTF-8."""
 LONGEST_LABEL = 200
-"""Characters of a name that is only shown."""
+"""Maximum characters of a display name."""
 
 CONTROLS = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
-"""Controls, ends of lines and halves of characters, and what turns the direction of a text."""
+"""Control characters, line ends, surrogates, and bidirectional overrides."""
 CONTROLS_BUT_LINES = re.compile(CONTROLS.pattern.replace(r"\x00-\x1f", r"\x00-\x08\x0b-\x1f"))
-"""The same without the end of a line, and tabs."""
+"""The same without line ends and tabs."""
 
 
 def folder_name(text: str) -> str:
-    """A name that can be part of a folder's: the run's, an arm's.
+    """A name that can be part of a folder name: a run's, an arm's.
 
     Raises:
         ValueError: it is not one; the message says what a name may be.
@@ -36,7 +36,7 @@ def folder_name(text: str) -> str:
 
 
 def label(text: str) -> str:
-    """A name that is only shown, on one line: a stage's.
+    """A display name on one line: a stage's.
 
     Raises:
         ValueError: it is not one; the message says what a name may be.
@@ -48,7 +48,7 @@ def label(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Text from elsewhere as a terminal may have it: what controls a terminal is spelt out.
+    """Untrusted text for a terminal, with control characters escaped.
 
     Lines stay lines, and tabs tabs.
     """
@@ -56,12 +56,12 @@ def visible(text: str) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """The same where a text is to be one line: ends of lines are spelt out, too."""
+    """The same on one line: line ends are escaped too."""
     return CONTROLS.sub(_spelt, text)
 
 
 def _unfit(text: str, longest: int) -> str | None:
-    """Why a text cannot be a name of any kind."""
+    """Why a text is not a valid name."""
     if not text.strip():
         return "it is empty"
     if text != text.strip():

@@ -1,4 +1,4 @@
-"""Numbers of any library's types as Python's own, at the border between plugins and records."""
+"""Conversion of any library's numbers to Python's, between plugins and records."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def named(values: Mapping[Any, Any]) -> dict[str, float]:
 
 
 def simple(value: Any) -> Any:
-    """What JSON takes in place of a number or an array of another library.
+    """JSON data for a number or array of another library.
 
     Raises:
         TypeError: neither of them.
@@ -39,7 +39,7 @@ def simple(value: Any) -> Any:
 
 
 def plain_numbers(value: Any) -> Any:
-    """The same data with None for every number that JSON does not have."""
+    """The same data with None for every non-finite number."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

@@ -73,7 +73,9 @@ def test_other_data_do_not_take_classes(tmp_path, context, write_tree) -> None:
 def test_too_few_classes_left(context, other) -> None:
     """A draw that cannot be would repeat classes, or crash without saying why."""
     sequence = [Digits(classes=other), Digits(classes={"draw": 4})]
-    with pytest.raises(TaskError, match=r"^digits: stages\.1\.task\.classes: 4 classes .* leave"):
+    with pytest.raises(
+        TaskError, match=r"^digits: stages\.1\.task\.classes: cannot draw 4 .* leave"
+    ):
         sequence[1].make(context(0, 1, sequence))
 
 

@@ -140,7 +140,7 @@ def test_images_of_different_sizes(tmp_path, context, write_tree) -> None:
     ("spoil", "message"),
     [
         (lambda d: os.rename(d / "train", d / "no"), r"no folder .*train\. Put .*stages\.0\.task"),
-        (lambda d: os.rename(d / "test", d / "no"), r"no folder .*test\. Put a part"),
+        (lambda d: os.rename(d / "test", d / "no"), r"no folder .*test\. Move some"),
         (lambda d: os.rename(d / "test/b", d / "b"), r"no images in .*test/b "),
         (lambda d: (d / "train/b/0.png").unlink(), r"no images in .*train/b "),
         (lambda d: (d / "test/c").mkdir(), r"test/c is a class without a folder in train/"),
@@ -275,7 +275,7 @@ def test_without_a_place_to_keep_them(tmp_path, monkeypatch, context, write_tree
     write_tree(tmp_path / "d", ["a", "b"], n=1)
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.warns(UserWarning, match="cannot be kept .* XDG_CACHE_HOME") as caught:
+    with pytest.warns(UserWarning, match="cannot be cached .* XDG_CACHE_HOME") as caught:
         task = Folder(root=tmp_path / "d").make(context())
     assert len(caught) == 1
     assert len(task.inputs) == 2
