@@ -35,7 +35,7 @@ def test_processes_are_counted(drive, tmp_path):
     """A hundred thousand processes would be started."""
     ended = drive(tmp_path, "run", "digits", *drive.small[2:], "--seeds=100000", "--jobs=100000")
     assert ended.status == 2, ended.out
-    assert "digits: jobs: 100000 processes need about" in ended.out
+    assert "digits: executor.workers: 100000 processes need about" in ended.out
 
 
 @pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000])
