@@ -45,7 +45,7 @@ GAME = {
 def mixed(tmp_path_factory):
     """A run that learns images first, and a game then."""
     folder = tmp_path_factory.mktemp("runs")
-    return pathnet_evo.launch(config([DIGITS, GAME], input=[4, 24, 24]), runs_dir=folder)
+    return pathnet_evo.launch(config([DIGITS, GAME], input_shape=[4, 24, 24]), runs_dir=folder)
 
 
 @pytest.mark.slow
@@ -104,7 +104,7 @@ def test_more_workers_than_memory_allows():
     """The machine would swap until somebody stops it, or the run be killed."""
     settings = ["stages.0.learner={name='a3c', workers=4000, num_envs=4}"]
     with pytest.raises(pathnet_evo.setup.config.ConfigError) as raised:
-        preparing.prepare(config([GAME], input=[4, 24, 24]), settings, Registry())
+        preparing.prepare(config([GAME], input_shape=[4, 24, 24]), settings, Registry())
     said = str(raised.value)
     assert "stages.0.learner: 4000 workers of 4 environments, with 4 actions, need about" in said
     assert "would fit" in said
