@@ -13,8 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pathnet_evo import launch
-from pathnet_evo import save_figures
+from pathnet_evo import launch, save_figures
 
 IMAGES = Path(__file__).parent / "images"
 
