@@ -1,4 +1,4 @@
-"""Runs side by side: what their arms scored and used, and whether seeds tell them apart."""
+"""Comparison of runs: scores and costs of their arms, and tests over seeds."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from pathnet_evo.store.reading import RunError, intact, read_config, reading
 from pathnet_evo.values.numbers import plain_numbers
 
 VERSION = 1
-"""Version of the comparison's shape."""
+"""Version of the comparison's schema."""
 
 ASIDE = ("name", "executor", "device", "observers", "plugins")
-"""Keys of a configuration in which runs may differ without a difference in what is learned."""
+"""Configuration keys that do not affect what is learned."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class _Entry:
     trials: Mapping[int, TrialResult]
 
     def finished(self, stage: int) -> dict[int, StageResult]:
-        """A stage's results by seed, where it was learned to its end."""
+        """A stage's results by seed, for seeds that finished it."""
         return {seed: found for seed, t in self.trials.items() if (found := t.finished(stage))}
 
     def scores(self, stage: int) -> dict[str, dict[int, float]]:
@@ -62,7 +62,7 @@ class _Entry:
 
 
 def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
-    """All arms of some runs side by side, as plain data; runs need not be finished.
+    """Compare all arms of some runs, as plain data; runs need not be finished.
 
     Stages are compared one by one, in order, where all runs learn a task of the same name and
     count the same. Interrupted trials count for the stages that they finished.
@@ -143,7 +143,7 @@ def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
 def difference(
     a: Mapping[int, float], b: Mapping[int, float], within: Range = ANY
 ) -> dict[str, Any]:
-    """The mean of a minus b over seeds, its 95 % interval and p value, as ``compare_runs`` says.
+    """The mean of a minus b over seeds, its 95 % interval and p value; see ``compare_runs``.
 
     Args:
         a: values by seed; those that are not finite are left out.
@@ -193,7 +193,7 @@ def _squared_error(values: Sequence[float]) -> float:
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """What the runs are called: by their folders, with as much of the path as tells them apart."""
+    """Names of the runs: their folders, with enough of the path to be unique."""
     whole = [folder.resolve() for folder in folders]
     for i, folder in enumerate(whole):
         if folder in whole[:i]:
@@ -237,7 +237,7 @@ def _entries(
 def _comparable(
     names: Sequence[str], configs: Sequence[RunConfig], trials: Sequence[Sequence[TrialResult]]
 ) -> tuple[list[int], list[str]]:
-    """The stages that all runs have in common, and why others cannot be compared."""
+    """The stages common to all runs, and why others cannot be compared."""
     stages: list[int] = []
     reasons: list[str] = []
     for i in range(max(len(config.stages) for config in configs)):
@@ -266,7 +266,7 @@ def _unit(trials: Sequence[TrialResult], stage: int) -> str | None:
 
 
 def _differences(configs: Sequence[RunConfig]) -> Iterator[dict[str, Any]]:
-    """Keys whose values are not the same in all runs."""
+    """Keys whose values differ between runs."""
     flat = [
         dict(_flat({k: v for k, v in config.model_dump(mode="json").items() if k not in ASIDE}))
         for config in configs

@@ -1,4 +1,4 @@
-"""Learning curves against frames, and the areas under them: how fast an arm learned to act."""
+"""Learning curves against frames, and the areas under them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from pathnet_evo.analysis.statistics import average
 
 POINTS = 100
-"""Equal parts of a stage's frames, each a point of a learning curve."""
+"""Number of equal bins of a stage's frames, each a point of a learning curve."""
 
 
 def learning_curve(
     episodes: Sequence[tuple[int, float]], chance: float, frames: int, points: int = POINTS
 ) -> list[float]:
-    """The mean score of the episodes that ended in each of so many equal parts of a stage.
+    """The mean score of the episodes that ended in each bin of a stage's frames.
 
     A part in which none ended has the value of the part before it; before the first end nothing is
     known, and the value is that of chance.
@@ -44,7 +44,7 @@ def area_speed_up(
     chance: float,
     frames: int,
 ) -> dict[str, Any]:
-    """The area under an arm's learning curve above chance, over that of the control.
+    """The area between an arm's learning curve and random actions, divided by the control's.
 
     Areas are divided by the frames, so each is by how much the mean score of the curve lies above
     that of chance. There is no ratio where the control's area is not positive, or one of the two

@@ -1,4 +1,4 @@
-"""A matrix of transfer: every source and then every target, each pair a run of its own."""
+"""The transfer matrix: every source followed by every target, each pair a run of its own."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pathnet_evo.store.places import read_plain
 from pathnet_evo.store.reading import RunError, read_summary
 
 VERSION = 1
-"""Version of the matrix's shape."""
+"""Version of the matrix's schema."""
 FILE = "matrix.toml"
-"""In the folder of a matrix: the configuration of all its runs."""
+"""The file in a matrix's folder with the configuration of all its runs."""
 
 
 def pairs(config: RunConfig) -> dict[tuple[str, str], RunConfig]:
-    """For each source and target the run that learns the one and then the other.
+    """The run for each source and target, which learns one and then the other.
 
     Args:
         config: with ``sources``: how many of its stages, the first ones, are sources.
@@ -59,7 +59,7 @@ def pairs(config: RunConfig) -> dict[tuple[str, str], RunConfig]:
 
 
 def _named(stages: Sequence[StageConfig], start: int, end: int | None = None) -> dict[str, Any]:
-    """Stages by a name that a folder can have."""
+    """Stages by names that are valid folder names."""
     found: dict[str, StageConfig] = {}
     for i, stage in enumerate(stages[start:end], start):
         task = stage.task
@@ -73,7 +73,7 @@ def _named(stages: Sequence[StageConfig], start: int, end: int | None = None) ->
 
 
 def create(config: RunConfig, runs: Path, name: str | None) -> Path:
-    """Make the folder of all runs of a matrix, with ``matrix.toml``, which repeats them.
+    """Create the folder of a matrix, with ``matrix.toml``, which repeats its runs.
 
     Raises:
         DirectoryError: a bad name, a name that exists, or a folder that cannot be written.
@@ -91,7 +91,7 @@ def create(config: RunConfig, runs: Path, name: str | None) -> Path:
 
 
 def unfinished(folder: Path, config: RunConfig) -> Iterator[RunConfig]:
-    """The runs of a matrix that are not finished, as they are when they are asked for.
+    """The unfinished runs of a matrix, evaluated lazily.
 
     What is left of one that was killed before it had a ``run.toml`` is removed.
     """
@@ -109,7 +109,7 @@ def unfinished(folder: Path, config: RunConfig) -> Iterator[RunConfig]:
 
 
 def _clear(home: Path) -> None:
-    """Remove a run's folder that holds nothing but what is written before a ``run.toml``.
+    """Remove a run's folder that only holds files written before ``run.toml``.
 
     Raises:
         DirectoryError: it holds something else, which is nobody's to remove.
@@ -134,7 +134,7 @@ def _clear(home: Path) -> None:
 
 
 def write_matrix(folder: Path) -> dict[str, Any]:
-    """Write ``matrix.json`` from the runs that are there, finished or not, and return it."""
+    """Write ``matrix.json`` from the existing runs, finished or not, and return it."""
     matrix = transfer_matrix(folder)
     replace(folder / "matrix.json", json.dumps(matrix, indent=1) + "\n")
     return matrix
@@ -182,6 +182,6 @@ def _cell(summary: Mapping[str, Any] | None, arm: str) -> dict[str, Any] | None:
 
 
 def _mean(rows: Sequence[Sequence[Mapping[str, Any] | None]]) -> float | None:
-    """Geometric mean of the cells that have a ratio."""
+    """Geometric mean of the cells with a ratio."""
     logs = [math.log(c["mean"]) for row in rows for c in row if c and c["mean"] is not None]
     return math.exp(math.fsum(logs) / len(logs)) if logs else None

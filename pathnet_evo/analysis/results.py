@@ -1,4 +1,4 @@
-"""What a run's folder says of it: its configuration, its machine, what each trial did."""
+"""Results of a run, read from its folder: configuration, machine, and each trial."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathnet_evo.store.cells import number, number_or_none
 
 @dataclass(frozen=True)
 class StageResult:
-    """One stage of one trial, as the lineage has it.
+    """One stage of one trial, from the lineage.
 
     Args:
         stage: index in the sequence.
@@ -68,7 +68,7 @@ class StageResult:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One arm and one seed, as far as they came."""
+    """One arm and one seed, possibly unfinished."""
 
     trial: int
     arm: str
@@ -78,13 +78,13 @@ class TrialResult:
     stages: dict[int, StageResult]
 
     def finished(self, stage: int) -> StageResult | None:
-        """A stage that was learned to its end, or None."""
+        """A finished stage, or None."""
         result = self.stages.get(stage)
         return result if result is not None and result.finished else None
 
 
 def read_trials(db: sqlite3.Connection) -> list[TrialResult]:
-    """Every trial that has begun, with every stage that has."""
+    """Every started trial with its started stages."""
     found = []
     for row in db.execute("SELECT * FROM trials ORDER BY trial").fetchall():
         stages = db.execute(
@@ -169,6 +169,6 @@ def _front(
 
 
 def returned(trials: Iterable[TrialResult], stage: int) -> Range:
-    """The least and the greatest score of an episode of a stage."""
+    """The lowest and highest episode score of a stage."""
     played = (t.stages[stage].episodes for t in trials if stage in t.stages)
     return extent(score for episodes in played for _, score in episodes)

@@ -1,4 +1,4 @@
-"""How much faster an arm learned than the independent control (Fernando et al. 2017, section 3)."""
+"""Speed-up of an arm over the independent control (Fernando et al. 2017, section 3)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def speed_ups(
 
 
 def _by_generations(over: Mapping[str, Any], config: RunConfig, arm: str) -> dict[str, Any] | None:
-    """A speed-up as public implementations count it; None where that is the same.
+    """A speed-up as counted by public implementations, or None if identical.
 
     A generation of theirs is two evaluations of PathNet, but one of a control: at equal generations
     PathNet has seen twice as many examples, and what is given here by examples is doubled.
@@ -81,7 +81,7 @@ def _by_target(
 
 
 def _by_area(arm: StageResult, control: StageResult) -> dict[str, Any] | None:
-    """None where no episode ended, or nobody knows the score of chance."""
+    """None if no episode ended, or the random baseline is unknown."""
     if control.random_baseline is None or not (arm.episodes or control.episodes):
         return None
     return area_speed_up(
@@ -95,7 +95,7 @@ def speed_up(
     budget: int,
     threshold: float | None,
 ) -> dict[str, Any] | None:
-    """Evaluations that the control needs to the target over those of the arm.
+    """Evaluations that the control needs to reach the target, divided by the arm's.
 
     The target is the threshold, or without one the final value of the control's smoothed curve.
 
@@ -132,7 +132,7 @@ def speed_up(
 
 
 def smoothing_window(budget: int) -> int:
-    """Evaluations that a smoothed learning curve averages: a tenth of the budget, at least 20."""
+    """Smoothing window of a learning curve, in evaluations: a tenth of the budget, at least 20."""
     return max(20, round(budget / 10))
 
 
@@ -151,13 +151,13 @@ def smoothed(fitnesses: Sequence[float | None], window: int) -> list[float | Non
 
 
 def _reached(curve: Sequence[float | None], target: float, first: int) -> int | None:
-    """Evaluations until a curve that begins after ``first`` of them reaches its target."""
+    """Evaluations until a curve that starts after ``first`` of them reaches its target."""
     enough = target - 1e-12 * max(1.0, abs(target))  # sums are rounded
     return next((i + first for i, v in enumerate(curve) if v is not None and v >= enough), None)
 
 
 def _over_pairs(pairs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
-    """Geometric mean of the pairs that are not censored, its interval from t on logarithms.
+    """Geometric mean of the uncensored pairs, with an interval from t on logarithms.
 
     There is none where one of the values is not positive, or cannot be said; areas have the mean
     of their differences besides.
@@ -183,5 +183,5 @@ def _is_ratio(value: float | None) -> bool:
 
 
 def frames_of(*stages: StageResult) -> int:
-    """The frames that the learning curves of all of these cover."""
+    """The frames covered by all of these learning curves."""
     return min(stage.budget if stage.by_frames else stage.examples for stage in stages)

@@ -11,7 +11,7 @@ from scipy.special import stdtr, stdtrit
 from pathnet_evo.values.numbers import plain_numbers
 
 Range: TypeAlias = tuple[float, float]
-"""The least and the greatest that a quantity can be."""
+"""Bounds of a quantity."""
 
 ANY: Range = (-math.inf, math.inf)
 AMOUNT: Range = (0.0, math.inf)
@@ -20,7 +20,7 @@ SHARE: Range = (0.0, 1.0)
 
 
 def score_range(name: str, returned: Range = ANY) -> Range:
-    """What a score or fitness can be, as far as its name says: an accuracy is a share.
+    """Bounds of a score or fitness, from its name: an accuracy is a share.
 
     Args:
         name: such as ``test_accuracy`` or ``mean_return``.
@@ -33,13 +33,13 @@ def score_range(name: str, returned: Range = ANY) -> Range:
 
 
 def extent(values: Iterable[float | None]) -> Range:
-    """The least and the greatest of the values that are finite; ``ANY`` where none is."""
+    """The range of the finite values, or ``ANY`` without any."""
     finite = _finite(values)
     return (min(finite), max(finite)) if finite else ANY
 
 
 def statistic(values: Mapping[int, float | None], within: Range = ANY) -> dict[str, Any]:
-    """Values by seed with their mean and its 95 % interval, as ``mean_interval`` has it.
+    """Values by seed with their mean and its 95 % interval; see ``mean_interval``.
 
     Args:
         values: by seed; what is None or not finite is shown as None and left out.
@@ -52,7 +52,7 @@ def statistic(values: Mapping[int, float | None], within: Range = ANY) -> dict[s
 
 
 def difference_statistic(values: Mapping[int, float | None], within: Range = ANY) -> dict[str, Any]:
-    """Differences by seed, as ``statistic``; their interval is that of the paired t test.
+    """Differences by seed, as in ``statistic``, with the interval of the paired t test.
 
     Args:
         values: by seed, one minus another of two quantities.
@@ -63,7 +63,7 @@ def difference_statistic(values: Mapping[int, float | None], within: Range = ANY
 
 
 def cut(interval: Sequence[float] | None, within: Range) -> list[float] | None:
-    """An interval of a difference between two quantities, without what it cannot be.
+    """An interval of a difference between two quantities, clipped to possible values.
 
     Args:
         interval: its ends, or None.
@@ -76,7 +76,7 @@ def cut(interval: Sequence[float] | None, within: Range) -> list[float] | None:
 def mean_interval(
     values: Sequence[float], within: Range = ANY
 ) -> tuple[float | None, list[float] | None]:
-    """The mean and its 95 % interval over seeds; None where there are too few values.
+    """The mean and its 95 % interval over seeds, or None with too few values.
 
     Student's t. Where values have bounds it is taken on the scale on which their spread does not
     depend on their mean, by the delta method, and brought back: that of square roots above one
@@ -98,7 +98,7 @@ def mean_interval(
 
 
 def _around(mean: float, reach: float, low: float, high: float) -> list[float]:
-    """The interval around a mean whose Student's t interval reaches so far to either side."""
+    """The interval around a mean, from the half-width of its Student's t interval."""
     if reach == 0 or not low < mean < high:  # all values are equal, but for rounding
         return [mean, mean]
     if math.isinf(low):
@@ -119,7 +119,7 @@ def _around(mean: float, reach: float, low: float, high: float) -> list[float]:
 
 
 def average(values: Sequence[float]) -> float:
-    """The mean; right for numbers that are too large to be added, and not finite if one is not."""
+    """The mean, without overflow; not finite if a value is not."""
     n = len(values)
     try:
         return math.fsum(values) / n

@@ -1,4 +1,4 @@
-"""What came out of a run: ``summary.json``, computed from its lineage, finished or not."""
+"""The results of a run: ``summary.json``, computed from its lineage, finished or not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from pathnet_evo.store.reading import intact, read_about, read_config, reading
 from pathnet_evo.values.numbers import plain_numbers
 
 VERSION = 1
-"""Version of the summary's shape."""
+"""Version of the summary's schema."""
 
 
 def summarise(folder: Path, ending: bool = False, digested: bool = True) -> Summary:
@@ -70,7 +70,7 @@ def summarise(folder: Path, ending: bool = False, digested: bool = True) -> Summ
 
 
 def _summary(config: RunConfig, trials: Sequence[TrialResult]) -> dict[str, Any]:
-    """What came out of the trials."""
+    """The results of the trials."""
     arms = [arm.name for arm in config.arms]
     of_arm = {arm: {t.seed: t for t in trials if t.arm == arm} for arm in arms}
     stages = [_stage(i, config, trials) for i in range(len(config.stages))]
@@ -86,7 +86,7 @@ def _summary(config: RunConfig, trials: Sequence[TrialResult]) -> dict[str, Any]
 
 
 def _stage(i: int, config: RunConfig, trials: Sequence[TrialResult]) -> dict[str, Any]:
-    """What is the same of a stage for all trials; partly None where none has begun it."""
+    """Properties of a stage that all trials share; partly None if no trial has started it."""
     begun = next((t.stages[i] for t in trials if i in t.stages), None)
     wanted = config.stages[i]
     scored = (t.stages[i].scores.get(i) for t in trials if i in t.stages)
@@ -106,7 +106,7 @@ def _stage(i: int, config: RunConfig, trials: Sequence[TrialResult]) -> dict[str
 
 
 def _chance(i: int, trials: Sequence[TrialResult]) -> dict[str, Any] | None:
-    """The chief score of who has learned nothing, by seed; None where learners do not tell it."""
+    """The untrained baseline score by seed, or None if the learner has none."""
     begun = {t.seed: t.stages[i].random_baseline for t in trials if i in t.stages}
     if all(value is None for value in begun.values()):
         return None
@@ -126,7 +126,7 @@ def _arm(trials: Mapping[int, TrialResult], ranges: Sequence[Range]) -> dict[str
 def _arm_stage(
     trials: Mapping[int, TrialResult], i: int, last: int, episodes: Range
 ) -> dict[str, Any]:
-    """A stage of an arm over seeds; ``episodes`` is what single ones of it returned."""
+    """A stage of an arm over seeds; ``episodes`` bounds the returns of single episodes."""
     done = {seed: s for seed, t in trials.items() if (s := t.finished(i))}
     after = {
         j: {
@@ -175,7 +175,7 @@ def _arm_stage(
 
 
 def _curve(stage: StageResult) -> dict[str, Any] | None:
-    """A stage's learning curve against frames: its points, and the frames that all of them cover.
+    """A stage's learning curve against frames: its points, and the frames that they cover.
 
     None where there are no episodes, or no score of chance to begin with.
     """
@@ -205,7 +205,7 @@ def _by_name(
 def _minus(
     a: Mapping[int, Mapping[str, float]], b: Mapping[int, Mapping[str, float]]
 ) -> dict[int, dict[str, float]]:
-    """Scores minus scores, where both are there."""
+    """Differences of scores that both sides have."""
     return {
         seed: {name: a[seed][name] - b[seed][name] for name in a[seed] if name in b[seed]}
         for seed in a

@@ -1,4 +1,4 @@
-"""A pool and its fitness as a few characters: what a terminal shows of a trial at work."""
+"""A pool and its fitness as a few characters, for a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RECENT = 64
 """Evaluations over which a module is hot or cold."""
 
 WIDEST = 60
-"""The most modules of a layer, or points of a line, that 80 columns show."""
+"""Maximum modules of a layer, or points of a line, for 80 columns."""
 
 FROZEN, COLD = "#", "."
 SHADES, PLAIN_SHADES = "░▒▓█", "-+*@"
@@ -38,7 +38,7 @@ class PoolPicture:
         self._recent: deque[Path] = deque()
 
     def add(self, genotype: Rows) -> None:
-        """Take an evaluated genotype in."""
+        """Add an evaluated genotype."""
         self._recent.append(distinct(genotype))
         for uses, modules in zip(self._uses, self._recent[-1], strict=True):
             uses.update(modules)
@@ -47,7 +47,7 @@ class PoolPicture:
                 uses.subtract(modules)
 
     def lines(self, plain: bool = False) -> list[Text]:
-        """A line a layer, a character a module.
+        """A line per layer, a character per module.
 
         Args:
             plain: use ASCII alone.
@@ -79,7 +79,7 @@ class Sparkline:
         self._pending: list[float] = []
 
     def add(self, value: float) -> None:
-        """Take the next value in; one that is not finite is left out."""
+        """Add a value; non-finite values are skipped."""
         if not math.isfinite(value):
             return
         self._pending.append(value)

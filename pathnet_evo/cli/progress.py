@@ -1,4 +1,4 @@
-"""What a run shows while it works: a live table, or plain lines where there is no terminal."""
+"""Progress of a run: a live table, or plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from pathnet_evo.interfaces.records import (
 from pathnet_evo.setup.plan import Plan
 
 SMOOTHED = 20
-"""Generations over which the mean fitness that is shown is taken."""
+"""Generations over which the displayed mean fitness is averaged."""
 PICTURES = 2
-"""Trials whose pools are shown."""
+"""Number of trials whose pools are shown."""
 LARGE = 1e7
-"""From here on numbers are shown with an exponent."""
+"""Numbers from here on are shown with an exponent."""
 LINE_EVERY = 10.0
 """Seconds between plain lines."""
 
@@ -117,7 +117,7 @@ class Progress:
             self.live.stop()
 
     def on_record(self, record: Record) -> None:
-        """Take a record in."""
+        """Process a record."""
         match record:
             case TrialStarted():
                 self.running[record.trial] = Running(record.arm, record.seed)
@@ -167,7 +167,7 @@ class Progress:
                     self._line(error)
 
     def _used(self, trial: Running, examples: int) -> None:
-        """Count examples or frames; where there are episodes, these tell of all that was used."""
+        """Count examples or frames; episodes report everything used."""
         more = max(examples - trial.examples, 0)
         self.examples += more
         trial.examples += more
@@ -182,7 +182,7 @@ class Progress:
         self._now_and_then(trial)
 
     def _now_and_then(self, trial: Running) -> None:
-        """Say how far a trial is, where there is no table to show it."""
+        """Print a trial's progress if there is no live table."""
         if not self.live and time.monotonic() - self.lined > LINE_EVERY:
             self.lined = time.monotonic()
             line = f"{self._overall()}  {self._what(trial)}"
@@ -241,7 +241,7 @@ class Progress:
         return Group(*past, cell(self._overall()), table, *self._pictures())
 
     def _pictures(self) -> Iterator[Text]:
-        """The pools of the first trials at work: frozen #, the hotter the darker, cold a dot."""
+        """The pools of the first running trials: frozen #, darker for hot modules, cold a dot."""
         plain = not self.console.encoding.startswith("utf")
         for trial in list(self.running.values())[:PICTURES]:
             if trial.pool is not None:
@@ -251,7 +251,7 @@ class Progress:
 
 
 def _number(value: float | None) -> str:
-    """A fitness or score in a column's width, whatever it is."""
+    """A fitness or score that fits a column."""
     if value is None:
         return "-"
     return f"{value:.3f}" if abs(value) < LARGE else f"{value:.3e}"

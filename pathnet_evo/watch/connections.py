@@ -1,4 +1,4 @@
-"""Connections that are open and ask for nothing: each is closed after a moment."""
+"""Closing idle connections after a short time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 IDLE = 5.0
-"""Seconds that a connection may take to ask, from its start or from the last answer's end."""
+"""Seconds for a request to arrive, from the start or from the end of the last response."""
 
 
 class Connection(H11Protocol):
-    """A connection that is closed where no whole request came in time, however slowly it comes."""
+    """A connection that closes if no complete request arrives in time."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -24,19 +24,19 @@ class Connection(H11Protocol):
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Take a request, or a part of one, in."""
+        """Receive a request or a part of one."""
         super().data_received(data)
         if self._answering:
             self._leave()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, if it is not there already."""
+        """Wait for the next request, unless it has arrived."""
         super().on_response_complete()
         if not self._answering:
             self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Stop waiting."""
         self._leave()
         super().connection_lost(exc)
 

@@ -1,4 +1,4 @@
-"""Following a run as long as somebody watches it: read again once it has changed."""
+"""Following a run while someone watches it, and re-reading it on changes."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from pathnet_evo.watch.runs import Entry, RunsFolder, signature
 LOG = logging.getLogger(__name__)
 
 LOOK = 0.5
-"""Seconds between looks whether a run has changed."""
+"""Seconds between checks for changes."""
 
 REST = 20
-"""A rest is so many times as long as the reading before it computed: 5 % of a core at the most."""
+"""Rest per CPU time of the last read, so that reading uses at most 5 % of a core."""
 
 
 def told(folder: Path, error: BaseException) -> tuple[str, str]:
-    """A folder and what went wrong there, as a terminal may have them."""
+    """A folder and its error, sanitised for a terminal."""
     return visible(str(folder)), visible("".join(traceback.format_exception(error)))
 
 
 class Listing:
-    """The runs of a folder, read once for all who ask at the same time.
+    """The runs of a folder, read once for all concurrent requests.
 
     Args:
         runs: the folder.
@@ -43,7 +43,7 @@ class Listing:
         self._begun = 0.0
 
     async def entries(self, fresh: float = 0.0) -> list[Entry]:
-        """Every run, from a reading that is under way or began less than ``fresh`` seconds ago."""
+        """Every run, from a read in progress or one less than ``fresh`` seconds old."""
         now = asyncio.get_running_loop().time()
         old = self._reading is None or now - self._begun >= fresh
         if self._reading is None or (self._reading.done() and old):
@@ -54,7 +54,7 @@ class Listing:
 
 @dataclass
 class Follower:
-    """A run that is followed.
+    """A followed run.
 
     Args:
         folder: the run's folder.
@@ -72,7 +72,7 @@ class Follower:
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def follow(self, executor: Executor) -> None:
-        """Read the run, and again each time that it has changed, for ever."""
+        """Read the run, and re-read it on every change, forever."""
         loop = asyncio.get_running_loop()
         seen = None
         while True:
@@ -86,7 +86,7 @@ class Follower:
                     await self._publish(content, "")
                 except UserError as error:
                     await self._publish(None, str(error))
-                except Exception as error:  # viewers are told, and who started the server
+                except Exception as error:  # reported to viewers and on the server's terminal
                     LOG.error("%s: no page could be made\n%s", *told(self.folder, error))
                     why = f"{type(error).__name__}: {error}"
                     await self._publish(None, f"{self.folder.name}: no page could be made ({why})")
@@ -94,7 +94,7 @@ class Follower:
             await asyncio.sleep(LOOK)
 
     async def later_than(self, version: int) -> int:
-        """Wait until there is a later version; which it is."""
+        """Wait for a later version, and return it."""
         async with self._changed:
             await self._changed.wait_for(lambda: self.version > version)
             return self.version
@@ -108,7 +108,7 @@ class Follower:
 
 
 class Followers:
-    """The runs that somebody watches.
+    """The runs that have viewers.
 
     Args:
         executor: where runs are read.
@@ -120,7 +120,7 @@ class Followers:
 
     @asynccontextmanager
     async def of(self, folder: Path) -> AsyncIterator[Follower]:
-        """A follower of a run, the same for all who watch it; the last to go ends it."""
+        """A follower of a run, shared by its viewers; the last viewer ends it."""
         if folder not in self._following:
             follower = Follower(folder)
             task = asyncio.create_task(follower.follow(self.executor))

@@ -1,4 +1,4 @@
-"""Reading runs in a process of its own, which gives way to everything else on the machine."""
+"""Reading runs in a separate process with the lowest priority."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathnet_evo.workers.orphans import end_with_parent
 
 
 def read_content(folder: Path) -> tuple[str, float]:
-    """What is inside a run's page, from its lineage as it is now.
+    """The content of a run's page, from its current lineage.
 
     Returns:
         The HTML, and the seconds of computing that it took.
@@ -36,7 +36,7 @@ def read_content(folder: Path) -> tuple[str, float]:
 
 
 def reader() -> ProcessPoolExecutor:
-    """One process that reads; it ends with this one, and the server never waits for it."""
+    """The reader process; it ends with this one, and the server never waits for it."""
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
 

@@ -1,4 +1,4 @@
-"""The runs in a folder: which there are, how far each has come, and when one has changed."""
+"""The runs in a folder, their progress, and their changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathnet_evo.store.lock import holder, run_state
 from pathnet_evo.store.reading import read_config, reading
 
 FILES = ("run.toml", "about.json", "lineage.sqlite", "lineage.sqlite-wal")
-"""What a run is read from; none of them may be a link."""
+"""Files that a run is read from; none may be a link."""
 
 Signature: TypeAlias = tuple[tuple[int, int] | bool | None, ...]
 """Size and time of change of each file, and whether a process holds the run; None of it where that
@@ -24,7 +24,7 @@ is unknown. It differs once a run has gone on, or has ended however it did."""
 
 @dataclass(frozen=True)
 class Entry:
-    """A run as the list shows it.
+    """A run in the list.
 
     Args:
         name: of its folder.
@@ -55,7 +55,7 @@ class RunsFolder:
         self._entries: dict[str, tuple[Signature, Entry]] = {}
 
     def names(self) -> list[str]:
-        """The names of all runs, the latest changed first."""
+        """The names of all runs, most recently changed first."""
         found = []
         with os.scandir(self.root) as entries:
             for entry in entries:
@@ -65,11 +65,11 @@ class RunsFolder:
         return sorted(found, key=lambda name: -_changed(self.root / name))
 
     def folder(self, name: str) -> Path | None:
-        """A run's folder; None where there is no such run here."""
+        """A run's folder, or None."""
         return self.root / name if name in self.names() else None
 
     def entries(self) -> list[Entry]:
-        """Every run; one that has not changed since it was last asked for is not read again."""
+        """Every run; unchanged runs are not read again."""
         found = []
         for name in self.names():
             now = signature(self.root / name)
@@ -80,7 +80,7 @@ class RunsFolder:
 
 
 def signature(folder: Path) -> Signature:
-    """What tells whether a run has gone on or has ended, without opening it."""
+    """A stamp that changes when a run progresses or ends, without opening it."""
     held = holder(folder)
     return *(_look(folder / file) for file in FILES), None if held is None else held.alive
 
@@ -94,7 +94,7 @@ def _look(path: Path) -> tuple[int, int] | None:
 
 
 def _whole(folder: Path) -> bool:
-    """Whether a run's files are there, and are files."""
+    """Whether a run's files exist and are regular files."""
     modes = []
     for name in FILES:
         try:
@@ -127,7 +127,7 @@ def _entry(folder: Path) -> Entry:
 
 
 def _shares(db: sqlite3.Connection) -> Iterator[float]:
-    """Of each stage that has begun, how much of it is done."""
+    """The progress of each started stage."""
     for row in db.execute("SELECT trial, stage, budget, by_frames, path FROM stages").fetchall():
         if row["path"] is not None:
             yield 1.0

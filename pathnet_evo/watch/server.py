@@ -1,4 +1,4 @@
-"""The pages as an ASGI application: a list of runs, and each run's page, kept up to date."""
+"""The ASGI application: a live list of runs, and each run's live page."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ HEADERS = {
 PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
 
 BEAT = 15.0
-"""Seconds after which a stream says that it is still there."""
+"""Seconds between keep-alive messages of a stream."""
 
 LIST_EVERY = 2.0
-"""Seconds between looks at the list of runs."""
+"""Seconds between checks of the list of runs."""
 
 
 def application(
@@ -90,7 +90,7 @@ class _Pages:
         return HTMLResponse(await self._list(), headers=HEADERS)
 
     async def list_events(self, request: Request) -> Response:
-        """A stream that tells when the list has changed."""
+        """A stream of changes of the list."""
 
         async def versions() -> AsyncIterator[str]:
             before, version = None, 0
@@ -106,14 +106,14 @@ class _Pages:
         return _stream(versions(), self.ending)
 
     async def run(self, request: Request) -> Response:
-        """A run's page, which asks for its content."""
+        """A run's page, which requests its content."""
         name = request.path_params["name"]
         if self.runs.folder(name) is None:
             raise HTTPException(404)
         return HTMLResponse(render_live(name), headers=HEADERS)
 
     async def run_content(self, request: Request) -> Response:
-        """What is inside the page, as it was last read."""
+        """The latest content of the page."""
         async with self.followers.of(self._folder(request)) as follower:
             await follower.later_than(0)
             if follower.content is None:
@@ -121,7 +121,7 @@ class _Pages:
             return HTMLResponse(follower.content, headers=HEADERS)
 
     async def run_events(self, request: Request) -> Response:
-        """A stream that tells when the content has changed."""
+        """A stream of changes of the content."""
         folder = self._folder(request)
 
         async def versions() -> AsyncIterator[str]:
@@ -170,7 +170,7 @@ def _stream(texts: AsyncIterator[str], ending: asyncio.Event) -> Response:
 
 
 async def _until(ending: asyncio.Event, texts: AsyncIterator[str]) -> AsyncIterator[str]:
-    """The same texts, but none once the server ends."""
+    """The same texts, until the server ends."""
     end = asyncio.ensure_future(ending.wait())
     following = None
     try:

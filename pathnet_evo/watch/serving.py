@@ -1,4 +1,4 @@
-"""Serving the pages: where to listen, to whom to answer, until Ctrl-C."""
+"""Serving the pages until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathnet_evo.errors import UserError
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens.
+    """A listening socket.
 
     Raises:
         UserError: no such host, or the port is taken.
@@ -31,14 +31,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
+    """Whether only this machine can reach the address."""
     with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost"
 
 
 def serve(what: Path, listening: socket.socket, host: str, say: Callable[[str], None]) -> None:
-    """Answer until Ctrl-C or SIGTERM.
+    """Serve until Ctrl-C or SIGTERM.
 
     Args:
         what: a run's folder, or the folder of all.
