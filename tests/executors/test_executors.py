@@ -57,6 +57,11 @@ class TestProcesses(ExecutorContract):
         return True
 
 
+def test_every_executor_is_checked() -> None:
+    """A new executor would come along without having met the contract."""
+    assert Registry().names("executors") == ["inline", "processes"]
+
+
 def killing(kind: type, times: int):
     """Kill a trial's process as it tells of something, so often."""
     left = times
