@@ -48,6 +48,7 @@ class TestInline(ExecutorContract):
         return InlineExecutor()
 
 
+@pytest.mark.slow
 class TestProcesses(ExecutorContract):
     def executor(self) -> Executor:
         return ProcessExecutor(workers=2)

@@ -368,6 +368,7 @@ def test_trained_an_actor_whose_outputs_are_no_numbers():
 # Examples that are copies -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_held_out_copies_of_digits():
     """Every source image would be in both halves, and overfitting would look like skill."""
     config = {

@@ -503,6 +503,7 @@ def test_a_file_that_imports_gymnasium_and_registers_nothing(plugin):
 # Everything at once ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_environments_that_nobody_has_thought_of():
     """Odd spaces, observations, rewards and ends would be learned wrongly, or end in tracebacks."""
     file = Path(__file__).parents[2] / "benchmarks" / "fuzz_environments.py"

@@ -823,6 +823,7 @@ def test_a_postscript_file_was_named_like_an_image(d, monkeypatch) -> None:
         make(d)
 
 
+@pytest.mark.slow
 def test_a_notice_is_one_line_in_a_terminal(d) -> None:
     """What is skipped would be said with the program's own code around it."""
     (d / "train/cat/notes.txt").write_text("x")

@@ -232,6 +232,7 @@ def test_only_this_machine(host: str, safe: bool) -> None:
     assert is_loopback(host) is safe
 
 
+@pytest.mark.slow
 def test_mistakes_are_told(tmp_path: Path) -> None:
     """A taken port or a mistyped folder would end in a traceback."""
     taken = listen("127.0.0.1", 0)

@@ -44,6 +44,7 @@ class TestContract(TaskContract):
         return LabyrinthSettings(seconds=2)
 
 
+@pytest.mark.slow
 def test_registration_starts_no_engine():
     """Broken: whoever imports the registration would pay for an engine."""
     program = (
