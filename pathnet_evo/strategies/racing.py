@@ -1,13 +1,14 @@
-"""Racing: a few paths of full width compete for a little of the budget; the winner gets the rest.
+"""Racing: a few full-width paths compete for a little of the budget; the winner gets the rest.
 
-Evolution over random genotypes trains every module of a pool a little, and the modules of the path
-that wins in the end not much more. Racing begins with the starts that the transfer policy laid out,
-such as fresh modules and copies of an earlier path, on disjoint modules, and halves their number
-(successive halving, Jamieson and Talwalkar 2016). A first task has one start, and runs no race.
+Evolution over random genotypes spreads the budget over a whole pool, and the path that wins has
+been trained little more than any other. Racing starts from the paths that the transfer policy laid
+out, such as fresh modules and copies of an earlier path, on disjoint modules, and halves their
+number (successive halving, Jamieson and Talwalkar 2016). A first task has one start and runs no
+race.
 
-Where examples are few and copied modules must change much, an evaluation trains a random sub-path:
-each layer leaves a module out, as dropout leaves out units (Srivastava et al. 2014). Modules then
-learn to do without each other. The last part of the budget trains the whole path.
+If copies must change a lot and examples are few, each evaluation trains a random sub-path: each
+layer leaves out a module, as dropout leaves out units (Srivastava et al. 2014), so that modules
+learn to work without one another. The last part of the budget trains the whole path.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ class RacingSettings(StrategySettings):
     starts: int = Field(3, ge=1)
     """The most paths that race."""
     module_dropout: int = Field(1, ge=0)
-    """Modules that each layer leaves out of an evaluation where the prior found that copies must
-    change much and examples are few; one at least stays."""
+    """Modules that each layer leaves out of an evaluation, if copies must change a lot and examples
+    are few; at least one remains."""
     few_examples: float = Field(10.0, ge=0)
-    """Examples are few where the stage's budget visits each of them at least so many times."""
+    """Examples are few if the stage's budget visits each at least this many times."""
     whole_path: float = Field(0.3, ge=0, le=1)
-    """Share of the budget, its end, that trains whole paths in any case."""
+    """Share of the budget, at its end, that always trains whole paths."""
 
     @property
     def generation_size(self) -> int:
@@ -64,8 +65,8 @@ class RacingState:
 class Racing(Strategy):
     """Successive halving of the transfer policy's starts, then the winner alone.
 
-    A round ends when its share of the budget is used. Of the starts that race, the better half by
-    mean fitness in the round stays and takes the slots of the others; after the last round, one.
+    A round ends when its share of the budget is used. The better half of the starts, by mean
+    fitness in the round, takes over the slots of the others; after the last round one remains.
     """
 
     Settings: ClassVar[type[StrategySettings]] = RacingSettings

@@ -24,7 +24,7 @@ UNTRAINED = 3
 MARGIN = 0.035
 """Accuracy by which a path must tell more than random weights, for copies to be worth it."""
 FAMILIAR = 0.45
-"""Share of the way from guessing to no errors that features which suit a task go."""
+"""How far features that suit a task get from guessing (0) to perfect (1)."""
 RIDGES = (1e-2, 1e-1, 1.0)
 """Ridges that are tried, as shares of the kernel's mean diagonal; the best counts."""
 
@@ -60,10 +60,10 @@ class Prior:
 
     @property
     def unfamiliar(self) -> bool:
-        """Whether not even the best path's features suit the task, clearly, by two standard errors.
+        """Whether even the best path's features clearly do not suit the task.
 
-        A copy has to change much then. Listening to what it was copied from gives it ways to learn
-        the training examples by heart.
+        "Clearly" is by two standard errors. A copy has to change a lot then, and listening to what
+        it was copied from would only help it to memorise the training examples.
         """
         best = max(self.stages.values(), default=0.0) + 2 * self.error
         return best < self.chance + FAMILIAR * (1 - self.chance)
