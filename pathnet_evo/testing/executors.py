@@ -97,13 +97,21 @@ class TrialsBench:
         return self.stopping
 
     def lost(self, job: Job, cause: str, retries: int) -> Job | None:
-        """A trial begins again from its last checkpoint, with the records until then."""
+        """A trial begins again from its newest checkpoint that is whole, as in a run."""
         self.losses.append(cause)
         if len(self.losses) > retries:
             self.emit(TrialFinished(job.trial.id, "failed", cause))
             return None
-        saved = self.saved(job.trial.id)
-        return Job(job.trial, saved[-1] if saved else job.start)
+        whole = filter(self._is_whole, reversed(self.saved(job.trial.id)))
+        return Job(job.trial, next(whole, job.start))
+
+    def _is_whole(self, point: ResumePoint) -> bool:
+        """Whether a checkpoint is there: a process that is killed may have cleared it away."""
+        try:
+            checkpoint.verify(self.setting.store.get(point.place), point.manifest)
+        except checkpoint.CheckpointError:
+            return False
+        return True
 
     def of(self, trial: int) -> list[Record]:
         """The records of a trial."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import signal
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
@@ -109,7 +108,7 @@ class PipeLink(WorkerLink):
             self._put(message)
         except ConnectionError:
             return
-        except (TypeError, AttributeError, ValueError, pickle.PicklingError) as error:
+        except Exception as error:
             raise UnsendableError(str(error)) from None
 
     def received(self) -> Iterator[Any]:

@@ -113,8 +113,8 @@ def told(run: Any, generation: int) -> str:
     changes = ", ".join(f"layer {i + 1}: {old} → {new}" for i, _, old, new in event["changes"])
     mutated = f"mutated {changes}." if changes else "nothing mutated."
     return (
-        f"Generation {generation + 1} of 20, best fitness {best:.4g}: place {event['winner']} (W) "
-        f"overwrote place {event['loser']} (L); {mutated}"
+        f"Generation {generation + 1} of 20, best fitness {best:.4g}: slot {event['winner']} (W) "
+        f"overwrote slot {event['loser']} (L); {mutated}"
     )
 
 

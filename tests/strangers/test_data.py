@@ -285,7 +285,9 @@ def test_played_an_environment_that_is_another_now(monkeypatch):
     run = pathnet_evo.launch({**SMALL, "name": "pole", "learner": learner, "stages": stages})
     assert called("play", run.folder)[0] == 0
     monkeypatch.setattr(
-        "pathnet_evo_gym.task.package", lambda module: {"gymnasium": "99.0"}, raising=True
+        "pathnet_evo_gym.task.fingerprint.package",
+        lambda module: {"gymnasium": "99.0"},
+        raising=True,
     )
     code, line = called("play", run.folder)
     assert code

@@ -227,8 +227,11 @@ def test_a_learner_goes_astray_as_it_scores(where: str, how: str, plugin: Path) 
     assert run.summary["state"] == "finished"
     stage = run.summary["arms"]["pathnet"]["stages"][0]
     (said_of_it,) = stage["not_scored"]["0"]
-    what = "the random baseline" if where == "chance" else "stage 0's network"
-    assert said_of_it.startswith(f"{what} could not be scored: {where}: {HOWS[how]}")
+    what, hook = {
+        "chance": ("the random baseline", "random_baseline"),
+        "score": ("stage 0's network", "score"),
+    }[where]
+    assert said_of_it.startswith(f"{what} could not be scored: {hook}: {HOWS[how]}")
     assert list(stage["not_scored"]) == ["0"]
     scores = {"share": 0.75}
     expected = {"1": scores} if where == "score" else {"0": scores, "1": scores}
