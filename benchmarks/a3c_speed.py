@@ -48,7 +48,7 @@ class Pong(EnvironmentTask):
         return AtariVectorEnv("pong", num_envs, reward_clipping=False)
 
 
-TASK = Pong("Pong", (4, 84, 84), 6, scale=torch.tensor(1 / 255), frames=4)
+TASK = Pong("Pong", (4, 84, 84), 6, scale=torch.tensor(1 / 255), frame_skip=4)
 
 
 class Contestant:
