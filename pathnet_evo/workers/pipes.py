@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, ClassVar
 
 import torch
@@ -105,25 +107,24 @@ class PipeLink(WorkerLink):
         if self._closed:
             return
         try:
-            self._put(message)
-        except ConnectionError:
-            return
-        except Exception as error:
+            packed = self.packed(message)
+        except Exception as error:  # whatever the message's own parts raise
             raise UnsendableError(str(error)) from None
+        with suppress(ConnectionError):
+            self.connection.send_bytes(packed)
 
     def received(self) -> Iterator[Any]:
         """What lies in the pipe."""
         try:
             while not self._closed and self.connection.poll():
-                yield self._get()
+                yield self.connection.recv()
         except (EOFError, OSError):
             self._closed = True
 
-    def _put(self, message: Any) -> None:
-        self.connection.send(message)
-
-    def _get(self) -> Any:
-        return self.connection.recv()
+    @staticmethod
+    def packed(message: Any) -> Any:
+        """A message as bytes; of tensors in shared memory, where they are."""
+        return ForkingPickler.dumps(message)
 
     @property
     def alive(self) -> bool:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol, TypeAlias
 
+import torch
 from torch import Tensor
 
 
@@ -97,9 +98,9 @@ class Transport(ABC):
     def wait(self, links: Sequence[WorkerLink], timeout: float) -> list[WorkerLink]:
         """Wait until workers say something or die, for ``timeout`` seconds; which ones did."""
 
-    @abstractmethod
     def buffer(self, size: int) -> Tensor:
-        """Memory for ``size`` float32 numbers that can be sent."""
+        """Memory for ``size`` float32 numbers that can be sent: by default, this process's own."""
+        return torch.empty(size, dtype=torch.float32)
 
 
 class UnsendableError(ValueError):

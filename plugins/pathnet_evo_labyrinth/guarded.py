@@ -13,8 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from pathnet_evo import Transport, WorkerLink, WorkerMain
 from pathnet_evo_labyrinth import guard
 
@@ -45,10 +43,6 @@ class Guarded(Transport):
             of_file[link.output] = link
             poll.register(link.output, select.POLLIN)
         return [of_file[file] for file, _ in poll.poll(1000 * timeout)]
-
-    def buffer(self, size: int) -> Tensor:
-        """There is none: what is shared lies in the block."""
-        raise NotImplementedError
 
 
 class GuardedLink(WorkerLink):

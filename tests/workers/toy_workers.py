@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from pathnet_evo.workers.pipes import PipeLine, PipeLink, Pipes
+from pathnet_evo.workers.transport import Transport
 
 
 def echo(line: Any, number: int) -> None:
@@ -32,29 +33,22 @@ class ByValueLine(PipeLine):
     def __init__(self, connection: Any) -> None:
         super().__init__(connection)
         self.send = lambda message: connection.send_bytes(pickle.dumps(message))
-        self.receive = lambda: pickle.loads(connection.recv_bytes())
 
 
 class ByValueLink(PipeLink):
     """The other end."""
 
-    def _put(self, message: Any) -> None:
-        self.connection.send_bytes(pickle.dumps(message))
-
-    def _get(self) -> Any:
-        return pickle.loads(self.connection.recv_bytes())
+    @staticmethod
+    def packed(message: Any) -> bytes:
+        """Tensors with their values."""
+        return pickle.dumps(message)
 
 
 class ByValue(Pipes):
     """Pipes as between machines: tensors are copied into messages."""
 
     shares_memory = False
-
-    def buffer(self, size):
-        """Memory of this process alone."""
-        import torch
-
-        return torch.empty(size, dtype=torch.float32)
+    buffer = Transport.buffer
 
     def link(self, process, connection):
         """The supervisor's end."""
