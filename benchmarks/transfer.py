@@ -30,6 +30,7 @@ from pathnet_evo.interfaces.records import Record, StageFinished, TransferPlanne
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup import config
+from pathnet_evo.setup.overrides import override
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve
 from pathnet_evo.trial.learned import Learned
@@ -212,7 +213,7 @@ def plan_of(cell: Cell, data: str, choosing: bool, stages: int) -> Plan:
     }
     if stages > 1 and cell.rate is not None:
         written["stages"][1]["learner"] = {**written["learner"], "learning_rate": cell.rate}
-    config.override(written, cell.options)
+    override(written, cell.options)
     made = config.validate(written)
     return resolve(made, Registry(files=made.plugins))
 

@@ -8,17 +8,14 @@ hold a lock, tear a module or leave half an update behind, wherever it is killed
 
 from __future__ import annotations
 
-import copy
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from pathnet_evo.core.columns import Columns
 from pathnet_evo.core.genotype import Path, PathError
 from pathnet_evo.core.pool import Lease
 from pathnet_evo.core.stack import LeasedStack
@@ -31,12 +28,12 @@ from pathnet_evo.engines.protocol import (
     Ready,
     Refused,
     Slot,
-    StageBegins,
     Submit,
     Trained,
     cut,
     size_of,
 )
+from pathnet_evo.engines.sharing import stage_for_workers
 from pathnet_evo.engines.worker_pool import Worker, WorkerPool
 from pathnet_evo.interfaces.learners import (
     Candidate,
@@ -47,7 +44,6 @@ from pathnet_evo.interfaces.learners import (
     StageFailed,
 )
 from pathnet_evo.workers.messages import WorkerLost, WorkerUnable
-from pathnet_evo.workers.pipes import share_memory
 from pathnet_evo.workers.supervisor import TICK
 from pathnet_evo.workers.transport import UnsendableError
 
@@ -95,7 +91,7 @@ class SideBySideEvaluator(Evaluator):
         pool.round += 1
         self.round = pool.round
         self._over: deque[_Over] = deque()
-        self._begins = _stage(self.round, learner, context, pool.transport.shares_memory)
+        self._begins = stage_for_workers(self.round, learner, context, pool.transport.shares_memory)
         try:
             for worker in list(self.workers.members):
                 worker.ready = False
@@ -350,55 +346,3 @@ class SideBySideEvaluator(Evaluator):
             if worker is not None and slot is not None:
                 worker.leases.pop(slot.number, None)
                 worker.idle.append(slot.number)
-
-
-def _stage(
-    number: int, learner: Learner, context: LearningContext, shares_memory: bool
-) -> StageBegins:
-    """What a worker needs to know, its tensors in shared memory where there is some."""
-    pool = context.pool
-    for stack in pool.stacks(context.head):
-        stack.carry(learner.carries(stack))
-    carried = tuple(
-        {name: tuple(stack.statistics[name].shape[1:]) for name in stack.carried}
-        for stack in pool.stacks(context.head)
-    )
-    return StageBegins(
-        round=number,
-        learner=learner,
-        task=_shared(context.task) if shares_memory else _on_cpu(context.task),
-        kinds=tuple(layer.kind for layer in pool.layers),
-        input_shape=pool.input_shape,
-        aggregate=pool.aggregate.name,
-        counts=tuple(len(layer) for layer in pool.layers),
-        frozen=pool.frozen_path(),
-        readout=context.head.readout.kind,
-        columns=_columns(context.head.columns, shares_memory),
-        carried=carried,
-        device=str(context.device),
-        streams=context.streams,
-        always_active=context.always_active,
-        budget=context.budget,
-        by_value=not shares_memory,
-    )
-
-
-def _columns(columns: Columns | None, shares_memory: bool) -> Columns | None:
-    """Columns with their weights on the CPU."""
-    if columns is None:
-        return None
-    copied = copy.deepcopy(columns).cpu()
-    return copied.share_memory() if shares_memory else copied
-
-
-def _on_cpu(task: Any) -> Any:
-    return task.to("cpu") if hasattr(task, "to") else task
-
-
-def _shared(task: Any) -> Any:
-    """The task with its tensors on the CPU in memory that all workers see; nothing is copied."""
-    task = _on_cpu(task)
-    for value in vars(task).values() if hasattr(task, "__dict__") else ():
-        if isinstance(value, torch.Tensor):
-            share_memory(value)
-    return task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -21,7 +21,7 @@ from pathnet_evo.errors import UserError
 from pathnet_evo.plugins.files import PluginFile
 from pathnet_evo.plugins.files import named as _file_named
 from pathnet_evo.setup.upgrades import renamed, upgraded
-from pathnet_evo.values.encodings import NOT_TEXT, is_text, typed
+from pathnet_evo.values.encodings import NOT_TEXT, is_text
 from pathnet_evo.values.names import folder_name, label, on_one_line
 from pathnet_evo.values.suggestions import nearest
 
@@ -60,11 +60,12 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def _named(value: Any) -> Any:
+def as_table(value: Any) -> Any:
+    """A plugin's section given by its name alone, as a table."""
     return {"name": value} if isinstance(value, str) else value
 
 
-NamedSection = Annotated[dict[str, Any], BeforeValidator(_named)]
+NamedSection = Annotated[dict[str, Any], BeforeValidator(as_table)]
 """A plugin's section: a table with its ``name`` and the plugin's own keys, or the name alone."""
 
 
@@ -264,7 +265,7 @@ def _with_executor(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Pro
     if "jobs" not in data:
         return data, []
     kept = {key: value for key, value in data.items() if key != "jobs"}
-    jobs, section = data["jobs"], _named(data.get("executor", {}))
+    jobs, section = data["jobs"], as_table(data.get("executor", {}))
     if type(jobs) is not int or jobs < 1:
         return kept, [Problem("jobs", f"expected a whole number from 1, got {jobs!r}")]
     name = section.get("name", "inline") if isinstance(section, dict) else section
@@ -288,68 +289,6 @@ def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for i, part in enumerate(value):
             yield from _texts(part, f"{place}.{i}")
-
-
-def override(data: dict[str, Any], settings: Iterable[str]) -> None:
-    """Apply ``a.b=VALUE`` settings in place; ``*`` stands for every entry of a list.
-
-    VALUE is a TOML value; what is none is taken as a string.
-
-    Raises:
-        ConfigError: no ``=``, or a place that the configuration does not have.
-    """
-    found = []
-    for setting in settings:
-        place, equals, text = typed(setting).partition("=")
-        if not equals or not place:
-            found.append(Problem(f"--set {setting}", "expected PLACE=VALUE"))
-            continue
-        try:
-            _put(data, place.split("."), _value(text))
-        except LookupError as error:
-            found.append(Problem(f"--set {place}", str(error.args[0])))
-    if found:
-        raise ConfigError(found)
-
-
-def _value(text: str) -> Any:
-    try:
-        parsed = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
-        return text
-    return parsed["value"] if set(parsed) == {"value"} else text
-
-
-def _put(data: Any, keys: list[str], value: Any) -> None:
-    key, rest = keys[0], keys[1:]
-    if isinstance(data, list):
-        for i in _indices(data, key):
-            if rest:
-                data[i] = _opened(data[i])
-                _put(data[i], rest, value)
-            else:
-                data[i] = value
-    elif isinstance(data, dict):
-        if rest:
-            data[key] = _opened(data.get(key, {}))
-            _put(data[key], rest, value)
-        else:
-            data[key] = value
-    else:
-        raise LookupError(f"{key}: the value above it is not a table or a list")
-
-
-def _opened(value: Any) -> Any:
-    """A plugin's section given by its name alone, as a table."""
-    return _named(value)
-
-
-def _indices(data: list[Any], key: str) -> Iterable[int]:
-    if key == "*":
-        return range(len(data))
-    if re.fullmatch(r"\d{1,6}", key) and int(key) < len(data):
-        return [int(key)]
-    raise LookupError(f"no entry {key!r} in a list of {len(data)} (a number from 0, or *)")
 
 
 def problems(

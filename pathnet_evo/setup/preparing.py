@@ -12,7 +12,8 @@ from typing import Any
 from pathnet_evo import presets
 from pathnet_evo.plugins.files import given
 from pathnet_evo.plugins.registry import Registry
-from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, override, parse, validate
+from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, parse, validate
+from pathnet_evo.setup.overrides import override
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve, resolve_observers
 from pathnet_evo.setup.upgrades import upgraded

@@ -23,7 +23,8 @@ from pathnet_evo.interfaces.records import Evaluated, StageFinished
 from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo.plugins.hookspecs import hookimpl
 from pathnet_evo.plugins.registry import Registry
-from pathnet_evo.setup.config import override, parse, validate
+from pathnet_evo.setup.config import parse, validate
+from pathnet_evo.setup.overrides import override
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve
 from pathnet_evo.trial.trial import learn_sequence

@@ -16,7 +16,8 @@ from pathnet_evo.interfaces.records import (
 )
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running.runner import launch
-from pathnet_evo.setup.config import override, validate
+from pathnet_evo.setup.config import validate
+from pathnet_evo.setup.overrides import override
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import prepare
 from pathnet_evo.setup.resolving import resolve
