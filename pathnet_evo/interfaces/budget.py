@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FEW_EXAMPLES = 10.0
+"""Examples are few if a stage's budget visits each at least this many times, many otherwise."""
+
 
 @dataclass
 class Budget:

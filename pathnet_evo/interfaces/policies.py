@@ -27,6 +27,7 @@ class Start:
     Args:
         rows: L rows of N modules.
         copy_of: the stage whose path the modules copy; None if they are fresh.
+        copied_layers: how many layers, from the input, are copies; None for all.
         retrain: whether the modules must change much for the new task; a strategy can then
             regularise more.
     """
@@ -34,20 +35,25 @@ class Start:
     rows: Rows
     copy_of: int | None = None
     retrain: bool = False
+    copied_layers: int | None = None
 
     def __str__(self) -> str:
         what = "fresh" if self.copy_of is None else f"copies of stage {self.copy_of}"
+        if self.copied_layers is not None:
+            what += f" up to layer {self.copied_layers}, fresh above"
         return f"{what}, to be retrained" if self.retrain else what
 
     def state(self) -> list[Any]:
         """Plain data."""
-        return [[list(row) for row in self.rows], self.copy_of, self.retrain]
+        return [[list(row) for row in self.rows], self.copy_of, self.retrain, self.copied_layers]
 
     @classmethod
     def of(cls, state: Sequence[Any]) -> Start:
-        """The start saved as ``state``; earlier versions saved only its rows."""
-        rows, copy_of, retrain = state if isinstance(state[-1], bool) else (state, None, False)
-        return cls(tuple(map(tuple, rows)), copy_of, retrain)
+        """The start saved as ``state``; earlier versions saved less, the first only its rows."""
+        if not any(isinstance(part, bool) for part in state):
+            return cls(tuple(map(tuple, state)))
+        rows, *rest = state
+        return cls(tuple(map(tuple, rows)), *rest)
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,8 @@ class Beginning:
         reinitialise: whether to re-initialise free modules.
         grow: minimum number of modules to add to layers with too few free ones; 0 for none.
         initial_modules: how free modules start.
+        copied_layers: how many layers, from the input, copies take; the others start fresh. None
+            for all.
     """
 
     pool: ModulePool
@@ -91,6 +99,7 @@ class Beginning:
     reinitialise: bool
     grow: int
     initial_modules: InitialModules
+    copied_layers: int | None = None
 
 
 class TransferPolicy(BaseModel, ABC):

@@ -57,9 +57,11 @@ def _lay_out(beginning: Beginning) -> list[Start]:
     for g, source in zip(range(n_groups), _sources(beginning), strict=False):
         groups = [modules[g * width : (g + 1) * width] for modules in free]
         if source is not None:
-            _copy(pool, beginning.learned[source], groups)
+            _copy(pool, beginning.learned[source][: beginning.copied_layers], groups)
         if g < n_starts and source not in {start.copy_of for start in starts}:
-            starts.append(Start(tuple(_filled(group, width) for group in groups), source))
+            rows = tuple(_filled(group, width) for group in groups)
+            layers = None if source is None else beginning.copied_layers
+            starts.append(Start(rows, source, copied_layers=layers))
     return starts
 
 
@@ -83,7 +85,7 @@ def _filled(modules: list[int], width: int) -> tuple[int, ...]:
 
 
 def _copy(pool: ModulePool, path: Path, groups: list[list[int]]) -> None:
-    """Copy a path's modules onto groups of free ones; surplus modules stay fresh."""
-    for i, (modules, targets) in enumerate(zip(path, groups, strict=True)):
+    """Copy a path's modules, from the input on, onto groups of free ones; the rest stay fresh."""
+    for i, (modules, targets) in enumerate(zip(path, groups, strict=False)):
         for source, target in zip(modules, targets, strict=False):
             pool.duplicate(i, source, target)

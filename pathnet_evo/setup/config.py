@@ -96,6 +96,10 @@ class TransferConfig(_Section):
     the paper. Default: the learner's choice."""
     initial_modules: Literal["fresh", "copies", "mixed"] = "fresh"
     """How free modules start a stage: re-initialised, as copies of frozen modules, or a mix."""
+    copied_layers: int | None = Field(default=None, ge=1)
+    """How many layers, from the input, copies take; the layers above start fresh. Default: all
+    layers where examples are few, the lower half where the budget visits each example fewer than 10
+    times."""
     max_columns: int = Field(default=2, ge=1)
     """Maximum number of earlier paths that a task listens to, most informative first. Paths that
     these listen to count as well, which bounds the cost of a prediction."""

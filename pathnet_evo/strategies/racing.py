@@ -20,6 +20,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from pathnet_evo.core.genotype import Genotype, Rows
+from pathnet_evo.interfaces.budget import FEW_EXAMPLES
 from pathnet_evo.interfaces.learners import Candidate
 from pathnet_evo.interfaces.population import Member
 from pathnet_evo.interfaces.strategies import Strategy
@@ -38,7 +39,7 @@ class RacingSettings(StrategySettings):
     module_dropout: int = Field(1, ge=0)
     """Modules that each layer leaves out of an evaluation, if copies must change a lot and examples
     are few; at least one remains."""
-    few_examples: float = Field(10.0, ge=0)
+    few_examples: float = Field(FEW_EXAMPLES, ge=0)
     """Examples are few if the stage's budget visits each at least this many times."""
     whole_path: float = Field(0.3, ge=0, le=1)
     """Share of the budget, at its end, that always trains whole paths."""

@@ -83,6 +83,29 @@ def test_copies_of_unfamiliar_features_listen_to_nobody(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("examples", "options", "copied"),
+    [(4, {}, None), (4, {"copied_layers": 1}, 1), (10, {}, 1), (10, {"copied_layers": 2}, None)],
+)
+def test_many_examples_are_learned_by_copies_of_lower_layers(
+    examples, options, copied, monkeypatch
+):
+    """Broken: with all images, PathNet would lose a point to fresh modules that listen.
+
+    The budget visits 40 examples, so that 4 are few and 10 are many.
+    """
+    monkeypatch.setattr(Prior, "starts", lambda self: [0])
+    layers = [{"kind": "conv2d", "channels": 2}, {"kind": "linear", "units": 3}]
+    _, records = learned(
+        [{}, {"examples": examples}],
+        pool={"modules": 12, "width": 2, "layers": layers},
+        learner={"name": "sgd", "n_batches": 1, "batch_size": 4, "validation_fraction": 0.0},
+        transfer={"initial_modules": "mixed", **options},
+    )
+    (planned,) = [r for r in records if isinstance(r, TransferPlanned)]
+    assert ("up to layer 1" in planned.starts[0][0]) is (copied == 1)
+
+
+@pytest.mark.parametrize(
     ("data", "message"),
     [
         ({"stages": [DIGITS, GAME], "transfer": {"prior": True}}, "transfer.prior: .* no labels"),
