@@ -14,12 +14,14 @@ from pathnet_evo.cli import (
     check,
     compare,
     new,
+    options,
     play,
     plugins,
     presets,
     report,
     resume,
     run,
+    schema,
     watch,
 )
 from pathnet_evo.cli.terminal import say
@@ -66,8 +68,10 @@ for command in (
     compare.compare,
     play.play,
     new.new,
-    plugins.plugins,
     presets.presets,
+    options.options,
+    plugins.plugins,
+    schema.schema,
 ):
     app.command()(command)
 
