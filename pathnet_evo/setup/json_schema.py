@@ -57,7 +57,7 @@ def configuration_schema(registry: Registry) -> JsonSchemaValue:
 
     Plugins that cannot be imported or described are left out.
     """
-    models = {place: model for place, model in _models(registry)}
+    models = dict(_models(registry))
     wanted = [(RunConfig, "validation"), *((m, "validation") for m in models.values())]
     refs, made = models_json_schema(wanted, schema_generator=_Described)  # type: ignore[arg-type]
     definitions: dict[str, Any] = made["$defs"]
