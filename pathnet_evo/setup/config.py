@@ -67,11 +67,11 @@ MOST_SEEDS = 1_000_000
 """The most seeds of a run."""
 
 
-class _Table(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class PoolConfig(_Table):
+class PoolConfig(_Section):
     """The shared network (``[pool]``)."""
 
     modules: int = Field(default=10, ge=1)
@@ -86,7 +86,7 @@ class PoolConfig(_Table):
     """Module kind of each layer, input first; ``repeat = n`` makes n identical layers."""
 
 
-class TransferConfig(_Table):
+class TransferConfig(_Section):
     """What happens between stages (``[transfer]``)."""
 
     reinitialise: bool = True
@@ -113,7 +113,7 @@ class TransferConfig(_Table):
     that contained it."""
 
 
-class CheckpointsConfig(_Table):
+class CheckpointsConfig(_Section):
     """When to save a trial's state within a stage (``[checkpoints]``); stage ends always do."""
 
     seconds: float = Field(default=30, gt=0, allow_inf_nan=False)
@@ -126,7 +126,7 @@ class CheckpointsConfig(_Table):
     """Checkpoints to keep per trial; older ones are deleted, except at stage ends."""
 
 
-class StageConfig(_Table):
+class StageConfig(_Section):
     """One task of the sequence (``[[stages]]``)."""
 
     task: TaskSection
@@ -144,7 +144,7 @@ class StageConfig(_Table):
     """Learner of this stage. Default: the run's learner."""
 
 
-class ArmConfig(_Table):
+class ArmConfig(_Section):
     """A strategy and a transfer policy (``arms``)."""
 
     name: FolderName
@@ -200,11 +200,11 @@ File = Annotated[PluginFile, BeforeValidator(_file_named, json_schema_input_type
 
 def _with_jobs(schema: dict[str, Any]) -> None:
     """Describe ``jobs``, which is no field, since it is short for an executor."""
-    about = 'Trials to run in parallel: short for ``executor = {name = "processes", workers = N}``.'
+    about = 'Trials to run in parallel: short for `executor = {name = "processes", workers = N}`.'
     schema["properties"]["jobs"] = {"type": "integer", "minimum": 1, "description": about}
 
 
-class RunConfig(_Table):
+class RunConfig(_Section):
     """A whole run."""
 
     model_config = ConfigDict(json_schema_extra=_with_jobs)
