@@ -20,6 +20,7 @@ from typer.main import get_group
 from typing_extensions import is_typeddict
 
 from pathnet_evo.cli import app
+from pathnet_evo.cli.status import MEANINGS
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.scaffold import write
 from pathnet_evo.setup import describing
@@ -79,7 +80,7 @@ def example(kind: str) -> None:
 def commands() -> None:
     """Every command that comes along, with its arguments and options, from the program itself."""
     for name, command in get_group(app).commands.items():
-        print(f"## pathnet-evo {name}\n\n{inspect.cleandoc(command.help or '')}\n")
+        print(f"### pathnet-evo {name}\n\n{inspect.cleandoc(command.help or '')}\n")
         rows = [
             (f"`{_name(given)}`", (getattr(given, "help", "") or "").replace("*", r"\*"))
             for given in command.params
@@ -87,6 +88,11 @@ def commands() -> None:
         if rows:
             table(["argument or option", "meaning"], rows)
             print()
+
+
+def statuses() -> None:
+    """The exit statuses of commands."""
+    table(["status", "meaning"], ((str(int(n)), text) for n, text in MEANINGS.items()))
 
 
 def lineage() -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pathnet_evo.cli.terminal import definitions, paragraph, say
+from pathnet_evo.cli.layout import definitions, paragraph
+from pathnet_evo.cli.terminal import say
 
 if TYPE_CHECKING:
     from pathnet_evo.plugins.registry import Plugin, Registry

@@ -39,7 +39,7 @@ def test_commands_exist(page: Path) -> None:
             _, program, given = line.partition("pathnet-evo ")
             if not program or line.startswith(("pip", "cd", "#", "git")):
                 continue
-            name, *arguments = shlex.split(given.split("&&")[0], comments=True)
+            name, *arguments = shlex.split(re.split(r"&&| > |\|", given)[0], comments=True)
             if name.startswith("-"):
                 continue
             assert name in group.commands, line
