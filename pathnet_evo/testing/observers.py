@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,7 +19,7 @@ from pathnet_evo.interfaces.records import (
     StageStarted,
 )
 from pathnet_evo.interfaces.run_info import RunInfo, Trial
-from pathnet_evo.interfaces.summary import Summary
+from pathnet_evo.interfaces.summary import Summary, checked
 from pathnet_evo.testing.plain import check_settings
 from pathnet_evo.values.suggestions import did_you_mean
 
@@ -44,7 +44,7 @@ class ObserverContract(ABC):
     def observer(self) -> Observer:
         """A new observer."""
 
-    def follow(self, observer: Observer, folder: Path, first: int = 0) -> list[Record]:
+    def follow(self, observer: Observer, folder: Path, first: int = 0) -> Sequence[Record]:
         """Call the hooks of an observer as a run of two stages does; the records.
 
         The first stage has a failed evaluation, a generation in which all failed, and a test
@@ -130,7 +130,7 @@ def _records() -> Iterator[StageStarted | Evaluated | GenerationFinished | Stage
 
 def _summary() -> Summary:
     """The summary of a run that was interrupted before it had results."""
-    return {
+    found = {
         "version": 1,
         "name": "contract",
         "state": "interrupted",
@@ -145,3 +145,4 @@ def _summary() -> Summary:
         "times": {},
         "about": {},
     }
+    return checked(found)

@@ -61,7 +61,7 @@ def test_as_a_module() -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("rnu",), "no command 'rnu'. Did you mean \"run\"? (have: run, resume, "),
+        (("rnu",), "no such command 'rnu'. Did you mean \"run\"? (have: run, resume, "),
         (("--vresion",), 'pathnet-evo: no option --vresion. Did you mean "--version"? (have: '),
         (("run", "--sedes", "2"), 'pathnet-evo run: no option --sedes. Did you mean "--seeds"?'),
         (("run", "--seeds", "many"), "pathnet-evo run: invalid value for '--seeds': "),
