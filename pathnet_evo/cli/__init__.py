@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -14,25 +15,62 @@ from pathnet_evo.cli import (
     check,
     compare,
     new,
+    options,
     play,
     plugins,
     presets,
     report,
     resume,
+    rm,
     run,
+    runs,
+    schema,
     watch,
 )
+from pathnet_evo.cli.mistakes import in_one_line, unknown
+from pathnet_evo.cli.status import Status
 from pathnet_evo.cli.terminal import say
 from pathnet_evo.errors import UserError, UserNotice
 from pathnet_evo.system import standard_streams
 from pathnet_evo.values.encodings import in_words
 from pathnet_evo.values.names import visible
 
+PROGRAM = "pathnet-evo"
+
 _with_place = warnings.formatwarning
 
 
+def show_version(wanted: bool) -> None:
+    """Print the version, and stop."""
+    if wanted:
+        from importlib.metadata import version
+
+        say(f"{PROGRAM} {version(PROGRAM)}")
+        raise typer.Exit
+
+
 class Commands(TyperGroup):
-    """Built-in commands and those of plugins, which load only on demand."""
+    """Built-in commands and those of plugins, which load only on demand.
+
+    A command line that is wrong is a ``UserError``, in one line that names what is nearest.
+    """
+
+    def make_context(self, *arguments: Any, **extra: Any) -> Any:
+        """Parse the program's own options."""
+        with in_one_line():
+            return super().make_context(*arguments, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Parse a command's arguments, and run it."""
+        with in_one_line():
+            return super().invoke(ctx)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first argument names."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            known = self.list_commands(ctx)
+            raise UserError(unknown(f"such command {args[0]!r}", args[0], known))
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """A command by its name, or None."""
@@ -50,24 +88,38 @@ class Commands(TyperGroup):
 
 
 app = typer.Typer(
-    name="pathnet-evo",
+    name=PROGRAM,
     cls=Commands,
-    help="Learn a sequence of tasks without forgetting, by evolving paths through one network.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def options_of_the_program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=show_version, help="Print the version."),
+    ] = False,
+) -> None:
+    """Learn a sequence of tasks without forgetting, by evolving paths through one network."""
+
+
 for command in (
     run.run,
     resume.resume,
+    runs.runs,
+    rm.rm,
     check.check,
     report.report,
     watch.watch,
     compare.compare,
     play.play,
     new.new,
-    plugins.plugins,
     presets.presets,
+    options.options,
+    plugins.plugins,
+    schema.schema,
 ):
     app.command()(command)
 
@@ -83,28 +135,29 @@ def main() -> None:
     status = _status()
     if lost := standard_streams.lost():
         say(f"standard output: cannot be written ({lost})", err=True)
-    sys.exit(status or int(lost is not None))
+    sys.exit(status or (Status.FAILED if lost else Status.SUCCESS))
 
 
 def _status() -> int:
     """Run a command; its exit status."""
     try:
-        app()
+        app(prog_name=PROGRAM)
     except SystemExit as end:
         if isinstance(end.code, str):
             say(end.code, err=True)
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        failed = Status.SUCCESS if end.code is None else Status.FAILED
+        return end.code if isinstance(end.code, int) else failed
     except UserError as error:
         say(error, err=True)
-        return 2
+        return Status.MISTAKE
     except UnicodeEncodeError as error:
         say(in_words(error), err=True)
-        return 2
+        return Status.MISTAKE
     except BrokenPipeError:
-        return 1
+        return Status.FAILED
     except KeyboardInterrupt:
-        return 130
-    return 0
+        return Status.SIGNAL + signal.SIGINT
+    return Status.SUCCESS
 
 
 def _shown(

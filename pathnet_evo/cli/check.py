@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pathnet_evo.cli.status import Status
 from pathnet_evo.cli.terminal import say
 
 
@@ -30,4 +31,4 @@ def check(
     for problem in found.problems:
         say(problem, err=True)
     if found.problems:
-        raise typer.Exit(1)
+        raise typer.Exit(Status.FAILED)

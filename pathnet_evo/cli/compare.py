@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pathnet_evo.cli.terminal import cell, console, say
+from pathnet_evo.cli.terminal import say
 
 
 def compare(
@@ -48,16 +48,14 @@ def _write(page: Path, found: dict[str, Any], runs: list[Path]) -> None:
 
 
 def _show(found: dict[str, Any]) -> None:
+    from pathnet_evo.cli.layout import paragraph, show
     from pathnet_evo.cli.tables import costs, differences
     from pathnet_evo.report.words import not_finite
 
-    out = console()
-    if not out.is_terminal:
-        out.width = 200
     for stage in found["stages"]:
-        out.print(cell(f"stage {stage['stage']} {stage['name']}", style="bold"))
-        out.print(costs(stage))
-        out.print(differences(stage, _against(found)))
+        paragraph(f"stage {stage['stage']} {stage['name']}")
+        show(costs(stage))
+        show(differences(stage, _against(found)))
         if not stage["same_budget"]:
             say("The budgets differ, so these scores are not directly comparable.")
     for difference in found["differences"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,23 +10,26 @@ import typer
 from pathnet_evo.cli.terminal import say
 
 
-class Kind(StrEnum):
-    """The families that have a template."""
+def _kinds(incomplete: str) -> list[str]:
+    from pathnet_evo.scaffold import FAMILIES
 
-    task = "task"
-    learner = "learner"
-    strategy = "strategy"
-    modules = "modules"
-    executor = "executor"
+    return [kind for kind in FAMILIES if kind.startswith(incomplete)]
 
 
 def new(
-    kind: Annotated[Kind, typer.Argument(help="What the plugin provides.")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="task, learner, strategy, policy, modules, executor or observer.",
+            autocompletion=_kinds,
+        ),
+    ],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the package.")],
     into: Annotated[Path, typer.Option(help="Folder to create the package in.")] = Path(),
 ) -> None:
     """Create a plugin package with a working example, a contract test and a README."""
     from pathnet_evo.scaffold import write
 
-    folder = write(kind.value, name, into)
+    folder = write(kind, name, into)
     say(f"{folder}: created; see its README.md for the next steps")

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import IntEnum
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pathnet_evo.cli.layout import fits
 from pathnet_evo.cli.picture import PoolPicture, Sparkline
 from pathnet_evo.cli.terminal import cell, console
 from pathnet_evo.interfaces.records import (
@@ -41,6 +43,14 @@ LARGE = 1e7
 """Numbers from here on are shown with an exponent."""
 LINE_EVERY = 10.0
 """Seconds between plain lines."""
+
+
+class Detail(IntEnum):
+    """How much progress to show."""
+
+    QUIET = 0
+    NORMAL = 1
+    VERBOSE = 2
 
 
 @dataclass
@@ -79,14 +89,18 @@ class Progress:
     Args:
         plan: what is run.
         folder: where.
-        quiet: show nothing.
+        detail: how much to show.
         done: stages of all trials that were over before.
 
     Attributes:
         errors: why trials failed.
     """
 
-    def __init__(self, plan: Plan, folder: Path, quiet: bool = False, done: int = 0) -> None:
+    def __init__(
+        self, plan: Plan, folder: Path, detail: Detail = Detail.NORMAL, done: int = 0
+    ) -> None:
+        quiet = detail is Detail.QUIET
+        self.verbose = detail is Detail.VERBOSE
         self.console = console(err=True, quiet=quiet)
         self.folder = folder
         self.errors: list[str] = []
@@ -132,6 +146,7 @@ class Progress:
                     record.by_frames,
                     pool=PoolPicture(record.counts, record.frozen),
                 )
+                self._tell(record, _started(record))
             case StageResumed():
                 begun = record.started
                 self.on_record(begun)
@@ -150,6 +165,9 @@ class Progress:
                     trial.pool.add(record.evaluation.candidate.genotype)
                 if not trial.episodic:
                     self._used(trial, trial.examples + record.evaluation.examples)
+                if record.evaluation.failed:
+                    text = f"evaluation {record.number} failed: {record.evaluation.cause}"
+                    self._tell(record, text)
             case EpisodesFinished():
                 trial = self.running[record.trial]
                 trial.episodic = True
@@ -179,7 +197,11 @@ class Progress:
         if record.mean is not None:
             trial.means.append(record.mean)
             trial.line.add(record.mean)
-        self._now_and_then(trial)
+        if self.verbose:
+            fitness = f"best {_number(record.best)}, mean {_number(record.mean)}"
+            self._tell(record, f"generation {record.generation}: {fitness}")
+        else:
+            self._now_and_then(trial)
 
     def _now_and_then(self, trial: Running) -> None:
         """Print a trial's progress if there is no live table."""
@@ -204,6 +226,13 @@ class Progress:
             self.finished.append(text)
         else:
             self.console.print(cell(text), soft_wrap=True)
+
+    def _tell(self, record: StageStarted | Evaluated | GenerationFinished, text: str) -> None:
+        """Print a line that only ``--verbose`` asks for."""
+        if self.verbose:
+            trial = self.running[record.trial]
+            line = f"{trial.arm}, seed {trial.seed}: stage {record.stage}: {text}"
+            self.console.print(cell(line), soft_wrap=True)
 
     def _what(self, trial: Running) -> str:
         best = "" if trial.best is None else f"  best {_number(trial.best)}"
@@ -238,7 +267,19 @@ class Progress:
                 ProgressBar(max(trial.budget, 1), trial.used, width=16),
             )
         past = [cell(line, style="dim") for line in self.finished]
-        return Group(*past, cell(self._overall()), table, *self._pictures())
+        shown = [table] if fits(table, self.console.width) else self._below_each_other()
+        return Group(*past, cell(self._overall()), *shown, *self._pictures())
+
+    def _below_each_other(self) -> list[Text]:
+        """The running trials where the terminal is too narrow for a table."""
+        return [
+            cell(
+                f"{trial.arm}, seed {trial.seed}: {trial.stage} {trial.task}\n"
+                f"  generation {trial.generation}\n"
+                f"  best {_number(trial.best)}, mean {_number(trial.mean)}"
+            )
+            for trial in self.running.values()
+        ]
 
     def _pictures(self) -> Iterator[Text]:
         """The pools of the first running trials: frozen #, darker for hot modules, cold a dot."""
@@ -246,8 +287,19 @@ class Progress:
         for trial in list(self.running.values())[:PICTURES]:
             if trial.pool is not None:
                 yield cell(f"{trial.arm}, seed {trial.seed}", style="dim")
-                yield from trial.pool.lines(plain)
-                yield Text("fitness  ", style="dim").append(trial.line.text(plain), style="green")
+                line = Text("fitness  ", style="dim").append(trial.line.text(plain), style="green")
+                for part in (*trial.pool.lines(plain), line):
+                    part.truncate(self.console.width)
+                    yield part
+
+
+def _started(record: StageStarted) -> str:
+    """What a stage begins with."""
+    frozen = sum(map(len, record.frozen))
+    unit = record.unit if record.by_frames else "evaluations"
+    return (
+        f"{record.task}: {record.budget:,} {unit}, {frozen} of {sum(record.counts)} modules frozen"
+    )
 
 
 def _number(value: float | None) -> str:

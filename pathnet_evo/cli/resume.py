@@ -14,6 +14,7 @@ import typer
 from pathnet_evo.cli.terminal import say
 
 if TYPE_CHECKING:
+    from pathnet_evo.cli.progress import Detail
     from pathnet_evo.cli.run import Failed
 
 
@@ -45,23 +46,31 @@ def resume(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Also print stage starts, generations and failed evaluations."
+        ),
+    ] = False,
 ) -> None:
     """Resume a run from its last checkpoints, or every unfinished run of a matrix.
 
     The result equals that of a run that was never interrupted.
     """
     from pathnet_evo.analysis import matrix
-    from pathnet_evo.cli.run import conclude, options
+    from pathnet_evo.cli.run import conclude, detail_of, options
 
+    detail = detail_of(quiet or as_json, verbose)
     extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
     if (run / matrix.FILE).is_file():
-        _matrix(run, [*(settings or []), *extra], as_json, accept_changed_data)
+        _matrix(run, [*(settings or []), *extra], detail, accept_changed_data, as_json)
     else:
-        done = _go_on(run, [*(settings or []), *extra], as_json, accept_changed_data)
+        done = _go_on(run, [*(settings or []), *extra], detail, accept_changed_data)
         conclude(run, done, as_json)
 
 
-def _go_on(run: Path, settings: list[str], quiet: bool, accept: bool) -> Failed:
+def _go_on(run: Path, settings: list[str], detail: Detail, accept: bool) -> Failed:
     """Resume one run; what went wrong."""
     from pathnet_evo.cli.progress import Progress
     from pathnet_evo.cli.run import stoppable, tell_how_to_go_on
@@ -73,13 +82,13 @@ def _go_on(run: Path, settings: list[str], quiet: bool, accept: bool) -> Failed:
     for line in opened.ledger.accepted:
         say(f"changed data accepted: {line}", err=True)
     done = opened.stages_over
-    with Progress(opened.plan, run, quiet=quiet, done=done) as progress, stoppable():
+    with Progress(opened.plan, run, detail, done=done) as progress, stoppable():
         signal = runner.proceed(opened, progress.on_record)
     tell_how_to_go_on(run)
     return signal, progress.errors
 
 
-def _matrix(folder: Path, settings: list[str], as_json: bool, accept: bool) -> None:
+def _matrix(folder: Path, settings: list[str], detail: Detail, accept: bool, as_json: bool) -> None:
     """Resume the runs of a matrix that have started, and start the others."""
     from pathnet_evo.analysis import matrix
     from pathnet_evo.cli.run import conclude_matrix, one
@@ -92,9 +101,9 @@ def _matrix(folder: Path, settings: list[str], as_json: bool, accept: bool) -> N
     def runs() -> Iterator[tuple[str, Failed]]:
         for wanted in matrix.unfinished(folder, config):
             if (folder / wanted.name / "run.toml").is_file():
-                yield wanted.name, _go_on(folder / wanted.name, settings, as_json, accept)
+                yield wanted.name, _go_on(folder / wanted.name, settings, detail, accept)
             else:
                 plan = preparing.ready(wanted, registry, label)
-                yield wanted.name, one(plan, registry, folder, wanted.name, as_json)[1]
+                yield wanted.name, one(plan, registry, folder, wanted.name, detail)[1]
 
     conclude_matrix(folder, runs(), as_json)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from pathnet_evo.cli.status import Status
 from pathnet_evo.cli.terminal import say
-from pathnet_evo.errors import Stopped
+from pathnet_evo.errors import Stopped, UserError
 
 if TYPE_CHECKING:
+    from pathnet_evo.cli.progress import Detail
     from pathnet_evo.interfaces.summary import Summary
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.setup.config import RunConfig
@@ -25,9 +27,23 @@ Failed: TypeAlias = "tuple[int, list[str]]"
 """The signal that ended a run, or 0, and the errors of its trials."""
 
 
+def presets_and_files(incomplete: str) -> list[str]:
+    """What the shell can complete a source to."""
+    from pathnet_evo import presets
+
+    folder = Path(incomplete).parent
+    files = sorted(str(path) for path in folder.glob("*.toml"))
+    return [name for name in [*presets.names(), *files] if name.startswith(incomplete)]
+
+
 def run(
     source: Annotated[
-        str, typer.Argument(metavar="[PRESET|FILE.toml]", help="Name of a preset, or a TOML file.")
+        str,
+        typer.Argument(
+            metavar="[PRESET|FILE.toml]",
+            help="Name of a preset, or a TOML file.",
+            autocompletion=presets_and_files,
+        ),
     ] = "digits-halves",
     settings: Annotated[
         list[str] | None,
@@ -52,6 +68,13 @@ def run(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Also print stage starts, generations and failed evaluations."
+        ),
+    ] = False,
 ) -> None:
     """Learn a sequence of tasks and write the results to the run's folder.
 
@@ -60,18 +83,30 @@ def run(
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.setup import preparing
 
+    detail = detail_of(quiet or as_json, verbose)
     registry = Registry()
     extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
     config, label = preparing.configure(
         source, [*(settings or []), *extra], registry, plugins or ()
     )
     if config.sources is not None:
-        _matrix(config, label, registry, runs_dir, name, as_json)
+        _matrix(config, label, registry, runs_dir, name, detail, as_json)
         return
-    folder, failed = one(
-        preparing.ready(config, registry, label), registry, runs_dir, name, as_json
-    )
+    folder, failed = one(preparing.ready(config, registry, label), registry, runs_dir, name, detail)
     conclude(folder, failed, as_json)
+
+
+def detail_of(quiet: bool, verbose: bool) -> Detail:
+    """How much progress to show.
+
+    Raises:
+        UserError: both less and more are asked for.
+    """
+    from pathnet_evo.cli.progress import Detail
+
+    if quiet and verbose:
+        raise UserError("--verbose: nothing is shown with --quiet or --json; leave one out")
+    return Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
 
 
 def options(**given: object) -> list[str]:
@@ -101,7 +136,7 @@ def stoppable() -> Iterator[None]:
         yield
     except Stopped as stopped:
         say("stopped at once; work since the last checkpoints is lost", err=True)
-        raise typer.Exit(128 + stopped.signal) from None
+        raise typer.Exit(Status.SIGNAL + stopped.signal) from None
 
 
 def tell_how_to_go_on(folder: Path) -> None:
@@ -113,7 +148,7 @@ def tell_how_to_go_on(folder: Path) -> None:
 
 
 def one(
-    plan: Plan, registry: Registry, runs_dir: Path, name: str | None, quiet: bool
+    plan: Plan, registry: Registry, runs_dir: Path, name: str | None, detail: Detail
 ) -> tuple[Path, Failed]:
     """Run one sequence; its folder, and what went wrong."""
     from pathnet_evo.cli.progress import Progress
@@ -121,7 +156,7 @@ def one(
 
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
     folder = runner.create(plan, registry, runs_dir, name, command)
-    with Progress(plan, folder, quiet=quiet) as progress, stoppable():
+    with Progress(plan, folder, detail) as progress, stoppable():
         signal = runner.execute(plan, folder, progress.on_record, registry)
     tell_how_to_go_on(folder)
     return folder, (signal, progress.errors)
@@ -133,6 +168,7 @@ def _matrix(
     registry: Registry,
     runs_dir: Path,
     name: str | None,
+    detail: Detail,
     as_json: bool,
 ) -> None:
     """Run every pair of a matrix, one after another."""
@@ -142,7 +178,7 @@ def _matrix(
     plans = [preparing.ready(run, registry, label) for run in matrix.pairs(config).values()]
     folder = matrix.create(config, runs_dir, name)
     runs = (
-        (plan.config.name, one(plan, registry, folder, plan.config.name, as_json)[1])
+        (plan.config.name, one(plan, registry, folder, plan.config.name, detail)[1])
         for plan in plans
     )
     conclude_matrix(folder, runs, as_json)
@@ -176,9 +212,9 @@ def _end(failed: Failed) -> None:
     for error in errors:
         say(error, err=True)
     if signal:
-        raise typer.Exit(128 + signal)
+        raise typer.Exit(Status.SIGNAL + signal)
     if errors:
-        raise typer.Exit(1)
+        raise typer.Exit(Status.FAILED)
 
 
 def _show(summary: Summary, folder: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from pathnet_evo.cli.terminal import cell, console, say
+from pathnet_evo.cli.layout import show
+from pathnet_evo.cli.terminal import cell, say
 from pathnet_evo.interfaces.summary import SpeedUp, StageSummary, Summary
 from pathnet_evo.report.words import (
     area_gain,
@@ -33,7 +34,7 @@ def results(summary: Summary) -> None:
             if stage["stage"] < len(arm["stages"]):
                 table.add_row(*_row(summary, stage, name, arm["stages"][stage["stage"]], areas))
         table.add_section()
-    console().print(table)
+    show(table, labels=2)
     for text in not_finite(summary["not_finite"]):
         say(text)
 
@@ -42,12 +43,13 @@ def transfers(matrix: dict[str, Any]) -> None:
     """Print each arm's speed-up on every target after every source."""
     for arm, found in matrix["arms"].items():
         table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column(cell(f"{arm}: after"), no_wrap=True)
+        table.add_column(cell(f"{arm}: after"))
         for target in matrix["targets"]:
-            table.add_column(cell(target), justify="right", no_wrap=True)
+            table.add_column(cell(target), justify="right")
         for source, row in zip(matrix["sources"], found["speed_up"], strict=True):
             table.add_row(*map(cell, [source, *("" if c is None else _speed_up(c) for c in row)]))
-        console().print(table, f"mean {times(found['mean'])}", "")
+        show(table)
+        say(f"mean {times(found['mean'])}\n")
 
 
 def _row(summary: Summary, stage: StageSummary, name: str, values: Any, areas: bool) -> list[Text]:

@@ -32,8 +32,8 @@ def cell(what: object, style: str = "") -> Text:
     return Text(visible(str(what)), style=style)
 
 
-def console(err: bool = False, quiet: bool = False) -> Console:
+def console(err: bool = False, quiet: bool = False, width: int | None = None) -> Console:
     """A console that takes nothing for markup, and highlights nothing."""
     from rich.console import Console
 
-    return Console(stderr=err, quiet=quiet, highlight=False, markup=False, emoji=False)
+    return Console(stderr=err, quiet=quiet, width=width, highlight=False, markup=False, emoji=False)

@@ -208,7 +208,7 @@ class GenerationFinished:
         evaluations: told so far in this stage.
         best: best fitness of this generation; None where all failed.
         mean: mean fitness of this generation; None where all failed.
-        diversity: how alike the paths of the population are (see ``pathnet_evo.trial.diversity``);
+        diversity: how alike the paths of the population are, by measure;
             empty where it was measured less than a quarter of the population's evaluations ago.
     """
 

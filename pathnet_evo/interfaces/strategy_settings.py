@@ -41,7 +41,13 @@ class StrategySettings(BaseModel):
     """Crossover operator, if the strategy recombines. Default: exchange whole layers of two
     paths."""
 
-    @field_validator("select", "mutate", "mate", mode="before")
+    @field_validator(
+        "select",
+        "mutate",
+        "mate",
+        mode="before",
+        json_schema_input_type=str | OperatorSettings | None,
+    )
     @classmethod
     def _by_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value

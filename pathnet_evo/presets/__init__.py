@@ -41,11 +41,11 @@ def read(name: str) -> str:
 
 
 def about(name: str) -> About:
-    """The first line of a preset, and the one that begins with ``EXPECT``.
+    """The first comment of a preset, and the one that begins with ``EXPECT``.
 
     Raises:
         UserError: there is none of that name.
     """
-    first, *rest = read(name).splitlines()
-    expected = next(line for line in rest if line.startswith(EXPECT))
+    lines = [line for line in read(name).splitlines() if line.startswith("# ")]
+    first, expected = lines[0], next(line for line in lines if line.startswith(EXPECT))
     return About(first.removeprefix("# "), expected.removeprefix(EXPECT))

@@ -10,16 +10,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pathnet_evo.errors import UserError
+from pathnet_evo.values.suggestions import did_you_mean
 
 FAMILIES = {
     "task": "tasks",
     "learner": "learners",
     "strategy": "strategies",
+    "policy": "policies",
     "modules": "modules",
     "executor": "executors",
+    "observer": "observers",
 }
 """What can be written, and the family that it is registered with."""
-A_KIND = {"modules": "A module", "executor": "An executor"}
+A_KIND = {"modules": "A module", "executor": "An executor", "observer": "An observer"}
 
 
 def write(kind: str, name: str, into: Path) -> Path:
@@ -34,8 +37,12 @@ def write(kind: str, name: str, into: Path) -> Path:
         The new folder.
 
     Raises:
-        UserError: no name for a package, one that exists, or a folder that cannot be written.
+        UserError: no such kind, no name for a package, one that exists, or a folder that cannot be
+            written.
     """
+    if kind not in FAMILIES:
+        meant, have = did_you_mean(kind, FAMILIES), ", ".join(FAMILIES)
+        raise UserError(f"no kind {kind!r}.{meant} (have: {have})")
     package = name.replace("-", "_")
     if not re.fullmatch(r"[a-z]([a-z0-9_]*[a-z0-9])?", package) or keyword.iskeyword(package):
         raise UserError(

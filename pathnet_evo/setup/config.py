@@ -20,6 +20,17 @@ from pydantic import (
 from pathnet_evo.errors import UserError
 from pathnet_evo.plugins.files import PluginFile
 from pathnet_evo.plugins.files import named as _file_named
+from pathnet_evo.setup.sections import (
+    EngineSection,
+    ExecutorSection,
+    LayerSection,
+    LearnerSection,
+    ObserverSection,
+    PolicySection,
+    StrategySection,
+    TaskSection,
+    as_table,
+)
 from pathnet_evo.setup.upgrades import renamed, upgraded
 from pathnet_evo.values.encodings import NOT_TEXT, is_text
 from pathnet_evo.values.names import folder_name, label, on_one_line
@@ -60,15 +71,6 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def as_table(value: Any) -> Any:
-    """A plugin's section given by its name alone, as a table."""
-    return {"name": value} if isinstance(value, str) else value
-
-
-NamedSection = Annotated[dict[str, Any], BeforeValidator(as_table)]
-"""A plugin's section: a table with its ``name`` and the plugin's own keys, or the name alone."""
-
-
 class PoolConfig(_Section):
     """The shared network (``[pool]``)."""
 
@@ -80,7 +82,7 @@ class PoolConfig(_Section):
     """Shape of one example. Default: the first task's shape."""
     aggregate: Literal["sum", "mean"] = "sum"
     """How to combine the outputs of a layer's active modules."""
-    layers: list[dict[str, Any]] = Field(default=[{"kind": "linear", "repeat": 3}], min_length=1)
+    layers: list[LayerSection] = Field(default=[{"kind": "linear", "repeat": 3}], min_length=1)
     """Module kind of each layer, input first; ``repeat = n`` makes n identical layers."""
 
 
@@ -131,7 +133,7 @@ class CheckpointsConfig(_Section):
 class StageConfig(_Section):
     """One task of the sequence (``[[stages]]``)."""
 
-    task: NamedSection
+    task: TaskSection
     """The task: its name and options."""
     name: Label | None = None
     """Name of the stage in reports. Default: the task's name."""
@@ -142,7 +144,7 @@ class StageConfig(_Section):
     """Budget in examples or frames, whichever the learner counts; replaces ``generations``."""
     threshold: float | None = Field(None, allow_inf_nan=False)
     """Stop the stage when a fitness reaches this value."""
-    learner: NamedSection | None = None
+    learner: LearnerSection | None = None
     """Learner of this stage. Default: the run's learner."""
 
 
@@ -151,9 +153,9 @@ class ArmConfig(_Section):
 
     name: FolderName
     """Name of the arm in reports and folders."""
-    strategy: NamedSection | None = None
+    strategy: StrategySection | None = None
     """The strategy. Default: the run's strategy."""
-    transfer: NamedSection = {"name": "freeze"}
+    transfer: PolicySection = {"name": "freeze"}
     """The transfer policy between stages: ``freeze`` freezes the best path and re-initialises the
     rest, ``scratch`` re-initialises everything, ``keep`` nothing. ``random-columns`` is ``freeze``
     with random weights in the paths that a task listens to."""
@@ -183,6 +185,9 @@ ARMS = {
 """The arms that a name alone stands for."""
 
 
+_ArmName = Annotated[str, Field(json_schema_extra={"enum": [*ARMS]})]
+
+
 def _arm(value: Any) -> Any:
     if isinstance(value, str):
         if value not in ARMS:
@@ -191,12 +196,26 @@ def _arm(value: Any) -> Any:
     return value
 
 
+Arm = Annotated[ArmConfig, BeforeValidator(_arm, json_schema_input_type=_ArmName | ArmConfig)]
+"""An arm: a table, or one of the names in ``ARMS``."""
+File = Annotated[PluginFile, BeforeValidator(_file_named, json_schema_input_type=str | PluginFile)]
+"""A plugin file: a table, or its path."""
+
+
+def _with_jobs(schema: dict[str, Any]) -> None:
+    """Describe ``jobs``, which is no field, since it is short for an executor."""
+    about = 'Trials to run in parallel: short for `executor = {name = "processes", workers = N}`.'
+    schema["properties"]["jobs"] = {"type": "integer", "minimum": 1, "description": about}
+
+
 class RunConfig(_Section):
     """A whole run."""
 
+    model_config = ConfigDict(json_schema_extra=_with_jobs)
+
     name: FolderName = "run"
     """Name of the run's folder, unless ``--name`` is given."""
-    arms: list[Annotated[ArmConfig, BeforeValidator(_arm)]] = Field(
+    arms: list[Arm] = Field(
         ["pathnet", "independent", "fine-tuning", "random"], min_length=1, validate_default=True
     )
     """The arms to compare."""
@@ -204,26 +223,32 @@ class RunConfig(_Section):
     """First seed."""
     seeds: int = Field(1, ge=1, le=MOST_SEEDS)
     """Number of seeds: seed, seed + 1, ..."""
-    executor: NamedSection = {"name": "inline"}
+    executor: ExecutorSection = {"name": "inline"}
     """Where trials run: ``inline``, one after another in this process, or ``processes``, several in
     parallel. ``jobs = N`` stands for ``processes`` with N ``workers``, or ``inline`` for 1."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Device to compute on."""
-    engine: NamedSection = {"name": "inline"}
+    engine: EngineSection = {"name": "inline"}
     """Where a trial's evaluations run: ``inline``, or ``processes`` for several in parallel."""
-    observers: list[NamedSection] = []
+    observers: list[ObserverSection] = []
     """Observers of the run, such as ``tensorboard``."""
-    plugins: list[Annotated[PluginFile, BeforeValidator(_file_named)]] = []
+    plugins: list[File] = []
     """Plugin files to load; the run records their SHA-256."""
     pool: PoolConfig = PoolConfig()
-    strategy: NamedSection = {"name": "binary-tournament"}
-    learner: NamedSection = {"name": "sgd"}
+    """The shared network."""
+    strategy: StrategySection = {"name": "binary-tournament"}
+    """How paths evolve."""
+    learner: LearnerSection = {"name": "sgd"}
+    """How a path is trained and scored."""
     transfer: TransferConfig = TransferConfig()
+    """What happens between stages."""
     sources: int | None = Field(None, ge=1)
     """Makes a transfer matrix: the first ``sources`` stages are sources, the others targets, and
     each pair of a source and a target is a run of its own."""
     checkpoints: CheckpointsConfig = CheckpointsConfig()
+    """When to save a trial's state within a stage."""
     stages: list[StageConfig] = Field(min_length=1)
+    """The sequence of tasks."""
 
     @property
     def n_trials(self) -> int:

@@ -18,6 +18,7 @@ import tomli_w
 from pathnet_evo.errors import UserError
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.config import RunConfig
+from pathnet_evo.setup.json_schema import SCHEMA_COMMENT
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.store.places import read_plain
 from pathnet_evo.values.encodings import in_words
@@ -91,7 +92,8 @@ def claim(runs: Path, default: str, name: str | None) -> Path:
 
 def resolved(plan: Plan) -> str:
     """The content of ``run.toml``."""
-    return f"# Resolved configuration; `pathnet-evo run run.toml` repeats it.\n\n{toml(plan)}"
+    about = "# Resolved configuration; `pathnet-evo run run.toml` repeats it."
+    return f"{SCHEMA_COMMENT}\n{about}\n\n{toml(plan)}"
 
 
 def replace(path: Path, text: str) -> None:

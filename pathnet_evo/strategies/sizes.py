@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 Steps: TypeAlias = tuple[tuple[int, int], ...]
 """``(generation, size)`` pairs, ascending; the first is of generation 0."""
@@ -33,7 +33,11 @@ def steps(value: Any) -> Any:
     return tuple((generation, size) for generation, size in pairs)
 
 
-Schedule: TypeAlias = Annotated[Steps | None, BeforeValidator(steps)]
+Size: TypeAlias = Annotated[int, Field(ge=1)]
+Schedule: TypeAlias = Annotated[
+    Steps | None,
+    BeforeValidator(steps, json_schema_input_type=Size | list[tuple[int, Size]] | None),
+]
 """A field that takes ``20`` or ``[[0, 2], [50, 5], [100, 10]]``.
 
 Piecewise constant: each size applies from its generation until the next pair's.

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathnet_evo.testing.executors import ExecutorContract
     from pathnet_evo.testing.learners import LearnerContract
     from pathnet_evo.testing.module_kinds import ModuleContract
+    from pathnet_evo.testing.observers import ObserverContract
     from pathnet_evo.testing.policies import PolicyContract
     from pathnet_evo.testing.strategies import StrategyContract
     from pathnet_evo.testing.tasks import TaskContract
@@ -19,6 +20,7 @@ _HOME = {
     "ExecutorContract": "executors",
     "LearnerContract": "learners",
     "ModuleContract": "module_kinds",
+    "ObserverContract": "observers",
     "PolicyContract": "policies",
     "StrategyContract": "strategies",
     "TaskContract": "tasks",
@@ -29,6 +31,7 @@ __all__ = [
     "ExecutorContract",
     "LearnerContract",
     "ModuleContract",
+    "ObserverContract",
     "PolicyContract",
     "StrategyContract",
     "TaskContract",

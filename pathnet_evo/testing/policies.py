@@ -31,6 +31,14 @@ class PolicyContract(ABC):
     def policy(self) -> TransferPolicy:
         """A policy."""
 
+    def pool(self) -> ModulePool:
+        """A pool of two layers of eight modules, none of them frozen."""
+        return _pool()
+
+    def begin(self, policy: TransferPolicy, pool: ModulePool) -> list[Start]:
+        """Begin a second stage after ``((0, 1), (1, 2))``, and return its starts."""
+        return _begin(policy, pool, "fresh")[0]
+
     def test_settings(self) -> None:
         """``run.toml`` would not repeat a run."""
         check_settings(self.policy(), "transfer policy")

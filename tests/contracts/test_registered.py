@@ -8,7 +8,7 @@ import torch
 from pathnet_evo import Streams, TaskContext
 from pathnet_evo.interfaces.tasks import SupervisedTask, TaskSettings
 from pathnet_evo.plugins.registry import Registry
-from pathnet_evo.testing import LearnerContract, ModuleContract, TaskContract
+from pathnet_evo.testing import LearnerContract, ModuleContract, ObserverContract, TaskContract
 
 REGISTRY = Registry()
 MODULES = {
@@ -76,6 +76,18 @@ def test_tasks(name, check):
     class Here(TaskContract):
         def settings(self) -> TaskSettings:
             return REGISTRY.get("tasks", name)(**TASKS[name])
+
+    getattr(Here(), check)()
+
+
+@pytest.mark.parametrize("check", checks(ObserverContract))
+@pytest.mark.parametrize("name", REGISTRY.names("observers"))
+def test_observers(name, check):
+    """An observer that comes along would break what the framework promises of all."""
+
+    class Here(ObserverContract):
+        def observer(self):
+            return REGISTRY.get("observers", name)()
 
     getattr(Here(), check)()
 

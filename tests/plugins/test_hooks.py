@@ -181,4 +181,4 @@ def test_commands(install, program):
     assert "Say hello." in program("--help").stdout
     assert program("greet", "you", "--loud").stdout == "YOU\n"
     assert "greet" not in program("--help", chosen="").stdout
-    assert "o such command" in program("greet", "you", chosen="", status=2).stderr
+    assert "no such command" in program("greet", "you", chosen="", status=2).stderr

@@ -37,3 +37,9 @@ def test_links_of_the_readme_lead_somewhere() -> None:
         if anchor:
             headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
             assert anchor in [heading.lower().replace(" ", "-") for heading in headings], target
+
+
+def test_readme_fits_two_screens() -> None:
+    """A newcomer would scroll past results and proofs to find out what the program does."""
+    assert len(README.splitlines()) <= 110
+    assert README.count("\n| --- ") == 1

@@ -15,8 +15,10 @@ KINDS = {
     "task": "tasks",
     "learner": "learners",
     "strategy": "strategies",
+    "policy": "policies",
     "modules": "modules",
     "executor": "executors",
+    "observer": "observers",
 }
 
 
@@ -115,4 +117,5 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 def test_unknown_kind():
     """A misspelt kind would end in a traceback."""
-    assert new("tsak", "lab").exit_code == 2
+    with pytest.raises(UserError, match=r'^no kind .tsak.\. Did you mean "task"\?'):
+        new("tsak", "lab")

@@ -1,0 +1,44 @@
+"""``pathnet-evo rm``: remove runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pathnet_evo.cli.status import Status
+from pathnet_evo.cli.terminal import say
+
+
+def rm(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+) -> None:
+    """Remove runs, with all that they learned, after a question.
+
+    A running run, a folder that is no run, and links are refused; then nothing is removed.
+    """
+    from pathnet_evo.running.removing import check_removable, remove
+
+    found = [check_removable(run) for run in runs]
+    kept = 0
+    for run, about in zip(runs, found, strict=True):
+        if yes or _agreed(f"remove {about}? [y/N] "):
+            remove(run)
+            say(f"{run}: removed")
+        else:
+            kept += 1
+            say(f"{run}: kept")
+    if kept:
+        raise typer.Exit(Status.FAILED)
+
+
+def _agreed(question: str) -> bool:
+    """Ask; an end of input is a no."""
+    say(question, err=True, end="")
+    try:
+        return input().strip().lower() in ("y", "yes")
+    except EOFError:
+        say(err=True)
+        return False

@@ -1,0 +1,30 @@
+"""``pathnet-evo schema``: the JSON Schema of configurations, for editors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pathnet_evo.cli.terminal import say
+
+
+def schema(
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--plugin", metavar="FILE.py", help="Load a plugin from a file."),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of configurations, with the options of all installed plugins.
+
+    Save it as pathnet-evo.schema.json beside a TOML file whose first line is
+    "#:schema ./pathnet-evo.schema.json", as in presets and runs: editors complete and check it.
+    """
+    from pathnet_evo.plugins.files import given
+    from pathnet_evo.plugins.registry import Registry
+    from pathnet_evo.setup.json_schema import configuration_schema
+
+    registry = Registry(files=[given(file) for file in files or ()])
+    say(json.dumps(configuration_schema(registry), indent=1))
