@@ -122,7 +122,7 @@ def _shown(node: ast.stmt) -> str:
     if isinstance(node, ast.ClassDef):
         bases = ", ".join(b for b in map(ast.unparse, node.bases) if not b.startswith("_"))
         return f"class {node.name}({bases})" if bases else f"class {node.name}"
-    return ast.unparse(node)
+    return ast.unparse(node).replace("'", '"')
 
 
 def _signature(node: ast.FunctionDef) -> str:
