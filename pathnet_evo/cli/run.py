@@ -44,7 +44,7 @@ def run(
             help="Name of a preset, or a TOML file.",
             autocompletion=presets_and_files,
         ),
-    ] = "digits-halves",
+    ] = "digits-nine",
     settings: Annotated[
         list[str] | None,
         typer.Option(
