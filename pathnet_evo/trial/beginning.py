@@ -33,7 +33,7 @@ from pathnet_evo.setup.plan import Plan
 from pathnet_evo.system.plugin_calls import calling
 from pathnet_evo.trial.duplication import Duplication
 from pathnet_evo.trial.learned import Learned
-from pathnet_evo.trial.prior import MOST, UNTRAINED, Prior, telling
+from pathnet_evo.trial.prior import MOST, UNTRAINED, Prior, Tells, tells
 from pathnet_evo.trial.scoring import scored
 from pathnet_evo.trial.stage import StageRun
 
@@ -178,17 +178,21 @@ class StageBeginning:
         ]
         n = task.n_classes
 
-        def tell(network: PathNetwork) -> float:
+        def told(network: PathNetwork) -> Tells:
             with torch.no_grad():
                 units = [network.units(part) for part in torch.split(x, AT_ONCE)]
-            return telling([torch.cat(part) for part in zip(*units, strict=True)], labels, n)
+            return tells([torch.cat(part) for part in zip(*units, strict=True)], labels, n)
 
+        random = [told(network) for network in untrained]
+        stages = {j: told(network) for j, network in networks.items()}
         return Prior(
             examples=len(rows),
-            raw=telling([x], labels, n),
-            random=sum(map(tell, untrained)) / UNTRAINED,
-            stages={j: tell(network) for j, network in networks.items()},
+            raw=tells([x], labels, n).accuracy,
+            random=sum(one.accuracy for one in random) / UNTRAINED,
+            stages={j: one.accuracy for j, one in stages.items()},
             chance=1 / n,
+            explained={j: one.explained for j, one in stages.items()},
+            explained_random=sum(one.explained for one in random) / UNTRAINED,
         )
 
     def _inputs(self, task: Task, stage: int) -> Tensor:

@@ -4,12 +4,15 @@ Before a stage, a ridge classifier is fitted on at most 800 training examples: o
 on the units of paths of random weights, and on those of each earlier path; each fifth is classified
 by the fit on the others. As MNTDP does with nearest neighbours (Veniat et al. 2021), it costs
 seconds.
+
+Whether a path is worth copying is decided by the variance of the labels that its units explain,
+each example left out in turn: an accuracy on a hundred examples is too coarse for that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -21,8 +24,11 @@ FOLDS = 5
 """Parts into which the examples are cut."""
 UNTRAINED = 3
 """Paths of random weights to compare with."""
-MARGIN = 0.035
-"""Accuracy by which a path must tell more than random weights, for copies to be worth it."""
+LEFT_OUT = 300
+"""Examples that are left out in turn."""
+MARGIN = 0.015
+"""Share of the labels' variance that a path must explain beyond random weights, for copies to be
+worth it."""
 FAMILIAR = 0.45
 """How far features that suit a task get from guessing (0) to perfect (1)."""
 RIDGES = (1e-2, 1e-1, 1.0)
@@ -39,6 +45,8 @@ class Prior:
         random: on the units of paths of random weights, the mean of some.
         stages: on the units of each earlier stage's path.
         chance: of guessing.
+        explained: the share of the labels' variance that each earlier stage's units explain.
+        explained_random: the share that the units of random weights explain, the mean of some.
     """
 
     examples: int
@@ -46,6 +54,8 @@ class Prior:
     random: float
     stages: dict[int, float]
     chance: float = 0.0
+    explained: dict[int, float] = field(default_factory=dict)
+    explained_random: float = 0.0
 
     @property
     def ranked(self) -> list[int]:
@@ -80,27 +90,47 @@ class Prior:
     def starts(self) -> list[int | None]:
         """What a new path may begin as, to be raced: copies of earlier paths, None for fresh.
 
-        Copies of the best path, and of others that tell as much within one standard error, unless
-        it fails to tell more than random weights do by a margin, less one standard error: a copy of
-        what is unrelated is a worse beginning than none.
+        Copies of the best path, and of others that tell as much within one standard error, of those
+        that explain more of the labels than random weights do: a copy of what is unrelated is a
+        worse beginning than none.
         """
-        best = self.stages[self.ranked[0]]
-        if best + self.error <= self.random + MARGIN:
-            return [None]
-        return [stage for stage in self.ranked if self.stages[stage] >= best - self.error]
+        least = self.explained_random + MARGIN
+        related = [stage for stage in self.ranked if self.explained[stage] > least]
+        best = max((self.stages[stage] for stage in related), default=0.0)
+        return [s for s in related if self.stages[s] >= best - self.error] or [None]
 
 
-def telling(layers: Sequence[Tensor], labels: Tensor, n_classes: int) -> float:
-    """The best accuracy on the units of one layer, or of all together.
+@dataclass(frozen=True)
+class Tells:
+    """What units tell of labels.
 
     Args:
-        layers: units of each, ``(examples, ...)``.
+        accuracy: of a ridge classifier on examples that it was not fitted on.
+        explained: the share of the labels' variance that ridge regression explains, likewise.
+    """
+
+    accuracy: float
+    explained: float
+
+
+def tells(layers: Sequence[Tensor], labels: Tensor, n_classes: int) -> Tells:
+    """What the units of the best layer tell, or those of all together.
+
+    Args:
+        layers: units of each, ``(examples, ...)``; the examples are in random order.
         labels: ``(examples,)`` int64.
         n_classes: number of classes.
     """
-    kernels = [kernel(units) for units in layers]
-    whole = [sum(kernels[1:], kernels[0])] if len(kernels) > 1 else []
-    return max(_accuracy(k, labels, n_classes) for k in [*kernels, *whole])
+    kernels = _with_sum([kernel(units) for units in layers])
+    fewer = _with_sum([kernel(units[:LEFT_OUT]) for units in layers])
+    return Tells(
+        max(_accuracy(k, labels, n_classes) for k in kernels),
+        max(_explained(k, labels[:LEFT_OUT], n_classes) for k in fewer),
+    )
+
+
+def _with_sum(kernels: list[Tensor]) -> list[Tensor]:
+    return [*kernels, sum(kernels[1:], kernels[0])] if len(kernels) > 1 else kernels
 
 
 def kernel(units: Tensor) -> Tensor:
@@ -138,3 +168,30 @@ def _accuracy(kernel: Tensor, labels: Tensor, n_classes: int) -> float:
             said = (outer @ weights + mean).argmax(1)
             right[ridge] += int((said == labels[left_out]).sum())
     return max(right.values()) / n
+
+
+def _explained(kernel: Tensor, labels: Tensor, n_classes: int) -> float:
+    """The share of one-hot labels' variance that ridge regression explains.
+
+    Each example is predicted by a fit on all others, in closed form from the fit on all (Allen
+    1974); the variance is about the mean of the others' labels. Negative if it explains nothing.
+
+    Args:
+        kernel: inner products of the examples.
+        labels: ``(n,)`` int64.
+        n_classes: number of classes.
+    """
+    n = len(labels)
+    if n < 3:
+        return 0.0
+    targets = F.one_hot(labels, n_classes).double()
+    centred = kernel - kernel.mean(0) - kernel.mean(1, keepdim=True) + kernel.mean()
+    eye = torch.eye(n, dtype=torch.float64, device=labels.device)
+    spread = centred.diagonal().mean() + 1e-12
+    variance = (targets - targets.mean(0)).square().sum() * (n / (n - 1)) ** 2
+    least = float(variance)
+    for ridge in (*RIDGES, 10 * RIDGES[-1]):
+        fit = torch.linalg.solve(centred + ridge * spread * eye, centred) + 1 / n
+        left_out = (targets - fit @ targets) / (1 - fit.diagonal()).unsqueeze(1)
+        least = min(least, float(left_out.square().sum()))
+    return 1 - least / (float(variance) + 1e-12)
