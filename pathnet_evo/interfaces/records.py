@@ -370,5 +370,5 @@ Record: TypeAlias = (
     | TrialLost
     | TrialFinished
 )
-Emit: TypeAlias = Callable[[Record], None]
+Emit: TypeAlias = Callable[[Record], object]
 """Takes records, in order."""

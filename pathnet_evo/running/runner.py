@@ -19,6 +19,7 @@ from pathnet_evo.interfaces.records import Checkpointed, Emit, Record, TaskMade,
 from pathnet_evo.interfaces.run_info import RunInfo, Trial
 from pathnet_evo.interfaces.storage import ResumePoint
 from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.running import notebook
 from pathnet_evo.running.handing_out import hand_out
 from pathnet_evo.running.loading import Run, RunFailed, load_run
 from pathnet_evo.running.observing import Observers
@@ -46,7 +47,7 @@ def launch(
     command: str = "",
     plugins: Sequence[str | Path] = (),
 ) -> Run:
-    """Run a preset, a TOML file or a configuration given as a dictionary.
+    """Run a preset, a TOML file or a configuration given as a dictionary; show it in a notebook.
 
     Args:
         source: the name of a preset, the path of a ``.toml`` file, or plain data, which can contain
@@ -75,7 +76,9 @@ def launch(
     if plan.spawns:
         check_main()
     folder = create(plan, registry, Path(runs_dir), name, command)
-    return _over(execute(plan, folder, on_record, registry), folder, registry)
+    with notebook.shown(plan, folder, on_record) as take:
+        ended = execute(plan, folder, take, registry)
+    return _over(ended, folder, registry)
 
 
 @dataclass
@@ -143,7 +146,9 @@ def resume(
     reopened = reopen(
         Path(folder), settings, command, say, accept_changed_data, spawning=check_main
     )
-    return _over(proceed(reopened, on_record), Path(folder), reopened.registry)
+    with notebook.shown(reopened.plan, Path(folder), on_record, reopened.stages_over) as take:
+        ended = proceed(reopened, take)
+    return _over(ended, Path(folder), reopened.registry)
 
 
 def _over(signal_number: int, folder: Path, registry: Registry) -> Run:

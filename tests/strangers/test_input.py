@@ -228,7 +228,7 @@ def progress(fitness: float) -> str:
         followed.on_record(GenerationFinished(0, 0, generation, 1, fitness, mean))
     file = io.StringIO()
     Console(file=file, width=200).print(followed.table())
-    return file.getvalue() + followed._what(followed.running[0])
+    return file.getvalue() + followed.what(followed.running[0])
 
 
 @pytest.mark.parametrize("fitness", [1e300, 1.7e308])
