@@ -50,14 +50,14 @@ class _Entry:
         return found
 
 
-def compare_runs(folders: Sequence[Path | str]) -> Comparison:
+def compare_runs(runs: Sequence[Path | str]) -> Comparison:
     """Compare all arms of some runs, as plain data; runs need not be finished.
 
     Stages are compared one by one, in order, where all runs learn a task of the same name and
     count the same. Interrupted trials count for the stages that they finished.
 
     Args:
-        folders: the runs' folders.
+        runs: the runs' folders.
 
     Returns:
         - ``version``: 2.
@@ -97,7 +97,7 @@ def compare_runs(folders: Sequence[Path | str]) -> Comparison:
     Raises:
         RunError: a run that is not there, is damaged or is named twice; no stage can be compared.
     """
-    folders = [*map(Path, folders)]
+    folders = [*map(Path, runs)]
     names = _names(folders)
     configs, trials, states = zip(*map(_read, folders), strict=True)
     stages, reasons = _comparable(names, configs, trials)

@@ -344,7 +344,7 @@ class TrialFinished:
 
     Args:
         trial: the trial's id.
-        state: ``finished``, ``failed`` or ``interrupted``.
+        state: ``finished``, ``stopped`` by ``StopRun``, ``failed`` or ``interrupted``.
         error: why it failed.
     """
 
@@ -370,5 +370,5 @@ Record: TypeAlias = (
     | TrialLost
     | TrialFinished
 )
-Emit: TypeAlias = Callable[[Record], object]
+Emit: TypeAlias = Callable[[Record], None]
 """Takes records, in order."""

@@ -10,7 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pathnet_evo.interfaces.records import Emit, Record, TrialFinished, TrialStarted
+from pathnet_evo.interfaces.records import Record, TrialFinished, TrialStarted
+from pathnet_evo.interfaces.stopping import OnRecord
 from pathnet_evo.running.tracking import Following, figure
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.values.html import escaped
@@ -22,7 +23,7 @@ LAST = 4
 
 
 @contextmanager
-def shown(plan: Plan, folder: Path, on_record: Emit, done: int = 0) -> Iterator[Emit]:
+def shown(plan: Plan, folder: Path, on_record: OnRecord, done: int = 0) -> Iterator[OnRecord]:
     """What takes a run's records; in a notebook, it also shows the progress.
 
     Args:
