@@ -98,18 +98,16 @@ class NotebookProgress(Following):
         for trial in self.running.values():
             share = trial.used / trial.budget if trial.budget else 1.0
             what = f"stage {trial.stage} {trial.task}, generation {trial.generation}"
-            said = f"{what}, best {figure(trial.best)}, mean {figure(trial.mean)}"
+            said = (
+                f"{100 * share:.0f} %  {what}, best {figure(trial.best)}, mean {figure(trial.mean)}"
+            )
             rows.append(_bar(f"{trial.arm}, seed {trial.seed}", share, said))
         lines = "".join(f"<div>{escaped(line)}</div>" for line in self.lines)
         return f"<table>{''.join(rows)}</table>{lines}"
 
 
 def _bar(name: str, share: float, text: str) -> str:
-    percent = round(100 * share)
-    bar = (
-        f'<progress max="100" value="{percent}" aria-label="{escaped(name)}">{percent} %</progress>'
-    )
-    return (
-        f'<tr><th scope="row">{escaped(name)}</th><td>{bar}</td><td>{percent} %</td>'
-        f"<td>{escaped(text)}</td></tr>"
-    )
+    value = round(100 * share)
+    bar = f'<progress max="100" value="{value}" aria-label="{escaped(name)}"></progress>'
+    named = f'<th scope="row">{escaped(name)}</th>'
+    return f"<tr>{named}<td>{bar}</td><td>{escaped(text.strip())}</td></tr>"
