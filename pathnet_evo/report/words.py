@@ -90,6 +90,12 @@ def promises(summary: Summary, failed: int) -> list[str]:
         failed: number of failed evaluations.
     """
     found = []
+    trials = [trial for arm in summary["arms"].values() for trial in arm["trials"]]
+    stopped = sum(trial["state"] == "stopped" for trial in trials)
+    if stopped:
+        found.append(
+            f"The run was ended early: {stopped} of {len(trials)} trials did not use their budget."
+        )
     if summary["deterministic"] is False:
         found.append(
             "Evaluations ran side by side, so repeating the run does not give identical results."
@@ -212,7 +218,7 @@ def _against(summary: Summary, comparison: ArmComparison, arm: str) -> str:
         return text + " (unknown)."
     if interval is None:
         return text + ". A single seed gives no interval, so this may be chance."
-    p = "" if comparison["p"] is None else f", p = {comparison['p']:.2g}"
+    p = "" if comparison["p"] is None else f", paired t test p = {comparison['p']:.2g}"
     span = shown_interval(interval, score, sign=True)
     text += f" (95 % interval {span}, {comparison['n']} seeds{p})"
     if interval[0] > 0:
