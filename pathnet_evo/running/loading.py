@@ -79,7 +79,7 @@ def load_run(folder: Path | str, registry: Registry | None = None) -> Run:
 
 @dataclass(frozen=True, repr=False)
 class Run(Frames):
-    """A run on disk; its results are data frames (see ``Frames``).
+    """A run on disk; ``to_frame``, ``evaluations`` and others give its results as data frames.
 
     Args:
         folder: its folder.
