@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from strategies import EVALUATIONS, LINES, POPULATIONS, STRATEGIES, Cell, cells
 
-from pathnet_evo.analysis.comparison import difference
+from pathnet_evo.analysis.significance import difference
 from pathnet_evo.analysis.statistics import SHARE, mean_interval
 
 Scores: TypeAlias = Mapping[Cell, Mapping[int, tuple[float, float]]]
@@ -97,7 +97,7 @@ def minus(second: Mapping[int, float], other: Mapping[int, tuple[float, float]])
     if test["interval"] is None or not test["paired"]:
         return ""
     low, high = test["interval"]
-    p = "" if test["p"] is None else f", p = {test['p']:.2g}"
+    p = "" if test["t_p"] is None else f", p = {test['t_p']:.2g}"
     return f"{100 * test['mean']:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f}){p}"
 
 

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         TrialStarted,
     )
     from pathnet_evo.interfaces.run_info import RunInfo, Trial
+    from pathnet_evo.interfaces.stopping import StopRun, StopStage
     from pathnet_evo.interfaces.storage import ResumePoint, Store
     from pathnet_evo.interfaces.strategies import Strategy
     from pathnet_evo.interfaces.strategy_settings import StrategySettings
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
         TaskSettings,
         cache_folder,
     )
+    from pathnet_evo.interfaces.trackers import Tracker
     from pathnet_evo.plugins.hookspecs import Register, RegisterOperator, hookimpl
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.report.figures import save_figures
@@ -162,6 +164,7 @@ _HOMES = {
         "TrialStarted",
     ),
     "interfaces.run_info": ("RunInfo", "Trial"),
+    "interfaces.stopping": ("StopRun", "StopStage"),
     "interfaces.storage": ("ResumePoint", "Store"),
     "interfaces.strategies": ("Strategy",),
     "interfaces.strategy_settings": ("StrategySettings",),
@@ -175,6 +178,7 @@ _HOMES = {
         "TaskSettings",
         "cache_folder",
     ),
+    "interfaces.trackers": ("Tracker",),
     "plugins.hookspecs": ("Register", "RegisterOperator", "hookimpl"),
     "plugins.registry": ("Registry",),
     "report.figures": ("save_figures",),
@@ -247,6 +251,8 @@ __all__ = [
     "StageFinished",
     "StageStarted",
     "Start",
+    "StopRun",
+    "StopStage",
     "Store",
     "Strategy",
     "StrategyError",
@@ -261,6 +267,7 @@ __all__ = [
     "TaskError",
     "TaskHead",
     "TaskSettings",
+    "Tracker",
     "TransferPolicy",
     "Transport",
     "Trial",

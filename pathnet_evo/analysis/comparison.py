@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from scipy.special import stdtr, stdtrit
-
+from pathnet_evo.analysis.compared import Comparison
 from pathnet_evo.analysis.not_finite import not_finite
 from pathnet_evo.analysis.results import StageResult, TrialResult, read_trials, returned
-from pathnet_evo.analysis.statistics import (
-    AMOUNT,
-    ANY,
-    Range,
-    average,
-    cut,
-    mean_interval,
-    paired_p,
-    score_range,
-    statistic,
-)
+from pathnet_evo.analysis.significance import difference, holm, skewed_statistic
+from pathnet_evo.analysis.statistics import AMOUNT, Range, score_range
 from pathnet_evo.setup.config import ConfigError, RunConfig
 from pathnet_evo.store.lineage import LineageError
 from pathnet_evo.store.lock import holder, run_state
 from pathnet_evo.store.reading import RunError, intact, read_config, reading
 from pathnet_evo.values.numbers import plain_numbers
 
-VERSION = 1
+VERSION = 2
 """Version of the comparison's schema."""
 
 ASIDE = ("name", "executor", "device", "observers", "plugins")
@@ -61,22 +50,23 @@ class _Entry:
         return found
 
 
-def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
+def compare_runs(runs: Sequence[Path | str]) -> Comparison:
     """Compare all arms of some runs, as plain data; runs need not be finished.
 
     Stages are compared one by one, in order, where all runs learn a task of the same name and
     count the same. Interrupted trials count for the stages that they finished.
 
     Args:
-        folders: the runs' folders.
+        runs: the runs' folders.
 
     Returns:
-        - ``version``: 1.
+        - ``version``: 2.
         - ``runs``: for each run its ``run`` (what it is called here), ``folder``, ``state``,
           ``seeds``, and ``not_finite``: what it measured that is in no mean and no test, as in
           ``summary.json``.
         - ``entries``: for each arm of each run its ``entry`` (what it is called here), ``run``,
-          ``arm``, ``strategy`` and ``transfer``.
+          ``arm``, ``strategy``, ``transfer`` and ``reference``: the entry to compare it with,
+          which is the same arm of the first run, else the first entry.
         - ``differences``: keys in which the runs' configurations differ, each with ``key`` and
           ``values``, one a run; None where a run does not have it.
         - ``not_compared``: a sentence for each stage that cannot be compared, and why.
@@ -85,16 +75,29 @@ def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
           - ``stage``, ``name``, ``unit`` (what ``examples`` are), and ``same_budget``: whether
             all entries had the same budget;
           - ``results``: for each entry ``evaluations``, ``examples``, ``seconds`` and ``scores``
-            (by name), each with ``seeds``, ``n``, ``mean`` and its 95 % ``interval``;
-          - ``tests``: for each score and pair of entries ``score``, ``a``, ``b``, ``paired``,
-            ``n`` (pairs of seeds; else a pair of numbers), the ``mean`` of a minus b, its 95 %
-            ``interval`` and the two-sided ``p``, all None where there are too few seeds. Paired
-            by seed where two seeds or more are shared, on these alone; else Welch's test.
-            No p value is corrected for the number of tests.
+            (by name), each with ``seeds``, ``n``, ``mean``, its 95 % ``interval``, and
+            ``interval_from``: ``bootstrap`` from five seeds on, unless it is an accuracy, else
+            ``t``;
+          - ``tests``: for each score and pair of entries ``score``, ``a``, ``b``, and of a minus b
+
+            - ``paired``: whether it is paired by seed, as it is where two seeds or more are shared,
+              on these alone; ``n``, pairs of seeds, else a pair of numbers; ``seeds``, the
+              differences by seed, if paired;
+            - ``mean`` and its 95 % ``interval``; ``interval_from``: ``bootstrap`` as above,
+              ``paired t`` or ``Welch's t``;
+            - ``test``: ``Wilcoxon signed-rank`` or ``Mann-Whitney U``; its two-sided ``p``;
+              ``p_holm``, corrected for all tests of the score in the stage; ``least_p``, the least
+              that so few seeds can have;
+            - ``effect``: Vargha and Delaney's A, the chance that a seed's score of a exceeds one
+              of b, 0.5 if neither is better;
+            - ``t_test`` and ``t_p``: the t test, which assumes normality, and its p value.
+
+            What too few seeds do not give is None.
 
     Raises:
         RunError: a run that is not there, is damaged or is named twice; no stage can be compared.
     """
+    folders = [*map(Path, runs)]
     names = _names(folders)
     configs, trials, states = zip(*map(_read, folders), strict=True)
     stages, reasons = _comparable(names, configs, trials)
@@ -129,6 +132,7 @@ def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
                     "arm": entry.arm,
                     "strategy": entry.strategy,
                     "transfer": entry.transfer,
+                    "reference": _reference(entry, entries),
                 }
                 for entry in entries
             ],
@@ -137,59 +141,7 @@ def compare_runs(folders: Sequence[Path]) -> dict[str, Any]:
             "stages": results,
         }
     )
-    return found
-
-
-def difference(
-    a: Mapping[int, float], b: Mapping[int, float], within: Range = ANY
-) -> dict[str, Any]:
-    """The mean of a minus b over seeds, its 95 % interval and p value; see ``compare_runs``.
-
-    Args:
-        a: values by seed; those that are not finite are left out.
-        b: values by seed.
-        within: what values can be; the interval ends where no difference can be.
-    """
-    a, b = ({s: v for s, v in of.items() if math.isfinite(v)} for of in (a, b))
-    found = _difference(a, b)
-    return {**found, "interval": cut(found["interval"], within)}
-
-
-def _difference(a: Mapping[int, float], b: Mapping[int, float]) -> dict[str, Any]:
-    shared = sorted(a.keys() & b.keys())
-    if len(shared) > 1:
-        pairs = [a[seed] - b[seed] for seed in shared]
-        mean, interval = mean_interval(pairs)
-        found = {"mean": mean, "interval": interval, "p": paired_p(pairs)}
-        return {"paired": True, "n": len(shared), **found}
-    return {"paired": False, "n": [len(a), len(b)], **_welch([*a.values()], [*b.values()])}
-
-
-def _welch(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
-    if not a or not b:
-        return {"mean": None, "interval": None, "p": None}
-    mean = average(a) - average(b)
-    untested = {"mean": mean, "interval": None, "p": None}
-    if len(a) < 2 or len(b) < 2:
-        return untested
-    try:
-        va, vb = _squared_error(a), _squared_error(b)
-        squares = (va + vb) ** 2
-    except OverflowError:
-        return untested
-    if va + vb == 0:
-        return {"mean": mean, "interval": [mean, mean], "p": None}
-    freedom = squares / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
-    error = math.sqrt(va + vb)
-    reach = float(stdtrit(freedom, 0.975)) * error
-    p = float(2 * stdtr(freedom, -abs(mean) / error))
-    return {"mean": mean, "interval": [mean - reach, mean + reach], "p": p}
-
-
-def _squared_error(values: Sequence[float]) -> float:
-    """The squared standard error of the mean."""
-    n, mean = len(values), average(values)
-    return math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n
+    return Comparison(found)
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
@@ -232,6 +184,15 @@ def _entries(
             transfer=str(arm.transfer["name"]),
             trials={t.seed: t for t in trials if t.arm == arm.name},
         )
+
+
+def _reference(entry: _Entry, entries: Sequence[_Entry]) -> str | None:
+    """The name of the entry to compare with; None for the first."""
+    first = entries[0]
+    if entry is first:
+        return None
+    same = (e for e in entries if e.run == first.run and e.arm == entry.arm and e is not entry)
+    return next(same, first).name
 
 
 def _comparable(
@@ -302,19 +263,28 @@ def _stage(
         "unit": begun.unit if begun else None,
         "same_budget": len(_budgets(i, entries)) < 2,
         "results": {entry.name: _result(entry, i, scores[entry.name], ranges) for entry in entries},
-        "tests": [
-            {
-                "score": name,
-                "a": a.name,
-                "b": b.name,
-                **difference(
-                    scores[a.name].get(name, {}), scores[b.name].get(name, {}), ranges[name]
-                ),
-            }
-            for name in names
-            for a, b in combinations(entries, 2)
-        ],
+        "tests": [test for name in names for test in _tests(name, ranges[name], scores, entries)],
     }
+
+
+def _tests(
+    score: str,
+    within: Range,
+    scores: Mapping[str, Mapping[str, Mapping[int, float]]],
+    entries: Sequence[_Entry],
+) -> list[dict[str, Any]]:
+    """All pairs of entries on one score, corrected for their number."""
+    found = [
+        {
+            "score": score,
+            "a": a.name,
+            "b": b.name,
+            **difference(scores[a.name].get(score, {}), scores[b.name].get(score, {}), within),
+        }
+        for a, b in combinations(entries, 2)
+    ]
+    corrected = holm([test["p"] for test in found])
+    return [{**test, "p_holm": p} for test, p in zip(found, corrected, strict=True)]
 
 
 def _budgets(stage: int, entries: Sequence[_Entry]) -> set[int]:
@@ -329,8 +299,8 @@ def _result(
 ) -> dict[str, Any]:
     done = entry.finished(stage)
     return {
-        "evaluations": statistic({seed: len(s.fitnesses) for seed, s in done.items()}, AMOUNT),
-        "examples": statistic({seed: s.examples for seed, s in done.items()}, AMOUNT),
-        "seconds": statistic({seed: s.seconds for seed, s in done.items()}, AMOUNT),
-        "scores": {name: statistic(dict(v), ranges[name]) for name, v in scores.items()},
+        "evaluations": skewed_statistic({k: len(s.fitnesses) for k, s in done.items()}, AMOUNT),
+        "examples": skewed_statistic({k: s.examples for k, s in done.items()}, AMOUNT),
+        "seconds": skewed_statistic({k: s.seconds for k, s in done.items()}, AMOUNT),
+        "scores": {name: skewed_statistic(dict(v), ranges[name]) for name, v in scores.items()},
     }

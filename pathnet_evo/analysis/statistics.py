@@ -34,8 +34,8 @@ def score_range(name: str, returned: Range = ANY) -> Range:
 
 def extent(values: Iterable[float | None]) -> Range:
     """The range of the finite values, or ``ANY`` without any."""
-    finite = _finite(values)
-    return (min(finite), max(finite)) if finite else ANY
+    known = finite_values(values)
+    return (min(known), max(known)) if known else ANY
 
 
 def statistic(values: Mapping[int, float | None], within: Range = ANY) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def statistic(values: Mapping[int, float | None], within: Range = ANY) -> dict[s
     Returns:
         ``seeds``, ``n``, ``mean`` and ``interval``, which is None with fewer than two values.
     """
-    return _over_seeds(values, *mean_interval(_finite(values.values()), within))
+    return _over_seeds(values, *mean_interval(finite_values(values.values()), within))
 
 
 def difference_statistic(values: Mapping[int, float | None], within: Range = ANY) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def difference_statistic(values: Mapping[int, float | None], within: Range = ANY
         values: by seed, one minus another of two quantities.
         within: what either quantity can be; the interval ends where no difference can be.
     """
-    mean, interval = mean_interval(_finite(values.values()))
+    mean, interval = mean_interval(finite_values(values.values()))
     return _over_seeds(values, mean, cut(interval, within))
 
 
@@ -127,7 +127,8 @@ def average(values: Sequence[float]) -> float:
         return sum(v / n for v in values)
 
 
-def _finite(values: Iterable[float | None]) -> list[float]:
+def finite_values(values: Iterable[float | None]) -> list[float]:
+    """The finite values, in order."""
     return [v for v in values if v is not None and math.isfinite(v)]
 
 
@@ -135,7 +136,12 @@ def _over_seeds(
     values: Mapping[int, float | None], mean: float | None, interval: list[float] | None
 ) -> dict[str, Any]:
     seeds = {str(seed): plain_numbers(value) for seed, value in values.items()}
-    return {"seeds": seeds, "n": len(_finite(values.values())), "mean": mean, "interval": interval}
+    return {
+        "seeds": seeds,
+        "n": len(finite_values(values.values())),
+        "mean": mean,
+        "interval": interval,
+    }
 
 
 def paired_p(differences: Sequence[float]) -> float | None:

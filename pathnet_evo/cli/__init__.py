@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from pathnet_evo.cli import (
     check,
     compare,
+    export,
     new,
     options,
     play,
@@ -114,6 +115,7 @@ for command in (
     report.report,
     watch.watch,
     compare.compare,
+    export.export,
     play.play,
     new.new,
     presets.presets,

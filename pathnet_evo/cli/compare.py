@@ -22,8 +22,10 @@ def compare(
 ) -> None:
     """Compare arms across runs: scores, costs and significance tests.
 
-    Means have 95 % intervals over seeds. Each arm is tested against the arm of the same name in the
-    first run, or else against the first arm. Tests are paired by seed if the runs share seeds.
+    Means have 95 % intervals over seeds. Each arm is compared with the arm of the same name in the
+    first run, or else with the first arm: by Wilcoxon's signed-rank test, paired by seed, if they
+    share two seeds or more, else by the Mann-Whitney U test. Holm's correction covers all pairs of
+    arms. A is the chance that a seed of one arm scores higher than one of the other.
     """
     from pathnet_evo.analysis.comparison import compare_runs
 
@@ -48,6 +50,7 @@ def _write(page: Path, found: dict[str, Any], runs: list[Path]) -> None:
 
 
 def _show(found: dict[str, Any]) -> None:
+    from pathnet_evo.analysis.compared import cannot_tell
     from pathnet_evo.cli.layout import paragraph, show
     from pathnet_evo.cli.tables import costs, differences
     from pathnet_evo.report.words import not_finite
@@ -55,7 +58,9 @@ def _show(found: dict[str, Any]) -> None:
     for stage in found["stages"]:
         paragraph(f"stage {stage['stage']} {stage['name']}")
         show(costs(stage))
-        show(differences(stage, _against(found)))
+        show(differences(found, stage))
+        if note := cannot_tell(stage):
+            say(note)
         if not stage["same_budget"]:
             say("The budgets differ, so these scores are not directly comparable.")
     for difference in found["differences"]:
@@ -66,13 +71,3 @@ def _show(found: dict[str, Any]) -> None:
             say(f"{run['run']}: {text}")
     for reason in found["not_compared"]:
         say(reason)
-
-
-def _against(found: dict[str, Any]) -> dict[str, str]:
-    """The reference of each entry: the same arm of the first run, else the first entry."""
-    entries = found["entries"]
-    first = {e["arm"]: e["entry"] for e in entries if e["run"] == entries[0]["run"]}
-    wanted = {e["entry"]: first.get(e["arm"], entries[0]["entry"]) for e in entries}
-    return {
-        entry: entries[0]["entry"] if other == entry else other for entry, other in wanted.items()
-    }

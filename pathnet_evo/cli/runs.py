@@ -41,7 +41,7 @@ def _show(listed: list[tuple[Entry, list[dict[str, Any]]]]) -> None:
 
     from pathnet_evo.cli.layout import show
     from pathnet_evo.cli.terminal import cell
-    from pathnet_evo.report.words import shown
+    from pathnet_evo.values.readable import shown
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("run", "state", "done", "stages", "scores of the last stage"):

@@ -7,17 +7,12 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from pathnet_evo.analysis.compared import COLUMNS, against_references, said
 from pathnet_evo.cli.layout import show
 from pathnet_evo.cli.terminal import cell, say
 from pathnet_evo.interfaces.summary import SpeedUp, StageSummary, Summary
-from pathnet_evo.report.words import (
-    area_gain,
-    not_finite,
-    shown,
-    shown_interval,
-    speed_up,
-    times,
-)
+from pathnet_evo.report.words import area_gain, not_finite, speed_up
+from pathnet_evo.values.readable import shown, shown_interval, times
 
 NONE: dict[str, Any] = {"mean": None, "interval": None}
 """What was not measured."""
@@ -93,29 +88,13 @@ def costs(stage: dict[str, Any]) -> Table:
     return table
 
 
-def differences(stage: dict[str, Any], against: dict[str, str]) -> Table:
+def differences(found: dict[str, Any], stage: dict[str, Any]) -> Table:
     """A compared stage: each entry minus its reference."""
-    table = _plain(["difference", "score", "mean (95 % interval)", "p", "test"])
-    for test in stage["tests"]:
-        a, b, sign = test["a"], test["b"], 1
-        if against[a] != b or a == against[b]:
-            a, b, sign = b, a, -1
-        if against[a] != b or test["mean"] is None:
-            continue
-        ends = test["interval"] and sorted(sign * end for end in test["interval"])
-        score = test["score"]
-        mean = shown(sign * test["mean"], score, sign=True)
-        interval = f" ({shown_interval(ends, score, sign=True)})" if ends else ""
-        p = "" if test["p"] is None else f"{test['p']:.2g}"
-        cells = [f"{a} minus {b}", score.replace("_", " "), mean + interval, p, _kind(test)]
-        table.add_row(*map(cell, cells))
+    table = _plain(["difference", "score", *COLUMNS])
+    for test in against_references(found, stage):
+        what = (f"{test['a']} minus {test['b']}", test["score"].replace("_", " "))
+        table.add_row(*map(cell, (*what, *said(test))))
     return table
-
-
-def _kind(test: dict[str, Any]) -> str:
-    if test["paired"]:
-        return f"paired, {test['n']} seeds"
-    return "unpaired, {} and {} seeds".format(*test["n"])
 
 
 def _plain(titles: list[str]) -> Table:

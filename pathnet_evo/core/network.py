@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pathnet_evo.core.aggregate import SUM, Aggregate
 from pathnet_evo.core.genotype import Path
 from pathnet_evo.core.modules import ModuleKind, Shape, ShapeError
+from pathnet_evo.values.html import table
 
 
 class PathNetwork(nn.Module):
@@ -66,6 +67,20 @@ class PathNetwork(nn.Module):
             self.counts.append(len(modules) + (type(kind).skip is not ModuleKind.skip))
             shape = kind.output_shape(shape)
             self.unit_shapes.append(shape)
+
+    def __repr__(self) -> str:
+        """What it takes, and the number of modules of each layer, on one line."""
+        shape = "unknown" if self.input_shape is None else self.input_shape
+        modules = ", ".join(str(len(layer)) for layer in self.path)
+        heard = "" if self.columns is None else ", listens to columns"
+        return f"<{type(self).__name__}: inputs {shape}, {modules} modules a layer{heard}>"
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (i, type(kind).__name__, ", ".join(map(str, modules)))
+            for i, (kind, modules) in enumerate(zip(self.kinds, self.path, strict=False))
+        )
+        return table(("layer", "kind", "active modules"), rows, repr(self)[1:-1])
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the path.

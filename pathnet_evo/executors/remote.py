@@ -41,6 +41,7 @@ class RemoteTrials:
 
     def __init__(self, setting: RunSetting, send: Send, stop: Callable[[], bool]) -> None:
         self.setting, self._send, self._stop = setting, send, stop
+        self._ends: dict[int, int] = {}
         self._gathered: list[Record] = []
         self._sent = time.monotonic()
         self._plan: Plan | None = None
@@ -59,8 +60,16 @@ class RemoteTrials:
             self._emit(TrialStarted(trial.id, trial.arm, trial.seed))
             self._emit(TrialFinished(trial.id, "failed", self._unable))
             return
-        setting = self.setting
-        run_trial(self._plan, job, setting.store, setting.device, self._emit, self._stop)
+        store, device = self.setting.store, self.setting.device
+
+        def ends(stage: int) -> bool:
+            return self._ends.get(job.trial.id) == stage
+
+        run_trial(self._plan, job, store, device, self._emit, self._stop, ends)
+
+    def end_stage(self, trial: int, stage: int) -> None:
+        """End a stage of a trial early, before its next round; called from ``stop``."""
+        self._ends[trial] = stage
 
     def close(self) -> None:
         """End what trials keep from one to the next."""

@@ -29,8 +29,11 @@ def run_trial(
     device: str,
     emit: Emit,
     stop: Callable[[], bool],
+    ends: Callable[[int], bool] = lambda stage: False,
 ) -> None:
     """Run one trial to its end, from its beginning or from a checkpoint.
+
+    ``stop`` and ``ends`` are those of ``learn_sequence``.
 
     A stage that fails, a checkpoint that cannot be written, or whatever a plugin raises, ends it,
     and is reported, not raised. What ``emit`` raises is no failure of the trial, and is raised.
@@ -52,7 +55,7 @@ def run_trial(
                 store, trial, plan.config.checkpoints, tell, job.start
             )
             learned = learn_sequence(
-                plan, trial, device, checkpoints.emit, stop, checkpoints, state
+                plan, trial, device, checkpoints.emit, stop, checkpoints, state, ends
             )
         except BaseException as error:
             if outside or isinstance(error, KeyboardInterrupt):

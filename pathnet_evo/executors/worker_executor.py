@@ -22,15 +22,25 @@ class Stop:
     """To a worker: end the trial where it can be resumed."""
 
 
+@dataclass(frozen=True)
+class EndStage:
+    """To a worker: end a stage of a trial early."""
+
+    trial: int
+    stage: int
+
+
 @dataclass(eq=False)
 class TrialWorker(Supervised):
     """A worker that runs one trial after another.
 
     Args:
         job: what it is at; None where it is idle.
+        ending: the stage that it was asked to end, if any.
     """
 
     job: Job | None = None
+    ending: EndStage | None = None
 
 
 class WorkerExecutor(Executor):
@@ -61,6 +71,7 @@ class WorkerExecutor(Executor):
                     for worker in workers.members:
                         worker.link.send(Stop())
                 self._hand_out(trials, workers, waiting, wanted)
+                _end_stages(trials, workers)
                 for worker, message in workers.hear():
                     self._take(trials, workers, worker, message, waiting)
         finally:
@@ -110,6 +121,18 @@ class WorkerExecutor(Executor):
                     waiting.appendleft(again)
 
 
+def _end_stages(trials: Trials, workers: Supervisor[TrialWorker]) -> None:
+    """Pass on which stages are to end early."""
+    for worker in workers.members:
+        if worker.job is None:
+            continue
+        trial = worker.job.trial.id
+        stage = trials.ending(trial)
+        if stage is not None and worker.ending != EndStage(trial, stage):
+            worker.ending = EndStage(trial, stage)
+            worker.link.send(worker.ending)
+
+
 def work(line: WorkerLine, number: int) -> None:
     """A worker's whole life: what all trials have in common comes first, then trials."""
     stopping = False
@@ -118,7 +141,10 @@ def work(line: WorkerLine, number: int) -> None:
         nonlocal stopping
         try:
             while not stopping and line.poll():
-                stopping = isinstance(line.receive(), Stop)
+                order = line.receive()
+                if isinstance(order, EndStage):
+                    remote.end_stage(order.trial, order.stage)
+                stopping = isinstance(order, Stop)
         except (EOFError, OSError):
             stopping = True
         return stopping
@@ -129,6 +155,7 @@ def work(line: WorkerLine, number: int) -> None:
             order = line.receive()
             if isinstance(order, Stop):
                 return
-            remote.run(order)
+            if isinstance(order, Job):  # a stage to end may be over
+                remote.run(order)
     finally:
         remote.close()

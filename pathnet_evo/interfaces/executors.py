@@ -70,6 +70,12 @@ class Trials(Protocol):
     def stop(self) -> bool:
         """Whether to stop: trials end where they can be resumed, and no more are begun."""
 
+    def ending(self, trial: int) -> int | None:
+        """The stage of a trial that is to end early, once it is at work; None if none.
+
+        ``run_here`` heeds it; for another process, pass it on to ``RemoteTrials.end_stage``.
+        """
+
     def lost(self, job: Job, cause: str, retries: int) -> Job | None:
         """Take note that a trial's process is gone, after all its records were emitted.
 

@@ -20,21 +20,22 @@ class Observer(BaseModel):
     """An observer plugin: its fields are its configuration (``observers``).
 
     Override the hooks that it needs. They are called in the process that was started, one after
-    another and in order, whatever runs the trials; times that they take, the run waits.
+    another and in order, whatever runs the trials; times that they take, the run waits. Those that
+    take a record can return or raise ``StopStage`` or ``StopRun`` to end early.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    def stage_started(self, run: RunInfo, record: StageStarted) -> None:
+    def stage_started(self, run: RunInfo, record: StageStarted) -> object:
         """A stage of a trial begins."""
 
-    def evaluation_finished(self, run: RunInfo, record: Evaluated) -> None:
+    def evaluation_finished(self, run: RunInfo, record: Evaluated) -> object:
         """A candidate was evaluated, and the strategy received the evaluation."""
 
-    def generation_finished(self, run: RunInfo, record: GenerationFinished) -> None:
+    def generation_finished(self, run: RunInfo, record: GenerationFinished) -> object:
         """A generation of a stage is over."""
 
-    def stage_finished(self, run: RunInfo, record: StageFinished) -> None:
+    def stage_finished(self, run: RunInfo, record: StageFinished) -> object:
         """A stage is over, its best path scored and kept."""
 
     def run_finished(self, run: RunInfo, summary: Summary) -> None:

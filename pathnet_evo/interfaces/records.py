@@ -344,7 +344,7 @@ class TrialFinished:
 
     Args:
         trial: the trial's id.
-        state: ``finished``, ``failed`` or ``interrupted``.
+        state: ``finished``, ``stopped`` by ``StopRun``, ``failed`` or ``interrupted``.
         error: why it failed.
     """
 

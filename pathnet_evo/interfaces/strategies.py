@@ -152,15 +152,16 @@ class Strategy(ABC):
             )
         self.idle[candidate.slot] = None
         fitness = evaluation.checked().fitness
-        self.told += 1
         self.failures = self.failures + 1 if fitness is None else 0
-        self.record.on_evaluation(
-            candidate.genotype,
-            None if fitness is None else self.values(candidate.genotype, fitness),
-        )
+        self.log(candidate.genotype, fitness)
+        self.learn(candidate, fitness)
+
+    def log(self, rows: Rows, fitness: float | None) -> None:
+        """Count an evaluation in ``told``, ``logbook`` and ``halloffame``; None if it failed."""
+        self.told += 1
+        self.record.on_evaluation(rows, None if fitness is None else self.values(rows, fitness))
         if self.told % self.generation_size == 0:
             self.record.close_generation(self.generation - 1, self.generation_size)
-        self.learn(candidate, fitness)
 
     @property
     def generation(self) -> int:

@@ -63,7 +63,7 @@ class TrialSummary(_Table):
     seed: int
     """Seed."""
     state: str
-    """``running``, ``interrupted``, ``finished`` or ``failed``."""
+    """``running``, ``interrupted``, ``finished``, ``stopped`` (``StopRun``) or ``failed``."""
     error: str | None
     """Cause of a failure."""
 

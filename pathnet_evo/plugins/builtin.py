@@ -54,4 +54,5 @@ def register_executors(register: Register) -> None:
 @hookimpl
 def register_observers(register: Register) -> None:
     """The observers of ``pathnet_evo.observers``."""
+    register("csv", "pathnet_evo.observers.csv:Csv")
     register("tensorboard", "pathnet_evo.observers.tensorboard:TensorBoard")

@@ -91,22 +91,22 @@ def register_commands(app: typer.Typer) -> None:
 
 
 @hookspec
-def stage_started(run: RunInfo, record: StageStarted) -> None:
+def stage_started(run: RunInfo, record: StageStarted) -> object:
     """A stage of a trial starts."""
 
 
 @hookspec
-def evaluation_finished(run: RunInfo, record: Evaluated) -> None:
+def evaluation_finished(run: RunInfo, record: Evaluated) -> object:
     """A candidate was evaluated, and the strategy received the result."""
 
 
 @hookspec
-def generation_finished(run: RunInfo, record: GenerationFinished) -> None:
+def generation_finished(run: RunInfo, record: GenerationFinished) -> object:
     """A generation of a stage ended."""
 
 
 @hookspec
-def stage_finished(run: RunInfo, record: StageFinished) -> None:
+def stage_finished(run: RunInfo, record: StageFinished) -> object:
     """A stage ended; its best path is scored and saved."""
 
 

@@ -141,7 +141,7 @@ class Registry:
         """The registered operators; each is imported on first use."""
         return _Operators(self)
 
-    def hooks(self, hook: str) -> Iterator[tuple[str, Callable[..., None]]]:
+    def hooks(self, hook: str) -> Iterator[tuple[str, Callable[..., object]]]:
         """Implementations of an observer hook, by the plugin's name in warnings."""
         for module, plugin in self._modules:
             for call in self._implementations(hook, module):

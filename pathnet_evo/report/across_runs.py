@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from pathnet_evo.analysis.compared import against_references, cannot_tell, said
 from pathnet_evo.report.data import ReportData, read_report_data
 from pathnet_evo.report.page.payload import as_json, curve_payload, stage_payload
 from pathnet_evo.report.page.render import render_alone
@@ -32,12 +33,14 @@ def comparison_page(found: Mapping[str, Any], folders: Sequence[Path]) -> str:
         "stages": [stage_payload(runs[0], stage["stage"]) for stage in found["stages"]],
         "curves": [_curves(entries, stage["stage"]) for stage in found["stages"]],
         "scores": [_scores(runs[0], stage) for stage in found["stages"]],
+        "differences": [_differences(runs[0], found, stage) for stage in found["stages"]],
     }
     return render_alone(
         "compare.html",
         "compare",
         title="Runs side by side",
         found=found,
+        too_few=[cannot_tell(stage) for stage in found["stages"]],
         notes=[
             f"{run['run']}: {said}"
             for run in found["runs"]
@@ -68,3 +71,18 @@ def _scores(first: ReportData, stage: Mapping[str, Any]) -> dict[str, Any]:
         for entry, score in found.items()
         if score is not None and score["mean"] is not None
     }
+
+
+def _differences(
+    first: ReportData, found: Mapping[str, Any], stage: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Each entry minus its reference on the main score, as a forest plot shows it."""
+    name = first.stages[stage["stage"]]["score"]
+    return [
+        {
+            **{key: test[key] for key in ("a", "b", "seeds", "mean", "interval")},
+            "said": said(test),
+        }
+        for test in against_references(found, stage)
+        if test["score"] == name
+    ]

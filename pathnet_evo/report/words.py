@@ -16,46 +16,14 @@ from pathnet_evo.interfaces.summary import (
     StageSummary,
     Summary,
 )
+from pathnet_evo.values.readable import shown, shown_interval, times
 
 FEW = 5
 """Number of similar values to list."""
 MANY = 4
 """A brief summary of more stages than this has no sentence about each."""
-LARGE = 1e15
-"""Numbers from here on are shown with an exponent."""
 NO_RATIO = "no ratio"
 """Shown if two areas are not both positive."""
-NOTHING, TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
-
-
-def shown(value: float | None, name: str = "", sign: bool = False) -> str:
-    """A number for readers: accuracies in percent, their differences (``sign``) in points."""
-    if value is None:
-        return NOTHING
-    plus = "+" if sign else ""
-    if "accuracy" in name and abs(value) < 1e6:
-        unit = "points" if sign else "%"
-        return f"{100 * value:{plus}.1f} {unit}" if value else f"0 {unit}"
-    if 10_000 <= abs(value) < LARGE:
-        return f"{value:{plus},.0f}"
-    return f"{value:{plus}.4g}" if value else "0"
-
-
-def shown_interval(interval: Sequence[float] | None, name: str = "", sign: bool = False) -> str:
-    """``35.1 % to 36.3 %``, or empty."""
-    if interval is None:
-        return ""
-    low, high = (shown(end, name, sign) for end in interval)
-    if sign:
-        low = low.removesuffix(" points")
-    return f"{low} to {high}"
-
-
-def times(value: float | None, digits: int = 2) -> str:
-    """A speed-up, such as 1.18 times."""
-    if value is None:
-        return NOTHING
-    return (f"{value:.{digits}f}" if value < 1e6 else f"{value:.3g}") + TIMES
 
 
 def censored_times(pair: SpeedUpOfSeed) -> str:
@@ -122,6 +90,12 @@ def promises(summary: Summary, failed: int) -> list[str]:
         failed: number of failed evaluations.
     """
     found = []
+    trials = [trial for arm in summary["arms"].values() for trial in arm["trials"]]
+    stopped = sum(trial["state"] == "stopped" for trial in trials)
+    if stopped:
+        found.append(
+            f"The run was ended early: {stopped} of {len(trials)} trials did not use their budget."
+        )
     if summary["deterministic"] is False:
         found.append(
             "Evaluations ran side by side, so repeating the run does not give identical results."
@@ -244,7 +218,7 @@ def _against(summary: Summary, comparison: ArmComparison, arm: str) -> str:
         return text + " (unknown)."
     if interval is None:
         return text + ". A single seed gives no interval, so this may be chance."
-    p = "" if comparison["p"] is None else f", p = {comparison['p']:.2g}"
+    p = "" if comparison["p"] is None else f", paired t test p = {comparison['p']:.2g}"
     span = shown_interval(interval, score, sign=True)
     text += f" (95 % interval {span}, {comparison['n']} seeds{p})"
     if interval[0] > 0:

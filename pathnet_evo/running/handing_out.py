@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.executors.trials import run_trial
 from pathnet_evo.interfaces.executors import Job, RunSetting
 from pathnet_evo.interfaces.records import Emit, Record, TrialFinished, TrialLost, TrialStarted
+from pathnet_evo.interfaces.stopping import EarlyEnds
 from pathnet_evo.interfaces.storage import ResumePoint
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import device_of
@@ -27,6 +29,7 @@ def hand_out(
     starts: Mapping[int, ResumePoint | None],
     emit: Emit,
     stop: Callable[[], bool],
+    early: EarlyEnds,
 ) -> None:
     """Have the plan's executor run trials; one that it does not bring to an end has failed.
 
@@ -36,12 +39,13 @@ def hand_out(
         lineage: its writer, which hears of the trials through ``emit``.
         starts: where each trial that is to be run begins.
         emit: takes their records.
-        stop: whether to stop.
+        stop: whether to stop where the run can be resumed.
+        early: what is to end early.
 
     Raises:
         UserError: the executor can run no trial; and whatever ``emit`` raises.
     """
-    trials = HandedOut(plan, folder, lineage, starts, emit, stop)
+    trials = HandedOut(plan, folder, lineage, starts, emit, stop, early)
     name = plan.config.executor["name"]
     cause = ""
     try:
@@ -53,15 +57,17 @@ def hand_out(
         cause = str(error)
     finally:
         plan.engine.close()
-    if not stop():
-        trials.fail_missing(cause or f"executor {name} did not bring it to an end")
+    if trials.ended_early:
+        trials.end_missing("stopped")
+    elif not stop():
+        trials.end_missing("failed", cause or f"executor {name} did not bring it to an end")
 
 
 class HandedOut:
     """The trials of a run, as an executor has them; see ``Trials``.
 
     Args:
-        plan, folder, lineage, starts, emit, stop: as of ``hand_out``.
+        plan, folder, lineage, starts, emit, stop, early: as of ``hand_out``.
 
     Attributes:
         outside: what ``emit`` raised, if anything.
@@ -75,8 +81,10 @@ class HandedOut:
         starts: Mapping[int, ResumePoint | None],
         emit: Emit,
         stop: Callable[[], bool],
+        early: EarlyEnds,
     ) -> None:
-        self.plan, self.lineage, self.stop = plan, lineage, stop
+        self.plan, self.lineage, self.early = plan, lineage, early
+        self._interrupted = stop
         self.jobs = [Job(trial, starts[trial.id]) for trial in plan.trials if trial.id in starts]
         store = Folder(folder.absolute())
         self.setting = RunSetting(plan.config.model_dump(), device_of(plan), store)
@@ -89,7 +97,24 @@ class HandedOut:
     def run_here(self, job: Job) -> None:
         """Run a trial in this process."""
         store, device = self.setting.store, self.setting.device
-        run_trial(self.plan, job, store, device, self.emit, self.stop)
+
+        def ends(stage: int) -> bool:
+            return self.ending(job.trial.id) == stage
+
+        run_trial(self.plan, job, store, device, self.emit, self.stop, ends)
+
+    def stop(self) -> bool:
+        """Whether to stop."""
+        return self.early.run or self._interrupted()
+
+    def ending(self, trial: int) -> int | None:
+        """The stage of a trial that is to end early."""
+        return self.early.stages.get(trial)
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether trials stop for good, and not to be resumed."""
+        return self.early.run and not self._interrupted()
 
     def emit(self, record: Record) -> None:
         """Take a record."""
@@ -98,6 +123,8 @@ class HandedOut:
                 self._begun.add(record.trial)
             case TrialFinished():
                 self._over.add(record.trial)
+                if self.ended_early and (record.state, record.error) == ("interrupted", None):
+                    record = replace(record, state="stopped")
         try:
             self._emit(record)
         except BaseException as error:
@@ -120,12 +147,12 @@ class HandedOut:
         self.emit(TrialLost(trial.id, cause, None if start is None else start.place))
         return Job(trial, start)
 
-    def fail_missing(self, cause: str) -> None:
-        """Report trials as failed that the executor did not bring to an end."""
+    def end_missing(self, state: str, cause: str | None = None) -> None:
+        """Report trials that the executor did not bring to an end."""
         for job in self.jobs:
             trial = job.trial
             if trial.id in self._over:
                 continue
             if trial.id not in self._begun:
                 self.emit(TrialStarted(trial.id, trial.arm, trial.seed))
-            self.emit(TrialFinished(trial.id, "failed", cause))
+            self.emit(TrialFinished(trial.id, state, cause))

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from deap import tools
+
+from pathnet_evo.analysis.overview import overview
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.core.network import PathNetwork
+from pathnet_evo.errors import UserError
+from pathnet_evo.interfaces.evolution_record import EvolutionRecord
 from pathnet_evo.interfaces.fingerprint import Fingerprint
 from pathnet_evo.interfaces.summary import Summary
 from pathnet_evo.interfaces.tasks import Task
 from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.running.frames import Frames
+from pathnet_evo.running.rebuilding import evolution_record
 from pathnet_evo.setup.config import ConfigError, RunConfig
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve
@@ -22,6 +29,8 @@ from pathnet_evo.store.lineage import LineageError
 from pathnet_evo.store.places import PlaceError, checkpoint_folder
 from pathnet_evo.store.reading import RunError, read_config, reading
 from pathnet_evo.store.same_data import learned_on, of_trial
+from pathnet_evo.values.html import escaped
+from pathnet_evo.values.names import on_one_line
 from pathnet_evo.values.suggestions import nearest
 
 __all__ = ["Run", "RunError", "RunFailed", "load_run"]
@@ -68,9 +77,9 @@ def load_run(folder: Path | str, registry: Registry | None = None) -> Run:
     return Run(folder, config, stages, registry)
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run on disk.
+@dataclass(frozen=True, repr=False)
+class Run(Frames):
+    """A run on disk; ``to_frame``, ``evaluations`` and others give its results as data frames.
 
     Args:
         folder: its folder.
@@ -82,7 +91,20 @@ class Run:
     folder: Path
     config: RunConfig
     stages: tuple[str, ...]
-    registry: Registry | None = field(default=None, repr=False)
+    registry: Registry | None = None
+
+    def __repr__(self) -> str:
+        """Its folder, and how much it compares, on one line."""
+        stages = ", ".join(self.stages)
+        return on_one_line(
+            f"<Run {self.folder}: {', '.join(self.arms)}; {len(self.seeds)} seeds; {stages}>"
+        )
+
+    def _repr_html_(self) -> str:
+        try:
+            return overview(self.summary, self.folder)
+        except UserError as error:
+            return escaped(error)
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -139,12 +161,7 @@ class Run:
         j = i if after is None else self.index(after)
         if j < i:
             raise RunError(f"stage {self.stages[i]!r} is learned only after {self.stages[j]!r}")
-        if arm not in self.arms:
-            guess = nearest(arm, self.arms)
-            raise RunError(f"no arm {arm!r}{guess} (have: {', '.join(self.arms)})")
-        seed = self.seeds[0] if seed is None else seed
-        if seed not in self.seeds:
-            raise RunError(f"no seed {seed} (have: {', '.join(map(str, self.seeds))})")
+        seed = self._seed(arm, seed)
         if not self._plan().arms[arm].policy.usable(i, j):
             raise RunError(
                 f"arm {arm!r} re-initialises all weights after each stage: stage "
@@ -215,6 +232,43 @@ class Run:
                 return {} if trial is None else of_trial(db, trial["trial"])
         except LineageError as error:
             raise RunError(str(error)) from None
+
+    def logbook(
+        self, arm: str = "pathnet", seed: int | None = None, stage: int | str = 0
+    ) -> tools.Logbook:
+        """DEAP's logbook of a stage, as the strategy kept it, rebuilt from the lineage.
+
+        One record for each of the latest 10,000 generations: gen, nevals, min, avg, max.
+
+        Args:
+            arm: name of the arm.
+            seed: the seed; None for the first.
+            stage: name or index of the stage, which need not be finished.
+
+        Raises:
+            RunError: there is no such stage, arm or seed, it has not begun, or it is damaged.
+        """
+        return self._record(arm, seed, stage).logbook
+
+    def halloffame(
+        self, arm: str = "pathnet", seed: int | None = None, stage: int | str = 0
+    ) -> tools.HallOfFame:
+        """DEAP's hall of fame of a stage: the ten fittest paths ever evaluated; see ``logbook``."""
+        return self._record(arm, seed, stage).halloffame
+
+    def _record(self, arm: str, seed: int | None, stage: int | str) -> EvolutionRecord:
+        number = self._seed(arm, seed)
+        return evolution_record(self.folder, self._plan(), arm, number, self.index(stage))
+
+    def _seed(self, arm: str, seed: int | None) -> int:
+        """The seed of a trial of the run; None is the first."""
+        if arm not in self.arms:
+            guess = nearest(arm, self.arms)
+            raise RunError(f"no arm {arm!r}{guess} (have: {', '.join(self.arms)})")
+        seed = self.seeds[0] if seed is None else seed
+        if seed not in self.seeds:
+            raise RunError(f"no seed {seed} (have: {', '.join(map(str, self.seeds))})")
+        return seed
 
     def index(self, stage: int | str) -> int:
         """The index of a stage that is given by its index or its name.

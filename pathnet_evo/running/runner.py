@@ -15,10 +15,12 @@ from typing import Any
 
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.errors import Stopped, UserError
-from pathnet_evo.interfaces.records import Checkpointed, Emit, Record, TaskMade, TrialFinished
+from pathnet_evo.interfaces.records import Checkpointed, Record, TaskMade, TrialFinished
 from pathnet_evo.interfaces.run_info import RunInfo, Trial
+from pathnet_evo.interfaces.stopping import EarlyEnds, OnRecord, StopRun, StopStage
 from pathnet_evo.interfaces.storage import ResumePoint
 from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.running import notebook
 from pathnet_evo.running.handing_out import hand_out
 from pathnet_evo.running.loading import Run, RunFailed, load_run
 from pathnet_evo.running.observing import Observers
@@ -42,11 +44,11 @@ def launch(
     *,
     name: str | None = None,
     runs_dir: str | Path = "runs",
-    on_record: Emit = lambda record: None,
+    on_record: OnRecord = lambda record: None,
     command: str = "",
     plugins: Sequence[str | Path] = (),
 ) -> Run:
-    """Run a preset, a TOML file or a configuration given as a dictionary.
+    """Run a preset, a TOML file or a configuration given as a dictionary; show it in a notebook.
 
     Args:
         source: the name of a preset, the path of a ``.toml`` file, or plain data, which can contain
@@ -54,7 +56,8 @@ def launch(
         settings: ``"a.b=VALUE"`` overrides, as for ``--set``.
         name: the run's folder under ``runs_dir``; by default the configuration's name, numbered.
         runs_dir: the folder that holds all runs.
-        on_record: called with every record, in order.
+        on_record: called with every record, in order; it can return or raise ``StopStage`` or
+            ``StopRun`` to end early.
         command: the command that repeats the run, for its report.
         plugins: plugin files to load.
 
@@ -75,7 +78,9 @@ def launch(
     if plan.spawns:
         check_main()
     folder = create(plan, registry, Path(runs_dir), name, command)
-    return _over(execute(plan, folder, on_record, registry), folder, registry)
+    with notebook.shown(plan, folder, on_record) as take:
+        ended = execute(plan, folder, take, registry)
+    return _over(ended, folder, registry)
 
 
 @dataclass
@@ -112,7 +117,7 @@ def resume(
     folder: str | Path,
     settings: Sequence[str] = (),
     *,
-    on_record: Emit = lambda record: None,
+    on_record: OnRecord = lambda record: None,
     command: str = "",
     say: Say = lambda text: None,
     accept_changed_data: bool = False,
@@ -123,7 +128,7 @@ def resume(
         folder: the run's folder.
         settings: ``"a.b=VALUE"`` overrides of keys that can change: budgets of unfinished stages,
             more ``seeds``, ``executor``, ``device``, ``observers`` and ``checkpoints``.
-        on_record: called with every further record, in order.
+        on_record: called with every further record, in order; see ``launch``.
         command: the command that was typed, for the run's report.
         say: called with a message for each unusable checkpoint.
         accept_changed_data: continue if tasks provide other data than before, and record it.
@@ -143,7 +148,9 @@ def resume(
     reopened = reopen(
         Path(folder), settings, command, say, accept_changed_data, spawning=check_main
     )
-    return _over(proceed(reopened, on_record), Path(folder), reopened.registry)
+    with notebook.shown(reopened.plan, Path(folder), on_record, reopened.stages_over) as take:
+        ended = proceed(reopened, take)
+    return _over(ended, Path(folder), reopened.registry)
 
 
 def _over(signal_number: int, folder: Path, registry: Registry) -> Run:
@@ -231,7 +238,7 @@ def create(plan: Plan, registry: Registry, runs: Path, name: str | None, command
 def execute(
     plan: Plan,
     folder: Path,
-    on_record: Emit = lambda record: None,
+    on_record: OnRecord = lambda record: None,
     registry: Registry | None = None,
 ) -> int:
     """Run every trial; whatever happens, what is done so far is on disk and readable.
@@ -265,12 +272,12 @@ def execute(
     )
 
 
-def proceed(run: Reopened, on_record: Emit = lambda record: None) -> int:
+def proceed(run: Reopened, on_record: OnRecord = lambda record: None) -> int:
     """Run every trial that is not finished; see ``execute``."""
     plan, folder, lineage = run.plan, run.folder, run.lineage
     trials = {trial.id: trial for trial in plan.trials}
     about = RunInfo(folder, plan.config.name, trials)
-    broken = False
+    broken, early = False, EarlyEnds()
 
     def emit(record: Record) -> None:
         nonlocal broken
@@ -284,13 +291,19 @@ def proceed(run: Reopened, on_record: Emit = lambda record: None) -> int:
                 _retire(run, trials[record.trial], 0)
             case TrialFinished(state="interrupted", error=str()):
                 broken = True
-        on_record(record)
-        observers.on_record(record)
+        try:
+            early.take(on_record(record), record)
+        except (StopStage, StopRun) as raised:
+            early.take(raised, record)
+        for answer in observers.on_record(record):
+            early.take(answer, record)
 
     try:
         observers = Observers(about, resolve_observers(plan.config, run.registry), run.registry)
         with _signals() as stopped:
-            hand_out(plan, folder, lineage, run.starts, emit, lambda: broken or bool(stopped))
+            hand_out(
+                plan, folder, lineage, run.starts, emit, lambda: broken or bool(stopped), early
+            )
     except (UserError, KeyboardInterrupt):
         lineage.abandon()
         raise

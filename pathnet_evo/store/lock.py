@@ -135,7 +135,8 @@ def run_state(held: Holder | None, trials: Sequence[str], expected: int) -> str:
     """
     if held is not None and held.alive:
         return "running"
-    if "running" in trials or (held is not None and set(trials) != {"finished"}):
+    over = bool(trials) and set(trials) <= {"finished", "stopped"}
+    if "running" in trials or (held is not None and not over):
         return "killed"
     if "failed" in trials:
         return "failed"

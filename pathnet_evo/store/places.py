@@ -19,7 +19,7 @@ FILES = ("run.toml", "about.json", "lock", "summary.json", "report.html")
 LINEAGE = "lineage.sqlite"
 BESIDE = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite creates beside a lineage."""
-FOLDERS = (CHECKPOINTS, "tensorboard", "figures")
+FOLDERS = (CHECKPOINTS, "tensorboard", "metrics", "figures")
 
 ENDS = re.compile(r"stage-\d{1,9}")
 WITHIN = re.compile(r"stage-\d{1,9}-round-\d{1,18}")

@@ -43,6 +43,8 @@ def starts_of(run: Path, lineage: Lineage, plan: Plan, say: Say) -> dict[int, Re
     for trial in plan.trials:
         with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
             row = db.execute("SELECT state FROM trials WHERE trial = ?", (trial.id,)).fetchone()
+            if row is not None and row["state"] == "stopped":
+                continue
             kept = checkpoints_of(db, trial.id)
             start, position = _newest(run, db, trial, kept, say)
         over = position is not None and position == _end(position, last)

@@ -64,6 +64,7 @@ class TrialsBench:
         records: what was emitted, in order.
         losses: causes of trials that were lost.
         stopping: whether the trials are to stop.
+        ends: stages that are to end early, by trial.
     """
 
     def __init__(
@@ -81,11 +82,16 @@ class TrialsBench:
         self.records: list[Record] = []
         self.losses: list[str] = []
         self.stopping = False
+        self.ends: dict[int, int] = {}
         self._on_record = on_record
 
     def run_here(self, job: Job) -> None:
         """Run a trial in this process."""
-        run_trial(self.plan, job, self.setting.store, "cpu", self.emit, self.stop)
+
+        def ends(stage: int) -> bool:
+            return self.ending(job.trial.id) == stage
+
+        run_trial(self.plan, job, self.setting.store, "cpu", self.emit, self.stop, ends)
 
     def emit(self, record: Record) -> None:
         """Take a record."""
@@ -95,6 +101,10 @@ class TrialsBench:
     def stop(self) -> bool:
         """Whether to stop."""
         return self.stopping
+
+    def ending(self, trial: int) -> int | None:
+        """The stage of a trial that is to end early."""
+        return self.ends.get(trial)
 
     def lost(self, job: Job, cause: str, retries: int) -> Job | None:
         """A trial begins again from its newest checkpoint that is whole, as in a run."""
@@ -208,6 +218,20 @@ class ExecutorContract(ABC):
             )
             for trial in {r.trial for r in bench.records if isinstance(r, Evaluated)}:
                 assert bench.saved(trial), "a trial that is stopped must leave a checkpoint"
+
+    def test_ends_a_stage_early(self) -> None:
+        """An observer that has seen enough could not end a stage without ending the run."""
+
+        def on_record(bench: TrialsBench, record: Record) -> None:
+            if isinstance(record, Evaluated):
+                bench.ends[record.trial] = record.stage
+            assert len(bench.records) < SOON, "a stage must end soon after ending() names it"
+
+        with self._ran(data=ENDLESS, on_record=on_record) as bench:
+            over = {r.trial: r.state for r in bench.records if isinstance(r, TrialFinished)}
+            assert over == {job.trial.id: "finished" for job in bench.jobs}, (
+                f"a trial whose stage ends early must finish: {over}"
+            )
 
     def test_resumes(self) -> None:
         """A run that was interrupted would begin again, and lose what it had learned."""

@@ -168,7 +168,12 @@ class StageRun:
         """Time spent on the stage, over all sessions."""
         return self._before + time.perf_counter() - self._since
 
-    def run(self, stop: Callable[[], bool], between: Callable[[bool], None]) -> bool:
+    def run(
+        self,
+        stop: Callable[[], bool],
+        between: Callable[[bool], None],
+        ends: Callable[[], bool] = lambda: False,
+    ) -> bool:
         """Evolve until the budget is used up, the threshold is reached, or ``stop`` returns true.
 
         Each round begins with the global generators at the start of a stream of its own; call it
@@ -178,6 +183,7 @@ class StageRun:
             stop: asked between rounds.
             between: called between rounds, when the state can be taken, but for a stage that is
                 over; with true when told to stop.
+            ends: asked between rounds; true ends the stage early, once a path has a fitness.
 
         Returns:
             Whether the stage is over.
@@ -191,7 +197,7 @@ class StageRun:
 
         def over() -> bool:
             nonlocal stopped
-            stopped, reached = stop(), self._reached()
+            stopped, reached = stop(), self._reached() or self._ends_early(ends)
             if stopped or not reached:
                 between(stopped)
             if stopped or reached:
@@ -248,6 +254,9 @@ class StageRun:
         """Update how much of the budget is used."""
         budget = self.context.budget
         budget.used = self.strategy.told if budget.evaluations else self.progress.examples
+
+    def _ends_early(self, ends: Callable[[], bool]) -> bool:
+        return ends() and self.strategy.best() is not None
 
     def _reached(self) -> bool:
         """Whether the threshold is reached or the budget used up."""

@@ -60,6 +60,7 @@ def learn_sequence(
     stop: Callable[[], bool] = lambda: False,
     checkpointer: Checkpointer | None = None,
     start: dict[str, Any] | None = None,
+    ends: Callable[[int], bool] = lambda stage: False,
 ) -> list[Learned]:
     """Learn every stage in turn, with the arm's transfer policy between them.
 
@@ -71,6 +72,7 @@ def learn_sequence(
         stop: asked before each round of evolution; true ends the trial where it is.
         checkpointer: hears when a checkpoint can be taken.
         start: what to go on from, as ``state`` gave it; None begins the trial.
+        ends: asked before each round whether this stage is to end early; the next one follows.
 
     Returns:
         The stages that were learned to their end.
@@ -107,7 +109,8 @@ def learn_sequence(
         else:
             stage_run.restore(stage_state, start["seconds"] if start else 0.0)
             stage_state = None
-        if not stage_run.run(stop, partial(checkpointer.between, pool, learned, stage_run)):
+        between = partial(checkpointer.between, pool, learned, stage_run)
+        if not stage_run.run(stop, between, partial(ends, i)):
             return learned
         seed_globals(here, "scores")
         finished = _finish(plan, trial, streams, pool, learned, stage_run)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
+from pathnet_evo.analysis.compared import against_references
 from pathnet_evo.analysis.comparison import compare_runs
 from pathnet_evo.interfaces.learners import Candidate, Evaluation
 from pathnet_evo.interfaces.records import (
@@ -109,8 +110,10 @@ def test_shared_seeds_are_paired(write_run: WriteRun) -> None:
     expected = stats.ttest_rel([A[s] for s in shared], [B[s] for s in shared])
     assert (test["a"], test["b"]) == ("a: pathnet", "b: pathnet")
     assert (test["paired"], test["n"]) == (True, 3)
-    assert test["p"] == pytest.approx(expected.pvalue)
+    assert (test["t_test"], test["t_p"]) == ("paired t", pytest.approx(expected.pvalue))
     assert test["interval"] == pytest.approx(list(expected.confidence_interval()))
+    assert test["seeds"] == {str(s): pytest.approx(A[s] - B[s]) for s in shared}
+    assert (test["test"], test["p"]) == ("Wilcoxon signed-rank", 0.25)
 
 
 def test_other_seeds_are_not_paired(write_run: WriteRun) -> None:
@@ -118,8 +121,9 @@ def test_other_seeds_are_not_paired(write_run: WriteRun) -> None:
     test = only_test(compare_runs([write_run("a", A), write_run("c", C)]))
     expected = stats.ttest_ind([*A.values()], [*C.values()], equal_var=False)
     assert (test["paired"], test["n"]) == (False, [4, 3])
-    assert test["p"] == pytest.approx(expected.pvalue)
+    assert (test["t_test"], test["t_p"]) == ("Welch's t", pytest.approx(expected.pvalue))
     assert test["interval"] == pytest.approx(list(expected.confidence_interval()))
+    assert (test["test"], test["p"]) == ("Mann-Whitney U", pytest.approx(2 / 35))
 
 
 def test_one_seed_claims_nothing(write_run: WriteRun) -> None:
@@ -127,6 +131,7 @@ def test_one_seed_claims_nothing(write_run: WriteRun) -> None:
     test = only_test(compare_runs([write_run("a", {0: 0.5}), write_run("b", {0: 0.6})]))
     assert test["mean"] == pytest.approx(-0.1)
     assert (test["paired"], test["interval"], test["p"]) == (False, None, None)
+    assert (test["t_p"], test["p_holm"], test["least_p"]) == (None, None, None)
 
 
 def test_results_and_differences(write_run: WriteRun) -> None:
@@ -164,3 +169,50 @@ def test_runs_that_are_none(write_run: WriteRun, tmp_path: Path) -> None:
     (a / "lineage.sqlite").write_bytes(b"?")
     with pytest.raises(RunError, match="not a readable lineage"):
         compare_runs([a])
+
+
+def test_p_values_are_corrected_for_all_pairs_of_a_score(write_run: WriteRun) -> None:
+    """With many arms some would be called better by chance alone."""
+    low = {seed: 0.1 + 0.01 * seed for seed in range(8)}
+    runs = [
+        write_run("a", low),
+        write_run("b", {s: v + 0.3 + 0.001 * s for s, v in low.items()}),
+        write_run("c", {s: v + (-1) ** s * 0.01 * (s + 1) for s, v in low.items()}),
+    ]
+    tests = compare_runs(runs)["stages"][0]["tests"]
+    raw = [test["p"] for test in tests]
+    assert raw[0] == raw[2] == 2 / 2**8
+    assert [test["p_holm"] for test in tests] == pytest.approx([3 * raw[0], raw[1], 3 * raw[0]])
+
+
+def test_each_arm_has_its_reference(write_run: WriteRun) -> None:
+    """A notebook would subtract an arm from itself, or the other way round."""
+    found = compare_runs([write_run("a", A), write_run("b", B)])
+    assert [entry["reference"] for entry in found["entries"]] == [None, "a: pathnet"]
+    (stage,) = found["stages"]
+    (test,) = against_references(found, stage)
+    (turned,) = stage["tests"]
+    assert (test["a"], test["b"]) == ("b: pathnet", "a: pathnet")
+    assert test["mean"] == pytest.approx(sum(B[s] - A[s] for s in (1, 2, 3)) / 3)
+    assert test["interval"] == pytest.approx([-end for end in turned["interval"][::-1]])
+    assert test["effect"] == pytest.approx(1 - turned["effect"])
+
+
+def test_a_notebook_shows_a_comparison(write_run: WriteRun) -> None:
+    """Names of runs would be markup in a notebook, or the test would not be said."""
+    found = compare_runs([write_run("a", A), write_run("<b>bold<script>".replace("/", ""), B)])
+    assert repr(found) == "<Comparison of a, <b>bold<script>: 1 stages, 1 tests>"
+    shown = found._repr_html_()
+    assert "<b>" not in shown
+    assert "<script" not in shown
+    assert "&lt;b&gt;bold&lt;script&gt;: pathnet minus a: pathnet" in shown
+    assert "Wilcoxon signed-rank, 3 pairs of seeds; interval: paired t" in shown
+
+
+def test_costs_are_skewed(write_run: WriteRun) -> None:
+    """The mean of a few slow seeds would have an interval as if seconds were symmetric."""
+    result = compare_runs([write_run("a", dict.fromkeys(range(6), 0.5))])["stages"][0]
+    seconds = result["results"]["pathnet"]["seconds"]
+    assert (seconds["mean"], seconds["interval_from"]) == (4.5, "bootstrap")
+    few = compare_runs([write_run("b", A)])["stages"][0]["results"]["pathnet"]["seconds"]
+    assert few["interval_from"] == "t"

@@ -17,7 +17,7 @@ import pytest
 from pathnet_evo.analysis.comparison import compare_runs
 from pathnet_evo.report import write_report
 from pathnet_evo.report.across_runs import comparison_page
-from pathnet_evo.report.words import shown
+from pathnet_evo.values.readable import shown
 
 pytestmark = pytest.mark.slow
 
@@ -248,7 +248,7 @@ def test_runs_side_by_side(
     page = charted(visit(two_runs.as_uri(), width, scheme))
     keep(page, f"compare-{width}-{scheme}")
     charts = page.locator("figure .chart")
-    assert charts.count() == 4
+    assert charts.count() == 6
     assert all(chart.locator(".main-svg").first.is_visible() for chart in charts.all())
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert axe(page) == []

@@ -1,5 +1,7 @@
 """What the documentation shows works as it is shown."""
 
+import csv
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -28,11 +30,13 @@ def test_the_tutorials_task(program, tmp_path):
     assert 'Did you mean "turns"' in wrong.stderr
 
 
+SHORT = ("--seeds", "1", "--set", "stages.*.generations=2", "--set", "strategy.population=4")
+
+
 @pytest.mark.parametrize(
     ("page", "settings"),
     [
         ("swap-the-strategy", 'strategy={name="aging", mutate={name="one-layer", modules=10}}'),
-        ("write-an-observer", 'observers=["scores"]'),
         ("write-an-engine", "engine=here"),
     ],
 )
@@ -40,10 +44,37 @@ def test_how_to(page, settings, program, tmp_path):
     """A how-to page would show a plugin that does not work."""
     (code,) = blocks(f"how-to/{page}.md", "python")
     (tmp_path / "plugin.py").write_text(code)
-    short = ("--seeds", "1", "--set", "stages.*.generations=2", "--set", "strategy.population=4")
-    program("run", "digits", "--plugin", "plugin.py", *short, "--set", settings)
-    if page == "write-an-observer":
-        assert "pathnet 0 " in (tmp_path / "runs" / "digits" / "scores.txt").read_text()
+    program("run", "digits", "--plugin", "plugin.py", *SHORT, "--set", settings)
+
+
+def test_how_to_write_an_observer(program, tmp_path):
+    """The page would show observers that do not work, or take more than thirty lines."""
+    codes = blocks("how-to/write-an-observer.md", "python")
+    names = ("scores", "json-lines", "patience")
+    plugins = []
+    for name, code in zip(names, codes, strict=True):
+        assert len([line for line in code.splitlines() if line]) <= 30
+        (tmp_path / f"{name.replace('-', '_')}.py").write_text(code)
+        plugins += ["--plugin", f"{name.replace('-', '_')}.py"]
+    wanted = 'observers=["scores", "csv", "json-lines", {name="patience", generations=1}]'
+    done = program(
+        "run", "digits", *plugins, *SHORT, "--set", "stages.*.generations=60", "--set", wanted
+    )
+    assert "switched off" not in done.stderr
+    run = tmp_path / "runs" / "digits"
+    assert "pathnet 0 " in (run / "scores.txt").read_text()
+    lines = (run / "pathnet-0-metrics.jsonl").read_text().splitlines()
+    logged = {
+        (name, line["step"], value)
+        for line in map(json.loads, lines)
+        for name, value in line.items()
+        if name != "step"
+    }
+    with (run / "metrics" / "pathnet-0.csv").open() as file:
+        rows = [*csv.DictReader(file)]
+    assert {(r["name"], int(r["step"]), float(r["value"])) for r in rows} == logged
+    best = [r for r in rows if r["name"] == "stage-0/fitness/best"]
+    assert 1 < len(best) < 60, "patience had no effect"
 
 
 @pytest.mark.parametrize("number", [0, 1])

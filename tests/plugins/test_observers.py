@@ -1,5 +1,6 @@
 """Observers hear of a run, and a broken one does not spoil it; TensorBoard is one."""
 
+import csv
 import json
 
 import pytest
@@ -80,7 +81,11 @@ def test_tensorboard(tmp_path, small):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run = launch(
-        tmp_path / small('observers = [{ name = "tensorboard", every = 2, pictures = 4 }]'),
+        tmp_path
+        / small(
+            'observers = [{ name = "tensorboard", every = 2, pictures = 4 }, '
+            '{ name = "csv", every = 2 }]'
+        ),
         ["stages.0.generations=4", "seed=5"],
         runs_dir=tmp_path / "runs",
     )
@@ -103,6 +108,18 @@ def test_tensorboard(tmp_path, small):
     assert score.step == 1
     (cell,) = [r["test_accuracy"] for r in _scores(run.folder)]
     assert score.value == pytest.approx(cell)
+    with (run.folder / "metrics" / "pathnet-5.csv").open() as file:
+        rows = [*csv.DictReader(file)]
+    for tag in events.Tags()["scalars"]:
+        mine = [(int(r["step"]), float(r["value"])) for r in rows if r["name"] == tag]
+        theirs = [(e.step, e.value) for e in events.Scalars(tag)]
+        assert mine == [(step, pytest.approx(value)) for step, value in theirs], tag
+    assert {r["name"] for r in rows} == set(events.Tags()["scalars"])
+    frame = run.generations()
+    for name in frame.columns:
+        if "/" in name or name == "loss":
+            found = [float(r["value"]) for r in rows if r["name"] == f"stage-0/{name}"]
+            assert frame[name][1::2].dropna().tolist() == found, name
 
 
 def _scores(folder):

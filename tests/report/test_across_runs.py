@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from pathnet_evo.analysis.comparison import compare_runs
 from pathnet_evo.cli import app
 from pathnet_evo.report.across_runs import matrix_page
-from pathnet_evo.report.words import shown
+from pathnet_evo.values.readable import shown
 
 
 def test_runs_side_by_side(tmp_path: Path, made_up: SimpleNamespace) -> None:

@@ -14,7 +14,7 @@ from pathnet_evo.cli import app
 from pathnet_evo.report.figures import save_figures
 from pathnet_evo.report.figures.heatmap import matrix
 from pathnet_evo.report.figures.style import COLUMN
-from pathnet_evo.report.words import times
+from pathnet_evo.values.readable import times
 
 EVERY = {
     *(f"{name}-{i}" for name in ("learning-curve", "scores", "path", "population") for i in (0, 1)),

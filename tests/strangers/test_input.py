@@ -19,12 +19,12 @@ from pathnet_evo.cli.picture import Sparkline
 from pathnet_evo.cli.progress import Progress
 from pathnet_evo.interfaces.learners import Candidate
 from pathnet_evo.interfaces.records import Evaluated, GenerationFinished, StageStarted, TrialStarted
-from pathnet_evo.report.words import shown, times
 from pathnet_evo.running.loading import RunError
 from pathnet_evo.running.playing import player
 from pathnet_evo.setup.config import ConfigError
 from pathnet_evo.setup.preparing import read_source
 from pathnet_evo.testing import LearnerContract
+from pathnet_evo.values.readable import shown, times
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_gym.task import GymSettings
 from pathnet_evo_labyrinth import level
@@ -228,7 +228,7 @@ def progress(fitness: float) -> str:
         followed.on_record(GenerationFinished(0, 0, generation, 1, fitness, mean))
     file = io.StringIO()
     Console(file=file, width=200).print(followed.table())
-    return file.getvalue() + followed._what(followed.running[0])
+    return file.getvalue() + followed.what(followed.running[0])
 
 
 @pytest.mark.parametrize("fitness", [1e300, 1.7e308])

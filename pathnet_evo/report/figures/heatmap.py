@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from pathnet_evo.report.figures.style import COLUMN, SOFT, short
-from pathnet_evo.report.words import times
+from pathnet_evo.values.readable import times
 
 
 def matrix(

@@ -24,7 +24,15 @@ SCRIPTS = {
         "player.js",
         "report.js",
     ),
-    "compare": ("dom.js", "theme.js", "plot.js", "charts.js", "legend.js", "compare.js"),
+    "compare": (
+        "dom.js",
+        "theme.js",
+        "plot.js",
+        "charts.js",
+        "legend.js",
+        "forest.js",
+        "compare.js",
+    ),
     "plain": ("theme.js", "plain.js"),
     "live": ("live.js",),
 }

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pathnet_evo.analysis import compared
 from pathnet_evo.core.genotype import Path, n_modules
 from pathnet_evo.interfaces.summary import FrontSummary, StageSummary
 from pathnet_evo.report import words
@@ -17,6 +18,7 @@ from pathnet_evo.report.data import ReportData
 from pathnet_evo.report.data.transfer import transfer_matrix
 from pathnet_evo.report.page.assets import integrity, plotly, script, style
 from pathnet_evo.report.page.payload import as_json, payload
+from pathnet_evo.values import readable
 
 
 def render_page(data: ReportData) -> str:
@@ -72,9 +74,10 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters |= {
-        "number": words.shown,
-        "interval": words.shown_interval,
-        "times": words.times,
+        "number": readable.shown,
+        "interval": readable.shown_interval,
+        "times": readable.times,
+        "used": compared.used,
         "pair": words.censored_times,
         "speed_up": words.speed_up,
         "speed_up_interval": words.speed_up_interval,

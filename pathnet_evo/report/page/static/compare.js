@@ -7,6 +7,7 @@ function drawAll() {
   legend(compared, hidden);
   drawCurves(compared, hidden);
   drawScores(compared);
+  drawForests(compared);
 }
 
 startTheme(drawAll);
