@@ -104,3 +104,12 @@ def test_frozen_modules_are_in_every_path_where_wanted(make_pool):
     pool.freeze(((0, 4), (2,)))
     assert pool.active([[1, 4], [3, 3]], always_active=True) == ((0, 1, 4), (2, 3))
     assert pool.active([[1, 4], [3, 3]], always_active=False) == ((1, 4), (3,))
+
+
+def test_a_network_is_shown_in_one_line_and_as_a_table(make_pool):
+    """A notebook would print every parameter of a network, and not its path."""
+    pool, readout = make_pool()
+    network = pool.network(((0, 2), (1, 3, 5)), readout)
+    assert repr(network) == "<PathNetwork: inputs (2, 6, 6), 2, 3 modules a layer>"
+    rows = network._repr_html_().split("<tr>")
+    assert "<td>Linear</td><td>1, 3, 5</td>" in rows[-1]

@@ -199,6 +199,16 @@ def test_a_missing_package_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -
             getattr(run, name)()
 
 
+def test_parquet_needs_its_package(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A folder of nothing would be left, with a traceback."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UserError, match=r"Parquet files need pyarrow, which is not installed"):
+        table_files.write_tables(run, tmp_path / "new", "parquet")
+    assert not (tmp_path / "new").exists()
+
+
 def test_shown_in_a_notebook(run: Run) -> None:
     """A stage's name would be markup in a notebook, and a run would fill the screen."""
     assert "\n" not in repr(run)
