@@ -83,6 +83,12 @@ if TYPE_CHECKING:
         TaskSettings,
         cache_folder,
     )
+    from pathnet_evo.plugins.files import (
+        CarriedFile,
+        PluginFileError,
+        carried_files,
+        import_carried,
+    )
     from pathnet_evo.plugins.hookspecs import Register, RegisterOperator, hookimpl
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.report.figures import save_figures
@@ -175,6 +181,7 @@ _HOMES = {
         "TaskSettings",
         "cache_folder",
     ),
+    "plugins.files": ("CarriedFile", "PluginFileError", "carried_files", "import_carried"),
     "plugins.hookspecs": ("Register", "RegisterOperator", "hookimpl"),
     "plugins.registry": ("Registry",),
     "report.figures": ("save_figures",),
@@ -198,6 +205,7 @@ __all__ = [
     "Beginning",
     "Budget",
     "Candidate",
+    "CarriedFile",
     "Connect",
     "Engine",
     "EnvironmentTask",
@@ -227,6 +235,7 @@ __all__ = [
     "PathNetwork",
     "PathShape",
     "Pipes",
+    "PluginFileError",
     "Record",
     "Register",
     "RegisterOperator",
@@ -278,11 +287,13 @@ __all__ = [
     "WorkerMain",
     "WorkerUnable",
     "cache_folder",
+    "carried_files",
     "compare_runs",
     "did_you_mean",
     "distinct",
     "fingerprint",
     "hookimpl",
+    "import_carried",
     "join",
     "lane_totals",
     "launch",
