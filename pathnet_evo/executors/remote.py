@@ -60,7 +60,15 @@ class RemoteTrials:
             self._emit(TrialFinished(trial.id, "failed", self._unable))
             return
         setting = self.setting
-        run_trial(self._plan, job, setting.store, setting.device, self._emit, self._stop)
+        run_trial(
+            self._plan,
+            job,
+            setting.store,
+            setting.device,
+            self._emit,
+            self._stop,
+            setting.threads,
+        )
 
     def close(self) -> None:
         """End what trials keep from one to the next."""

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from pathnet_evo import ExecutorError, said
-
 from pathnet_evo_ray.requirements import require
 
 LONGEST_FOLDER = 40
@@ -96,7 +95,7 @@ def _local_settings() -> Iterator[Mapping[str, Any]]:
     folder = Path(tempfile.mkdtemp(prefix="pathnet-evo-"))
     if len(str(folder)) > LONGEST_FOLDER:
         folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="pathnet-evo-", dir="/tmp"))  # noqa: S108
+        folder = Path(tempfile.mkdtemp(prefix="pathnet-evo-", dir="/tmp"))
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     try:
         with _environment(token):

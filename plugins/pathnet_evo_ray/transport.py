@@ -10,10 +10,9 @@ from typing import Any
 
 import ray
 import torch
-
-from pathnet_evo import Transport, WorkerLink, WorkerMain, carried_files
 from ray.exceptions import GetTimeoutError, RayError
 
+from pathnet_evo import Transport, WorkerLink, WorkerMain, carried_files
 from pathnet_evo_ray.packing import packed, unpacked
 from pathnet_evo_ray.versions import installed
 from pathnet_evo_ray.worker import About, Fetched, RayWorker, Start

@@ -20,7 +20,7 @@ def installed() -> dict[str, str]:
     found = {}
     for name in sorted(names):
         try:
-            found[name] = version(name)
+            found[name] = version(name).partition("+")[0]  # the same for a CPU as for a GPU
         except PackageNotFoundError:
             continue
     return found

@@ -22,7 +22,6 @@ from pathnet_evo import (
     import_carried,
     said,
 )
-
 from pathnet_evo_ray.packing import packed, unpacked
 from pathnet_evo_ray.versions import differences, installed
 
