@@ -55,9 +55,9 @@ def resume(
 
     extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
     if (run / matrix.FILE).is_file():
-        _matrix(run, [*(settings or []), *extra], as_json, accept_changed_data)
+        _matrix(run, [*extra, *(settings or [])], as_json, accept_changed_data)
     else:
-        done = _go_on(run, [*(settings or []), *extra], as_json, accept_changed_data)
+        done = _go_on(run, [*extra, *(settings or [])], as_json, accept_changed_data)
         conclude(run, done, as_json)
 
 

@@ -105,6 +105,7 @@ def _local_settings() -> Iterator[Mapping[str, Any]]:
                 "include_dashboard": False,
                 "_node_ip_address": "127.0.0.1",
                 "_temp_dir": str(folder),
+                "_system_config": {"worker_niceness": 0},
             }
     finally:
         _read_environment()
