@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from pathnet_evo import ExecutorError, said
+from pathnet_evo_ray.address import found
 from pathnet_evo_ray.requirements import require
 
 LONGEST_FOLDER = 40
 """Characters of a folder for sockets: a socket's whole path has at most 107."""
-REACHED_WITHIN = 5.0
-"""Seconds in which a cluster's address must answer."""
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -47,16 +45,16 @@ def connected(address: str | None = None) -> Iterator[None]:
     with _signals_kept():
         import ray
 
+    place = None if address is None else found(address)
     if ray.is_initialized():
         yield
         return
     with _environment(QUIET), _silenced():
-        if address is None:
+        if place is None:
             with _local_settings() as settings, _initialised(**settings):
                 yield
         else:
-            _check_address(address)
-            with _initialised(address=address):
+            with _initialised(address=place):
                 yield
 
 
@@ -118,29 +116,6 @@ def _read_environment() -> None:
 
     Config.initialize("")
     AuthenticationTokenLoader.instance().reset_cache()
-
-
-def _check_address(address: str) -> None:
-    """Find out soon whether something answers at an address.
-
-    Raises:
-        ExecutorError: nothing does.
-    """
-    if address == "auto":
-        return
-    if "://" in address:
-        raise ExecutorError(
-            f"address {address}: expected HOST:PORT or auto; start the run on a node of the cluster"
-        )
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), REACHED_WITHIN):
-            pass
-    except ValueError:
-        raise ExecutorError(f"address {address}: expected HOST:PORT or auto") from None
-    except OSError as error:
-        reason = error.strerror or "it does not answer"
-        raise ExecutorError(f"no cluster at {address} ({reason})") from None
 
 
 @contextmanager

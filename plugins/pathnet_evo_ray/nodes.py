@@ -13,7 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pathnet_evo import ExecutorError
 from pathnet_evo_ray import versions
-from pathnet_evo_ray.shared import check_writable, refusal
+from pathnet_evo_ray.shared import absolute, check_writable, refusal, written
 from pathnet_evo_ray.versions import differences, installed
 
 ANSWER_WITHIN = 120.0
@@ -93,8 +93,6 @@ def check(able: Sequence[Node], storage: str | None) -> None:
         ExecutorError: one lacks a package or has another version of it, cannot write the storage,
             or does not answer.
     """
-    if storage is not None:
-        check_writable(storage)
     cloudpickle.register_pickle_by_value(versions)  # a node may lack even this package
     try:
         wanted = installed()
@@ -104,14 +102,19 @@ def check(able: Sequence[Node], storage: str | None) -> None:
                 raise ExecutorError(f"node {node.host} {text}")
     finally:
         cloudpickle.unregister_pickle_by_value(versions)
-    if storage is None:
-        return
-    answers = [_on(node, refusal).remote(storage) for node in able]
-    for node, answer in zip(able, answers, strict=True):
-        if reason := _answered(node, answer):
-            raise ExecutorError(
-                f"store {storage}: cannot be written from node {node.host} ({reason})"
-            )
+    if storage is not None:
+        _check_storage(able, storage)
+
+
+def _check_storage(able: Sequence[Node], storage: str) -> None:
+    check_writable(storage)
+    with written(storage) as name:
+        answers = [_on(node, refusal).remote(absolute(storage), name) for node in able]
+        for node, answer in zip(able, answers, strict=True):
+            if reason := _answered(node, answer):
+                raise ExecutorError(
+                    f"store {storage}: cannot be used from node {node.host} ({reason})"
+                )
 
 
 def _on(node: Node, function: Any) -> Any:

@@ -91,21 +91,44 @@ def shared_of(url: str, store: Store) -> Shared | None:
     if "://" not in url and Path(url).expanduser().resolve() == parent.resolve():
         return None
     whose = hashlib.sha256(f"{platform.node()}:{store}".encode()).hexdigest()[:8]
-    return Shared(f"{_root(url)}/{store.run}-{whose}")
+    return Shared(f"{absolute(url)}/{store.run}-{whose}")
 
 
-def refusal(url: str) -> str | None:
-    """Why nothing can be written to a storage from this node, or None."""
-    place = f"{_root(url)}/.pathnet-evo-{secrets.token_hex(8)}"
+def refusal(url: str, seen: str | None = None) -> str | None:
+    """Why a storage is of no use on this node, or None.
+
+    Args:
+        url: the storage.
+        seen: name of a file there that another node wrote.
+    """
     try:
-        with _as_oserror(place):
-            fs, path = _opened(place)
-            fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-            fs.pipe_file(path, b"")
-            fs.rm_file(path)
+        with written(url), _as_oserror(url):
+            if seen is not None:
+                fs, path = _opened(f"{absolute(url)}/{seen}")
+                if not fs.exists(path):
+                    return "it is another storage there"
     except OSError as error:
         return error.strerror or str(error)
     return None
+
+
+@contextmanager
+def written(url: str) -> Iterator[str]:
+    """A file in a storage as long as the block lasts; its name.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    name = f".pathnet-evo-{secrets.token_hex(8)}"
+    with _as_oserror(url):
+        fs, path = _opened(f"{absolute(url)}/{name}")
+        fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        fs.pipe_file(path, b"")
+    try:
+        yield name
+    finally:
+        with suppress(OSError), _as_oserror(url):
+            fs.rm_file(path)
 
 
 def check_writable(url: str) -> None:
@@ -118,7 +141,8 @@ def check_writable(url: str) -> None:
         raise ExecutorError(f"store {url}: cannot be written here ({reason})")
 
 
-def _root(url: str) -> str:
+def absolute(url: str) -> str:
+    """The same storage, whatever the working directory and the user's home."""
     return url.rstrip("/") if "://" in url else str(Path(url).expanduser().absolute())
 
 

@@ -24,13 +24,12 @@ WITHIN = 60.0
 """Seconds in which whatever is waited for happens."""
 
 
-def until(condition: Callable[[], Any], what: str) -> Any:
-    """Wait until something is so; what it is."""
+def until(condition: Callable[[], Any], what: str) -> None:
+    """Wait until something is so."""
     deadline = time.monotonic() + WITHIN
-    while not (found := condition()):
+    while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.05)
-    return found
 
 
 class Nodes:
@@ -95,12 +94,8 @@ class Nodes:
 
 def processes() -> list[tuple[int, str]]:
     """All processes, and their titles."""
-    return [(int(p.name), title_of(int(p.name))) for p in Path("/proc").iterdir() if is_id(p.name)]
-
-
-def is_id(name: str) -> bool:
-    """Whether an entry of ``/proc`` is a process."""
-    return name.isdigit()
+    numbers = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [(number, title_of(number)) for number in numbers]
 
 
 def title_of(process: int) -> str:
@@ -113,10 +108,34 @@ def title_of(process: int) -> str:
 
 def parent_of(process: int) -> int:
     """The process that started one."""
+    return state_of(process)[1]
+
+
+def state_of(process: int) -> tuple[str, int, int]:
+    """A process's state, parent and session; a zombie without any where it is gone."""
     try:
-        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
-    except (OSError, ValueError):
-        return 0
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return "Z", 0, 0
+    state, parent, _, session = stat.rpartition(")")[2].split()[:4]
+    return state, int(parent), int(session)
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[[Callable[[], Any], str], None]:
+    """Wait until something is so."""
+    return until
+
+
+@pytest.fixture(scope="session")
+def is_alone() -> Callable[[int], bool]:
+    """Whether nothing of a session is left."""
+
+    def over(session: int) -> bool:
+        states = [state_of(process) for process, _ in processes()]
+        return not any(state[0] != "Z" and state[2] == session for state in states)
+
+    return over
 
 
 @pytest.fixture(scope="session")
