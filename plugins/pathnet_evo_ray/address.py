@@ -33,6 +33,7 @@ def found(address: str) -> str:
         )
     if address != "auto" and not _is_pair(address):
         raise ExecutorError(f"address {address}: expected HOST:PORT or auto")
+    place: str | None
     try:
         place = canonicalize_bootstrap_address(address)
     except ConnectionError:

@@ -112,10 +112,11 @@ def _local_settings() -> Iterator[Mapping[str, Any]]:
 
 def _read_environment() -> None:
     """Have Ray, which reads its environment once, read it again."""
-    from ray._raylet import AuthenticationTokenLoader, Config
+    from ray import _raylet
 
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+    core: Any = _raylet
+    core.Config.initialize("")
+    core.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager

@@ -23,7 +23,6 @@ AT_ONCE = 4
 """Checkpoints that may be written to the run's folder at the same time."""
 
 
-@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=AT_ONCE)
 class Keeper:
     """Writes checkpoints to the run's folder, and reads them, on the run's own node.
 
@@ -74,10 +73,16 @@ class Keeper:
         return None
 
 
+KeeperActor: Any = ray.remote(
+    num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=AT_ONCE
+)(Keeper)
+"""The same as Ray starts it, and starts it again."""
+
+
 def keeper_of(store: Store, shared: Shared | None) -> Any:
     """A keeper on this process's own node."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return Keeper.options(scheduling_strategy=here).remote(store, shared)
+    return KeeperActor.options(scheduling_strategy=here).remote(store, shared)
 
 
 @dataclass

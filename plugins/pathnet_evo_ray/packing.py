@@ -32,7 +32,7 @@ def unpacked(content: bytes) -> Any:
     return pickle.loads(content)  # noqa: S301 - Ray itself sends its calls in this way
 
 
-class _Packer(CloudPickler):  # type: ignore[misc]
+class _Packer(CloudPickler):
     """Copies a tensor's own numbers once; torch would take its whole storage, several times."""
 
     def reducer_override(self, value: Any) -> Any:

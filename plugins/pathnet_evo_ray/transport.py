@@ -15,7 +15,7 @@ from ray.exceptions import GetTimeoutError, RayError
 from pathnet_evo import Transport, WorkerLink, WorkerMain, carried_files
 from pathnet_evo_ray.packing import packed, unpacked
 from pathnet_evo_ray.versions import installed
-from pathnet_evo_ray.worker import About, Fetched, RayWorker, Start
+from pathnet_evo_ray.worker import About, Fetched, RayWorkerActor, Start
 
 GRACE = 15.0
 """Seconds in which an actor that was killed must be gone."""
@@ -49,7 +49,7 @@ class RayTransport(Transport):
             max(int(self.cpus), 1),
             torch.are_deterministic_algorithms_enabled(),
         )
-        actor = RayWorker.options(num_cpus=self.cpus, num_gpus=self.gpus).remote()
+        actor = RayWorkerActor.options(num_cpus=self.cpus, num_gpus=self.gpus).remote()
         return RayLink(actor, actor.live.options(name=name).remote(packed(start)))
 
     def wait(self, links: Sequence[WorkerLink], timeout: float) -> list[WorkerLink]:

@@ -102,11 +102,6 @@ class Line:
         return not self.inbox.empty()
 
 
-@ray.remote(
-    max_restarts=0,
-    max_task_retries=0,
-    concurrency_groups={"work": 1, "put": 1, "fetch": 1},
-)
 class RayWorker:
     """The process of a worker; it ends with whoever started it."""
 
@@ -115,7 +110,7 @@ class RayWorker:
         self._ended = ""
         self._begun = threading.Event()
 
-    @ray.method(concurrency_group="work")  # type: ignore[untyped-decorator]
+    @ray.method(concurrency_group="work")
     def live(self, start: bytes) -> None:
         """Do the work, from beginning to end."""
         try:
@@ -127,18 +122,18 @@ class RayWorker:
             self._ended = f"ended with {said(error)}"
         self._line.outbox.put(None)
 
-    @ray.method(concurrency_group="put")  # type: ignore[untyped-decorator]
+    @ray.method(concurrency_group="put")
     def put(self, message: bytes) -> None:
         """Take a message; they come in the order of their calls."""
         self._line.inbox.put(message)
 
-    @ray.method(concurrency_group="put")  # type: ignore[untyped-decorator]
+    @ray.method(concurrency_group="put")
     def about(self) -> About:
         """Where it is."""
         context = ray.get_runtime_context()
         return About(os.getpid(), context.get_node_id(), ray.util.get_node_ip_address())
 
-    @ray.method(concurrency_group="fetch")  # type: ignore[untyped-decorator]
+    @ray.method(concurrency_group="fetch")
     def fetch(self) -> Fetched:
         """Wait for messages, and give all that there are."""
         messages, outbox = [], self._line.outbox
@@ -150,6 +145,14 @@ class RayWorker:
             except queue.Empty:
                 return Fetched(messages)
         return Fetched(messages, self._ended)
+
+
+RayWorkerActor: Any = ray.remote(
+    max_restarts=0,
+    max_task_retries=0,
+    concurrency_groups={"work": 1, "put": 1, "fetch": 1},
+)(RayWorker)
+"""The same as Ray starts it."""
 
 
 def _live(start: Start, line: WorkerLine) -> None:
