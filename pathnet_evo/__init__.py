@@ -85,6 +85,12 @@ if TYPE_CHECKING:
         cache_folder,
     )
     from pathnet_evo.interfaces.trackers import Tracker
+    from pathnet_evo.plugins.files import (
+        CarriedFile,
+        PluginFileError,
+        carried_files,
+        import_carried,
+    )
     from pathnet_evo.plugins.hookspecs import Register, RegisterOperator, hookimpl
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.report.figures import save_figures
@@ -179,6 +185,7 @@ _HOMES = {
         "cache_folder",
     ),
     "interfaces.trackers": ("Tracker",),
+    "plugins.files": ("CarriedFile", "PluginFileError", "carried_files", "import_carried"),
     "plugins.hookspecs": ("Register", "RegisterOperator", "hookimpl"),
     "plugins.registry": ("Registry",),
     "report.figures": ("save_figures",),
@@ -202,6 +209,7 @@ __all__ = [
     "Beginning",
     "Budget",
     "Candidate",
+    "CarriedFile",
     "Connect",
     "Engine",
     "EnvironmentTask",
@@ -231,6 +239,7 @@ __all__ = [
     "PathNetwork",
     "PathShape",
     "Pipes",
+    "PluginFileError",
     "Record",
     "Register",
     "RegisterOperator",
@@ -285,11 +294,13 @@ __all__ = [
     "WorkerMain",
     "WorkerUnable",
     "cache_folder",
+    "carried_files",
     "compare_runs",
     "did_you_mean",
     "distinct",
     "fingerprint",
     "hookimpl",
+    "import_carried",
     "join",
     "lane_totals",
     "launch",

@@ -64,9 +64,9 @@ def resume(
     detail = detail_of(quiet or as_json, verbose)
     extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
     if (run / matrix.FILE).is_file():
-        _matrix(run, [*(settings or []), *extra], detail, accept_changed_data, as_json)
+        _matrix(run, [*extra, *(settings or [])], detail, accept_changed_data, as_json)
     else:
-        done = _go_on(run, [*(settings or []), *extra], detail, accept_changed_data)
+        done = _go_on(run, [*extra, *(settings or [])], detail, accept_changed_data)
         conclude(run, done, as_json)
 
 

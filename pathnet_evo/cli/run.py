@@ -87,7 +87,7 @@ def run(
     registry = Registry()
     extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
     config, label = preparing.configure(
-        source, [*(settings or []), *extra], registry, plugins or ()
+        source, [*extra, *(settings or [])], registry, plugins or ()
     )
     if config.sources is not None:
         _matrix(config, label, registry, runs_dir, name, detail, as_json)

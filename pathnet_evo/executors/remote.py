@@ -60,12 +60,21 @@ class RemoteTrials:
             self._emit(TrialStarted(trial.id, trial.arm, trial.seed))
             self._emit(TrialFinished(trial.id, "failed", self._unable))
             return
-        store, device = self.setting.store, self.setting.device
+        setting = self.setting
 
         def ends(stage: int) -> bool:
             return self._ends.get(job.trial.id) == stage
 
-        run_trial(self._plan, job, store, device, self._emit, self._stop, ends)
+        run_trial(
+            self._plan,
+            job,
+            setting.store,
+            setting.device,
+            self._emit,
+            self._stop,
+            ends,
+            setting.threads,
+        )
 
     def end_stage(self, trial: int, stage: int) -> None:
         """End a stage of a trial early, before its next round; called from ``stop``."""

@@ -30,6 +30,7 @@ def run_trial(
     emit: Emit,
     stop: Callable[[], bool],
     ends: Callable[[int], bool] = lambda stage: False,
+    threads: int = 1,
 ) -> None:
     """Run one trial to its end, from its beginning or from a checkpoint.
 
@@ -49,7 +50,7 @@ def run_trial(
             raise
 
     tell(TrialStarted(trial.id, trial.arm, trial.seed))
-    with one_thread(device):
+    with torch_threads(device, threads):
         try:
             checkpoints, state = TrialCheckpointer.begun(
                 store, trial, plan.config.checkpoints, tell, job.start
@@ -79,15 +80,15 @@ def _failure(error: BaseException) -> tuple[str, str]:
 
 
 @contextmanager
-def one_thread(device: str) -> Iterator[None]:
-    """One torch thread and, on a GPU, deterministic algorithms, as long as the block lasts.
+def torch_threads(device: str, number: int = 1) -> Iterator[None]:
+    """Fix torch's threads and, on a GPU, its algorithms, as long as the block lasts.
 
     Whatever else of the process is changed in it is put back.
     """
     before = ProcessState.now()
     threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
+    torch.set_num_threads(number)
     if device.startswith("cuda"):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)

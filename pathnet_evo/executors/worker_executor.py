@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from pathnet_evo.executors.remote import RemoteTrials
-from pathnet_evo.interfaces.executors import Executor, Job, Trials
+from pathnet_evo.interfaces.executors import Executor, Job, RunSetting, Trials
 from pathnet_evo.interfaces.records import TrialFinished
 from pathnet_evo.workers.messages import WorkerLost, WorkerUnable
 from pathnet_evo.workers.supervisor import Supervised, Supervisor
@@ -60,9 +60,24 @@ class WorkerExecutor(Executor):
 
     def run(self, trials: Trials) -> None:
         """Run trials; replace workers that die, and restart their trials."""
-        workers = Supervisor(self.transport(), work, TrialWorker, "trial", parents=True)
+        self.run_with(self.transport(), trials, trials.setting, self.workers)
+
+    def run_with(
+        self, transport: Transport, trials: Trials, setting: RunSetting, at_once: int
+    ) -> None:
+        """Run trials in workers of a transport.
+
+        Workers for which there is no trial are ended, so that others can have what they hold.
+
+        Args:
+            transport: starts the workers.
+            trials: what is run.
+            setting: what each worker is sent first; its store may be another than the run's.
+            at_once: how many trials to run in parallel.
+        """
+        workers = Supervisor(transport, work, TrialWorker, "trial", parents=True)
         waiting, stopping = deque(trials.jobs), False
-        wanted = min(self.workers, len(waiting))
+        wanted = min(at_once, len(waiting))
         try:
             while waiting or any(worker.job for worker in workers.members):
                 if trials.stop() and not stopping:
@@ -70,7 +85,7 @@ class WorkerExecutor(Executor):
                     waiting.clear()
                     for worker in workers.members:
                         worker.link.send(Stop())
-                self._hand_out(trials, workers, waiting, wanted)
+                self._hand_out(setting, workers, waiting, wanted)
                 _end_stages(trials, workers)
                 for worker, message in workers.hear():
                     self._take(trials, workers, worker, message, waiting)
@@ -79,7 +94,7 @@ class WorkerExecutor(Executor):
 
     def _hand_out(
         self,
-        trials: Trials,
+        setting: RunSetting,
         workers: Supervisor[TrialWorker],
         waiting: deque[Job],
         wanted: int,
@@ -90,11 +105,13 @@ class WorkerExecutor(Executor):
             if idle is None and len(workers.members) < wanted:
                 taken = {worker.number for worker in workers.members}
                 idle = workers.start(min(set(range(wanted)) - taken))
-                idle.link.send(trials.setting)
+                idle.link.send(setting)
             if idle is None:
                 return
             idle.job = waiting.popleft()
             idle.link.send(idle.job)
+        for worker in [worker for worker in workers.members if worker.job is None]:
+            workers.lose(worker)
 
     def _take(
         self,

@@ -40,11 +40,13 @@ class RunSetting:
         config: the configuration, as ``RunConfig`` takes it.
         device: ``cpu`` or ``cuda``.
         store: where checkpoints lie.
+        threads: torch's threads for a trial; results are equal where they are.
     """
 
     config: Mapping[str, Any]
     device: str
     store: Store
+    threads: int = 1
 
 
 class Trials(Protocol):
@@ -118,3 +120,8 @@ class Executor(BaseModel, ABC):
     def processes(self) -> int:
         """Number of processes on this machine that run trials, besides the main one."""
         return 0
+
+    @property
+    def device(self) -> str | None:
+        """The device of its trials, ``cpu`` or ``cuda``; None if it is this machine's."""
+        return None

@@ -6,10 +6,11 @@ import hashlib
 import importlib
 import os
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
 _environments: dict[str, tuple[str, ...]] = {}
 """Ids that each imported file registered with Gymnasium, by its module's name."""
-_imported: dict[str, PluginFile] = {}
+_imported: dict[str, CarriedFile] = {}
 """Files that are imported here, as a run records them, by their module's name."""
+_carried: dict[tuple[str, str | None], bytes] = {}
+"""Contents of files of another machine, by path and SHA-256."""
 
 
 class PluginFileError(UserError):
@@ -46,6 +49,13 @@ class PluginFile(BaseModel):
         return self.model_copy(update={"path": str(folder / os.path.expanduser(self.path))})
 
 
+class CarriedFile(NamedTuple):
+    """A plugin file with its content, for a machine that may not have the file."""
+
+    file: PluginFile
+    content: bytes
+
+
 def named(value: Any) -> Any:
     """A file given by its path alone, as a table."""
     return {"path": value} if isinstance(value, str) else value
@@ -65,14 +75,15 @@ def given(path: str | Path) -> PluginFile:
 def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
     """Import a file, exactly the bytes whose SHA-256 is returned; equal files are one module.
 
-    Modules in the file's folder can be imported from then on, after all that are installed.
+    Modules in the file's folder can be imported from then on, after all that are installed. A file
+    that another machine carried here need not exist.
 
     Raises:
         PluginFileError: it cannot be read, has changed since it was recorded, or fails.
     """
     path = Path(os.path.expanduser(file.path)).absolute()
     try:
-        content = path.read_bytes()
+        content = _carried.get((file.path, file.sha256)) or path.read_bytes()
     except OSError as error:
         raise PluginFileError(f"{file.path}: cannot be read ({error.strerror})") from None
     sha256 = hashlib.sha256(content).hexdigest()
@@ -94,13 +105,29 @@ def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
         raise PluginFileError(f"{file.path}: {error}") from None
     except PluginFailed as error:
         raise PluginFileError(f"{file.path}: failed to load: {error}") from None
-    _imported[name] = recorded
+    _imported[name] = CarriedFile(recorded, content)
     return module, recorded
 
 
 def in_use() -> tuple[PluginFile, ...]:
     """The files that are imported here; another process needs them to know what is theirs."""
-    return tuple(recorded for name, recorded in _imported.items() if name in sys.modules)
+    return tuple(file for file, _ in carried_files())
+
+
+def carried_files() -> tuple[CarriedFile, ...]:
+    """The files that are imported here, with the bytes that were executed."""
+    return tuple(carried for name, carried in _imported.items() if name in sys.modules)
+
+
+def import_carried(files: Iterable[CarriedFile]) -> None:
+    """Import files of another machine, by their contents.
+
+    Raises:
+        PluginFileError: a content is not the one that was recorded, or fails.
+    """
+    for file, content in files:
+        _carried[file.path, file.sha256] = content
+        import_file(file)
 
 
 def environments(module: ModuleType) -> tuple[str, ...]:

@@ -144,14 +144,19 @@ def _plain(value: Any, place: str = "") -> Any:
 
 
 def device_of(plan: Plan) -> str:
-    """``cpu`` or ``cuda``.
+    """The device of the trials: ``cpu`` or ``cuda``.
 
     Raises:
         ConfigError: a GPU is asked for and there is none.
     """
-    import torch
+    wanted, given = plan.config.device, plan.executor.device
+    if given is None:
+        import torch
 
-    available = torch.cuda.is_available()
-    if plan.config.device == "cuda" and not available:
-        raise ConfigError([Problem("device", "cuda is not available here; use auto or cpu")])
-    return "cuda" if available and plan.config.device != "cpu" else "cpu"
+        given = "cuda" if torch.cuda.is_available() else "cpu"
+        lack = "cuda is not available here; use auto or cpu"
+    else:
+        lack = f"executor {plan.config.executor['name']} gives its trials no GPU; use auto or cpu"
+    if wanted == "cuda" and given != "cuda":
+        raise ConfigError([Problem("device", lack)])
+    return given if wanted == "auto" else wanted

@@ -60,7 +60,7 @@ class TestProcesses(ExecutorContract):
 
 def test_every_executor_is_checked() -> None:
     """A new executor would come along without having met the contract."""
-    assert Registry().names("executors") == ["inline", "processes"]
+    assert Registry().names("executors") == ["inline", "processes", "ray"]
 
 
 def killing(kind: type, times: int):
@@ -192,7 +192,7 @@ def test_jobs_are_short_for_an_executor(given, expected) -> None:
         ({"executor": {"name": "inline", "workers": 2}}, "executor.workers: unknown key"),
         ({"jobs": 0}, "jobs: expected a whole number from 1, got 0"),
         ({"jobs": "many"}, "jobs: expected a whole number from 1, got 'many'"),
-        ({"jobs": 2, "executor": "ray"}, 'jobs: short for executor "processes", but executor is'),
+        ({"jobs": 2, "executor": "dask"}, 'jobs: short for executor "processes", but executor is'),
     ],
 )  # fmt: skip
 def test_bad_options(given, message) -> None:
