@@ -170,6 +170,13 @@ class Evaluator(ABC):
         """Episodes that ended since the last call, in order."""
         return []
 
+    def usage(self) -> Mapping[str, float]:
+        """How this stage's evaluations ran, by name, such as bytes sent to workers.
+
+        For the summary's ``times``; never reproducible, and of this session alone.
+        """
+        return {}
+
     def state(self) -> dict[str, Any]:
         """The evaluator's state, apart from the pool; empty if nothing is in flight.
 
