@@ -90,8 +90,8 @@ def read_trials(db: sqlite3.Connection) -> list[TrialResult]:
     found = []
     for row in db.execute("SELECT * FROM trials ORDER BY trial").fetchall():
         stages = db.execute(
-            "SELECT s.*, t.seconds, t.usage FROM stages s LEFT JOIN stage_times t USING (trial, stage) "
-            "WHERE s.trial = ? ORDER BY s.stage",
+            "SELECT s.*, t.seconds, t.usage FROM stages s "
+            "LEFT JOIN stage_times t USING (trial, stage) WHERE s.trial = ? ORDER BY s.stage",
             (row["trial"],),
         ).fetchall()
         results = {stage["stage"]: _stage_result(db, stage) for stage in stages}

@@ -205,6 +205,8 @@ class LearningContext(Generic[TaskT]):
         worker: index of this evaluator among several in parallel. Sequential draws, such as
             exploration, must depend on it; draws identified by a candidate's key must not.
         budget: the stage's budget, and how much of it is used.
+        transport: the ``Transport`` on which a learner with workers of its own (``own_workers``)
+            starts them; None means processes of this machine.
     """
 
     pool: ModulePool
@@ -215,6 +217,7 @@ class LearningContext(Generic[TaskT]):
     always_active: bool
     worker: int = 0
     budget: Budget = field(default_factory=Budget)
+    transport: Any = None
 
     def path(self, rows: Sequence[Sequence[int]]) -> Path:
         """The path of a genotype, plus frozen modules if they are in every path."""
@@ -234,6 +237,7 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
         unit: what its evaluations count, for reports: ``examples`` or ``frames``.
         fitness_name: name of its fitness, for reports.
         in_place: whether it trains the pool itself instead of leasing from it.
+        own_workers: whether it can start workers of its own on the context's transport.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -245,6 +249,7 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
     unit: ClassVar[str] = "examples"
     fitness_name: ClassVar[str] = "fitness"
     in_place: ClassVar[bool] = False
+    own_workers: ClassVar[bool] = False
 
     @abstractmethod
     def outputs(self, task: TaskT) -> int:
