@@ -32,6 +32,13 @@ class Engine(BaseModel, ABC):
     def evaluator(self, learner: Learner, context: LearningContext) -> Evaluator:
         """An evaluator that trains candidates on the context's pool, possibly in parallel."""
 
+    def check(self) -> None:
+        """Check before a run starts that evaluations can run.
+
+        Raises:
+            ExecutorError: they cannot, for example because a cluster is unreachable.
+        """
+
     @property
     def deterministic(self) -> bool:
         """Whether equal seeds give equal results, bit for bit."""

@@ -202,11 +202,12 @@ class Plan:
                 found.append(Problem(f"stages.{i}.learner", str(error)))
             except ConfigError as error:
                 found += error.problems
-        try:
-            with calling("check", ExecutorError):
-                self.executor.check()
-        except (ExecutorError, PluginFailed) as error:
-            found.append(Problem("executor", str(error)))
+        for place, part in (("executor", self.executor), ("engine", self.engine)):
+            try:
+                with calling("check", ExecutorError):
+                    part.check()
+            except (ExecutorError, PluginFailed) as error:
+                found.append(Problem(place, str(error)))
         if found:
             raise ConfigError(found)
 
