@@ -24,7 +24,7 @@ SETTINGS = {"num_envs": 2, "rollout_length": 4, "episodes": 2, "score_episodes":
 
 
 @pytest.fixture(scope="module")
-def engine():
+def engine(walk):
     """An engine that places workers on Ray."""
     made = RayEngine(cpus_per_worker=0.5)
     yield made

@@ -43,7 +43,7 @@ class Reused(RayEngine):
 
 
 @pytest.fixture(scope="module")
-def two():
+def two(toy):
     """An engine with two workers."""
     engine = Reused(workers=2, cpus_per_worker=HALF)
     yield engine
