@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field, PrivateAttr
 
 from pathnet_evo import ExecutorError, StageFailed, Transport, WorkerEngine
 from pathnet_evo_ray.cluster import connected
+from pathnet_evo_ray.executor import Share
 from pathnet_evo_ray.requirements import require
 
 
@@ -35,11 +36,12 @@ class RayEngine(WorkerEngine):
 
     hosts_workers: ClassVar[bool] = True
 
-    address: str | None = None
-    """Address of a cluster, ``HOST:PORT`` or ``auto``; by default, a local Ray of each trial."""
-    cpus_per_worker: float = Field(1, ge=0, allow_inf_nan=False)
+    address: str | None = Field(None, min_length=1)
+    """Cluster to join, ``HOST:PORT`` or ``auto``; default: a local Ray that ends with the trial, or
+    the cluster that the trial itself runs on."""
+    cpus_per_worker: Share = Field(1, gt=0, allow_inf_nan=False)
     """CPUs of each worker, and its threads of torch."""
-    gpus_per_worker: float = Field(0, ge=0, allow_inf_nan=False)
+    gpus_per_worker: Share = Field(0, ge=0, allow_inf_nan=False)
     """GPUs of each worker; a fraction is a share of one."""
 
     _connection: _Connection = PrivateAttr(default_factory=_Connection)
@@ -52,11 +54,19 @@ class RayEngine(WorkerEngine):
         return RayTransport(self.cpus_per_worker, self.gpus_per_worker)
 
     def check(self) -> None:
-        """Refuse where Ray is missing, or no node of the cluster has room for a worker."""
+        """Refuse a cluster that cannot hold the workers; a local Ray is not started for that.
+
+        Raises:
+            ExecutorError: Ray is missing, there is no such cluster, no node has room for a worker,
+                or one has other packages.
+        """
         require()
         if self.address is not None:
             with connected(self.address):
-                self._check_room()
+                from pathnet_evo_ray import nodes
+
+                able = nodes.with_room(self.cpus_per_worker, self.gpus_per_worker, "worker")
+                nodes.check(able, None)
 
     def close(self) -> None:
         """End the workers, and the connection."""
@@ -69,23 +79,9 @@ class RayEngine(WorkerEngine):
             return
         try:
             self._connection.open.enter_context(connected(self.address))
-            self._check_room()
+            from pathnet_evo_ray.nodes import with_room
+
+            with_room(self.cpus_per_worker, self.gpus_per_worker, "worker")
         except ExecutorError as error:
             raise StageFailed(str(error)) from None
         self._connection.made = True
-
-    def _check_room(self) -> None:
-        """Refuse workers that would wait for ever.
-
-        Raises:
-            ExecutorError: no node has what one needs.
-        """
-        import ray
-
-        wanted = {"CPU": self.cpus_per_worker, "GPU": self.gpus_per_worker}
-        nodes: list[dict[str, Any]] = [n["Resources"] for n in ray.nodes() if n["Alive"]]
-        for name, need in wanted.items():
-            most = max((node.get(name, 0) for node in nodes), default=0)
-            if need > most:
-                key = f"{name.lower()}s_per_worker"
-                raise ExecutorError(f"{key} = {need:g}, and no node has more than {most:g}")

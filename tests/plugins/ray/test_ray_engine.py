@@ -135,8 +135,8 @@ def test_a_worker_that_is_killed_is_named(toy, two):
 def test_a_cluster_that_is_not_there(tmp_path):
     """A run would begin, and fail in every trial."""
     engine = {"name": "ray", "cpus_per_worker": 1000, "address": "auto"}
-    with pytest.raises(UserError, match="engine: cpus_per_worker = 1000, and no node has more"):
+    with pytest.raises(UserError, match="engine: a worker needs 1000 CPUs, but the largest"):
         runner.launch({**SMALL, "engine": engine}, name="none", runs_dir=tmp_path)
     made = RayEngine(gpus_per_worker=1000)
-    with pytest.raises(StageFailed, match="gpus_per_worker = 1000, and no node has more than"):
+    with pytest.raises(StageFailed, match="needs 1 CPUs and 1000 GPUs.*lower cpus_per_worker"):
         made.transport()
