@@ -28,7 +28,7 @@ from pathnet_evo.engines.protocol import (
     Trained,
 )
 from pathnet_evo.engines.sharing import stage_for_workers
-from pathnet_evo.engines.usage import Usage
+from pathnet_evo.engines.usage import StageUsage
 from pathnet_evo.engines.worker_pool import Worker, WorkerPool
 from pathnet_evo.interfaces.learners import (
     Candidate,
@@ -86,7 +86,7 @@ class SideBySideEvaluator(Evaluator):
         pool.round += 1
         self.round = pool.round
         self._over: deque[_Over] = deque()
-        self._usage = Usage(pool.bytes)
+        self._usage = StageUsage(pool.bytes)
         self._begins = stage_for_workers(self.round, learner, context, pool.transport.shares_memory)
         try:
             for worker in list(self.workers.members):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Usage:
+class StageUsage:
     """Counts of one stage, in this session.
 
     Args:

@@ -13,7 +13,7 @@ from pathnet_evo_a3c.settings import A3CSettings
 
 
 @dataclass(frozen=True)
-class Modules:
+class ModuleValues:
     """Something of some modules of one stack: weights that changed, or gradients.
 
     Args:
@@ -32,7 +32,7 @@ class Modules:
         return sum(values.nbytes for values in (self.modules, *self.values.values()))
 
 
-Some: TypeAlias = tuple[Modules, ...]
+Some: TypeAlias = tuple[ModuleValues, ...]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pathnet_evo import EnvironmentTask, LearningContext, Path, Stack
 from pathnet_evo_a3c import rmsprop
-from pathnet_evo_a3c.messages import Modules, Some
+from pathnet_evo_a3c.messages import ModuleValues, Some
 from pathnet_evo_a3c.settings import A3CSettings
 
 
@@ -84,7 +84,7 @@ class ParameterServer:
             versions[modules] = stack.versions[modules]
             incarnations[modules] = stack.incarnations[modules]
             values = {name: held[modules] for name, held in stack.parameters.items()}
-            found.append(Modules(i, modules, values))
+            found.append(ModuleValues(i, modules, values))
         seen.updates = self.updates
         self.bytes += sum(part.bytes for part in found)
         return tuple(found)

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from pathnet_evo import Evaluation, LearningContext, Stack, WorkerLine
 from pathnet_evo_a3c.evaluator import A3CEvaluator
-from pathnet_evo_a3c.messages import Begin, Modules, Orders, Played, Some
+from pathnet_evo_a3c.messages import Begin, ModuleValues, Orders, Played, Some
 
 
 def work(line: WorkerLine, number: int) -> None:
     """A worker's whole life: what it is to do comes first, then orders."""
-    worker = Worker(line, line.receive(), number)
+    worker = LaneWorker(line, line.receive(), number)
     try:
         worker.serve()
     except (EOFError, ConnectionError):
@@ -27,7 +27,7 @@ def work(line: WorkerLine, number: int) -> None:
         worker.evaluator.close()
 
 
-class Worker:
+class LaneWorker:
     """Takes orders, plays rollouts, reports each.
 
     Args:
@@ -40,7 +40,7 @@ class Worker:
         self.line, self.learner, self.clock = line, begin.learner, begin.clock
         self.context = replace(begin.context, worker=number)
         self.number, self.round = number, 0
-        self.distant = DistantPool(self.context) if begin.clock is None else None
+        self.distant = PoolCopy(self.context) if begin.clock is None else None
         self.before = 0 if begin.clock is None else int(begin.clock[number])
         update = None if self.distant is None else self.distant.keep
         self.evaluator = A3CEvaluator(self.learner, self.context, self._elsewhere, update)
@@ -100,7 +100,7 @@ class Worker:
         self.waits, self.since, self.waited = self.distant is not None, time.perf_counter(), 0.0
 
 
-class DistantPool:
+class PoolCopy:
     """The worker's copy of a pool: it computes with it, and whoever has the pool updates it.
 
     Args:
@@ -110,13 +110,13 @@ class DistantPool:
     def __init__(self, context: LearningContext) -> None:
         self.stacks = context.pool.stacks(context.head)
         self._number = {id(stack): i for i, stack in enumerate(self.stacks)}
-        self._kept: list[Modules] = []
+        self._kept: list[ModuleValues] = []
 
     def keep(self, stack: Stack, modules: Tensor, gradients: Mapping[str, Tensor]) -> None:
         """Keep the gradients of a stack for the next report."""
         # Copies: a view would take all that it is a view of along.
         own = {name: values.clone() for name, values in gradients.items()}
-        self._kept.append(Modules(self._number[id(stack)], modules.clone(), own))
+        self._kept.append(ModuleValues(self._number[id(stack)], modules.clone(), own))
 
     def take(self) -> Some:
         """What was kept since the last call."""
