@@ -66,8 +66,8 @@ class Slots:
 
     def _unpacked(self, leased: Leased, parcel: Parcel) -> Tensor:
         """The numbers of a parcel, and of copies that it refers to; they are copies, too."""
-        for copy in parcel.stale:
-            self._copies.pop(copy, None)
+        for stale in parcel.stale:
+            self._copies.pop(stale, None)
         memory = torch.empty(size_of(self._stacks, leased.modules), dtype=torch.float32)
         # The numbers may be read-only, as those of a cluster's object store are.
         fresh, at = torch.from_numpy(parcel.fresh.copy()), 0
@@ -84,7 +84,7 @@ class Slots:
                     self._copies[s, module, leased.number] = numbers
                 else:
                     numbers = self._copies[s, module, copy]
-                parts = numbers.split([values.numel() for values in place])
+                parts = torch.split(numbers, [values.numel() for values in place])
                 for values, part in zip(place, parts, strict=True):
                     values.copy_(part.view_as(values))
         return memory

@@ -9,7 +9,6 @@ notices workers that die, raise or hang.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -57,6 +56,7 @@ class Player(Supervised):
         seen: what it knows of the pool; None where it shares it.
         waits: whether it plays no further before it is sent what changed.
         rollouts: those that it played; idle workers come up with the slowest busy one.
+        needed: whether nobody else is there, so that its start is waited for.
     """
 
     pending: dict[int, Candidate] = field(default_factory=dict)
@@ -65,10 +65,13 @@ class Player(Supervised):
     seen: Seen | None = None
     waits: bool = False
     rollouts: int = 0
+    needed: bool = False
 
     @property
     def awaited(self) -> bool:
-        """Whether a rollout of it is to come; one that starts is not waited for."""
+        """Whether a rollout of it is to come; one that starts may take its time, if not needed."""
+        if not self.ready and self.needed:
+            return True
         return (bool(self.pending) and not self.waits) or self.cancelling
 
 
@@ -140,7 +143,8 @@ class Workers(Evaluator):
         for player in self.workers.members:
             if self._may_go(player) if player.waits else player.outbox:
                 self._order(player)
-        if not self._over and any(player.pending for player in self.workers.members):
+        busy = any(player.pending for player in self.workers.members)
+        if not self._over and (busy or not self.free):
             self._hear()
         over = list(self._over)
         self._over.clear()
@@ -218,13 +222,9 @@ class Workers(Evaluator):
 
     def _await_first(self) -> None:
         """Wait until a worker is there; the others may join later."""
-        limit = time.monotonic() + self.workers.start_timeout
         while not any(player.ready for player in self.workers.members):
             if not self.workers.members:
                 raise StageFailed(self._none_left)
-            if time.monotonic() > limit:
-                late = f"no worker started within {self.workers.start_timeout:g} s"
-                raise StageFailed(f"{late}: is there room for one?")
             self._hear()
 
     def _may_go(self, player: Player) -> bool:
@@ -249,6 +249,9 @@ class Workers(Evaluator):
 
     def _hear(self) -> None:
         """Wait for rollouts, and find workers that are dead or hang."""
+        nobody = self.server is not None and not any(p.ready for p in self.workers.members)
+        for player in self.workers.members:
+            player.needed = nobody
         for player, message in self.workers.hear():
             match message:
                 case Played(error=None):
@@ -260,8 +263,8 @@ class Workers(Evaluator):
                 case WorkerLost(overdue=None):
                     self._lose(player, message, message.ended)
                 case WorkerLost():
-                    late = f"took longer than {message.overdue:g} s for a rollout"
-                    self._lose(player, message, late)
+                    what = "for a rollout" if player.ready else "to start"
+                    self._lose(player, message, f"took longer than {message.overdue:g} s {what}")
 
     def _take(self, player: Player, played: Played) -> None:
         """Count a rollout and, where it is wanted, learn from it."""
@@ -290,12 +293,15 @@ class Workers(Evaluator):
         self.lost = f"worker {player.number} ({lost.where}) {what}"
         pending = player.pending.values()
         self._over += [Evaluation(candidate, None, self.lost) for candidate in pending]
+        if player.needed and lost.overdue is not None:  # there is no room for another one either
+            return
         if started := self.workers.replace(player):
             self._begin(started)
 
     @property
     def _none_left(self) -> str:
-        return f"no worker is left after {self.learner.max_restarts} were replaced: {self.lost}"
+        replaced = self.learner.max_restarts - self.workers.restarts
+        return f"no worker is left after {replaced} were replaced: {self.lost}"
 
 
 def _share(stack: Stack) -> None:

@@ -81,14 +81,14 @@ class Mapper:
     """Workers that stay from call to call; use it as a context manager, or close it.
 
     Args:
-        workers: how many; None is as many as the cluster has CPUs.
+        workers: how many; None is as many as the cluster holds.
         address: of a cluster, ``HOST:PORT`` or ``auto``; None starts a local Ray.
         cpus_per_worker: CPUs of each worker, and its threads of torch.
         gpus_per_worker: GPUs of each worker; a fraction is a share of one.
         retries: how often an item is tried again whose worker was lost.
 
     Raises:
-        ExecutorError: there is no such cluster, or Ray cannot start.
+        ExecutorError: there is no such cluster, Ray cannot start, or no node has room for a worker.
     """
 
     def __init__(
@@ -102,11 +102,12 @@ class Mapper:
         self.retries = retries
         self._open = ExitStack()
         self._open.enter_context(connected(address))
-        import ray
-
+        from pathnet_evo_ray.nodes import with_room
         from pathnet_evo_ray.transport import RayTransport
 
-        count = int(ray.cluster_resources().get("CPU", 1)) if workers is None else workers
+        able = with_room(cpus_per_worker, gpus_per_worker, "worker")
+        rooms = sum(node.room(cpus_per_worker, gpus_per_worker) for node in able)
+        count = rooms if workers is None else workers
         transport = RayTransport(cpus_per_worker, gpus_per_worker)
         self._workers = Supervisor(transport, work, _caller, "map")
         self._open.callback(self._workers.close)

@@ -133,6 +133,7 @@ def test_modules_that_were_overwritten_meanwhile_stay(walk, elsewhere):
     ("accident", "settings", "cause"),
     [
         ("die", {}, "was killed by signal 9"),
+        ("die", {"workers": 1}, "was killed by signal 9"),
         ("hang", {"timeout": 8}, "took longer than 8 s"),
     ],
 )
@@ -141,7 +142,8 @@ def test_a_worker_that_is_lost_is_named_and_replaced(
 ):
     """A stage would wait for ever, or lose all that others had learned, for one worker of many."""
     task = walk(goal=3, accident=accident, once=str(tmp_path / "once"))
-    evaluator = A3C(**SETTINGS, **settings, workers=2).evaluator(stage(task, elsewhere))
+    settings = {**SETTINGS, "workers": 2, **settings}
+    evaluator = A3C(**settings).evaluator(stage(task, elsewhere))
     done, _ = run_all(evaluator, 12)
     failed = [evaluation for evaluation in done if evaluation.failed]
     assert 1 <= len(failed) <= 2

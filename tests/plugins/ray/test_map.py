@@ -12,7 +12,7 @@ import pytest
 
 from pathnet_evo_ray.mapping import MapError, Mapper
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_here")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("joined")]
 
 DOCS = Path(__file__).parents[3] / "docs"
 

@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,13 +15,21 @@ from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.engines.inline import InlineEngine
 from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.plugins.files import PluginFile, import_file
 from pathnet_evo.running import runner
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_ray.engine import RayEngine
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_here")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("joined")]
 
 SETTINGS = {"num_envs": 2, "rollout_length": 4, "episodes": 2, "score_episodes": 2}
+
+
+@pytest.fixture(scope="module")
+def walk():
+    """The walks of the A3C learner's tests, in a file that workers are sent."""
+    file = Path(__file__).parents[1] / "a3c" / "environments.py"
+    return import_file(PluginFile(path=str(file)))[0].WalkTask
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +79,21 @@ def test_one_worker_learns_the_same_bits(walk, engine):
         results.append(([(e.candidate.id, e.fitness, e.examples) for e in done], weights))
     assert results[0][0] == results[1][0]
     assert all(map(torch.equal, results[0][1], results[1][1]))
+
+
+def test_workers_of_a_lost_node_are_named_and_replaced(walk, engine, joined):
+    """What all others learned would be lost with one machine."""
+    evaluator = engine.evaluator(A3C(**SETTINGS, workers=3), stage(walk(goal=3)))
+
+    def lose(contained):
+        joined.remove()
+
+    done = run_all(evaluator, 60, killed=lose)
+    failed = [e for e in done if e.failed]
+    assert 1 <= len(failed) <= 4
+    assert all("was lost with its node" in e.cause and "worker" in e.cause for e in failed)
+    assert 1 <= evaluator.usage()["restarts"] <= 2
+    evaluator.close()
 
 
 def test_a_worker_that_is_killed_is_named_and_replaced(walk, engine):
