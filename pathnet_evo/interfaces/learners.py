@@ -262,6 +262,8 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
     def check(self, task: TaskT) -> None:
         """Check before a run starts that this learner can learn the task here.
 
+        Not called if an engine hosts the learner's workers elsewhere.
+
         Raises:
             TaskError: it cannot, for example for lack of memory; the message says the way out.
         """
