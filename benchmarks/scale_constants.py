@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -66,8 +67,8 @@ def cases() -> Iterator[Case]:
     for setting in (MNIST, CIFAR):
         kinds: list[ModuleKind] = [Linear(units=setting.units)] * setting.layers
         learned = task(setting)
-        yield Case(setting.name, setting, kinds, SGD(), learned, setting.classes)
-    wide = SGD(n_batches=500)
+        yield Case(setting.name, setting, kinds, SGD(learning_rate=1e-3), learned, setting.classes)
+    wide = SGD(n_batches=500, learning_rate=1e-3)
     yield Case("CIFAR, convolutional, 500 minibatches", CIFAR, WIDE, wide, task(CIFAR), 10)
     pong = Setting("Atari", TASK.input_shape, modules=10, width=4, classes=6, layers=4)
     yield Case(
@@ -75,7 +76,9 @@ def cases() -> Iterator[Case]:
     )
     large = Setting("large", (3, 32, 32), modules=20, width=5, classes=10, units=990)
     kinds = [Linear(units=large.units)] * large.layers
-    yield Case("100 million parameters", large, kinds, SGD(), task(large, 1000), 10)
+    yield Case(
+        "100 million parameters", large, kinds, SGD(learning_rate=1e-3), task(large, 1000), 10
+    )
 
 
 def candidates(setting: Setting) -> Iterator[Candidate]:
@@ -146,6 +149,7 @@ def measured(seconds: float) -> dict[str, Any]:
             shape, check = _case(case, seconds, call, per_byte)
             shapes.append(asdict(shape))
             checks += check
+            print(*check, sep="\n", file=sys.stderr, flush=True)
     machine = {"cores": os.cpu_count(), "load": os.getloadavg()[0], "torch": torch.__version__}
     return {"machine": machine, "shapes": shapes, "checks": checks}
 
