@@ -1,6 +1,6 @@
 """1 to 1,000 workers of one trial, simulated with constants that were measured on real ones.
 
-``scale.py measure > results/scale.json`` measures the constants on Ray, and compares the simulation
+``scale.py measure [NAME ...]`` measures the constants of shapes on Ray, and compares the simulation
 with one and two real workers; ``scale.py simulate [--link 1.25e9] [--figure FILE]`` shows what more
 of them would do. Needs ``pip install 'pathnet-evo[ray,benchmark]'``.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +40,6 @@ class Shape:
         call: seconds that a message takes, there or back.
         save: seconds for which a checkpoint holds the trial's process up.
         crowding: how much longer an exchange takes where two workers share this machine.
-        exchanges: of one evaluation.
     """
 
     name: str
@@ -57,7 +55,6 @@ class Shape:
     call: float
     save: float
     crowding: float = 1.0
-    exchanges: float = 1.0
 
 
 class Simulation:
@@ -94,7 +91,7 @@ class Simulation:
         self._until(self.done + exchanges)
         seconds, done = self.env.now - before[0], self.done - before[1]
         return {
-            "rate": done / seconds / self.shape.exchanges,
+            "rate": done / seconds,
             "overlap": (self.overlapped - before[2]) / done,
             "bytes": (self.bytes - before[3]) / seconds,
             "lost": (self.lost - lost) / seconds,
@@ -122,8 +119,7 @@ class Simulation:
 
     def _worker(self) -> Generator[Any, Any, None]:
         shape, rows = self.shape, np.arange(self.shape.layers)[:, None]
-        known = np.full_like(self.versions, -1)
-        head = -1
+        known, head = np.full_like(self.versions, -1), -1
         while True:
             order = self.rng.random(known.shape).argsort(axis=1)
             path = rows, order[:, : shape.width]
@@ -163,8 +159,7 @@ def simulate(shapes: list[Shape], link: float, a_day: float) -> dict[str, list[d
     found: dict[str, list[dict[str, float]]] = {}
     for shape in shapes:
         for workers in WORKERS:
-            exchanges = max(20 * workers, 400)
-            row = Simulation(shape, workers, link).run(exchanges)
+            row = Simulation(shape, workers, link).run(exchanges := max(20 * workers, 400))
             faster = max(0.02 / shape.seconds / (a_day / 86_400), 1.0)
             dying = Simulation(shape, workers, link, faster * a_day / 86_400).run(exchanges)
             row["lost"] = dying["lost"] / workers / faster
@@ -176,23 +171,26 @@ def main() -> None:
     """Measure, or simulate."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["measure", "simulate"])
+    parser.add_argument("names", nargs="*", help="beginnings of the shapes to measure")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
     parser.add_argument("--link", type=float, default=1.25e9, help="bytes a second")
     parser.add_argument("--failures", type=float, default=1.0, help="of a worker, a day")
     parser.add_argument("--figure", help="file for the curves")
     given = parser.parse_args()
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if given.what == "measure":
         from scale_constants import measured
 
-        json.dump(measured(given.seconds), sys.stdout, indent=1)
+        for found in measured(given.seconds, given.names):
+            kept[found["shape"]["name"]] = found
+            print(*found["checks"], sep="\n", flush=True)
+            RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
         return
     from scale_table import draw, show
 
-    kept = json.loads(RESULTS.read_text())
-    found = simulate([Shape(**shape) for shape in kept["shapes"]], given.link, given.failures)
+    found = simulate([Shape(**of["shape"]) for of in kept.values()], given.link, given.failures)
     show(found)
-    if given.figure:
-        draw(found, given.figure)
+    draw(found, given.figure)
 
 
 if __name__ == "__main__":

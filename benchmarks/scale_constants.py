@@ -6,9 +6,8 @@ import itertools
 import os
 import random
 import statistics
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -30,9 +29,9 @@ from pathnet_evo_ray.cluster import connected
 from pathnet_evo_ray.engine import RayEngine
 from pathnet_evo_sgd.learner import SGD
 
-WIDE = [Conv2d(channels=16, kernel=3), Conv2d(channels=16, kernel=3, stride=2), Linear(units=20)]
-GAMES, ROLLOUTS = 16, 100
-"""Environments of a worker; rollouts of an evaluation, roughly."""
+CONV = [*[Conv2d(channels=8, kernel=3, stride=2)] * 2, Linear(units=20)]
+GAMES = 16
+"""Environments of a worker."""
 RESERVE = 0.45
 """CPUs that Ray reserves for a worker, so that two and whatever else there is fit on two cores."""
 
@@ -69,7 +68,7 @@ def cases() -> Iterator[Case]:
         learned = task(setting)
         yield Case(setting.name, setting, kinds, SGD(learning_rate=1e-3), learned, setting.classes)
     wide = SGD(n_batches=500, learning_rate=1e-3)
-    yield Case("CIFAR, convolutional, 500 minibatches", CIFAR, WIDE, wide, task(CIFAR), 10)
+    yield Case("CIFAR, convolutional, 500 minibatches", CIFAR, CONV, wide, task(CIFAR), 10)
     pong = Setting("Atari", TASK.input_shape, modules=10, width=4, classes=6, layers=4)
     yield Case(
         "Atari (Pong, rollouts)", pong, KINDS, A3C(num_envs=GAMES), TASK, TASK.n_actions + 1, True
@@ -100,7 +99,16 @@ class Measurement:
             learner = learner.model_copy(update={"workers": workers})
         self.evaluator: Evaluator = engine.evaluator(learner, case.context())
         self.engine, self.waiting, self.told = engine, candidates(case.setting), 0
-        self._run(2.0 * workers, least=4)
+        while not self._all_there():
+            self._run(1.0, least=1)
+        self._run(2.0 * workers, least=2)
+
+    def _all_there(self) -> bool:
+        """Whether all workers have started; a game begins with the first."""
+        if not self.case.game:
+            return True
+        members = self.evaluator.evaluator.workers.members  # type: ignore[attr-defined]
+        return all(member.ready for member in members)
 
     def _run(self, seconds: float, least: int) -> float:
         began, before = time.perf_counter(), self._exchanges
@@ -121,7 +129,7 @@ class Measurement:
     def figures(self, seconds: float) -> dict[str, float]:
         """What a while of work was like."""
         usage, done, used = self.evaluator.usage(), self._exchanges, time.process_time()
-        passed = self._run(seconds, least=6 * self.workers)
+        passed = self._run(seconds, least=3 * self.workers)
         used, done = time.process_time() - used, self._exchanges - done
         now = self.evaluator.usage()
         waited = now["waiting"] - usage["waiting"]
@@ -139,19 +147,22 @@ class Measurement:
         self.engine.close()
 
 
-def measured(seconds: float) -> dict[str, Any]:
-    """Constants of each shape, and predictions beside what was measured."""
-    shapes, checks = [], []
+def measured(seconds: float, words: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The constants of each shape, and what they predict beside what was measured.
+
+    Args:
+        seconds: of each measurement.
+        words: what the names of shapes start with; none are all.
+    """
     torch.set_num_threads(1)
     with connected():
         call, per_byte = _transport()
         for case in cases():
-            shape, check = _case(case, seconds, call, per_byte)
-            shapes.append(asdict(shape))
-            checks += check
-            print(*check, sep="\n", file=sys.stderr, flush=True)
-    machine = {"cores": os.cpu_count(), "load": os.getloadavg()[0], "torch": torch.__version__}
-    return {"machine": machine, "shapes": shapes, "checks": checks}
+            if words and not case.name.startswith(tuple(words)):
+                continue
+            load = os.getloadavg()[0]
+            shape, checks = _case(case, seconds, call, per_byte)
+            yield {"shape": asdict(shape), "checks": checks, "load": load}
 
 
 def _case(
@@ -167,8 +178,8 @@ def _case(
     sizes = [sum(v.nbytes for v in s.parameters.values()) for s in pool.layers]
     head = pool.head(case.outputs, torch.Generator()).readout
     width = case.setting.width
-    if case.game:  # the modules that the paths of all environments use
-        width = min(case.setting.modules, case.setting.modules - 1)
+    if case.game:  # the paths of 16 environments use nearly all modules
+        width = case.setting.modules
     shape = Shape(
         name=case.name,
         layers=len(pool.layers),
@@ -183,13 +194,12 @@ def _case(
         call=call,
         save=_seconds(lambda: [layer.state() for layer in pool.layers]),
         crowding=two["seconds"] / one["seconds"],
-        exchanges=ROLLOUTS if case.game else 1,
     )
     checks = []
     for workers, real in enumerate(found, 1):
-        here = replace(shape, exchanges=1)
-        if workers == 2:
-            here = replace(here, seconds=shape.seconds * shape.crowding)
+        crowding = shape.crowding if workers == 2 else 1.0
+        slower = ("seconds", "driver", "per_byte", "call")  # two workers and the trial, two cores
+        here = replace(shape, **{name: getattr(shape, name) * crowding for name in slower})
         guess = Simulation(here, workers, link=1e12).run(2000)
         checks.append(
             {

@@ -18,8 +18,10 @@ def show(found: dict[str, list[dict[str, float]]]) -> None:
             )
 
 
-def draw(found: dict[str, list[dict[str, float]]], file: str) -> None:
-    """The curves: speed over one worker's."""
+def draw(found: dict[str, list[dict[str, float]]], file: str | None) -> None:
+    """The curves, speed over one worker's, in a file if it is named."""
+    if file is None:
+        return
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 4))
