@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pathnet_evo.analysis.statistics import Range, extent
@@ -41,6 +41,7 @@ class StageResult:
         frozen: modules that are frozen after it; None until the stage is over.
         front: of a strategy with several objectives, what there was to choose from.
         not_scored: why scores are missing.
+        usage: how its evaluations ran on workers, by name.
     """
 
     stage: int
@@ -64,6 +65,7 @@ class StageResult:
     frozen: int | None = None
     front: dict[str, Any] | None = None
     not_scored: tuple[str, ...] = ()
+    usage: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def read_trials(db: sqlite3.Connection) -> list[TrialResult]:
     found = []
     for row in db.execute("SELECT * FROM trials ORDER BY trial").fetchall():
         stages = db.execute(
-            "SELECT s.*, t.seconds FROM stages s LEFT JOIN stage_times t USING (trial, stage) "
-            "WHERE s.trial = ? ORDER BY s.stage",
+            "SELECT s.*, t.seconds, t.usage FROM stages s "
+            "LEFT JOIN stage_times t USING (trial, stage) WHERE s.trial = ? ORDER BY s.stage",
             (row["trial"],),
         ).fetchall()
         results = {stage["stage"]: _stage_result(db, stage) for stage in stages}
@@ -133,6 +135,7 @@ def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
         frozen=n_modules(cells.path(row["frozen"], counts)) if row["frozen"] else None,
         front=_front(db, key, counts),
         not_scored=_not_scored(db, key),
+        usage=cells.usage(row["usage"]),
     )
 
 

@@ -218,7 +218,11 @@ def _times(trials: Mapping[int, TrialResult], n_stages: int) -> list[dict[str, A
         {seed: s for seed, t in trials.items() if (s := t.finished(i))} for i in range(n_stages)
     ]
     return [
-        {"stage": i, "seconds": statistic({k: s.seconds for k, s in stages.items()}, AMOUNT)}
+        {
+            "stage": i,
+            "seconds": statistic({k: s.seconds for k, s in stages.items()}, AMOUNT),
+            "usage": _by_name({k: s.usage for k, s in stages.items()}, statistic, AMOUNT),
+        }
         for i, stages in enumerate(done)
     ]
 

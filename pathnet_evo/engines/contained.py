@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from pathnet_evo.interfaces.learners import Candidate, Episode, Evaluation, Evaluator, StageFailed
@@ -79,6 +80,10 @@ class Contained(Evaluator):
     def take_episodes(self) -> list[Episode]:
         """What the evaluator says."""
         return self.evaluator.take_episodes()
+
+    def usage(self) -> Mapping[str, float]:
+        """What the evaluator says."""
+        return self.evaluator.usage()
 
     def state(self) -> dict[str, Any]:
         """The evaluator's state, and which candidates are in flight."""

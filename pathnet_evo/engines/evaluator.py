@@ -14,26 +14,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
 from pathnet_evo.core.genotype import Path, PathError
 from pathnet_evo.core.pool import Lease
-from pathnet_evo.core.stack import LeasedStack
+from pathnet_evo.core.stack import Stack
+from pathnet_evo.engines.carriers import Returned, hold
 from pathnet_evo.engines.protocol import (
-    Block,
     Cancel,
     Leased,
     LeaseWanted,
-    Modules,
     Ready,
     Refused,
-    Slot,
     Submit,
     Trained,
-    cut,
-    size_of,
 )
 from pathnet_evo.engines.sharing import stage_for_workers
+from pathnet_evo.engines.usage import StageUsage
 from pathnet_evo.engines.worker_pool import Worker, WorkerPool
 from pathnet_evo.interfaces.learners import (
     Candidate,
@@ -54,13 +49,13 @@ class _Over:
 
     Args:
         evaluation: the evaluation.
-        trained: what is to be committed with it; no slot where it was kept in a checkpoint.
+        trained: what is to be committed with it.
         worker: the one that trained it; None where it is dead.
         room: what the worker then has room for: its free slots, less those that it is sent.
     """
 
     evaluation: Evaluation
-    trained: tuple[tuple[Lease, Slot | None], ...] = ()
+    trained: tuple[Returned, ...] = ()
     worker: Worker | None = None
     room: int | None = None
 
@@ -91,6 +86,7 @@ class SideBySideEvaluator(Evaluator):
         pool.round += 1
         self.round = pool.round
         self._over: deque[_Over] = deque()
+        self._usage = StageUsage(pool.bytes)
         self._begins = stage_for_workers(self.round, learner, context, pool.transport.shares_memory)
         try:
             for worker in list(self.workers.members):
@@ -140,10 +136,18 @@ class SideBySideEvaluator(Evaluator):
             self._need_workers()
             return []
         over = self._over.popleft()
-        self._commit(over.trained, over.worker)
+        self._commit(over.trained)
         if over.worker is not None and over.room is not None:
             over.worker.free = over.room - over.worker.sent
         return [over.evaluation]
+
+    def usage(self) -> dict[str, float]:
+        """The number in flight, the overlap of commits, bytes of weights, waiting, restarts."""
+        return {
+            "workers": len(self.workers.members),
+            **self._usage.figures(self.workers.bytes),
+            "restarts": self.restarts - self.workers.restarts,
+        }
 
     def state(self) -> dict[str, Any]:
         """What was submitted and not handed on, after waiting until it is over.
@@ -167,16 +171,15 @@ class SideBySideEvaluator(Evaluator):
         for over in state.get("over", []):
             told, room = over["evaluation"], over["room"]
             candidate = Candidate.of(told["candidate"])
-            trained = tuple((self._lease_of(held), None) for held in over["trained"])
+            trained = tuple(Returned(self._lease_of(held)) for held in over["trained"])
             worker = of_number.get(over["worker"])
             evaluation = Evaluation(**{**told, "candidate": candidate})
             self._over.append(_Over(evaluation, trained, worker, room))
 
     def _state_of(self, over: _Over) -> dict[str, Any]:
         trained = []
-        for lease, slot in over.trained:
-            if slot is not None:
-                self._fill(lease, slot)
+        for returned in over.trained:
+            lease = returned.fill(self._stacks)
             held = [{**stack.parameters, **stack.statistics} for stack in lease.stacks]
             trained.append({**lease.state(), "trained": held})
         worker, room = over.worker, over.room
@@ -192,7 +195,7 @@ class SideBySideEvaluator(Evaluator):
         lease = self.context.pool.lease(path, self.context.head)
         lease.restore(held)
         for stack, values in zip(lease.stacks, held["trained"], strict=True):
-            self._hold(stack, values)
+            hold(stack, values)
         return lease
 
     def cancel(self) -> None:
@@ -200,7 +203,7 @@ class SideBySideEvaluator(Evaluator):
         if self.closed:
             return
         for over in self._over:
-            self._release((slot for _, slot in over.trained), over.worker)
+            _release(over.trained)
         self._over.clear()
         self.workers.round += 1
         self.round = self.workers.round
@@ -241,20 +244,20 @@ class SideBySideEvaluator(Evaluator):
                     self._lose(worker, message)
 
     def _take(self, worker: Worker, report: Trained) -> None:
-        for number, buffer in report.committed:
-            if buffer is not None:
-                worker.slots[number].buffer = buffer
-        self._release((worker.slots[number] for number in report.dropped), worker)
-        trained = tuple((worker.leases[n], worker.slots[n]) for n, _ in report.committed)
+        trained = tuple(worker.carrier.returned(n, weights) for n, weights in report.committed)
+        for number in report.dropped:
+            worker.carrier.release(number)
         if report.round != self.round:
-            self._release((slot for _, slot in trained), worker)
+            _release(trained)
             return
         worker.beat()
+        self._usage.waited += report.waited
         room = report.free + report.taken
         if not report.evaluations:
-            self._commit(trained, worker)
+            self._commit(trained)
             worker.free = room - worker.sent
         for evaluation in report.evaluations:
+            self._usage.ended(sum(len(member.pending) for member in self.workers.members))
             del worker.pending[evaluation.candidate.id]
             self._over.append(_Over(evaluation, trained, worker, room))
             trained = ()
@@ -281,6 +284,7 @@ class SideBySideEvaluator(Evaluator):
 
     def _begin(self, worker: Worker) -> None:
         worker.clear()
+        worker.carrier.begin()
         worker.beat()
         try:
             worker.link.send(self._begins)
@@ -305,44 +309,17 @@ class SideBySideEvaluator(Evaluator):
 
     def _lease(self, worker: Worker, path: Path) -> Leased:
         lease = self.context.pool.lease(path, self.context.head)
-        stacks = self.context.pool.stacks(self.context.head)
-        modules = tuple(Modules(stack.trainable, stack.frozen) for stack in lease.stacks)
-        slot = self.workers.slot(worker, size_of(stacks, modules))
-        for stack, blocks in zip(lease.stacks, cut(slot.buffer, stacks, modules), strict=True):
-            held = {**stack.leased, **stack.statistics}, stack.frozen_parameters
-            for kept, block in zip(held, blocks, strict=True):
-                for name, values in block.items():
-                    values.copy_(kept[name])
-        worker.leases[slot.number] = lease
-        buffer = None if slot.shared else slot.buffer
-        slot.shared = self.workers.transport.shares_memory
-        return Leased(slot.number, buffer, modules)
+        return worker.carrier.lend(lease, self._stacks)
 
-    def _commit(self, trained: Iterable[tuple[Lease, Slot | None]], worker: Worker | None) -> None:
-        """Write what was trained to the pool, and let the worker have its slots again."""
-        for lease, slot in trained:
-            if slot is not None:
-                self._fill(lease, slot)
-            self.context.pool.commit(lease)
-            self._release([slot], worker)
+    def _commit(self, trained: Iterable[Returned]) -> None:
+        for returned in trained:
+            self._usage.committed(returned.commit(self.context.pool, self._stacks))
 
-    def _fill(self, lease: Lease, slot: Slot) -> None:
-        """Let a lease hold what was trained, which came in a slot."""
-        stacks = self.context.pool.stacks(self.context.head)
-        modules = [Modules(stack.trainable, stack.frozen) for stack in lease.stacks]
-        for stack, (block, _) in zip(lease.stacks, cut(slot.buffer, stacks, modules), strict=True):
-            self._hold(stack, block)
+    @property
+    def _stacks(self) -> list[Stack]:
+        return self.context.pool.stacks(self.context.head)
 
-    def _hold(self, stack: LeasedStack, values: Block) -> None:
-        """Let a leased stack hold what was trained."""
-        stack.parameters = {name: self._moved(values[name]) for name in stack.leased}
-        stack.statistics = {name: self._moved(values[name]) for name in stack.statistics}
 
-    def _moved(self, values: Tensor) -> Tensor:
-        return values.to(self.context.pool.device)
-
-    def _release(self, slots: Iterable[Slot | None], worker: Worker | None) -> None:
-        for slot in slots:
-            if worker is not None and slot is not None:
-                worker.leases.pop(slot.number, None)
-                worker.idle.append(slot.number)
+def _release(trained: Iterable[Returned]) -> None:
+    for returned in trained:
+        returned.release()

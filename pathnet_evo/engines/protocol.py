@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pathnet_evo.core.columns import Columns
@@ -27,14 +29,13 @@ class Modules(NamedTuple):
 
 Block: TypeAlias = dict[str, Tensor]
 """Some modules' parameters by name, ``(modules, *parameter_shape)``."""
+Numbers: TypeAlias = NDArray[np.float32]
+"""Weights as they travel by value: flat, and exactly those that are meant."""
 
 
 @dataclass(frozen=True)
 class StageBegins:
-    """To a worker: what it needs to make an evaluator.
-
-    ``round`` is that of the stage's start; ``by_value`` says that memory is not shared.
-    """
+    """To a worker: what it needs to make an evaluator; ``round`` is that of the stage's start."""
 
     round: int
     learner: Learner
@@ -51,7 +52,6 @@ class StageBegins:
     streams: Streams
     always_active: bool
     budget: Budget
-    by_value: bool
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,37 @@ class Cancel:
 
 
 @dataclass(frozen=True)
-class Leased:
-    """To a worker: the weights that it asked for lie in a slot.
+class Parcel:
+    """A lease by value: what the worker lacks, and where it has the rest.
+
+    A worker keeps the modules of lease ``n`` as it received them as copy ``n``, and as it returned
+    them as copy ``-n``.
 
     Args:
-        slot: the slot's number.
-        buffer: its memory; None where the worker shares it already.
-        modules: what lies there of each of the stacks that a path and a head consist of.
+        copies: of each stack and module, the copy that holds its weights; None where they are in
+            ``fresh``.
+        fresh: the other modules' weights, module by module.
+        stale: copies that are not needed any more: stack, module, copy.
     """
 
-    slot: int
-    buffer: Tensor | None
+    copies: tuple[tuple[int | None, ...], ...]
+    fresh: Numbers
+    stale: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Leased:
+    """To a worker: the weights of a lease.
+
+    Args:
+        number: the lease; one that shares memory has the number of its slot.
+        modules: what is leased of each of the stacks that a path and a head consist of.
+        weights: the slot's memory, None where the worker shares it already; or a parcel.
+    """
+
+    number: int
     modules: tuple[Modules, ...]
+    weights: Tensor | Parcel | None
 
 
 @dataclass(frozen=True)
@@ -122,34 +141,21 @@ class Trained:
     Args:
         round: the round that it belongs to.
         evaluations: those that are over.
-        committed: slots that hold trained weights, to be written to the pool, and their memory
-            where it is not shared.
-        dropped: slots of leases that are given up.
+        committed: leases that were trained, to be written to the pool, and the weights of their
+            trainable modules where memory is not shared.
+        dropped: leases that are given up.
         free: the evaluator's free slots.
         taken: how many candidates of this round it has been given; later ones are not in ``free``.
+        waited: seconds for which the worker had nothing to do since its last report.
     """
 
     round: int
     evaluations: tuple[Evaluation, ...]
-    committed: tuple[tuple[int, Tensor | None], ...]
+    committed: tuple[tuple[int, Numbers | None], ...]
     dropped: tuple[int, ...]
     free: int
     taken: int
-
-
-@dataclass
-class Slot:
-    """Memory that carries one lease to a worker and its training back.
-
-    Args:
-        number: which of the worker's slots it is.
-        buffer: float32 numbers.
-        shared: whether the worker has the same memory.
-    """
-
-    number: int
-    buffer: Tensor
-    shared: bool = False
+    waited: float
 
 
 def size_of(stacks: Sequence[Stack], modules: Sequence[Modules]) -> int:
@@ -165,7 +171,7 @@ def size_of(stacks: Sequence[Stack], modules: Sequence[Modules]) -> int:
 def cut(
     buffer: Tensor, stacks: Sequence[Stack], modules: Sequence[Modules]
 ) -> list[tuple[Block, Block]]:
-    """Views of a slot's memory: each stack's trainable and frozen modules."""
+    """Views of a lease's memory: each stack's trainable and frozen modules."""
     views, at = [], 0
     for stack, of_stack in zip(stacks, modules, strict=True):
         blocks: list[Block] = []
@@ -178,3 +184,13 @@ def cut(
             blocks.append(block)
         views.append((blocks[0], blocks[1]))
     return views
+
+
+def trainable(modules: Sequence[Modules]) -> tuple[Modules, ...]:
+    """The part of a lease that comes back."""
+    return tuple(Modules(of_stack.trainable, ()) for of_stack in modules)
+
+
+def rows(block: Block, n: int) -> list[list[Tensor]]:
+    """The tensors of each of the ``n`` modules of a block."""
+    return [[values[i] for values in block.values()] for i in range(n)]

@@ -40,7 +40,6 @@ def stage_for_workers(
         streams=context.streams,
         always_active=context.always_active,
         budget=context.budget,
-        by_value=not shares_memory,
     )
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from pathnet_evo.core.aggregate import AGGREGATES
 from pathnet_evo.core.genotype import Path, PathError
@@ -31,6 +30,7 @@ from pathnet_evo.engines.protocol import (
     Trained,
     cut,
 )
+from pathnet_evo.engines.slots import Arrived, Slots
 from pathnet_evo.interfaces.learners import Candidate, Evaluation, Evaluator, LearningContext
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 from pathnet_evo.workers.messages import WorkerUnable
@@ -47,11 +47,18 @@ class _Cancelled(Exception):  # noqa: N818
 
 
 class _Orders:
-    """The line to the trial; what comes while a reply is awaited is kept for later."""
+    """The line to the trial; what comes while a reply is awaited is kept for later.
 
-    def __init__(self, line: WorkerLine) -> None:
+    Args:
+        line: the line.
+        unpack: called with each lease, in the order in which they were sent.
+    """
+
+    def __init__(self, line: WorkerLine, unpack: Callable[[Leased], None]) -> None:
+        self._unpack = unpack
         self._line = line
         self._kept: deque[Any] = deque()
+        self._waited = 0.0
         self.send = line.send
 
     def next(self, block: bool) -> Any:
@@ -59,8 +66,26 @@ class _Orders:
         if self._kept:
             return self._kept.popleft()
         if block or self._line.poll():
-            return self._line.receive()
+            return self._receive()
         return None
+
+    def waited(self) -> float:
+        """Seconds spent waiting for messages since the last call."""
+        waited, self._waited = self._waited, 0.0
+        return waited
+
+    def _receive(self) -> Any:
+        """Take a message, and what it brings at once: later ones may refer to it."""
+        since = time.perf_counter()
+        message = self._line.receive()
+        self._waited += time.perf_counter() - since
+        match message:
+            case Submit():
+                for _, leased in message.leases:
+                    self._unpack(leased)
+            case Leased():
+                self._unpack(message)
+        return message
 
     def ask(self, question: LeaseWanted) -> Leased | Refused:
         """Send a question and wait for its answer.
@@ -70,7 +95,7 @@ class _Orders:
         """
         self.send(question)
         while True:
-            message = self._line.receive()
+            message = self._receive()
             if isinstance(message, Leased | Refused):
                 return message
             self._kept.append(message)
@@ -78,79 +103,11 @@ class _Orders:
                 raise _Cancelled
 
 
-class Slots:
-    """The memory of a worker, and what becomes of the leases that came in it.
-
-    Args:
-        by_value: whether the trial has other memory, and needs to be sent what is committed.
-    """
-
-    def __init__(self, by_value: bool) -> None:
-        self.by_value = by_value
-        self._buffers: dict[int, Tensor] = {}
-        self._open: dict[int, int] = {}
-        self._leases = 0
-        self._committed: list[int] = []
-        self._dropped: list[int] = []
-        self._provided: dict[Path, tuple[int, tuple[Modules, ...], Tensor]] = {}
-
-    def provide(self, leases: Sequence[tuple[Path, Leased]]) -> None:
-        """Take leases that came with candidates; those that nobody wanted so far are dropped."""
-        for number, _, _ in self._provided.values():
-            self.drop(number)
-        self._provided = {}
-        for path, answer in leases:
-            opened = self.open(answer)
-            if path in self._provided:
-                self.drop(opened[0])
-            else:
-                self._provided[path] = opened
-
-    def provided(self, path: Path) -> tuple[int, tuple[Modules, ...], Tensor] | None:
-        """A lease that came with a candidate; it is had once."""
-        return self._provided.pop(path, None)
-
-    def open(self, answer: Leased) -> tuple[int, tuple[Modules, ...], Tensor]:
-        """Take a lease that came in a slot; its number, its modules, and the slot's memory."""
-        if answer.buffer is not None:
-            self._buffers[answer.slot] = answer.buffer
-        self._leases += 1
-        self._open[self._leases] = answer.slot
-        return self._leases, answer.modules, self._buffers[answer.slot]
-
-    def commit(self, lease: int) -> None:
-        """The slot of a lease holds what was trained."""
-        self._committed.append(self._open.pop(lease))
-
-    def drop(self, lease: int) -> None:
-        """A lease is no more; a slot that was not committed is free again."""
-        if lease in self._open:
-            self._dropped.append(self._open.pop(lease))
-
-    def revoke(self) -> None:
-        """Give up what was committed and not yet told, and what nobody leased."""
-        self.provide(())
-        self._dropped += self._committed
-        self._committed = []
-
-    @property
-    def waiting(self) -> bool:
-        """Whether there is a commit to tell of."""
-        return bool(self._committed)
-
-    def settled(self) -> tuple[tuple[tuple[int, Tensor | None], ...], tuple[int, ...]]:
-        """Slots that were committed, and that were dropped, since the last call."""
-        committed = tuple((n, self._buffers[n] if self.by_value else None) for n in self._committed)
-        dropped = tuple(self._dropped)
-        self._committed, self._dropped = [], []
-        return committed, dropped
-
-
 @dataclass(eq=False)
 class SlotLease(Lease):
-    """A lease whose weights came in a slot, and go back in it."""
+    """A lease whose weights came in memory of its own, and go back in it."""
 
-    number: int
+    arrived: Arrived
     views: list[tuple[Block, Block]]
 
 
@@ -190,20 +147,19 @@ class DistantPool(ModulePool):
             if isinstance(answer, Refused):
                 raise PathError(answer.error)
             found = self._slots.open(answer)
-        number, modules, buffer = found
         stacks = self.stacks(self.of_task)
-        views = cut(buffer, stacks, modules)
+        views = cut(found.memory, stacks, found.modules)
         leased = [
             self._leased(stack, of_stack, *blocks)
-            for stack, of_stack, blocks in zip(stacks, modules, views, strict=True)
+            for stack, of_stack, blocks in zip(stacks, found.modules, views, strict=True)
         ]
         layers, (readout, *maps) = leased[: len(self.layers)], leased[len(self.layers) :]
         laterals = [None if stack is None else maps.pop(0) for stack in self.of_task.laterals]
         for layer, lateral in zip([*layers, readout], laterals, strict=True):
             layer.lateral = lateral
         of_task = LeasedHead(head, readout, laterals)
-        lease = SlotLease(layers, of_task, self.aggregate, number, views)
-        weakref.finalize(lease, self._slots.drop, number)
+        lease = SlotLease(layers, of_task, self.aggregate, found, views)
+        weakref.finalize(lease, self._slots.drop, found)
         return lease
 
     def _leased(
@@ -223,12 +179,12 @@ class DistantPool(ModulePool):
 
     @torch.no_grad()
     def commit(self, lease: Lease) -> Path:
-        """Put what was trained into the slot; what the pool will refuse is not known here."""
+        """Put what was trained where it came from; what the pool will refuse is not known here."""
         assert isinstance(lease, SlotLease)
         for leased, (trainable, _) in zip(lease.stacks, lease.views, strict=True):
             for name, trained in {**leased.parameters, **leased.statistics}.items():
                 trainable[name].copy_(trained.detach())
-        self._slots.commit(lease.number)
+        self._slots.commit(lease.arrived)
         return ((),) * len(self.layers)
 
 
@@ -241,9 +197,9 @@ class Trainer:
     """
 
     def __init__(self, line: WorkerLine, number: int) -> None:
-        self.orders = _Orders(line)
+        self.slots = Slots()
+        self.orders = _Orders(line, self.slots.unpack)
         self.number = number
-        self.slots = Slots(by_value=False)
         self.stage: StageBegins | None = None
         self.pending: dict[int, Candidate] = {}
         self.taken = 0
@@ -286,16 +242,17 @@ class Trainer:
     def _begin(self, stage: StageBegins) -> None:
         self._drop()
         self.stage, self.taken = None, 0
-        self.slots.by_value = stage.by_value
         try:
             with calling(""):
                 self.pool = DistantPool(stage, self.orders, self.slots)
+                self.slots.begin(self.pool.stacks(self.pool.of_task))
                 self.evaluator = self._evaluator(stage)
         except PluginFailed as error:
             self.orders.send(WorkerUnable(str(error)))
             return
         self.stage = stage
         self.orders.send(Ready(stage.round, self.evaluator.free))
+        self.orders.waited()
 
     def _evaluator(self, stage: StageBegins) -> Evaluator:
         device = torch.device(stage.device)
@@ -347,9 +304,9 @@ class Trainer:
 
     def _report(self, over: Sequence[Evaluation]) -> None:
         committed, dropped = self.slots.settled()
-        free = self.evaluator.free
+        free, waited = self.evaluator.free, self.orders.waited()
         self.orders.send(
-            Trained(self.pool.round, tuple(over), committed, dropped, free, self.taken)
+            Trained(self.pool.round, tuple(over), committed, dropped, free, self.taken, waited)
         )
 
     def _drop(self) -> None:

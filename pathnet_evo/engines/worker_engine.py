@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import Field, PrivateAttr
 
+from pathnet_evo.engines.contained import Contained
 from pathnet_evo.engines.evaluator import SideBySideEvaluator
 from pathnet_evo.engines.worker_pool import WorkerPool
 from pathnet_evo.interfaces.engines import Engine
-from pathnet_evo.interfaces.learners import Learner, LearningContext
+from pathnet_evo.interfaces.learners import Evaluator, Learner, LearningContext, StageFailed
+from pathnet_evo.interfaces.tasks import TaskError
+from pathnet_evo.system.plugin_calls import calling
 from pathnet_evo.workers.transport import Transport
 
 
@@ -53,8 +56,15 @@ class WorkerEngine(Engine):
         """Whether there is only one worker."""
         return self.workers == 1
 
-    def evaluator(self, learner: Learner, context: LearningContext) -> SideBySideEvaluator:
-        """An evaluator with as many slots as its workers' evaluators have together."""
+    def evaluator(self, learner: Learner, context: LearningContext) -> Evaluator:
+        """An evaluator with as many slots as its workers' evaluators have together.
+
+        A learner that trains the pool in place starts workers of its own on the transport.
+        """
+        if learner.in_place:
+            with calling("evaluator", StageFailed, TaskError):
+                there = replace(context, transport=self.transport())
+                return Contained(learner.evaluator(there))
         pool, self._kept.pool = self._kept.pool, None
         pool = WorkerPool(self.transport(), self.workers) if pool is None else pool
         pool.timeout, pool.start_timeout = self.timeout, self.start_timeout

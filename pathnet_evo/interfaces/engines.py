@@ -19,15 +19,25 @@ class Engine(BaseModel, ABC):
     Attributes:
         shares_pool: whether evaluators have the pool itself, so that learners can train it in
             place; otherwise they have leases.
+        hosts_workers: whether learners that train the pool in place can have workers of their own
+            where this engine's would be.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     shares_pool: ClassVar[bool] = False
+    hosts_workers: ClassVar[bool] = False
 
     @abstractmethod
     def evaluator(self, learner: Learner, context: LearningContext) -> Evaluator:
         """An evaluator that trains candidates on the context's pool, possibly in parallel."""
+
+    def check(self) -> None:
+        """Check before a run starts that evaluations can run.
+
+        Raises:
+            ExecutorError: they cannot, for example because a cluster is unreachable.
+        """
 
     @property
     def deterministic(self) -> bool:

@@ -170,6 +170,13 @@ class Evaluator(ABC):
         """Episodes that ended since the last call, in order."""
         return []
 
+    def usage(self) -> Mapping[str, float]:
+        """How this stage's evaluations ran, by name, such as bytes sent to workers.
+
+        For the summary's ``times``; never reproducible, and of this session alone.
+        """
+        return {}
+
     def state(self) -> dict[str, Any]:
         """The evaluator's state, apart from the pool; empty if nothing is in flight.
 
@@ -198,6 +205,8 @@ class LearningContext(Generic[TaskT]):
         worker: index of this evaluator among several in parallel. Sequential draws, such as
             exploration, must depend on it; draws identified by a candidate's key must not.
         budget: the stage's budget, and how much of it is used.
+        transport: the ``Transport`` on which a learner with workers of its own (``own_workers``)
+            starts them; None means processes of this machine.
     """
 
     pool: ModulePool
@@ -208,6 +217,7 @@ class LearningContext(Generic[TaskT]):
     always_active: bool
     worker: int = 0
     budget: Budget = field(default_factory=Budget)
+    transport: Any = None
 
     def path(self, rows: Sequence[Sequence[int]]) -> Path:
         """The path of a genotype, plus frozen modules if they are in every path."""
@@ -227,6 +237,7 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
         unit: what its evaluations count, for reports: ``examples`` or ``frames``.
         fitness_name: name of its fitness, for reports.
         in_place: whether it trains the pool itself instead of leasing from it.
+        own_workers: whether it can start workers of its own on the context's transport.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -238,6 +249,7 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
     unit: ClassVar[str] = "examples"
     fitness_name: ClassVar[str] = "fitness"
     in_place: ClassVar[bool] = False
+    own_workers: ClassVar[bool] = False
 
     @abstractmethod
     def outputs(self, task: TaskT) -> int:
@@ -249,6 +261,8 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
 
     def check(self, task: TaskT) -> None:
         """Check before a run starts that this learner can learn the task here.
+
+        Not called if an engine hosts the learner's workers elsewhere.
 
         Raises:
             TaskError: it cannot, for example for lack of memory; the message says the way out.

@@ -286,6 +286,7 @@ class StageFinished:
         scores: for each stage so far whose network still exists, its test scores now; of those
             that could not be scored there is a ``NotScored`` instead.
         checkpoint: the checkpoint's folder and the SHA-256 of its manifest; None without one.
+        usage: how its evaluations ran on workers, by name; see ``Evaluator.usage``.
     """
 
     trial: int
@@ -300,6 +301,7 @@ class StageFinished:
     frozen: Path
     scores: dict[int, dict[str, float]]
     checkpoint: tuple[str, str] | None
+    usage: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -253,6 +253,12 @@ class StageTime(_Table):
     """Index in the sequence."""
     seconds: OverSeeds
     """Wall-clock time over all sessions."""
+    usage: NotRequired[dict[str, OverSeeds]]
+    """How evaluations ran on workers, in the session that finished the stage: ``workers``, those
+    that were left; ``in_flight``, the mean number of candidates at workers; ``overlap``, the share
+    of commits to modules that others had changed meanwhile; ``bytes`` of weights that travelled;
+    ``waiting``, the seconds for which workers had nothing to do, added up; ``restarts``. Empty
+    without workers."""
 
 
 class Summary(_Table):

@@ -197,16 +197,18 @@ class Plan:
                     need = memory.of_readout(outputs, pool.feature_shape)
                     if lack := memory.lacking(f"{outputs} outputs", need):
                         raise TaskError(lack)
-                    stage.learner.check(task)
+                    if not (stage.learner.own_workers and self.engine.hosts_workers):
+                        stage.learner.check(task)
             except (TaskError, PluginFailed) as error:
                 found.append(Problem(f"stages.{i}.learner", str(error)))
             except ConfigError as error:
                 found += error.problems
-        try:
-            with calling("check", ExecutorError):
-                self.executor.check()
-        except (ExecutorError, PluginFailed) as error:
-            found.append(Problem("executor", str(error)))
+        for place, part in (("executor", self.executor), ("engine", self.engine)):
+            try:
+                with calling("check", ExecutorError):
+                    part.check()
+            except (ExecutorError, PluginFailed) as error:
+                found.append(Problem(place, str(error)))
         if found:
             raise ConfigError(found)
 

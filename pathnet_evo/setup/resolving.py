@@ -125,7 +125,7 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
         made = _stage(i, stage, whole, base, config, registry, found)
         if made is not None:
             stages.append(made)
-            if made.learner.in_place and engine is not None and not engine.shares_pool:
+            if engine is not None and not _fits(made.learner, engine):
                 found.append(
                     Problem(
                         f"stages.{i}.learner",
@@ -140,6 +140,12 @@ def resolve(config: RunConfig, registry: Registry, source: str = "") -> Plan:
     if found or shape is None:
         raise ConfigError(found, source)
     return Plan(config, tuple(kinds), arms, tuple(stages), engine, executor)
+
+
+def _fits(learner: Learner, engine: Engine) -> bool:
+    """Whether a learner can train the pool in the way that an engine offers."""
+    hosted = learner.own_workers and engine.hosts_workers
+    return not learner.in_place or engine.shares_pool or hosted
 
 
 def _connections(

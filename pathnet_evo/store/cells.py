@@ -91,6 +91,12 @@ def scores(text: str | None) -> dict[int, dict[str, float]]:
     return {int(i): {str(k): number(v) for k, v in of.items()} for i, of in found.items()}
 
 
+def usage(text: str | None) -> dict[str, float]:
+    """How a stage's evaluations ran, by name."""
+    found = json.loads(text) if text else {}
+    return {str(name): number(value) for name, value in found.items()}
+
+
 def _genotype(rows: Any, counts: Sequence[int]) -> list[list[int]]:
     if not isinstance(rows, list) or len(rows) != len(counts):
         raise ValueError(f"not a genotype of {len(counts)} layers")

@@ -98,7 +98,8 @@ class Lineage:
                 place = {"trial": record.trial, "stage": record.stage}
                 folder, manifest = record.checkpoint or (None, None)
                 self._update("stages", {**place, "checkpoint": folder, "manifest": manifest})
-                self._insert("stage_times", {**place, "seconds": record.seconds})
+                usage = plain(dict(record.usage)) if record.usage else None
+                self._insert("stage_times", {**place, "seconds": record.seconds, "usage": usage})
             case Checkpointed():
                 self._insert("checkpoints", {"number": None, **vars(record)})
             case TrialFinished():

@@ -25,9 +25,15 @@ def _keep_fingerprints(db: sqlite3.Connection) -> None:
     )
 
 
+def _keep_usage(db: sqlite3.Connection) -> None:
+    """Version 4 adds how each stage's evaluations ran on workers."""
+    db.execute("ALTER TABLE stage_times ADD COLUMN usage TEXT")
+
+
 MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     1: _keep_checkpoints,
     2: _keep_fingerprints,
+    3: _keep_usage,
 }
 """The migration from each earlier schema version to the next."""
 

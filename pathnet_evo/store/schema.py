@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 """Version of the schema, kept in SQLite's ``user_version``."""
 
 SCHEMA = """
@@ -53,6 +53,7 @@ CREATE TABLE times (
 ) WITHOUT ROWID;
 CREATE TABLE stage_times (
   trial INTEGER NOT NULL, stage INTEGER NOT NULL, seconds REAL NOT NULL,
+  usage TEXT,
   PRIMARY KEY (trial, stage)
 ) WITHOUT ROWID;
 CREATE TABLE checkpoints (

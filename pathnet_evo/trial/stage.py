@@ -28,7 +28,7 @@ from pathnet_evo.trial.diversity import diversity
 from pathnet_evo.trial.duplication import Duplication
 from pathnet_evo.trial.inheritance import Inheritance
 from pathnet_evo.trial.loop import evolve
-from pathnet_evo.values.numbers import whole
+from pathnet_evo.values.numbers import named, whole
 
 
 @dataclass
@@ -47,6 +47,7 @@ class StageProgress:
     best: float = -math.inf
     fitnesses: list[float] = field(default_factory=list)
     measured: int | None = None
+    usage: dict[str, float] = field(default_factory=dict)
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """Emit an evaluation after the strategy received it."""
@@ -214,6 +215,7 @@ class StageRun:
             )
             if self._evaluator.used is not None:
                 self.progress.examples = whole(self._evaluator.used)
+            self.progress.usage = named(self._evaluator.usage())
         finally:
             self._evaluator.close()
             self._evaluator = None

@@ -212,6 +212,7 @@ def _finish(
         frozen=pool.frozen_path(),
         scores=scores,
         checkpoint=None,
+        usage=stage_run.progress.usage,
     )
 
 

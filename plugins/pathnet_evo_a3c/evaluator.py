@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from pathnet_evo import (
     Evaluation,
     Evaluator,
     LearningContext,
+    Stack,
     lane_totals,
     split_widened,
 )
@@ -29,6 +30,8 @@ from pathnet_evo_a3c.rollout import Rollout
 from pathnet_evo_a3c.settings import A3CSettings
 from pathnet_evo_a3c.threads import Threads, best, shares
 
+Update: TypeAlias = Callable[[Stack, Tensor, Mapping[str, Tensor]], None]
+
 
 class A3CEvaluator(Evaluator):
     """Plays a candidate on every lane and trains the pool in place.
@@ -37,6 +40,8 @@ class A3CEvaluator(Evaluator):
         learner: the settings.
         context: the pool, the task, and where to draw from.
         elsewhere: frames that other workers have used in this stage.
+        update: takes each rollout's gradients of a stack, ``(n,)`` modules and by name
+            ``(n, *parameter_shape)``; by default, they update the pool.
 
     Attributes:
         lanes: what each lane is busy with.
@@ -48,10 +53,12 @@ class A3CEvaluator(Evaluator):
         learner: A3CSettings,
         context: LearningContext[EnvironmentTask],
         elsewhere: Callable[[], int] = lambda: 0,
+        update: Update | None = None,
     ) -> None:
         self.learner, self.context, self.elsewhere = learner, context, elsewhere
         task: EnvironmentTask = context.task
         self.task = task
+        self._update = self._step if update is None else update
         self.lanes = [Lane() for _ in range(learner.num_envs)]
         self.exploration = context.streams.torch("exploration", context.worker)
         self.frames = 0
@@ -220,15 +227,19 @@ class A3CEvaluator(Evaluator):
                 users = counts.view(-1, *[1] * (gradient.dim() - 1))
                 gradient /= users if learner.divide == "users" else len(self.lanes)
             for stack, own in split_widened(parts[0].stack, gradients):
-                rmsprop.step(
-                    stack,
-                    modules,
-                    own,
-                    learning_rate=self._learning_rate(),
-                    decay=learner.decay,
-                    epsilon=learner.epsilon,
-                    initial=learner.initial_square,
-                )
+                self._update(stack, modules, own)
+
+    def _step(self, stack: Stack, modules: Tensor, gradients: Mapping[str, Tensor]) -> None:
+        learner = self.learner
+        rmsprop.step(
+            stack,
+            modules,
+            gradients,
+            learning_rate=self._learning_rate(),
+            decay=learner.decay,
+            epsilon=learner.epsilon,
+            initial=learner.initial_square,
+        )
 
     def _fail_others(self, good: Tensor, loss: Tensor) -> None:
         """Evaluations whose loss or gradient is not finite have failed."""

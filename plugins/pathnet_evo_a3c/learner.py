@@ -55,7 +55,7 @@ class A3C(A3CSettings):
         from pathnet_evo_a3c.evaluator import A3CEvaluator
         from pathnet_evo_a3c.workers import Workers
 
-        if self.workers > 1:
+        if self.workers > 1 or context.transport is not None:
             return Workers(self, context)
         return A3CEvaluator(self, context)
 

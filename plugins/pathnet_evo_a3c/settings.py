@@ -17,6 +17,7 @@ class A3CSettings(Scheduled, Learner[EnvironmentTask]):
     published: ClassVar[Connect] = "sum"
     listens: ClassVar[bool] = True
     in_place: ClassVar[bool] = True
+    own_workers: ClassVar[bool] = True
     unit: ClassVar[str] = "frames"
     fitness_name: ClassVar[str] = "return"
 
@@ -24,7 +25,11 @@ class A3CSettings(Scheduled, Learner[EnvironmentTask]):
     """Environments stepped together, K, each with its own path; per worker if there are several."""
     workers: int = Field(1, ge=1)
     """Processes with K environments each, W. More than one train the same pool without waiting for
-    each other (Hogwild), so equal seeds do not give equal results."""
+    each other (Hogwild), so equal seeds do not give equal results. With ``engine = "ray"`` they are
+    spread over a cluster, and send gradients to the trial's process."""
+    max_staleness: int | None = Field(None, ge=0)
+    """Rollouts by which a worker may be ahead of the slowest busy one; None is no limit. Workers of
+    one machine then send gradients instead of sharing the pool."""
     threads: int = Field(0, ge=0)
     """Threads per process; they share the environments. 0: one per core, or a single one if
     observations are small or other processes run beside this one. Results do not depend on it."""

@@ -59,8 +59,8 @@ def nodes() -> list[Node]:
     ]
 
 
-def with_room(cpus: float, gpus: float) -> list[Node]:
-    """The nodes that can hold a trial.
+def with_room(cpus: float, gpus: float, what: str = "trial") -> list[Node]:
+    """The nodes that can hold a trial, or whatever else needs so much.
 
     Raises:
         ExecutorError: there is none.
@@ -69,16 +69,18 @@ def with_room(cpus: float, gpus: float) -> list[Node]:
     able = [node for node in found if node.room(cpus, gpus)]
     if not able:
         most = max(found, key=lambda node: (node.gpus, node.cpus) if gpus else (node.cpus, 0.0))
-        raise too_much(cpus, gpus, most.cpus, most.gpus, f"the largest node ({most.host})")
+        raise too_much(cpus, gpus, most.cpus, most.gpus, f"the largest node ({most.host})", what)
     return able
 
 
-def too_much(cpus: float, gpus: float, has: float, gpus_there: float, where: str) -> ExecutorError:
-    """What to say where a trial asks for more than there is."""
+def too_much(
+    cpus: float, gpus: float, has: float, gpus_there: float, where: str, what: str = "trial"
+) -> ExecutorError:
+    """What to say where a trial, or whatever else, asks for more than there is."""
     needs = f"{cpus:g} CPUs" + (f" and {gpus:g} GPUs" if gpus else "")
     there = f"{has:g} CPUs" + (f" and {gpus_there:g} GPUs" if gpus else "")
     return ExecutorError(
-        f"a trial needs {needs}, but {where} has {there}: lower cpus_per_trial or gpus_per_trial"
+        f"a {what} needs {needs}, but {where} has {there}: lower cpus_per_{what} or gpus_per_{what}"
     )
 
 

@@ -108,3 +108,10 @@ def test_more_workers_than_memory_allows():
     said = str(raised.value)
     assert "stages.0.learner: 4000 workers of 4 environments, with 4 actions, need about" in said
     assert "would fit" in said
+
+
+def test_workers_elsewhere_need_no_memory_here():
+    """A laptop could not start a run whose workers are on a cluster."""
+    settings = ["stages.0.learner={name='a3c', workers=4000, num_envs=4}", "engine=ray"]
+    plan = preparing.prepare(config([GAME], input_shape=[4, 24, 24]), settings, Registry())
+    assert plan.engine.hosts_workers

@@ -172,6 +172,11 @@ def test_one_worker_repeats_inline(tmp_path):
     assert digest(tmp_path / "here/lineage.sqlite") == digest(tmp_path / "there/lineage.sqlite")
     assert here.summary["deterministic"]
     assert there.summary["deterministic"]
+    assert here.summary["times"]["pathnet"][0]["usage"] == {}
+    usage = {k: v["mean"] for k, v in there.summary["times"]["pathnet"][0]["usage"].items()}
+    assert usage["workers"] == usage["in_flight"] == 1
+    assert usage["overlap"] == usage["restarts"] == 0
+    assert usage["bytes"] > 20 * 2 * 4 * 8 * 8
     assert 'name = "processes"' in (tmp_path / "there/run.toml").read_text()
 
 

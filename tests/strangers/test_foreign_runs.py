@@ -266,6 +266,7 @@ HOSTILE = {
     "a path of too many layers": "UPDATE stages SET path = '[[0],[1],[2]]'",
     "text in a REAL column": "UPDATE evaluations SET fitness = 'high'",
     "text for seconds": "UPDATE stage_times SET seconds = 'long'",
+    "a list for usage": "UPDATE stage_times SET usage = '[1]'",
     "a blob in a TEXT column": "UPDATE stages SET task = x'00ff'",
     "half a number of evaluations": "UPDATE evaluations SET examples = 0.5",
     "a score that is a word": """UPDATE stages SET scores = '{"0": {"test_accuracy": "good"}}'""",

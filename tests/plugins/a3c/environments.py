@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import gymnasium as gym
@@ -12,14 +13,26 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from pathnet_evo.interfaces.tasks import EnvironmentTask
 
 
+def _owned(file):
+    """Whether this process was the first to look for a file."""
+    try:
+        with file.open("x") as new:
+            new.write(str(os.getpid()))
+    except FileExistsError:
+        pass
+    return file.read_text() == str(os.getpid())
+
+
 class Walk(gym.Env):
     """A walk on a line from 0: actions go left or right; past ``goal`` it ends with a reward.
 
     The observation is made of the place, of a number drawn by each reset, and of noise. An
-    accident happens in an episode's step ``at``, while the file ``once`` does not exist.
+    accident happens in an episode's step ``at``, while the file ``once`` does not exist. The one
+    process that writes the file ``lazy`` takes its time with every step.
     """
 
-    def __init__(self, goal=4, cut=None, reward=1.0, accident=None, at=3, once=None):
+    def __init__(self, goal=4, cut=None, reward=1.0, accident=None, at=3, once=None, lazy=None):
+        self.lazy = lazy and _owned(Path(lazy))
         self.goal, self.cut, self.reward = goal, cut, reward
         self.accident, self.at, self.once = accident, at, once and Path(once)
         self.observation_space = Box(-np.inf, np.inf, (3,), np.float32)
@@ -36,6 +49,8 @@ class Walk(gym.Env):
 
     def step(self, action):
         self.steps += 1
+        if self.lazy:
+            time.sleep(0.02)
         if self.accident and self.steps == self.at and not (self.once and self.once.exists()):
             if self.once:
                 self.once.touch()

@@ -1,0 +1,221 @@
+"""``map`` over workers of a cluster, for DEAP's toolboxes and for any list of items."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from pathnet_evo import (
+    ExecutorError,
+    Supervised,
+    Supervisor,
+    UnsendableError,
+    WorkerLine,
+    WorkerLink,
+    WorkerLost,
+    WorkerUnable,
+    said,
+)
+from pathnet_evo_ray.cluster import connected
+
+Arguments = tuple[Any, ...]
+
+
+class MapError(ExecutorError):
+    """A call of ``map`` that cannot be done; the message says why."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """To a worker: call a function with each of some arguments."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Arguments, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """From a worker: it is ready, or what a function returned, or raised."""
+
+    results: tuple[Any, ...] = ()
+    error: BaseException | None = None
+
+
+def work(line: WorkerLine, number: int) -> None:
+    """A worker's whole life."""
+    line.send(Answer())
+    while True:
+        try:
+            call: Call = line.receive()
+            answer = Answer(tuple(call.function(*arguments) for arguments in call.arguments))
+        except (EOFError, ConnectionError):
+            raise
+        except Exception as error:
+            answer = Answer(error=error)
+        try:
+            line.send(answer)
+        except UnsendableError as error:
+            cause = said(answer.error) if answer.error else f"its result cannot be sent: {error}"
+            line.send(Answer(error=MapError(f"the function raised {cause}")))
+
+
+@dataclass(eq=False)
+class _Caller(Supervised):
+    """A worker, and the numbers of the items that it has."""
+
+    items: tuple[int, ...] = ()
+    started: bool = field(default=False)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether results are to come."""
+        return bool(self.items)
+
+
+class Mapper:
+    """Workers that stay from call to call; use it as a context manager, or close it.
+
+    Args:
+        workers: how many; None is as many as the cluster holds.
+        address: of a cluster, ``HOST:PORT`` or ``auto``; None starts a local Ray.
+        cpus_per_worker: CPUs of each worker, and its threads of torch.
+        gpus_per_worker: GPUs of each worker; a fraction is a share of one.
+        retries: how often an item is tried again whose worker was lost.
+
+    Raises:
+        ExecutorError: there is no such cluster, Ray cannot start, or no node has room for a worker.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        address: str | None = None,
+        cpus_per_worker: float = 1,
+        gpus_per_worker: float = 0,
+        retries: int = 3,
+    ) -> None:
+        self.retries = retries
+        self._open = ExitStack()
+        self._open.enter_context(connected(address))
+        from pathnet_evo_ray.nodes import with_room
+        from pathnet_evo_ray.transport import RayTransport
+
+        able = with_room(cpus_per_worker, gpus_per_worker, "worker")
+        rooms = sum(node.room(cpus_per_worker, gpus_per_worker) for node in able)
+        count = rooms if workers is None else workers
+        transport = RayTransport(cpus_per_worker, gpus_per_worker)
+        self._workers = Supervisor(transport, work, _caller, "map")
+        self._open.callback(self._workers.close)
+        for number in range(max(count, 1)):
+            self._workers.start(number)
+
+    def map(self, function: Callable[..., Any], *iterables: Iterable[Any]) -> list[Any]:
+        """The function's results, in order, like the built-in ``map`` but done when it returns.
+
+        Items are handed out in small chunks, to whichever worker is idle.
+
+        Args:
+            function: what to call; functions of the script are sent as they are now.
+            iterables: of its arguments; the shortest ends the map.
+
+        Raises:
+            MapError: it cannot be sent, or a worker was lost again and again.
+            Exception: whatever the function raised first.
+        """
+        items = list(zip(*iterables, strict=False))
+        size = max(len(items) // (4 * len(self._workers.members) or 1), 1)
+        waiting = deque(
+            tuple(range(i, min(i + size, len(items)))) for i in range(0, len(items), size)
+        )
+        results: dict[int, Any] = {}
+        losses: dict[int, int] = {}
+        try:
+            while len(results) < len(items):
+                for worker in self._workers.members:
+                    if waiting and worker.ready and not worker.items:
+                        worker.items = waiting.popleft()
+                        self._send(worker, function, items)
+                for worker, message in self._workers.hear():
+                    match message:
+                        case Answer(error=None):
+                            worker.ready = True
+                            results |= dict(zip(worker.items, message.results, strict=True))
+                            worker.items = ()
+                        case Answer(error=BaseException() as error):
+                            worker.items = ()
+                            raise error
+                        case WorkerUnable(error=text):
+                            raise MapError(text)
+                        case WorkerLost():
+                            self._replace(worker, message, losses)
+                            waiting.extend((item,) for item in worker.items)
+        except BaseException:
+            self._abandon()
+            raise
+        return [results[i] for i in range(len(items))]
+
+    def _send(self, worker: _Caller, function: Callable[..., Any], items: list[Arguments]) -> None:
+        try:
+            worker.link.send(Call(function, tuple(items[i] for i in worker.items)))
+        except UnsendableError as error:
+            worker.items = ()
+            raise MapError(f"the function or its arguments cannot be sent: {error}") from None
+
+    def _replace(self, worker: _Caller, lost: WorkerLost, losses: dict[int, int]) -> None:
+        """Start another worker; whoever killed one too often, alone, is not tried again."""
+        for item in worker.items:
+            losses[item] = losses.get(item, 0) + 1
+            if losses[item] > self.retries:
+                raise MapError(f"item {item}: its worker ({lost.where}) {lost.ended}, again")
+        self._workers.start(worker.number)
+
+    def _abandon(self) -> None:
+        """Replace the workers that are still at items of a map that ended."""
+        for worker in [worker for worker in self._workers.members if worker.items]:
+            self._workers.lose(worker)
+            self._workers.start(worker.number)
+
+    def close(self) -> None:
+        """End the workers, and the connection."""
+        self._open.close()
+
+    def __enter__(self) -> Mapper:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def _caller(number: int, link: WorkerLink) -> _Caller:
+    return _Caller(number, link)
+
+
+_mappers: dict[tuple[int, tuple[tuple[str, Any], ...]], Mapper] = {}
+
+
+def map(  # noqa: A001 - it is what DEAP's toolboxes call it
+    function: Callable[..., Any], *iterables: Iterable[Any], **options: Any
+) -> list[Any]:
+    """``Mapper.map`` over workers that stay until the program ends.
+
+    For ``toolbox.register("map", pathnet_evo_ray.map, workers=4)``.
+
+    Args:
+        function: what to call.
+        iterables: of its arguments.
+        options: those of ``Mapper``; equal options share their workers.
+    """
+    return _mapper(options).map(function, *iterables)
+
+
+def _mapper(options: Mapping[str, Any]) -> Mapper:
+    key = os.getpid(), tuple(sorted(options.items()))
+    if key not in _mappers:
+        made = _mappers[key] = Mapper(**options)
+        atexit.register(made.close)
+    return _mappers[key]
