@@ -353,6 +353,8 @@ def _sentence(details: Any, model: type[BaseModel], own: Sequence[str]) -> str:
     if kind == "missing":
         return "missing"
     text = text.removeprefix("Value error, ")
+    if kind == "value_error" and isinstance(got, dict):  # of a whole section
+        return text
     shown = repr(got)
     return f"{text[:1].lower()}{text[1:]}, got {shown if len(shown) < 80 else shown[:77] + '...'}"
 
