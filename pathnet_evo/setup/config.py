@@ -343,7 +343,7 @@ def _place(place: str, loc: tuple[int | str, ...]) -> str:
 
 
 def _sentence(details: Any, model: type[BaseModel], own: Sequence[str]) -> str:
-    kind, text, got = details["type"], details["msg"], details.get("input")
+    kind, text, got = details["type"], str(details["msg"]), details.get("input")
     if kind == "extra_forbidden":
         *above, last = details["loc"]
         keys, key = [*_keys(model, above), *(() if above else own)], str(last)
