@@ -99,11 +99,8 @@ class ObserverContract(ABC):
         hooks = {*HOOKS.values(), "run_finished"}
         for name, method in inspect.getmembers(type(self.observer()), inspect.isfunction):
             taken = list(inspect.signature(method).parameters)[1:3]
-            if (
-                taken in (["run", "record"], ["run", "summary"])
-                and not name.startswith("_")
-                and name not in hooks
-            ):
+            a_hook = taken in (["run", "record"], ["run", "summary"])
+            if a_hook and not name.startswith("_") and name not in hooks:
                 raise AssertionError(f"{name} is not a hook.{did_you_mean(name, hooks)}")
 
 
