@@ -69,10 +69,13 @@ def _writing() -> Iterator[None]:
 
 def _formats(wanted: str | None) -> list[str]:
     from pathnet_evo.errors import UserError
+    from pathnet_evo.system.extras import require
 
     formats = list(dict.fromkeys(f.strip() for f in wanted.split(","))) if wanted else []
     if unknown := [f for f in formats if f not in FORMATS]:
         raise UserError(
             f"--figures {wanted}: no format {unknown[0]!r} (have: {', '.join(FORMATS)})"
         )
+    if formats:
+        require("--figures needs", "matplotlib")
     return formats

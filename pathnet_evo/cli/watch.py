@@ -19,8 +19,10 @@ def watch(
 ) -> None:
     """Serve live pages of runs, read-only, until Ctrl-C."""
     from pathnet_evo.errors import UserError
+    from pathnet_evo.system.extras import require
     from pathnet_evo.watch.serving import is_loopback, listen, serve
 
+    require("watch needs", "starlette", "uvicorn")
     if not what.is_dir():
         raise UserError(f"{what}: no such folder")
     socket = listen(host, port)

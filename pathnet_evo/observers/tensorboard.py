@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from pathnet_evo.core.genotype import distinct
 from pathnet_evo.interfaces.learners import Evaluation
@@ -15,6 +15,7 @@ from pathnet_evo.interfaces.records import GenerationFinished, StageFinished, St
 from pathnet_evo.interfaces.run_info import RunInfo, Trial
 from pathnet_evo.interfaces.summary import Summary
 from pathnet_evo.interfaces.trackers import Tracker
+from pathnet_evo.system.extras import missing
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -40,6 +41,12 @@ class TensorBoard(Tracker):
         """Write scalars."""
         for name, value in values.items():
             self._writer(run, trial).add_scalar(name, value, step)
+
+    @model_validator(mode="after")
+    def _installed(self) -> Self:
+        if lack := missing("this observer needs", "tensorboard"):
+            raise ValueError(lack)
+        return self
 
     def stage_started(self, run: RunInfo, record: StageStarted) -> None:
         """Keep what the pool is like."""

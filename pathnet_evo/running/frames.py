@@ -59,7 +59,7 @@ class Frames:
 
     def curves(self) -> DataFrame:
         """One row per point of a smoothed learning curve, as in the report."""
-        required("pandas", "data frames need", "pandas")
+        required("data frames need", "pandas")
         try:
             views = read_report_data(self.folder, digested=False).views
         except (ConfigError, LineageError) as error:
@@ -88,7 +88,7 @@ def _read(
     Raises:
         RunError: the lineage is damaged.
     """
-    required("pandas", "data frames need", "pandas")
+    required("data frames need", "pandas")
     try:
         with reading(folder, ("trials", "stages", *tables)) as db:
             return _frame(rows(db), columns)
@@ -98,7 +98,7 @@ def _read(
 
 def _frame(rows: Iterable[dict[str, Any]], columns: Mapping[str, Any]) -> DataFrame:
     """Rows as a data frame, further columns last; without rows it has the columns too."""
-    pandas = required("pandas", "data frames need", "pandas")
+    pandas = required("data frames need", "pandas")
     found = [*rows]
     further = dict.fromkeys(name for row in found for name in row if name not in columns)
     kinds = {**columns, **dict.fromkeys(further, "float64")}

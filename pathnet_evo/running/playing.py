@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from gymnasium.error import DependencyNotInstalled
 
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.core.streams import Streams
@@ -21,6 +22,7 @@ from pathnet_evo.setup.config import ConfigError
 from pathnet_evo.setup.resolving import resolve
 from pathnet_evo.store.cells import number_or_none
 from pathnet_evo.store.reading import reading
+from pathnet_evo.system.extras import missing
 
 Picture = npt.NDArray[np.uint8]
 """``(height, width, 3)``."""
@@ -101,6 +103,9 @@ class Player:
             yield
         except TaskError as error:
             raise RunError(f"stage {self.name!r}: {error}") from None
+        except DependencyNotInstalled as error:
+            lack = missing("drawing it needs", "pygame") or str(error)
+            raise RunError(f"stage {self.name!r}: {lack}") from None
         except Exception as error:
             text = " ".join(f"{type(error).__name__}: {error}".split())
             raise RunError(f"stage {self.name!r}: the {who} raised {text}") from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.running.frames import Frames
-from pathnet_evo.system.extras import required
+from pathnet_evo.system.extras import require
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -41,7 +41,7 @@ def write_tables(run: Frames, folder: Path, form: Literal["csv", "parquet"]) -> 
         RunError: the run is damaged.
     """
     if form == "parquet":
-        required("pyarrow", "Parquet files need", "pandas")
+        require("Parquet files need", "pyarrow")
     frames = {name: table(run) for name, table in TABLES.items()}
     with _writing(folder) as temporary:
         for name, frame in frames.items():

@@ -9,6 +9,7 @@ import numpy as np
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.running.playing import Picture
+from pathnet_evo.system.extras import require
 
 SUFFIXES = (".gif", ".mp4")
 SMALL = 240
@@ -22,10 +23,11 @@ class Video:
         path: where to; the suffix says as what.
 
     Raises:
-        UserError: an unknown suffix, or a folder that is not there.
+        UserError: an unknown suffix, a folder that is not there, or no imageio.
     """
 
     def __init__(self, path: Path) -> None:
+        require("--video needs", "imageio")
         if path.suffix.lower() not in SUFFIXES:
             raise UserError(f"--video {path}: unknown suffix (have: {', '.join(SUFFIXES)})")
         if not path.absolute().parent.is_dir():

@@ -343,7 +343,7 @@ def _place(place: str, loc: tuple[int | str, ...]) -> str:
 
 
 def _sentence(details: Any, model: type[BaseModel], own: Sequence[str]) -> str:
-    kind, text, got = details["type"], details["msg"], details.get("input")
+    kind, text, got = details["type"], str(details["msg"]), details.get("input")
     if kind == "extra_forbidden":
         *above, last = details["loc"]
         keys, key = [*_keys(model, above), *(() if above else own)], str(last)
@@ -353,6 +353,8 @@ def _sentence(details: Any, model: type[BaseModel], own: Sequence[str]) -> str:
     if kind == "missing":
         return "missing"
     text = text.removeprefix("Value error, ")
+    if kind == "value_error" and isinstance(got, dict):  # of a whole section
+        return text
     shown = repr(got)
     return f"{text[:1].lower()}{text[1:]}, got {shown if len(shown) < 80 else shown[:77] + '...'}"
 

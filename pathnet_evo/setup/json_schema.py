@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
-from pydantic_core import core_schema
 
 from pathnet_evo.plugins.registry import BASES, PluginError, Registry
 from pathnet_evo.setup.config import RunConfig
@@ -87,7 +86,7 @@ def configuration_schema(registry: Registry) -> JsonSchemaValue:
 class _Described(GenerateJsonSchema):
     """Fields carry their docstrings; nothing allows null, which TOML does not have."""
 
-    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+    def model_schema(self, schema: Any) -> JsonSchemaValue:
         found, kind = super().model_schema(schema), schema["cls"]
         found.pop("title", None)
         if about := summary(kind):
@@ -100,10 +99,10 @@ class _Described(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+    def nullable_schema(self, schema: Any) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
 
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+    def default_schema(self, schema: Any) -> JsonSchemaValue:
         found = super().default_schema(schema)
         default = found.get("default", ...)
         if default is None:

@@ -1,29 +1,64 @@
-"""Packages that only some features need."""
+"""Features that need a package of an extra, and what to say where it is missing."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from pathnet_evo.errors import UserError
 
+EXTRAS: Mapping[str, str] = {
+    "imageio": "video",
+    "matplotlib": "figures",
+    "pandas": "pandas",
+    "pyarrow": "pandas",
+    "pygame": "video",
+    "starlette": "watch",
+    "tensorboard": "tensorboard",
+    "uvicorn": "watch",
+}
+"""The extra that installs each optional module."""
 
-def required(module: str, what: str, extra: str) -> Any:
-    """A module of an optional package.
+
+def installed(module: str) -> bool:
+    """Whether a module can be imported; it is not."""
+    if module in sys.modules:
+        return sys.modules[module] is not None
+    return find_spec(module) is not None
+
+
+def missing(what: str, *modules: str) -> str | None:
+    """What a feature lacks and how to get it, in one line; None if all is there.
 
     Args:
-        module: what to import.
-        what: the feature that needs it, for the message.
-        extra: the extra that installs it.
+        what: the feature and a verb, such as ``--video needs``.
+        modules: keys of ``EXTRAS``.
+    """
+    for module in modules:
+        if not installed(module):
+            way_out = f"pip install 'pathnet-evo[{EXTRAS[module]}]'"
+            return f"{what} {module}, which is not installed: {way_out}"
+    return None
+
+
+def require(what: str, *modules: str) -> None:
+    """Refuse a feature whose modules are not installed; arguments as of ``missing``.
 
     Raises:
-        UserError: it is not installed.
+        UserError: which module is missing, and how to get it.
     """
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != module.partition(".")[0]:
-            raise
-        raise UserError(
-            f"{what} {module}, which is not installed: pip install 'pathnet-evo[{extra}]'"
-        ) from None
+    if lack := missing(what, *modules):
+        raise UserError(lack)
+
+
+def required(what: str, module: str) -> Any:
+    """A module that a feature needs; arguments as of ``missing``.
+
+    Raises:
+        UserError: it is not installed; how to get it.
+    """
+    require(what, module)
+    return import_module(module)

@@ -98,8 +98,9 @@ class ObserverContract(ABC):
         """A misspelt hook would never be called."""
         hooks = {*HOOKS.values(), "run_finished"}
         for name, method in inspect.getmembers(type(self.observer()), inspect.isfunction):
-            named = list(inspect.signature(method).parameters)[1:2] == ["run"]
-            if named and not name.startswith("_") and name not in hooks:
+            taken = list(inspect.signature(method).parameters)[1:3]
+            a_hook = taken in (["run", "record"], ["run", "summary"])
+            if a_hook and not name.startswith("_") and name not in hooks:
                 raise AssertionError(f"{name} is not a hook.{did_you_mean(name, hooks)}")
 
 

@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_group
+
+from pathnet_evo.cli import app
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -26,6 +29,13 @@ def test_task_of_the_readme_runs(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs/digits/report.html").is_file()
+
+
+def test_the_report_of_the_first_command() -> None:
+    """A newcomer would look for a page of another preset than the one that runs by default."""
+    (default,) = {p.default for p in get_group(app).commands["run"].params if p.name == "source"}
+    (named,) = re.findall(r"`runs/([\w-]+)/report\.html`", README)
+    assert named == default
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:

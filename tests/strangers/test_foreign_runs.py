@@ -34,9 +34,10 @@ from pathnet_evo.store.lineage import Lineage
 from pathnet_evo.store.lock import Lock
 from pathnet_evo.store.opening import open_lineage
 from pathnet_evo.store.places import PlaceError, checkpoint_folder, remove_checkpoint
-from pathnet_evo.watch import RunsFolder, connections
+from pathnet_evo.watch import connections
 from pathnet_evo.watch.following import Listing
 from pathnet_evo.watch.reader import read_content
+from pathnet_evo.watch.runs import RunsFolder
 
 pytestmark = pytest.mark.slow
 

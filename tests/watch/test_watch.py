@@ -16,8 +16,10 @@ import pytest
 from pathnet_evo.cli.watch import watch
 from pathnet_evo.errors import UserError
 from pathnet_evo.interfaces.records import TrialFinished
-from pathnet_evo.watch import RunsFolder, application, following
+from pathnet_evo.watch import following
 from pathnet_evo.watch.following import Followers
+from pathnet_evo.watch.runs import RunsFolder
+from pathnet_evo.watch.server import application
 from pathnet_evo.watch.serving import is_loopback, listen
 
 

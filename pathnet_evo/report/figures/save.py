@@ -16,22 +16,8 @@ from pathnet_evo.store.places import check_own
 from pathnet_evo.store.reading import intact
 
 
-def save_figures(folder: Path, formats: Sequence[str]) -> list[Path]:
-    """Write ``figures/`` of a run, finished or not.
-
-    Args:
-        folder: the run's folder.
-        formats: ``png``, ``pdf``, ``svg``.
-
-    Returns:
-        The files.
-
-    Raises:
-        RunError: no such run.
-        ConfigError: ``run.toml`` is damaged.
-        LineageError: ``lineage.sqlite`` is damaged.
-        PlaceError: a link lies where a figure is to be written.
-    """
+def save(folder: Path, formats: Sequence[str]) -> list[Path]:
+    """The files, written; see ``save_figures``."""
     check_own(folder)
     data = read_report_data(folder)
     target = folder / "figures"
