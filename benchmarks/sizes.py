@@ -18,7 +18,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-NO_FEATURES = ("all", "docs", "test")
+NO_FEATURES = ("all", "benchmark", "docs", "test")
 """Extras that are no features."""
 
 

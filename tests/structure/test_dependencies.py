@@ -19,6 +19,8 @@ from pathnet_evo.system.extras import EXTRAS
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRA = PROJECT["optional-dependencies"]
+FOR_DEVELOPERS = {"all", "benchmark", "docs", "test"}
+"""Extras that are no feature of the program."""
 FOR_TESTS = {"pytest"}
 """Who uses the contract kits has it."""
 OF_DEEPMIND = {"deepmind_lab"}
@@ -56,7 +58,7 @@ def test_every_import_is_declared() -> None:
     """The program would work for as long as somebody else's package brings what it imports."""
     declared = distributions(PROJECT["dependencies"])
     for name, requirements in EXTRA.items():
-        if name not in ("test", "docs"):
+        if name not in FOR_DEVELOPERS:
             declared |= distributions(requirements)
     homes = packages_distributions()
     for module, places in imported().items():
@@ -71,7 +73,7 @@ def test_extras_bring_what_they_are_named_for() -> None:
         names = set(map(plain, homes[module]))
         assert names & distributions(EXTRA[extra]), module
     everything = Requirement(EXTRA["all"][0]).extras
-    assert everything == set(EXTRA) - {"all", "docs", "test"}
+    assert everything == set(EXTRA) - FOR_DEVELOPERS
     assert "pathnet-evo[all]" in EXTRA["test"]
 
 
