@@ -56,7 +56,7 @@ def test_every_import_is_declared() -> None:
     """The program would work for as long as somebody else's package brings what it imports."""
     declared = distributions(PROJECT["dependencies"])
     for name, requirements in EXTRA.items():
-        if name not in ("test", "docs"):
+        if name not in ("benchmark", "docs", "test"):
             declared |= distributions(requirements)
     homes = packages_distributions()
     for module, places in imported().items():
@@ -71,7 +71,7 @@ def test_extras_bring_what_they_are_named_for() -> None:
         names = set(map(plain, homes[module]))
         assert names & distributions(EXTRA[extra]), module
     everything = Requirement(EXTRA["all"][0]).extras
-    assert everything == set(EXTRA) - {"all", "docs", "test"}
+    assert everything == set(EXTRA) - {"all", "benchmark", "docs", "test"}
     assert "pathnet-evo[all]" in EXTRA["test"]
 
 
