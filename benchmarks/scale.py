@@ -159,7 +159,7 @@ def simulate(shapes: list[Shape], link: float, a_day: float) -> dict[str, list[d
     found: dict[str, list[dict[str, float]]] = {}
     for shape in shapes:
         for workers in WORKERS:
-            row = Simulation(shape, workers, link).run(exchanges := max(20 * workers, 400))
+            row = Simulation(shape, workers, link).run(exchanges := max(3 * workers, 300))
             faster = max(0.02 / shape.seconds / (a_day / 86_400), 1.0)
             dying = Simulation(shape, workers, link, faster * a_day / 86_400).run(exchanges)
             row["lost"] = dying["lost"] / workers / faster

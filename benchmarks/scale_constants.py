@@ -22,7 +22,7 @@ from pathnet_evo.core.modules import ModuleKind
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces.learners import Candidate, Evaluator, Learner, LearningContext
-from pathnet_evo.workers.supervisor import Supervised, Supervisor
+from pathnet_evo.workers.supervisor import TICK, Supervised, Supervisor
 from pathnet_evo.workers.transport import WorkerLine
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_ray.cluster import connected
@@ -156,17 +156,17 @@ def measured(seconds: float, words: Sequence[str]) -> Iterator[dict[str, Any]]:
     """
     torch.set_num_threads(1)
     with connected():
-        call, per_byte = _transport()
+        costs = _transport()
         for case in cases():
             if words and not case.name.startswith(tuple(words)):
                 continue
             load = os.getloadavg()[0]
-            shape, checks = _case(case, seconds, call, per_byte)
+            shape, checks = _case(case, seconds, *costs)
             yield {"shape": asdict(shape), "checks": checks, "load": load}
 
 
 def _case(
-    case: Case, seconds: float, call: float, per_byte: float
+    case: Case, seconds: float, call: float, per_byte: float, idle: float
 ) -> tuple[Shape, list[dict[str, Any]]]:
     found = []
     for workers in (1, 2):
@@ -189,7 +189,8 @@ def _case(
         head=sum(v.nbytes for v in head.parameters.values()),
         keeps=not case.game,
         seconds=one["seconds"],
-        driver=one["driver"],
+        # While an exchange lasts it costs nothing, but the process wakes up now and then.
+        driver=max(one["driver"] - idle / one["rate"], call + per_byte * one["bytes"]),
         per_byte=per_byte,
         call=call,
         save=_seconds(lambda: [layer.state() for layer in pool.layers]),
@@ -218,8 +219,8 @@ def _echo(line: WorkerLine, number: int) -> None:
         line.send(line.receive())
 
 
-def _transport() -> tuple[float, float]:
-    """Seconds of a message there or back, and the trial's for each byte of one."""
+def _transport() -> tuple[float, float, float]:
+    """Seconds of a message there or back; CPU seconds of a byte, and of a second of waiting."""
     from pathnet_evo_ray.packing import packed, unpacked
     from pathnet_evo_ray.transport import RayTransport
 
@@ -232,13 +233,16 @@ def _transport() -> tuple[float, float]:
             pass
 
     there_and_back()
-    call = statistics.median(_seconds(there_and_back) for _ in range(200)) / 2
+    clock = time.perf_counter
+    call = statistics.median(_seconds(there_and_back, clock) for _ in range(200)) / 2
+    idle = statistics.median(_seconds(lambda: list(workers.hear())) for _ in range(50)) / TICK
     workers.close()
     numbers = np.zeros(2**22, dtype=np.float32)
-    return call, _seconds(lambda: unpacked(packed(numbers)).copy()) / numbers.nbytes
+    each = [_seconds(lambda: unpacked(packed(numbers)).copy()) for _ in range(9)]
+    return call, statistics.median(each) / numbers.nbytes, idle
 
 
-def _seconds(what: Callable[[], object]) -> float:
-    began = time.perf_counter()
+def _seconds(what: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
+    began = clock()
     what()
-    return time.perf_counter() - began
+    return clock() - began
