@@ -53,8 +53,7 @@ def hand_out(
         cause = str(error)
     finally:
         plan.engine.close()
-    if not stop():
-        trials.fail_missing(cause or f"executor {name} did not bring it to an end")
+    trials.conclude(cause or f"executor {name} did not bring it to an end")
 
 
 class HandedOut:
@@ -120,12 +119,14 @@ class HandedOut:
         self.emit(TrialLost(trial.id, cause, None if start is None else start.place))
         return Job(trial, start)
 
-    def fail_missing(self, cause: str) -> None:
-        """Report trials as failed that the executor did not bring to an end."""
+    def conclude(self, cause: str) -> None:
+        """Report what became of trials that the executor did not bring to an end."""
+        stopped = self.stop()
         for job in self.jobs:
             trial = job.trial
-            if trial.id in self._over:
+            if trial.id in self._over or (stopped and trial.id not in self._begun):
                 continue
             if trial.id not in self._begun:
                 self.emit(TrialStarted(trial.id, trial.arm, trial.seed))
-            self.emit(TrialFinished(trial.id, "failed", cause))
+            ending = ("interrupted",) if stopped else ("failed", cause)
+            self.emit(TrialFinished(trial.id, *ending))
