@@ -84,7 +84,7 @@ class Chaos:
         process = start(["run", *self.small, on_ray], home)
         killed, where = 0, "ray"
         while (status := self._awaited(process, killed < most)) is None:
-            kind = self._random.choice(["worker", "worker", "node", "driver"])
+            kind = self._random.choice(["worker"] * 4 + ["node"] * 2 + ["driver"])
             if kind == "driver":
                 process.kill()
                 process.wait()

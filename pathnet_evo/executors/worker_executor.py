@@ -32,7 +32,7 @@ class EndStage:
 
 @dataclass(eq=False)
 class TrialWorker(Supervised):
-    """A worker that runs one trial after another.
+    """A worker that runs one trial after another; ``ready`` once it has begun one.
 
     Args:
         job: what it is at; None where it is idle.
@@ -83,14 +83,22 @@ class WorkerExecutor(Executor):
                 if trials.stop() and not stopping:
                     stopping = True
                     waiting.clear()
-                    for worker in workers.members:
-                        worker.link.send(Stop())
+                    self._stop(workers)
                 self._hand_out(setting, workers, waiting, wanted)
                 _end_stages(trials, workers)
                 for worker, message in workers.hear():
                     self._take(trials, workers, worker, message, waiting)
         finally:
             workers.close()
+
+    @staticmethod
+    def _stop(workers: Supervisor[TrialWorker]) -> None:
+        """Ask trials to end; one that waits for room on a cluster might never begin."""
+        for worker in list(workers.members):
+            if worker.ready:
+                worker.link.send(Stop())
+            else:
+                workers.lose(worker)
 
     def _hand_out(
         self,
@@ -123,6 +131,7 @@ class WorkerExecutor(Executor):
     ) -> None:
         match message:
             case list():
+                worker.ready = True
                 for record in message:
                     if isinstance(record, TrialFinished):
                         worker.job = None

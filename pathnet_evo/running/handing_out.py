@@ -57,10 +57,7 @@ def hand_out(
         cause = str(error)
     finally:
         plan.engine.close()
-    if trials.ended_early:
-        trials.end_missing("stopped")
-    elif not stop():
-        trials.end_missing("failed", cause or f"executor {name} did not bring it to an end")
+    trials.conclude(cause or f"executor {name} did not bring it to an end")
 
 
 class HandedOut:
@@ -147,12 +144,21 @@ class HandedOut:
         self.emit(TrialLost(trial.id, cause, None if start is None else start.place))
         return Job(trial, start)
 
-    def end_missing(self, state: str, cause: str | None = None) -> None:
-        """Report trials that the executor did not bring to an end."""
+    def conclude(self, cause: str) -> None:
+        """Report what became of trials that the executor did not bring to an end.
+
+        Where the run was interrupted, trials that have not begun can begin when it resumes.
+        """
+        interrupted = self._interrupted()
         for job in self.jobs:
             trial = job.trial
-            if trial.id in self._over:
+            if trial.id in self._over or (interrupted and trial.id not in self._begun):
                 continue
             if trial.id not in self._begun:
                 self.emit(TrialStarted(trial.id, trial.arm, trial.seed))
-            self.emit(TrialFinished(trial.id, state, cause))
+            if interrupted:
+                self.emit(TrialFinished(trial.id, "interrupted"))
+            elif self.early.run:
+                self.emit(TrialFinished(trial.id, "stopped"))
+            else:
+                self.emit(TrialFinished(trial.id, "failed", cause))

@@ -87,8 +87,9 @@ class Shared:
 
 def shared_of(url: str, store: Store) -> Shared | None:
     """A run's own folder in shared storage; None if the run's folder lies there itself."""
-    parent = Path(str(store)).parent
-    if "://" not in url and Path(url).expanduser().resolve() == parent.resolve():
+    if "://" not in url and Path(str(store)).resolve().is_relative_to(
+        Path(absolute(url)).resolve()
+    ):
         return None
     whose = hashlib.sha256(f"{platform.node()}:{store}".encode()).hexdigest()[:8]
     return Shared(f"{absolute(url)}/{store.run}-{whose}")

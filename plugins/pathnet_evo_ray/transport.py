@@ -132,7 +132,7 @@ class RayLink(WorkerLink):
         """Process and node."""
         about = self._placed
         if about is None:
-            return "a worker that has not started"
+            return "a process that has not started"
         return f"process {about.process} on node {about.host}"
 
     def _over(self, ended: str) -> None:
