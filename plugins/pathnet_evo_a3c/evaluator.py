@@ -216,8 +216,9 @@ class A3CEvaluator(Evaluator):
         norms = torch.cat([rollout.norms for rollout in rollouts])
         played = torch.cat([rollout.live.any(1) for rollout in rollouts])
         failed = torch.tensor([lane.cause is not None for lane in self.lanes])
-        good = torch.isfinite(loss + norms) & played & ~failed.to(norms.device)
-        self._fail_others(good, loss)
+        finite = torch.isfinite(loss + norms)
+        self._fail_others(finite, loss)
+        good = finite & played & ~failed.to(norms.device)
         weights = torch.where(good, (learner.max_grad_norm / (norms + 1e-6)).clamp(max=1), 0)
         for parts in zip(*(rollout.networks.layers for rollout in rollouts), strict=True):
             modules, counts, gradients = lane_totals(parts, weights)
@@ -241,9 +242,9 @@ class A3CEvaluator(Evaluator):
             initial=learner.initial_square,
         )
 
-    def _fail_others(self, good: Tensor, loss: Tensor) -> None:
+    def _fail_others(self, finite: Tensor, loss: Tensor) -> None:
         """Evaluations whose loss or gradient is not finite have failed."""
-        for lane, fine, value in zip(self.lanes, good.tolist(), loss.tolist(), strict=True):
+        for lane, fine, value in zip(self.lanes, finite.tolist(), loss.tolist(), strict=True):
             if not fine and lane.busy and lane.cause is None:
                 lane.fail(f"the {'gradient' if math.isfinite(value) else 'loss'} is not finite")
 

@@ -79,11 +79,12 @@ class Group:
         for t in range(self.learner.rollout_length):
             outputs = rollout.networks.forward(self._observed(), t)
             actions = choose(outputs[:, :-1], drawn[t])
-            live = np.array([lane.live for lane in lanes])
+            opening = self.episodes.opening
+            live = np.array([lane.live for lane in lanes]) & ~opening
             step = self.episodes.step(actions.numpy())
             after = self._value_after(rollout.networks, step, live)
             rollout.keep(t, outputs, actions, step, live, after)
-            self._count(rollout, t, lanes, actions, step)
+            self._count(rollout, t, lanes, actions, step, opening)
             self._begin(lanes, step.ended)
         rollout.last = rollout.networks.forward(self._observed())[:, -1]
 
@@ -108,13 +109,23 @@ class Group:
         return networks.forward(self._observed())[:, -1]
 
     def _count(
-        self, rollout: Rollout, t: int, lanes: Sequence[Lane], actions: Tensor, step: Step
+        self,
+        rollout: Rollout,
+        t: int,
+        lanes: Sequence[Lane],
+        actions: Tensor,
+        step: Step,
+        opening: Mask,
     ) -> None:
         """Keep each lane's record; what came to its T-th end is over."""
-        for i, (lane, action, reward, ended) in enumerate(
-            zip(lanes, actions.tolist(), step.rewards.tolist(), step.ended.tolist(), strict=True)
+        told = (actions, step.rewards, step.ended, opening)
+        for i, (lane, action, reward, ended, ignored) in enumerate(
+            zip(lanes, *(part.tolist() for part in told), strict=True)
         ):
             if not lane.live:
+                continue
+            if ignored:
+                lane.opened(action)
                 continue
             lane.stepped(action, reward, self.task.frame_skip)
             if not math.isfinite(reward):
@@ -127,7 +138,7 @@ class Group:
     def _episode(self, lane: Lane) -> Episode:
         """The episode that ended; when is told later, as that hangs on the other groups."""
         assert lane.candidate is not None
-        length = len(lane.actions) * self.task.frame_skip
+        length = lane.length * self.task.frame_skip
         return Episode(lane.candidate.id, lane.candidate.slot, lane.score, length, 0)
 
     def _differentiate(self, rollout: Rollout) -> None:

@@ -23,7 +23,8 @@ class Lane:
         candidate: whose path is played; None where the lane is idle.
         scores: raw returns of its episodes that are over.
         seed: what its episode started from; None before the first.
-        actions: those of its episode so far.
+        actions: those of its episode so far, those of an opening included.
+        opening: how many of them belong to the opening.
         score: sum of its episode's raw rewards so far.
         frames: that the candidate has used.
         over: whether its evaluation is over, and waits for the end of the rollout.
@@ -35,6 +36,7 @@ class Lane:
     scores: list[float] = field(default_factory=list)
     seed: int | None = None
     actions: list[int] = field(default_factory=list)
+    opening: int = 0
     score: float = 0.0
     frames: int = 0
     over: bool = False
@@ -43,7 +45,12 @@ class Lane:
 
     def begin_episode(self, seed: int) -> None:
         """Its next episode starts."""
-        self.seed, self.actions, self.score = seed, [], 0.0
+        self.seed, self.actions, self.opening, self.score = seed, [], 0, 0.0
+
+    def opened(self, action: int) -> None:
+        """A step of its episode's opening was played, whatever the action."""
+        self.actions.append(action)
+        self.opening += 1
 
     def stepped(self, action: int, reward: float, frames: int) -> None:
         """A step of its episode was played."""
@@ -54,6 +61,11 @@ class Lane:
     def fail(self, cause: str) -> None:
         """Its evaluation is over, and failed."""
         self.over, self.cause = True, cause
+
+    @property
+    def length(self) -> int:
+        """Steps of its episode so far, after the opening."""
+        return len(self.actions) - self.opening
 
     @property
     def live(self) -> bool:
@@ -83,6 +95,7 @@ class Lane:
             "scores": list(self.scores),
             "seed": self.seed,
             "actions": torch.tensor(self.actions, dtype=_narrowest(self.actions)),
+            "opening": self.opening,
             "score": self.score,
             "frames": self.frames,
             "observation": digest(observation) if self.started else None,
@@ -98,6 +111,7 @@ class Lane:
             scores=list(state["scores"]),
             seed=state["seed"],
             actions=state["actions"].tolist(),
+            opening=state.get("opening", 0),  # older checkpoints have none
             score=state["score"],
             frames=state["frames"],
         )

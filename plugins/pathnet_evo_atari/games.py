@@ -17,6 +17,14 @@ SHOWN = 3
 """Names offered for one that does not exist."""
 TWO_PLAYERS = frozenset({"combat", "joust", "maze_craze", "warlords"})
 """Games that cannot be played alone."""
+KEEP_STATE = frozenset({
+    "assault", "beam_rider", "berzerk", "demon_attack", "elevator_action", "fishing_derby",
+    "frostbite", "hangman", "haunted_house", "hero", "ice_hockey", "kaboom", "miniature_golf",
+    "pitfall2", "private_eye", "seaquest", "sir_lancelot", "solaris", "surround", "tennis",
+    "time_pilot", "yars_revenge",
+})  # fmt: skip
+"""Games whose episodes depend on earlier ones, unless the game is loaded again: they do not clear
+the console's memory, or read a timer that a reset sets at random."""
 
 
 def games() -> list[str]:
