@@ -85,8 +85,8 @@ class Player:
                             (picture,) = env.render()
                         seen(picture, rate)
                     with self._telling("learner"):
-                        chosen = self.learner.actions(
-                            self.network, torch.from_numpy(observations), generator
+                        chosen = self.learner.actions_in(
+                            self.task, self.network, torch.from_numpy(observations), generator
                         )
                         actions = chosen.numpy()
                     with self._telling():

@@ -10,6 +10,7 @@ from pathnet_evo.core.modules import ModuleKind, ShapeError
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams, lend
 from pathnet_evo.interfaces import memory
+from pathnet_evo.interfaces.budget import Budget
 from pathnet_evo.interfaces.engines import Engine
 from pathnet_evo.interfaces.executors import Executor, ExecutorError
 from pathnet_evo.interfaces.learners import Learner
@@ -199,6 +200,7 @@ class Plan:
                         raise TaskError(lack)
                     if not (stage.learner.own_workers and self.engine.hosts_workers):
                         stage.learner.check(task)
+                    stage.learner.check_budget(task, Budget(stage.evaluations, stage.frames))
             except (TaskError, PluginFailed) as error:
                 found.append(Problem(f"stages.{i}.learner", str(error)))
             except ConfigError as error:

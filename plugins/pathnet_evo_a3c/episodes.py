@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from pathnet_evo import EnvironmentTask, TaskError, said
 
 Mask = NDArray[np.bool_]
+Action: TypeAlias = int | list[float]
+"""The number of an action, or a vector."""
 _making = Lock()
 """One thread makes environments at a time: what they import may import itself in circles."""
 
@@ -116,11 +118,11 @@ class Episodes:
         self._begun = True
         self.steps[lanes] = 0
 
-    def step(self, actions: NDArray[np.int64]) -> Step:
+    def step(self, actions: NDArray[Any]) -> Step:
         """Step every lane; those that ended have to be reset.
 
         Args:
-            actions: ``(K,)``.
+            actions: ``(K,)`` int64, or ``(K, n_actions)`` float32 of a task with vectors.
         """
         with _blamed():
             parts = [
@@ -138,7 +140,7 @@ class Episodes:
         return Step(rewards, terminated, truncated & ~terminated, seen)
 
     def _step(
-        self, env: Any, actions: NDArray[np.int64]
+        self, env: Any, actions: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[np.float64], Mask, Mask, Mask]:
         seen, rewards, terminated, truncated, infos = env.step(actions)
         if self._same_step and (terminated | truncated).any():
@@ -151,7 +153,7 @@ class Episodes:
         opening = _opening(infos, env.num_envs)
         return seen, scores.reshape(env.num_envs), terminated, truncated, opening
 
-    def replay(self, seeds: Sequence[int], actions: Sequence[Sequence[int]]) -> None:
+    def replay(self, seeds: Sequence[int], actions: Sequence[Sequence[Action]]) -> None:
         """Bring every lane to where its episode was.
 
         Lanes begin one after another, so that all have played their last action at the same step.
@@ -161,11 +163,13 @@ class Episodes:
             actions: for each lane those of its episode, its opening's included; perhaps none.
         """
         lengths = np.array([len(played) for played in actions])
+        vectors = self.task.continuous
+        nothing, kind = ([0.0] * self.task.n_actions, np.float32) if vectors else (0, np.int64)
         for left in range(int(lengths.max()), -1, -1):
             self.reset(lengths == left, seeds)
             if left:
-                now = [played[-left] if left <= len(played) else 0 for played in actions]
-                ended = self.step(np.array(now, dtype=np.int64)).ended
+                now = [played[-left] if left <= len(played) else nothing for played in actions]
+                ended = self.step(np.array(now, dtype=kind)).ended
                 self.reset(ended, seeds)
 
     def close(self) -> None:

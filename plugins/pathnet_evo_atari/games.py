@@ -18,13 +18,14 @@ SHOWN = 3
 TWO_PLAYERS = frozenset({"combat", "joust", "maze_craze", "warlords"})
 """Games that cannot be played alone."""
 KEEP_STATE = frozenset({
-    "assault", "beam_rider", "berzerk", "demon_attack", "elevator_action", "fishing_derby",
-    "frostbite", "hangman", "haunted_house", "hero", "ice_hockey", "kaboom", "miniature_golf",
-    "pitfall2", "private_eye", "seaquest", "sir_lancelot", "solaris", "surround", "tennis",
-    "time_pilot", "yars_revenge",
+    "assault", "backgammon", "beam_rider", "berzerk", "boxing", "chopper_command", "crossbow",
+    "demon_attack", "elevator_action", "entombed", "fishing_derby", "freeway", "frostbite",
+    "hangman", "haunted_house", "hero", "ice_hockey", "kaboom", "krull", "kung_fu_master",
+    "miniature_golf", "pitfall2", "pooyan", "private_eye", "seaquest", "sir_lancelot", "solaris",
+    "space_war", "surround", "tennis", "time_pilot", "venture", "yars_revenge",
 })  # fmt: skip
-"""Games whose episodes depend on earlier ones, unless the game is loaded again: they do not clear
-the console's memory, or read a timer that a reset sets at random."""
+"""Games whose start depends on the memory before it, or on a timer that it sets at
+random: found by resets after random play, and after filling the memory at random."""
 
 
 def games() -> list[str]:
