@@ -42,12 +42,12 @@ class PPO(A3C):
         """An evaluator with a slot for every environment of every worker.
 
         Raises:
-            TaskError: the workers would be elsewhere, where they cannot update the pool.
+            TaskError: workers would send gradients instead of updating the pool.
         """
-        if context.transport is not None:
+        if context.transport is not None or self.max_staleness is not None:
             raise TaskError(
-                "ppo updates the pool several times a rollout, so its workers cannot be on other "
-                "machines: use a3c, or another engine"
+                "ppo updates the pool several times a rollout, so its workers must share its "
+                "memory: use a3c, or neither max_staleness nor an engine that hosts workers"
             )
         return super().evaluator(context)
 
