@@ -1,8 +1,8 @@
 """Agent steps on MinAtar per processor second, training included.
 
 Usage: ``python benchmarks/minatar_speed.py [--games breakout,...] [--rollouts 30]``. One minute.
-Network, learner and environments are those of the preset ``minatar-pair``; the games alone,
-with random actions, are measured in the same turns.
+Network and environments are those of the preset ``minatar-pair``; the games alone, with random
+actions, are measured in the same turns.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ from pathnet_evo.setup.preparing import prepare
 from pathnet_evo_minatar.games import GAMES
 
 GOAL = 8_000
+LEARNERS = {
+    "a3c": '{name="a3c", num_envs=32, rollout_length=20}',
+    "ppo": '{name="ppo", num_envs=32, rollout_length=32, epochs=3}',
+}
 
 
 def training(learner: Learner, task: EnvironmentTask, pool: ModulePool) -> Callable[[], int]:
@@ -73,12 +77,15 @@ def main() -> None:
     torch.set_num_threads(1)
     for game in given.games.split(","):
         only = [f'stages=[{{task={{name="minatar",game="{game}"}},frames=1000}}]']
-        plan = prepare("minatar-pair", [*only, *given.set], Registry())
-        task, learner = plan.task_of(0, 0), plan.stages[0].learner
-        contestants = {
-            "training": training(learner, task, plan.make_pool(task.input_shape, "cpu")),
-            "games": games(task, learner.num_envs),
-        }
+        contestants: dict[str, Callable[[], int]] = {}
+        for name, learner in LEARNERS.items():
+            settings = [*only, f"learner={learner}", *given.set]
+            plan = prepare("minatar-pair", settings, Registry())
+            task = plan.task_of(0, 0)
+            assert isinstance(task, EnvironmentTask)
+            pool = plan.make_pool(task.input_shape, "cpu")
+            contestants[name] = training(plan.stages[0].learner, task, pool)
+        contestants["games"] = games(task, 32)
         steps: dict[str, int] = defaultdict(int)
         seconds: dict[str, float] = defaultdict(float)
         for i in range(1 + given.rollouts):
@@ -90,8 +97,9 @@ def main() -> None:
                     seconds[name] += time.process_time() - start
         rate = {name: steps[name] / seconds[name] for name in contestants}
         print(
-            f"{game}: {rate['training']:.0f} steps a processor second with training (goal {GOAL}), "
-            f"{rate['games']:.0f} of the game alone; load {os.getloadavg()[0]:.1f}"
+            f"{game}: {rate['a3c']:.0f} steps a processor second with a3c (goal {GOAL}), "
+            f"{rate['ppo']:.0f} with ppo, {rate['games']:.0f} of the game alone; "
+            f"load {os.getloadavg()[0]:.1f}"
         )
 
 

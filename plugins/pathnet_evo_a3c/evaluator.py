@@ -178,10 +178,9 @@ class A3CEvaluator(Evaluator):
             advantages = torch.cat([rollout.advantages for rollout in rollouts])
             live = torch.cat([rollout.live for rollout in rollouts])
             sizes = [len(rollout.live) for rollout in rollouts]
-            for rollout, own in zip(
-                rollouts, normalised(advantages, live).split(sizes), strict=True
-            ):
-                rollout.advantages = own
+            own = torch.split(normalised(advantages, live), sizes)
+            for rollout, part in zip(rollouts, own, strict=True):
+                rollout.advantages = part
 
     def _count(self, rollouts: Sequence[Rollout]) -> None:
         """Count frames, step by step and in each step lane by lane, and tell of episodes."""

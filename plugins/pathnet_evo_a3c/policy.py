@@ -102,7 +102,7 @@ class Gaussian(Policy):
         self.size, self.n_outputs = size, 2 * size
 
     def _parts(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_std = outputs.split(self.size, -1)
+        mean, log_std = torch.split(outputs, self.size, -1)
         return mean, log_std.clamp(*LOG_STD)
 
     def draw(self, *shape: int, generator: torch.Generator) -> Tensor:

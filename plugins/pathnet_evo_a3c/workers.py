@@ -36,9 +36,9 @@ from pathnet_evo import (
     share_memory,
 )
 from pathnet_evo_a3c import rmsprop
+from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_a3c.messages import Begin, Orders, Played
 from pathnet_evo_a3c.server import ParameterServer, Seen
-from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_a3c.worker import work
 
 STARTING = 300

@@ -52,7 +52,9 @@ def _module(game: str) -> ModuleType:
     """A game's module, by its file: the package itself imports seaborn and pandas."""
     package = find_spec("minatar")
     if package is None or not package.submodule_search_locations:
-        raise TaskError("MinAtar is not installed: pip install 'pathnet-evo[minatar]'")
+        raise TaskError(
+            "minatar needs MinAtar, which is not installed: pip install 'pathnet-evo[minatar]'"
+        )
     file = Path(package.submodule_search_locations[0], "environments", f"{game}.py")
     spec = spec_from_file_location(f"minatar.environments.{game}", file)
     if spec is None or spec.loader is None or not file.is_file():

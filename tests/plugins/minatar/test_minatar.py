@@ -168,5 +168,7 @@ def test_a_missing_package_is_named(monkeypatch):
     """A user without the extra would see a traceback."""
     games._module.cache_clear()
     monkeypatch.setattr(games, "find_spec", lambda name: None)
-    with pytest.raises(TaskError, match=r"not installed: pip install 'pathnet-evo\[minatar\]'"):
+    with pytest.raises(
+        TaskError, match=r"which is not installed: pip install 'pathnet-evo\[minatar\]'"
+    ):
         made()
