@@ -79,7 +79,7 @@ class Contestant:
         for group in groups:
             self._time(group.episodes, "step", "emulation", 1 / len(groups))
             self._time(group, "_differentiate", "gradients", 1 / len(groups))
-        self._time(self.evaluator, "_learn", "update", 1)
+        self._time(self.evaluator, "_train", "update", 1)
         self.seconds.clear()
 
     def _draw(self) -> tuple[tuple[int, ...], ...]:

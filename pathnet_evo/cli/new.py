@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pathnet_evo.cli.terminal import say
+from pathnet_evo.errors import UserError
 
 
 def _kinds(incomplete: str) -> list[str]:
@@ -27,9 +28,14 @@ def new(
     ],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the package.")],
     into: Annotated[Path, typer.Option(help="Folder to create the package in.")] = Path(),
+    acting: Annotated[
+        bool, typer.Option("--acting", help="A learner that acts in environments.")
+    ] = False,
 ) -> None:
     """Create a plugin package with a working example, a contract test and a README."""
     from pathnet_evo.scaffold import write
 
-    folder = write(kind, name, into)
+    if acting and kind != "learner":
+        raise UserError(f"--acting is for learners, not for a plugin of kind {kind}")
+    folder = write(kind, name, into, "acting" if acting else None)
     say(f"{folder}: created; see its README.md for the next steps")

@@ -19,6 +19,15 @@ def play(
     arm: Annotated[str, typer.Option(help="Arm whose path to play.")] = "pathnet",
     seed: Annotated[int | None, typer.Option(help="Seed. Default: the first.")] = None,
     episodes: Annotated[int, typer.Option(min=1, help="Number of episodes.")] = 1,
+    greedy: Annotated[
+        bool, typer.Option("--greedy", help="Take the most probable actions instead of sampling.")
+    ] = False,
+    episode_seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=2**31 - 1, help="Seed of the first episode; the next ones count up from it."
+        ),
+    ] = None,
     video: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Record a video, .mp4 or .gif.")
     ] = None,
@@ -46,7 +55,7 @@ def play(
     run = load_run(folder, Registry(files=files if load_plugins else ()))
     try:
         wanted = int(stage) if stage and stage.isdecimal() else stage
-        found = player(run, wanted, arm, seed, accept_changed_data)
+        found = player(run, wanted, arm, seed, accept_changed_data, greedy)
     except RunError as error:
         if files and not load_plugins and "is not registered" in str(error):
             names = ", ".join(file.path for file in files)
@@ -62,12 +71,21 @@ def play(
         progress.update(bar, completed=episode, description=text)
 
     with closing(film) if film else nullcontext(), progress:
-        scores = list(found.play(episodes, stepped, film.add if film else None))
-    for i, score in enumerate(scores, 1):
-        say(f"{found.name}, episode {i}: {score:g}")
-    chance = (
-        "" if found.random_baseline is None else f" (random actions: {found.random_baseline:g})"
-    )
-    say(f"mean of {len(scores)}: {sum(scores) / len(scores):g}{chance}")
+        scores = list(found.play(episodes, stepped, film.add if film else None, episode_seed))
+    seeds = found.seeds(episodes, episode_seed)
+    for i, (episode, score) in enumerate(zip(seeds, scores, strict=True), 1):
+        say(f"{found.name}, episode {i} (seed {episode}): {score:g}")
+    say(f"mean of {len(scores)}: {_mean(scores, found.random_baseline)}")
     if video is not None:
         say(f"video: {video}")
+
+
+def _mean(scores: list[float], random_baseline: float | None) -> str:
+    """The mean, with its interval over episodes and the score of random actions where known."""
+    from pathnet_evo.analysis.statistics import mean_interval
+
+    _, interval = mean_interval(scores)
+    known = [] if interval is None else [f"95 % interval {interval[0]:g} to {interval[1]:g}"]
+    known += [] if random_baseline is None else [f"random actions: {random_baseline:g}"]
+    told = f" ({'; '.join(known)})" if known else ""
+    return f"{sum(scores) / len(scores):g}{told}"

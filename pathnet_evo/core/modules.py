@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
+from torch import Tensor, nn
 
 Parameters: TypeAlias = dict[str, Tensor]
 """Some modules' parameters, by name ``(modules, *parameter_shape)``."""
@@ -142,14 +142,23 @@ class ModuleKind(BaseModel, ABC):
 class Rectified(ModuleKind):
     """Modules with a weight, a bias and a ReLU."""
 
-    initial: Literal["torch", "he"] = "torch"
+    initial: Literal["torch", "he", "orthogonal"] = "torch"
     """Initialisation of weights: torch's default, or He et al. (2015), which is 2.4 times as wide
-    with zero biases, so that signals do not fade through many layers."""
+    with zero biases, so that signals do not fade through many layers, or orthogonal units of the
+    same width."""
 
     def initialise(self, parameters: dict[str, Tensor], generator: torch.Generator) -> None:
-        """Uniform within 1 / sqrt(inputs of one unit), or within sqrt(6 / inputs) (``he``)."""
+        """Uniform within 1 / sqrt(inputs of one unit), or within sqrt(6 / inputs) (``he``).
+
+        ``orthogonal``: as Saxe et al. (2014), with a gain of sqrt(2) for the ReLU.
+        """
         if self.initial == "torch":
             draw_uniform(parameters, generator)
+            return
+        if self.initial == "orthogonal":
+            for weight in parameters["weight"]:
+                nn.init.orthogonal_(weight, math.sqrt(2), generator=generator)
+            parameters["bias"].zero_()
             return
         bound = math.sqrt(6 / parameters["weight"][0, 0].numel())
         parameters["weight"].uniform_(-bound, bound, generator=generator)

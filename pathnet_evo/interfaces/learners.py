@@ -268,6 +268,13 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
             TaskError: it cannot, for example for lack of memory; the message says the way out.
         """
 
+    def check_budget(self, task: TaskT, budget: Budget) -> None:
+        """Check before a run starts that a stage's budget suffices.
+
+        Raises:
+            TaskError: no evaluation would end; the message says the way out.
+        """
+
     def carries(self, stack: Stack) -> Mapping[str, Shape]:
         """State that leases carry for each module besides its parameters: names and shapes.
 
@@ -339,6 +346,20 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
             TypeError: this learner's networks do not act.
         """
         raise TypeError(f"{type(self).__name__} trains networks that do not act")
+
+    def actions_in(
+        self,
+        task: TaskT,
+        network: PathNetwork,
+        observations: Tensor,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Actions in a task, by default ``actions``; override it to act in vectors.
+
+        Returns:
+            ``(n,)`` int64, or ``(n, n_actions)`` float32 of a continuous task, on the CPU.
+        """
+        return self.actions(network, observations, generator)
 
 
 class StageFailed(RuntimeError):  # noqa: N818

@@ -156,20 +156,17 @@ class SupervisedTask:
 
     def prepare(self, inputs: Tensor) -> Tensor:
         """Inputs prepared for the network: float32, shifted and scaled."""
-        x = inputs.float()
-        if self.shift is not None:
-            x = x - self.shift
-        return x if self.scale is None else x * self.scale
+        return _prepared(inputs, self.shift, self.scale)
 
 
 @dataclass(frozen=True, eq=False)
 class EnvironmentTask(ABC):
-    """A game or a control problem with discrete actions.
+    """A game or a control problem.
 
     Args:
         name: name of the task in reports.
         observation_shape: shape of one observation of the environment.
-        n_actions: number of actions.
+        n_actions: number of actions, or of entries of an action that is a vector.
         shift: subtracted from observations on use; broadcasts against their shape.
         scale: factor on the shifted observations, applied on the device.
         frame_skip: frames per step in budgets and reports, such as 4 emulator frames.
@@ -178,6 +175,8 @@ class EnvironmentTask(ABC):
         actions: a name per action, or empty.
         facts: anything else that identifies the task, such as its engine's version; part of its
             fingerprint.
+        continuous: whether an action is a vector of ``n_actions`` numbers, float32; the usual ones
+            lie within -1 and 1.
 
     Raises:
         TaskError: counts below 1, or a shift or scale that does not fit an observation.
@@ -192,6 +191,7 @@ class EnvironmentTask(ABC):
     max_episode_steps: int | None = None
     actions: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    continuous: bool = False
 
     def __post_init__(self) -> None:
         for name in ("n_actions", "frame_skip"):
@@ -210,6 +210,10 @@ class EnvironmentTask(ABC):
         """Shape of one observation."""
         return self.observation_shape
 
+    def prepare(self, observations: Tensor) -> Tensor:
+        """Observations prepared for the network: float32, shifted and scaled."""
+        return _prepared(observations, self.shift, self.scale)
+
     @abstractmethod
     def make(
         self, num_envs: int, seeds: Sequence[int], *, render: bool = False
@@ -225,6 +229,12 @@ class EnvironmentTask(ABC):
             render: whether ``render()`` must work: it returns a tuple with one
                 ``(height, width, 3)`` uint8 image per environment.
         """
+
+
+def _prepared(inputs: Tensor, shift: Tensor | None, scale: Tensor | None) -> Tensor:
+    x = inputs.float()
+    x = x if shift is None else x - shift
+    return x if scale is None else x * scale
 
 
 def _check_normalisation(

@@ -53,21 +53,22 @@ class Player:
         episodes: int,
         stepped: Callable[[int, int, float], None] = lambda episode, steps, score: None,
         seen: Callable[[Picture, float], None] | None = None,
+        first_seed: int | None = None,
     ) -> Iterator[float]:
         """Play episodes, each from a seed of its own; gives their raw scores.
+
+        An episode's seed also decides which actions are sampled: it can be played again alone.
 
         Args:
             episodes: how many.
             stepped: told the episode, its steps and its score so far after every step.
             seen: given every picture, and how many of them make a second; None draws none.
+            first_seed: see ``seeds``.
 
         Raises:
             RunError: the environment cannot be made or does not draw pictures, or a plugin raises.
         """
-        seeds = [
-            int(self.streams.sequence("play", i).generate_state(1)[0] >> 1) for i in range(episodes)
-        ]
-        generator = self.streams.torch("play")
+        seeds = self.seeds(episodes, first_seed)
         env: Any
         try:
             env = self.task.make(1, seeds[:1], render=seen is not None)
@@ -76,6 +77,7 @@ class Player:
         with closing(env):
             rate = float(env.metadata.get("render_fps", 30))
             for i, seed in enumerate(seeds):
+                generator = self.streams.torch("play", seed)
                 with self._telling():
                     observations, _ = env.reset(seed=[seed])
                 steps, score, over = 0, 0.0, False
@@ -85,8 +87,8 @@ class Player:
                             (picture,) = env.render()
                         seen(picture, rate)
                     with self._telling("learner"):
-                        chosen = self.learner.actions(
-                            self.network, torch.from_numpy(observations), generator
+                        chosen = self.learner.actions_in(
+                            self.task, self.network, torch.from_numpy(observations), generator
                         )
                         actions = chosen.numpy()
                     with self._telling():
@@ -95,6 +97,18 @@ class Player:
                     over = bool(ended[0] or cut[0] or steps == self.task.max_episode_steps)
                     stepped(i, steps, score)
                 yield score
+
+    def seeds(self, episodes: int, first: int | None = None) -> list[int]:
+        """The seeds of so many episodes.
+
+        Args:
+            episodes: how many.
+            first: the first one's, which the others follow; by default they are drawn.
+        """
+        if first is not None:
+            return [(first + i) % 2**31 for i in range(episodes)]
+        drawn = (self.streams.sequence("play", i).generate_state(1)[0] for i in range(episodes))
+        return [int(number >> 1) for number in drawn]
 
     @contextmanager
     def _telling(self, who: str = "environment") -> Iterator[None]:
@@ -117,6 +131,7 @@ def player(
     arm: str = "pathnet",
     seed: int | None = None,
     accept_changed_data: bool = False,
+    greedy: bool = False,
 ) -> Player:
     """What a run learned on a stage, ready to play.
 
@@ -126,6 +141,7 @@ def player(
         arm: which arm.
         seed: which seed; None is the first.
         accept_changed_data: play although the task is not what it was when it was learned.
+        greedy: take the most probable actions, whatever the learner's setting is.
 
     Raises:
         RunError: there is no such stage, arm or seed, it is not finished, it is not played, or its
@@ -148,6 +164,8 @@ def player(
             f"stage {run.stages[i]!r} cannot be played: its learner, {type(learner).__name__}, "
             "defines no actions (Learner.actions)"
         )
+    if greedy:
+        learner = _greedy(learner, run.stages[i])
     network = run.network(i, arm, seed)
     seed = run.seeds[0] if seed is None else seed
     streams = Streams(seed)
@@ -161,6 +179,15 @@ def player(
         streams=streams.at(i),
         random_baseline=_random_baseline(run, i, arm, seed),
     )
+
+
+def _greedy(learner: Learner, stage: str) -> Learner:
+    if "greedy" not in type(learner).model_fields:
+        raise RunError(
+            f"stage {stage!r} cannot be played greedily: its learner, {type(learner).__name__}, "
+            "has no setting greedy"
+        )
+    return learner.model_copy(update={"greedy": True})
 
 
 def _random_baseline(run: Run, stage: int, arm: str, seed: int) -> float | None:

@@ -25,11 +25,12 @@ FAMILIES = {
 A_KIND = {"modules": "A module", "executor": "An executor", "observer": "An observer"}
 
 
-def write(kind: str, name: str, into: Path) -> Path:
+def write(kind: str, name: str, into: Path, example: str | None = None) -> Path:
     """Write a plugin's package.
 
     Args:
         kind: one of ``FAMILIES``.
+        example: the folder of templates that the example is from. Default: the kind's.
         name: the package's name; dashes stand for underscores.
         into: the folder that gets the package's folder.
 
@@ -63,7 +64,7 @@ def write(kind: str, name: str, into: Path) -> Path:
     try:
         into.mkdir(parents=True, exist_ok=True)
         folder.mkdir()
-        for place, template in _templates(kind).items():
+        for place, template in _templates(kind, example or kind).items():
             path = folder / place.format(**words)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(_filled(template, words), encoding="utf-8")
@@ -74,15 +75,15 @@ def write(kind: str, name: str, into: Path) -> Path:
     return folder
 
 
-def _templates(kind: str) -> dict[str, str]:
+def _templates(kind: str, example: str) -> dict[str, str]:
     """What a package consists of: templates by where they go."""
     return {
         "pyproject.toml": "pyproject.toml",
-        "README.md": f"{kind}/README.md",
+        "README.md": f"{example}/README.md",
         "{package}/__init__.py": "package.py",
-        "{package}/" + f"{kind}.py": f"{kind}/example.py",
-        "tests/test_{package}.py": f"{kind}/contract.py",
-        "run.toml": f"{kind}/run.toml",
+        "{package}/" + f"{kind}.py": f"{example}/example.py",
+        "tests/test_{package}.py": f"{example}/contract.py",
+        "run.toml": f"{example}/run.toml",
     }
 
 

@@ -10,6 +10,7 @@ from pathnet_evo.core.modules import ModuleKind, ShapeError
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams, lend
 from pathnet_evo.interfaces import memory
+from pathnet_evo.interfaces.budget import Budget
 from pathnet_evo.interfaces.engines import Engine
 from pathnet_evo.interfaces.executors import Executor, ExecutorError
 from pathnet_evo.interfaces.learners import Learner
@@ -17,7 +18,7 @@ from pathnet_evo.interfaces.policies import Connect, TransferPolicy
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
-from pathnet_evo.interfaces.tasks import Task, TaskContext, TaskError, TaskSettings
+from pathnet_evo.interfaces.tasks import EnvironmentTask, Task, TaskContext, TaskError, TaskSettings
 from pathnet_evo.setup.config import ConfigError, Problem, RunConfig
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 
@@ -197,8 +198,10 @@ class Plan:
                     need = memory.of_readout(outputs, pool.feature_shape)
                     if lack := memory.lacking(f"{outputs} outputs", need):
                         raise TaskError(lack)
+                    _check_actions(stage.learner, task)
                     if not (stage.learner.own_workers and self.engine.hosts_workers):
                         stage.learner.check(task)
+                    stage.learner.check_budget(task, Budget(stage.evaluations, stage.frames))
             except (TaskError, PluginFailed) as error:
                 found.append(Problem(f"stages.{i}.learner", str(error)))
             except ConfigError as error:
@@ -224,3 +227,13 @@ class Plan:
                 return self.make_pool(task.input_shape, "meta")
         except PluginFailed as error:
             raise ConfigError([Problem("pool.layers", str(error))]) from None
+
+
+def _check_actions(learner: Learner, task: Task) -> None:
+    """Refuse a learner of numbered actions on a task that takes vectors."""
+    vectors = isinstance(task, EnvironmentTask) and task.continuous
+    if vectors and type(learner).actions_in is Learner.actions_in:
+        raise TaskError(
+            f"actions of {task.name} are vectors, and the learner only chooses among numbered "
+            "ones: use a3c or ppo"
+        )

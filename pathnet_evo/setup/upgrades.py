@@ -42,6 +42,11 @@ TASKS: Mapping[str, Names] = {
     "atari": {"skip": "frame_skip", "frames": "frame_stack"},
     "gym": {"max_steps": "max_episode_steps"},
 }
+ATARI = {
+    "noop_max", "fire_on_reset", "episodic_life", "full_action_space", "repeat_action_probability",
+    "max_episode_frames", "threads",
+}  # fmt: skip
+"""Options of a game that every version wrote into ``run.toml``."""
 RENAMED: Sequence[Names] = (POOL, *LEARNERS.values(), *TASKS.values(), ENGINE)
 
 
@@ -55,10 +60,27 @@ def upgraded(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The same configuration, as this version writes it."""
     transfer = data.get("transfer")
     if not (data.keys() >= RESOLVED and isinstance(transfer, dict)):
-        return data
+        return _before_quick_resets(data)
+    data = _before_quick_resets(data)
     if "initial_modules" not in transfer and transfer.keys() >= {"reinitialise", "grow"}:
         data = _before_columns(data)
     return _before_the_fields_words(data)
+
+
+def _before_quick_resets(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Before episodes of Atari games could start without loading the game again."""
+    stages = data.get("stages")
+    if not isinstance(stages, list):
+        return data
+    return {**data, "stages": [_reloading(stage) for stage in stages]}
+
+
+def _reloading(stage: Any) -> Any:
+    task = stage.get("task") if isinstance(stage, dict) else None
+    if not isinstance(task, dict) or task.get("name") != "atari":
+        return stage
+    old = task.keys() >= ATARI and "resets" not in task
+    return {**stage, "task": {**task, "resets": "reload"}} if old else stage
 
 
 def _before_the_fields_words(data: Mapping[str, Any]) -> dict[str, Any]:

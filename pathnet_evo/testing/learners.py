@@ -281,11 +281,18 @@ class LearnerContract(ABC):
         (candidate,) = made.candidates(1)
         network = made.pool.network(distinct(candidate.genotype), made.head)
         observations = torch.zeros(3, *task.observation_shape)
-        drawn = learner.actions(network, observations, torch.Generator().manual_seed(0))
+        generator = torch.Generator().manual_seed(0)
+        drawn = learner.actions_in(task, network, observations, generator)
         assert isinstance(drawn, Tensor), (
             f"actions() must give a tensor, not a {type(drawn).__name__}"
         )
         found = (tuple(drawn.shape), drawn.dtype, drawn.device.type)
+        if task.continuous:
+            assert found == ((3, task.n_actions), torch.float32, "cpu"), (
+                "actions_in() must give (n, n_actions) float32 on the CPU for a continuous task, "
+                f"not {found}"
+            )
+            return
         assert found == ((3,), torch.int64, "cpu"), (
             f"actions() must give (n,) int64 on the CPU, one an observation, not {found}"
         )

@@ -126,7 +126,6 @@ def _assert_same(first: Task, second: Task) -> None:
 
 
 def _played(task: EnvironmentTask) -> list[Any]:
-    from gymnasium.spaces import Discrete
     from gymnasium.vector import AutoresetMode
 
     num_envs = 2
@@ -137,15 +136,11 @@ def _played(task: EnvironmentTask) -> list[Any]:
         assert mode in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP), (
             f"metadata['autoreset_mode'] must be NEXT_STEP or SAME_STEP, not {mode}"
         )
-        space = env.single_action_space
-        assert isinstance(space, Discrete), "actions must be discrete"
-        assert int(space.n) == task.n_actions, (
-            f"n_actions is {task.n_actions}, but the environment has {space.n}"
-        )
+        _check_actions(task, env.single_action_space)
         observation, _ = env.reset(seed=3)
         seen = [np.array(observation)]
         for step in range(STEPS):
-            actions = np.array([(step + lane) % task.n_actions for lane in range(num_envs)])
+            actions = _actions(task, step, num_envs)
             observation, reward, *_ = env.step(actions)
             assert np.shape(observation) == (num_envs, *task.observation_shape), (
                 f"observations must be {(num_envs, *task.observation_shape)}, as observation_shape "
@@ -155,3 +150,26 @@ def _played(task: EnvironmentTask) -> list[Any]:
     finally:
         env.close()
     return seen
+
+
+def _check_actions(task: EnvironmentTask, space: Any) -> None:
+    from gymnasium.spaces import Box, Discrete
+
+    if task.continuous:
+        assert isinstance(space, Box), "actions of a continuous task must be a Box"
+        assert space.shape == (task.n_actions,), (
+            f"n_actions is {task.n_actions}, but the environment takes vectors {space.shape}"
+        )
+        return
+    assert isinstance(space, Discrete), "actions must be discrete"
+    assert int(space.n) == task.n_actions, (
+        f"n_actions is {task.n_actions}, but the environment has {space.n}"
+    )
+
+
+def _actions(task: EnvironmentTask, step: int, num_envs: int) -> Any:
+    """Some actions, one a lane."""
+    if task.continuous:
+        drawn = np.random.default_rng(step).uniform(-1, 1, (num_envs, task.n_actions))
+        return drawn.astype(np.float32)
+    return np.array([(step + lane) % task.n_actions for lane in range(num_envs)])

@@ -7,5 +7,6 @@ from pathnet_evo import Register, hookimpl
 
 @hookimpl
 def register_learners(register: Register) -> None:
-    """The learner ``a3c``."""
+    """The learners ``a3c`` and ``ppo``."""
     register("a3c", "pathnet_evo_a3c.learner:A3C")
+    register("ppo", "pathnet_evo_a3c.ppo:PPO")

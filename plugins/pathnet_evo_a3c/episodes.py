@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from pathnet_evo import EnvironmentTask, TaskError, said
 
 Mask = NDArray[np.bool_]
+Action: TypeAlias = int | list[float]
+"""The number of an action, or a vector."""
 _making = Lock()
 """One thread makes environments at a time: what they import may import itself in circles."""
 
@@ -72,11 +74,14 @@ class Episodes:
 
     Attributes:
         observations: ``(K, *observation_shape)``, what the next action is for.
+        opening: ``(K,)`` lanes whose next step belongs to a fixed opening, as the environment says:
+            their actions are ignored, and the step is not the learner's.
     """
 
     def __init__(self, task: EnvironmentTask, lanes: int) -> None:
         self.task = task
         self.steps = np.zeros(lanes, dtype=np.int64)
+        self.opening = np.zeros(lanes, dtype=np.bool_)
         with _blamed(), _making:
             self.envs = [task.make(lanes, [0] * lanes)]
             if lanes > 1 and not _takes_mask(self.envs[0]):
@@ -102,38 +107,41 @@ class Episodes:
             return
         with _blamed():
             if len(self.envs) == 1 and len(lanes) > 1:
-                self.observations = _reset_lanes(self.envs[0], lanes, seeds, not self._begun)
+                self.observations, info = _reset_lanes(self.envs[0], lanes, seeds, not self._begun)
+                self.opening = _opening(info, len(lanes))
             else:
                 seen = list(self.observations)
                 for lane in np.flatnonzero(lanes).tolist():
-                    seen[lane] = self.envs[lane].reset(seed=seeds[lane])[0][0]
+                    (seen[lane],), info = self.envs[lane].reset(seed=seeds[lane])
+                    self.opening[lane] = _opening(info, 1)[0]
                 self.observations = np.stack(seen)
         self._begun = True
         self.steps[lanes] = 0
 
-    def step(self, actions: NDArray[np.int64]) -> Step:
+    def step(self, actions: NDArray[Any]) -> Step:
         """Step every lane; those that ended have to be reset.
 
         Args:
-            actions: ``(K,)``.
+            actions: ``(K,)`` int64, or ``(K, n_actions)`` float32 of a task with vectors.
         """
         with _blamed():
             parts = [
                 self._step(env, actions if len(self.envs) == 1 else actions[i : i + 1])
                 for i, env in enumerate(self.envs)
             ]
-        seen, rewards, terminated, truncated = (
+        seen, rewards, terminated, truncated, opening = (
             part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)
         )
-        self.steps += 1
+        self.steps += ~self.opening
+        self.opening = opening
         if self.task.max_episode_steps is not None:
             truncated = truncated | (self.steps >= self.task.max_episode_steps)
         self.observations = seen
         return Step(rewards, terminated, truncated & ~terminated, seen)
 
     def _step(
-        self, env: Any, actions: NDArray[np.int64]
-    ) -> tuple[NDArray[Any], NDArray[np.float64], Mask, Mask]:
+        self, env: Any, actions: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[np.float64], Mask, Mask, Mask]:
         seen, rewards, terminated, truncated, infos = env.step(actions)
         if self._same_step and (terminated | truncated).any():
             seen = seen.copy()
@@ -142,23 +150,26 @@ class Episodes:
         scores = np.asarray(rewards, dtype=np.float64)
         if scores.size != env.num_envs:
             raise ValueError(f"rewards of shape {scores.shape} for {env.num_envs} lanes")
-        return seen, scores.reshape(env.num_envs), terminated, truncated
+        opening = _opening(infos, env.num_envs)
+        return seen, scores.reshape(env.num_envs), terminated, truncated, opening
 
-    def replay(self, seeds: Sequence[int], actions: Sequence[Sequence[int]]) -> None:
+    def replay(self, seeds: Sequence[int], actions: Sequence[Sequence[Action]]) -> None:
         """Bring every lane to where its episode was.
 
         Lanes begin one after another, so that all have played their last action at the same step.
 
         Args:
             seeds: ``(K,)``, what each lane's episode began from.
-            actions: for each lane those of its episode, perhaps none.
+            actions: for each lane those of its episode, its opening's included; perhaps none.
         """
         lengths = np.array([len(played) for played in actions])
+        vectors = self.task.continuous
+        nothing, kind = ([0.0] * self.task.n_actions, np.float32) if vectors else (0, np.int64)
         for left in range(int(lengths.max()), -1, -1):
             self.reset(lengths == left, seeds)
             if left:
-                now = [played[-left] if left <= len(played) else 0 for played in actions]
-                ended = self.step(np.array(now, dtype=np.int64)).ended
+                now = [played[-left] if left <= len(played) else nothing for played in actions]
+                ended = self.step(np.array(now, dtype=kind)).ended
                 self.reset(ended, seeds)
 
     def close(self) -> None:
@@ -180,6 +191,11 @@ def _resets_at_once(env: Any) -> bool:
     return mode is AutoresetMode.SAME_STEP
 
 
+def _opening(infos: Mapping[str, Any], lanes: int) -> Mask:
+    """``(lanes,)`` where the next step belongs to an opening; most environments have none."""
+    return np.array(infos.get("opening", np.zeros(lanes)), dtype=np.bool_)
+
+
 def _is_ale(env: Any) -> bool:
     return type(env.unwrapped).__module__.startswith("ale_py.")
 
@@ -192,11 +208,13 @@ def _takes_mask(env: Any) -> bool:
     return bool(env.metadata.get("reset_mask", known))
 
 
-def _reset_lanes(env: Any, lanes: Mask, seeds: Sequence[int], whole: bool) -> NDArray[Any]:
-    """Observations of all lanes after some were reset; ale-py wants the seeds of those alone."""
+def _reset_lanes(
+    env: Any, lanes: Mask, seeds: Sequence[int], whole: bool
+) -> tuple[NDArray[Any], Mapping[str, Any]]:
+    """What all lanes see after some were reset; ale-py wants the seeds of those alone."""
     options = None if whole else {"reset_mask": lanes.copy()}
     given: Any = [int(seed) for seed in seeds]
     if _is_ale(env):
         given = np.array(given)[lanes]
-    seen: NDArray[Any] = env.reset(seed=given, options=options)[0]
-    return seen
+    seen, infos = env.reset(seed=given, options=options)
+    return seen, infos

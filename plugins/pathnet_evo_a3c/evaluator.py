@@ -18,6 +18,7 @@ from pathnet_evo import (
     Evaluation,
     Evaluator,
     LearningContext,
+    Path,
     Stack,
     lane_totals,
     split_widened,
@@ -26,6 +27,8 @@ from pathnet_evo_a3c import rmsprop
 from pathnet_evo_a3c.episodes import EnvironmentFailed
 from pathnet_evo_a3c.group import Group
 from pathnet_evo_a3c.lane import Lane
+from pathnet_evo_a3c.objective import normalised
+from pathnet_evo_a3c.policy import policy_of
 from pathnet_evo_a3c.rollout import Rollout
 from pathnet_evo_a3c.settings import A3CSettings
 from pathnet_evo_a3c.threads import Threads, best, shares
@@ -57,7 +60,8 @@ class A3CEvaluator(Evaluator):
     ) -> None:
         self.learner, self.context, self.elsewhere = learner, context, elsewhere
         task: EnvironmentTask = context.task
-        self.task = task
+        self.task, self.policy = task, policy_of(task)
+        self._paths: list[Path | None] = []
         self._update = self._step if update is None else update
         self.lanes = [Lane() for _ in range(learner.num_envs)]
         self.exploration = context.streams.torch("exploration", context.worker)
@@ -154,21 +158,29 @@ class A3CEvaluator(Evaluator):
     # A rollout -----------------------------------------------------------------------------
 
     def _new_rollout(self, n_lanes: int) -> Rollout:
-        n_outputs = self.learner.outputs(self.task)
-        return Rollout(n_lanes, self.learner.rollout_length, n_outputs, self.context.device)
+        steps, device = self.learner.rollout_length, self.context.device
+        return Rollout(n_lanes, steps, self.policy, device)
 
     def _roll_out(self, rollouts: Sequence[Rollout]) -> None:
-        """T steps of every lane on the weights as they are, and the gradients."""
-        paths = [
+        """T steps of every lane on the weights as they are."""
+        self._paths = [
             None if lane.candidate is None else self.context.path(lane.candidate.genotype)
             for lane in self.lanes
         ]
-        drawn = torch.rand(self.learner.rollout_length, len(self.lanes), generator=self.exploration)
+        shape = self.learner.rollout_length, len(self.lanes)
+        drawn = self.policy.draw(*shape, generator=self.exploration)
         self._threads.map(
-            lambda group, rollout: group.roll_out(rollout, self._of(group), paths, drawn),
+            lambda group, rollout: group.roll_out(rollout, self._of(group), self._paths, drawn),
             self.groups,
             rollouts,
         )
+        if self.learner.normalise_advantages:
+            advantages = torch.cat([rollout.advantages for rollout in rollouts])
+            live = torch.cat([rollout.live for rollout in rollouts])
+            sizes = [len(rollout.live) for rollout in rollouts]
+            own = torch.split(normalised(advantages, live), sizes)
+            for rollout, part in zip(rollouts, own, strict=True):
+                rollout.advantages = part
 
     def _count(self, rollouts: Sequence[Rollout]) -> None:
         """Count frames, step by step and in each step lane by lane, and tell of episodes."""
@@ -210,14 +222,20 @@ class A3CEvaluator(Evaluator):
     # The update ----------------------------------------------------------------------------
 
     def _learn(self, rollouts: Sequence[Rollout]) -> None:
+        """Learn from what was played."""
+        self._threads.map(lambda group, rollout: group.learn(rollout), self.groups, rollouts)
+        self._train(rollouts)
+
+    def _train(self, rollouts: Sequence[Rollout]) -> None:
         """Update what the lanes used, each with its own gradient cut to length."""
         learner = self.learner
         loss = torch.cat([rollout.loss for rollout in rollouts])
         norms = torch.cat([rollout.norms for rollout in rollouts])
-        played = torch.cat([rollout.live.any(1) for rollout in rollouts])
+        played = torch.cat([rollout.played for rollout in rollouts])
         failed = torch.tensor([lane.cause is not None for lane in self.lanes])
-        good = torch.isfinite(loss + norms) & played & ~failed.to(norms.device)
-        self._fail_others(good, loss)
+        finite = torch.isfinite(loss + norms)
+        self._fail_others(finite, loss)
+        good = finite & played & ~failed.to(norms.device)
         weights = torch.where(good, (learner.max_grad_norm / (norms + 1e-6)).clamp(max=1), 0)
         for parts in zip(*(rollout.networks.layers for rollout in rollouts), strict=True):
             modules, counts, gradients = lane_totals(parts, weights)
@@ -241,9 +259,9 @@ class A3CEvaluator(Evaluator):
             initial=learner.initial_square,
         )
 
-    def _fail_others(self, good: Tensor, loss: Tensor) -> None:
+    def _fail_others(self, finite: Tensor, loss: Tensor) -> None:
         """Evaluations whose loss or gradient is not finite have failed."""
-        for lane, fine, value in zip(self.lanes, good.tolist(), loss.tolist(), strict=True):
+        for lane, fine, value in zip(self.lanes, finite.tolist(), loss.tolist(), strict=True):
             if not fine and lane.busy and lane.cause is None:
                 lane.fail(f"the {'gradient' if math.isfinite(value) else 'loss'} is not finite")
 

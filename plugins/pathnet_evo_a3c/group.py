@@ -12,8 +12,9 @@ from torch import Tensor
 from pathnet_evo import EnvironmentTask, Episode, Lanes, LearningContext, Path
 from pathnet_evo_a3c.episodes import Episodes, Mask, Step
 from pathnet_evo_a3c.lane import Lane, digest
-from pathnet_evo_a3c.objective import losses, returns
-from pathnet_evo_a3c.playing import choose, episode_seed
+from pathnet_evo_a3c.objective import clipped_losses, losses, returns
+from pathnet_evo_a3c.playing import episode_seed
+from pathnet_evo_a3c.policy import policy_of
 from pathnet_evo_a3c.rollout import Rollout
 from pathnet_evo_a3c.settings import A3CSettings
 
@@ -40,6 +41,8 @@ class Group:
         self.learner, self.context, self.task, self.part = learner, context, context.task, part
         self.episodes: Episodes | None = None
         self.networks: Lanes | None = None
+        self.policy = policy_of(self.task)
+        self._again: Lanes | None = None
         self._shift, self._scale = (
             None if value is None else value.to(context.device)
             for value in (self.task.shift, self.task.scale)
@@ -48,13 +51,13 @@ class Group:
     def roll_out(
         self, rollout: Rollout, lanes: Sequence[Lane], paths: Sequence[Path | None], drawn: Tensor
     ) -> None:
-        """Play T steps on the weights as they are, and find each lane's gradient.
+        """Play T steps on the weights as they are.
 
         Args:
             rollout: to be filled.
             lanes: those of this group.
             paths: the active modules of all K lanes.
-            drawn: ``(T, K)`` numbers in [0, 1), by which actions are chosen.
+            drawn: for ``(T, K)`` what the policy drew, by which actions are chosen.
 
         Raises:
             EnvironmentFailed: the rollout has the steps before.
@@ -70,20 +73,24 @@ class Group:
             instead_of=self.networks,
         )
         self._play(rollout, lanes, drawn[:, self.part])
-        self._differentiate(rollout)
+        self._assess(rollout)
 
     def _play(self, rollout: Rollout, lanes: Sequence[Lane], drawn: Tensor) -> None:
         if self.episodes is None:
             self.episodes = Episodes(self.task, len(lanes))
         self._begin(lanes, np.array([lane.live and not lane.started for lane in lanes]))
         for t in range(self.learner.rollout_length):
-            outputs = rollout.networks.forward(self._observed(), t)
-            actions = choose(outputs[:, :-1], drawn[t])
-            live = np.array([lane.live for lane in lanes])
+            observed = self._observed()
+            if self.learner.keeps_observations:
+                rollout.observations.append(observed.clone())
+            outputs = rollout.networks.forward(observed, t)
+            actions = self.policy.choose(outputs[:, :-1], drawn[t])
+            opening = self.episodes.opening
+            live = np.array([lane.live for lane in lanes]) & ~opening
             step = self.episodes.step(actions.numpy())
             after = self._value_after(rollout.networks, step, live)
             rollout.keep(t, outputs, actions, step, live, after)
-            self._count(rollout, t, lanes, actions, step)
+            self._count(rollout, t, lanes, actions, step, opening)
             self._begin(lanes, step.ended)
         rollout.last = rollout.networks.forward(self._observed())[:, -1]
 
@@ -108,13 +115,23 @@ class Group:
         return networks.forward(self._observed())[:, -1]
 
     def _count(
-        self, rollout: Rollout, t: int, lanes: Sequence[Lane], actions: Tensor, step: Step
+        self,
+        rollout: Rollout,
+        t: int,
+        lanes: Sequence[Lane],
+        actions: Tensor,
+        step: Step,
+        opening: Mask,
     ) -> None:
         """Keep each lane's record; what came to its T-th end is over."""
-        for i, (lane, action, reward, ended) in enumerate(
-            zip(lanes, actions.tolist(), step.rewards.tolist(), step.ended.tolist(), strict=True)
+        told = (actions, step.rewards, step.ended, opening)
+        for i, (lane, action, reward, ended, ignored) in enumerate(
+            zip(lanes, *(part.tolist() for part in told), strict=True)
         ):
             if not lane.live:
+                continue
+            if ignored:
+                lane.opened(action)
                 continue
             lane.stepped(action, reward, self.task.frame_skip)
             if not math.isfinite(reward):
@@ -122,21 +139,80 @@ class Group:
             elif ended:
                 rollout.episodes[t, i] = self._episode(lane)
                 lane.scores.append(lane.score)
-                lane.over = len(lane.scores) >= self.learner.episodes
+                lane.over = self.learner.enough(len(lane.scores), lane.frames)
 
     def _episode(self, lane: Lane) -> Episode:
         """The episode that ended; when is told later, as that hangs on the other groups."""
         assert lane.candidate is not None
-        length = len(lane.actions) * self.task.frame_skip
+        length = lane.length * self.task.frame_skip
         return Episode(lane.candidate.id, lane.candidate.slot, lane.score, length, 0)
 
-    def _differentiate(self, rollout: Rollout) -> None:
-        learner = self.learner
+    def _assess(self, rollout: Rollout) -> None:
+        """What the steps were worth."""
+        learner, values = self.learner, rollout.outputs[..., -1]
         rewards = rollout.rewards.clamp(-1, 1) if learner.clip_rewards else rollout.rewards
-        worth = returns(rewards, rollout.ended, rollout.after, rollout.last, learner.discount)
+        follows = rollout.ended, rollout.after, rollout.last
+        rollout.returns = returns(rewards, *follows, learner.discount, values, learner.gae_lambda)
+        rollout.advantages = rollout.returns - values
+        rollout.played = rollout.live.any(1)
+
+    def learn(self, rollout: Rollout) -> None:
+        """Find each lane's gradient of A3C's objective."""
         outputs = rollout.outputs.requires_grad_()
-        costs = learner.entropy_coef, learner.value_coef
-        loss = losses(outputs, rollout.actions, worth, rollout.live, *costs)
+        loss = losses(
+            self.policy,
+            outputs,
+            rollout.actions,
+            rollout.returns,
+            rollout.live,
+            self.learner.entropy_coef,
+            self.learner.value_coef,
+            rollout.advantages,
+        )
+        self._differentiate(rollout, loss, outputs)
+
+    def learn_again(
+        self, rollout: Rollout, paths: Sequence[Path | None], steps: Tensor, clip_range: float
+    ) -> None:
+        """Find each lane's gradient of PPO's objective, by the weights as they are.
+
+        Args:
+            rollout: what was played.
+            paths: the active modules of all K lanes.
+            steps: ``(n,)`` the steps of the rollout to learn from.
+            clip_range: see ``clipped_losses``.
+        """
+        rollout.networks = self._again = Lanes(
+            self.context.pool,
+            self.context.head,
+            paths,
+            len(steps),
+            self._shift,
+            self._scale,
+            self.part,
+            instead_of=self._again,
+        )
+        kept = steps.to(rollout.outputs.device)
+        forward = self._again.forward
+        seen = [forward(rollout.observations[t], i) for i, t in enumerate(steps.tolist())]
+        outputs = torch.stack(seen, 1).requires_grad_()
+        played, actions = rollout.outputs[:, kept, :-1], rollout.actions[:, kept]
+        loss = clipped_losses(
+            self.policy,
+            outputs,
+            actions,
+            rollout.returns[:, kept],
+            rollout.live[:, kept],
+            self.learner.entropy_coef,
+            self.learner.value_coef,
+            rollout.advantages[:, kept],
+            self.policy.measure(played, actions)[0],
+            clip_range,
+        )
+        rollout.played = rollout.live[:, kept].any(1)
+        self._differentiate(rollout, loss, outputs)
+
+    def _differentiate(self, rollout: Rollout, loss: Tensor, outputs: Tensor) -> None:
         (gradient,) = torch.autograd.grad(loss.sum(), outputs)
         rollout.loss = loss.detach()
         rollout.networks.backward(gradient)

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pathnet_evo import Candidate
+from pathnet_evo_a3c.episodes import Action
 
 
 @dataclass(eq=False)
@@ -23,7 +25,8 @@ class Lane:
         candidate: whose path is played; None where the lane is idle.
         scores: raw returns of its episodes that are over.
         seed: what its episode started from; None before the first.
-        actions: those of its episode so far.
+        actions: those of its episode so far, those of an opening included.
+        opening: how many of them belong to the opening.
         score: sum of its episode's raw rewards so far.
         frames: that the candidate has used.
         over: whether its evaluation is over, and waits for the end of the rollout.
@@ -34,7 +37,8 @@ class Lane:
     candidate: Candidate | None = None
     scores: list[float] = field(default_factory=list)
     seed: int | None = None
-    actions: list[int] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    opening: int = 0
     score: float = 0.0
     frames: int = 0
     over: bool = False
@@ -43,9 +47,14 @@ class Lane:
 
     def begin_episode(self, seed: int) -> None:
         """Its next episode starts."""
-        self.seed, self.actions, self.score = seed, [], 0.0
+        self.seed, self.actions, self.opening, self.score = seed, [], 0, 0.0
 
-    def stepped(self, action: int, reward: float, frames: int) -> None:
+    def opened(self, action: Action) -> None:
+        """A step of its episode's opening was played, whatever the action."""
+        self.actions.append(action)
+        self.opening += 1
+
+    def stepped(self, action: Action, reward: float, frames: int) -> None:
         """A step of its episode was played."""
         self.actions.append(action)
         self.score += reward
@@ -54,6 +63,11 @@ class Lane:
     def fail(self, cause: str) -> None:
         """Its evaluation is over, and failed."""
         self.over, self.cause = True, cause
+
+    @property
+    def length(self) -> int:
+        """Steps of its episode so far, after the opening."""
+        return len(self.actions) - self.opening
 
     @property
     def live(self) -> bool:
@@ -82,7 +96,8 @@ class Lane:
             "candidate": self.candidate.state(),
             "scores": list(self.scores),
             "seed": self.seed,
-            "actions": torch.tensor(self.actions, dtype=_narrowest(self.actions)),
+            "actions": _packed(self.actions),
+            "opening": self.opening,
             "score": self.score,
             "frames": self.frames,
             "observation": digest(observation) if self.started else None,
@@ -98,16 +113,20 @@ class Lane:
             scores=list(state["scores"]),
             seed=state["seed"],
             actions=state["actions"].tolist(),
+            opening=state.get("opening", 0),  # older checkpoints have none
             score=state["score"],
             frames=state["frames"],
         )
 
 
-def _narrowest(numbers: Sequence[int]) -> torch.dtype:
-    """The type that keeps numbers from 0 in the fewest bytes, two at least."""
-    largest = max(numbers, default=0)
+def _packed(actions: Sequence[Action]) -> Tensor:
+    """Actions in few bytes: vectors as float32, numbers in the narrowest type from two bytes."""
+    if actions and isinstance(actions[0], list):
+        return torch.tensor(actions, dtype=torch.float32)
+    numbers = torch.tensor(actions, dtype=torch.int64)
+    largest = int(numbers.max()) if len(actions) else 0
     fitting = (t for t in (torch.int16, torch.int32) if largest <= torch.iinfo(t).max)
-    return next(fitting, torch.int64)
+    return numbers.to(next(fitting, torch.int64))
 
 
 def digest(observation: NDArray[Any]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pathnet_evo import (
+    Budget,
     EnvironmentTask,
     Evaluator,
     LearningContext,
@@ -18,8 +20,12 @@ from pathnet_evo import (
     TaskError,
 )
 from pathnet_evo_a3c import room
-from pathnet_evo_a3c.playing import mean_return, observed, sample, uniform
+from pathnet_evo_a3c.playing import mean_return, observed
+from pathnet_evo_a3c.policy import Categorical, Policy, policy_of
 from pathnet_evo_a3c.settings import A3CSettings
+
+if TYPE_CHECKING:
+    from pathnet_evo_a3c.evaluator import A3CEvaluator, Update
 
 
 class A3C(A3CSettings):
@@ -30,12 +36,15 @@ class A3C(A3CSettings):
     """
 
     def outputs(self, task: EnvironmentTask) -> int:
-        """One logit an action, and the value."""
-        return task.n_actions + 1
+        """Those of the policy, such as one logit an action, and the value."""
+        return policy_of(task).n_outputs + 1
 
     def readout(self, pool: ModulePool, task: EnvironmentTask, generator: torch.Generator) -> Stack:
         """A new one, scaled."""
         drawn = super().readout(pool, task, generator)
+        if self.initial_readout == "orthogonal":
+            _make_orthogonal(drawn, self.readout_scale, generator)
+            return drawn
         for values in drawn.parameters.values():
             values.mul_(self.readout_scale)
         return drawn
@@ -44,27 +53,44 @@ class A3C(A3CSettings):
         """Refuse more workers than there is memory for."""
         room.check(task, self.workers, self.num_envs, self.rollout_length)
 
+    def check_budget(self, task: EnvironmentTask, budget: Budget) -> None:
+        """Refuse evaluations that are longer than their stage."""
+        needed, frames = self.evaluation_frames, budget.frames
+        if needed is not None and frames is not None and needed > frames:
+            raise TaskError(
+                f"evaluation_frames is {needed:,}, but the stage has {frames:,} frames: no "
+                "evaluation would end. Set fewer, or a larger budget"
+            )
+
     def inputs(self, task: EnvironmentTask, n: int, streams: Streams) -> Tensor:
         """Observations of uniformly random actions, prepared for the network."""
-        seen = observed(task, n, streams)
-        seen = seen.float() if task.shift is None else seen - task.shift
-        return seen if task.scale is None else seen * task.scale
+        return task.prepare(observed(task, n, streams))
 
     def evaluator(self, context: LearningContext[EnvironmentTask]) -> Evaluator:
         """An evaluator with a slot for every environment of every worker."""
-        from pathnet_evo_a3c.evaluator import A3CEvaluator
-        from pathnet_evo_a3c.workers import Workers
-
         if self.workers > 1 or context.transport is not None:
+            from pathnet_evo_a3c.workers import Workers
+
             return Workers(self, context)
-        return A3CEvaluator(self, context)
+        return self.in_process(context)
+
+    def in_process(
+        self,
+        context: LearningContext[EnvironmentTask],
+        elsewhere: Callable[[], int] = lambda: 0,
+        update: Update | None = None,
+    ) -> A3CEvaluator:
+        """An evaluator of one process, which may be one of several workers; see its arguments."""
+        from pathnet_evo_a3c.evaluator import A3CEvaluator
+
+        return A3CEvaluator(self, context, elsewhere, update)
 
     def random_baseline(self, task: EnvironmentTask, streams: Streams) -> float:
         """Mean return of uniformly random actions."""
-        generator = streams.torch("chance")
+        generator, policy = streams.torch("chance"), policy_of(task)
 
         def act(observations: Tensor) -> Tensor:
-            return uniform(len(observations), task.n_actions, generator)
+            return policy.uniform(len(observations), generator)
 
         return self._mean_return(task, act, streams)
 
@@ -75,7 +101,7 @@ class A3C(A3CSettings):
         generator = streams.torch("score")
 
         def act(observations: Tensor) -> Tensor:
-            return self.actions(network, observations, generator)
+            return self.actions_in(task, network, observations, generator)
 
         return {"mean_return": self._mean_return(task, act, streams)}
 
@@ -86,17 +112,52 @@ class A3C(A3CSettings):
             task, self.score_episodes, self.num_envs, act, streams, self.max_restarts
         )
 
-    @torch.inference_mode()
     def actions(
         self, network: PathNetwork, observations: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """Drawn from the policy, or the most probable ones.
+        """Numbers of actions, drawn from the policy, or the most probable ones.
 
         Raises:
             TaskError: a logit is not finite, such as for an observation that is none.
         """
-        device = next(network.parameters()).device
-        logits = network(observations.to(device))[:, :-1]
-        if not torch.isfinite(logits).all():
-            raise TaskError("the network's outputs are not finite: no action can be chosen")
-        return logits.argmax(1).cpu() if self.greedy else sample(logits, generator)
+        outputs = _outputs(network, observations)
+        return self._chosen(Categorical(outputs.shape[1]), outputs, generator)
+
+    def actions_in(
+        self,
+        task: EnvironmentTask,
+        network: PathNetwork,
+        observations: Tensor,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Numbers of actions or vectors, drawn from the policy, or the most probable ones.
+
+        Raises:
+            TaskError: an output is not finite, such as for an observation that is none.
+        """
+        return self._chosen(policy_of(task), _outputs(network, observations), generator)
+
+    def _chosen(self, policy: Policy, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        if self.greedy:
+            return policy.best(outputs)
+        return policy.choose(outputs, policy.draw(len(outputs), generator=generator))
+
+
+@torch.inference_mode()
+def _outputs(network: PathNetwork, observations: Tensor) -> Tensor:
+    """``(n, n_outputs)`` what the policy reads."""
+    device = next(network.parameters()).device
+    outputs: Tensor = network(observations.to(device))[:, :-1]
+    if not torch.isfinite(outputs).all():
+        raise TaskError("the network's outputs are not finite: no action can be chosen")
+    return outputs
+
+
+def _make_orthogonal(readout: Stack, gain: float, generator: torch.Generator) -> None:
+    """Rows of the policy orthogonal and of length ``gain``, the value's of length 1, in place."""
+    for name, values in readout.parameters.items():
+        drawn = torch.zeros(values.shape[1:])
+        if name == "weight":
+            nn.init.orthogonal_(drawn[:-1], gain, generator=generator)
+            nn.init.orthogonal_(drawn[-1:], 1, generator=generator)
+        values[0].copy_(drawn)

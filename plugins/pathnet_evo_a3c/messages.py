@@ -9,7 +9,7 @@ from typing import TypeAlias
 from torch import Tensor
 
 from pathnet_evo import Candidate, EnvironmentTask, Episode, Evaluation, LearningContext
-from pathnet_evo_a3c.settings import A3CSettings
+from pathnet_evo_a3c.learner import A3C
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Begin:
         clock: ``(W,)`` int64 in shared memory, frames of each worker; None where nothing is shared.
     """
 
-    learner: A3CSettings
+    learner: A3C
     context: LearningContext[EnvironmentTask]
     clock: Tensor | None
 

@@ -1,4 +1,4 @@
-"""Choosing actions, and playing episodes that nothing is learned from."""
+"""Playing episodes that nothing is learned from."""
 
 from __future__ import annotations
 
@@ -10,37 +10,12 @@ from torch import Tensor
 
 from pathnet_evo import EnvironmentTask, Streams
 from pathnet_evo_a3c.episodes import EnvironmentFailed, Episodes
+from pathnet_evo_a3c.policy import policy_of
 
 MOST_LANES = 64
 """Episodes that are played together at the most."""
 LISTENERS = 8
 """Episodes whose observations show what a task's inputs are like."""
-
-
-def sample(logits: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw an action for each row of logits, ``(n,)`` int64 on the CPU.
-
-    Args:
-        logits: ``(n, A)``, on any device.
-        generator: a CPU generator, from which n numbers are drawn.
-    """
-    return choose(logits, torch.rand(len(logits), generator=generator))
-
-
-def choose(logits: Tensor, drawn: Tensor) -> Tensor:
-    """The actions that numbers drawn evenly stand for, ``(n,)`` int64 on the CPU.
-
-    Args:
-        logits: ``(n, A)``, on any device.
-        drawn: ``(n,)`` in [0, 1), on the CPU.
-    """
-    below = logits.softmax(1).cumsum(1)[:, :-1].cpu() <= drawn.unsqueeze(1)
-    return below.sum(1)
-
-
-def uniform(n: int, n_actions: int, generator: torch.Generator) -> Tensor:
-    """``(n,)`` random actions."""
-    return torch.randint(n_actions, (n,), generator=generator)
 
 
 def mean_return(
@@ -116,13 +91,13 @@ def observed(task: EnvironmentTask, n: int, streams: Streams) -> Tensor:
         streams: the stage's random streams.
     """
     num_envs, generator = min(n, LISTENERS), streams.torch("observed/actions")
-    played, found = Episodes(task, num_envs), []
+    played, policy, found = Episodes(task, num_envs), policy_of(task), []
     try:
         seeds = [episode_seed(streams, "observed", i) for i in range(num_envs)]
         played.reset(np.ones(num_envs, dtype=np.bool_), seeds)
         for _ in range(-(-n // num_envs)):
             found.append(torch.from_numpy(played.observations.copy()))
-            step = played.step(uniform(num_envs, task.n_actions, generator).numpy())
+            step = played.step(policy.uniform(num_envs, generator).numpy())
             played.reset(step.ended, [seed + 1 for seed in seeds])
     finally:
         played.close()

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pathnet_evo import Episode, Lanes
 from pathnet_evo_a3c.episodes import Mask, Step
+from pathnet_evo_a3c.policy import Policy
 
 
 class Rollout:
@@ -16,18 +17,22 @@ class Rollout:
     Args:
         n_lanes: K.
         steps: T.
-        n_outputs: A + 1, an action's logit each and the value.
+        policy: what the outputs say; the value is one more.
         device: where it is kept.
 
     Attributes:
         networks: what was played; they hold their own activations and gradients.
-        outputs: ``(K, T, A + 1)`` of the networks.
-        actions: ``(K, T)`` int64.
+        outputs: ``(K, T, n_outputs + 1)`` of the networks.
+        observations: ``(K, *observation_shape)`` of each step, where the learner keeps them.
+        actions: ``(K, T)`` int64, or vectors.
         rewards: ``(K, T)`` float32, raw.
         live: ``(K, T)`` bool, whether the step was a candidate's.
         ended: ``(K, T)`` bool, whether an episode ended with the step.
         after: ``(K, T)`` value of what would have followed, where an episode was cut off; else 0.
         last: ``(K,)`` value of what follows the rollout.
+        returns: ``(K, T)`` what each step was worth.
+        advantages: ``(K, T)`` returns less values, perhaps normalised.
+        played: ``(K,)`` whether any step of what was learned from last was a candidate's.
         loss: ``(K,)`` each lane's.
         norms: ``(K,)`` of each lane's whole gradient.
         episodes: those that ended, by step and lane.
@@ -35,15 +40,19 @@ class Rollout:
 
     networks: Lanes
 
-    def __init__(self, n_lanes: int, steps: int, n_outputs: int, device: torch.device) -> None:
+    def __init__(self, n_lanes: int, steps: int, policy: Policy, device: torch.device) -> None:
         shape = (n_lanes, steps)
-        self.outputs = torch.zeros(*shape, n_outputs, device=device)
-        self.actions = torch.zeros(shape, dtype=torch.int64, device=device)
+        self.outputs = torch.zeros(*shape, policy.n_outputs + 1, device=device)
+        self.observations: list[Tensor] = []
+        self.actions = policy.room(*shape, device=device)
         self.rewards = torch.zeros(shape, device=device)
         self.live = torch.zeros(shape, dtype=torch.bool, device=device)
         self.ended = torch.zeros_like(self.live)
         self.after = torch.zeros_like(self.rewards)
         self.last = torch.zeros(n_lanes, device=device)
+        self.returns = torch.zeros_like(self.rewards)
+        self.advantages = torch.zeros_like(self.rewards)
+        self.played = torch.zeros(n_lanes, dtype=torch.bool, device=device)
         self.loss = torch.zeros(n_lanes, device=device)
         self.norms = torch.zeros(n_lanes, device=device)
         self.episodes: dict[tuple[int, int], Episode] = {}
@@ -55,8 +64,8 @@ class Rollout:
 
         Args:
             t: which, in ``[0, T)``.
-            outputs: ``(K, A + 1)``.
-            actions: ``(K,)``.
+            outputs: ``(K, n_outputs + 1)``.
+            actions: ``(K,)``, or vectors.
             step: what became of them.
             live: ``(K,)`` whose steps count.
             after: ``(K,)`` values of what the lanes would have come to; None where nothing was

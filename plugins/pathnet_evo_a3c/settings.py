@@ -20,6 +20,7 @@ class A3CSettings(Scheduled, Learner[EnvironmentTask]):
     own_workers: ClassVar[bool] = True
     unit: ClassVar[str] = "frames"
     fitness_name: ClassVar[str] = "return"
+    keeps_observations: ClassVar[bool] = False
 
     num_envs: int = Field(64, ge=1)
     """Environments stepped together, K, each with its own path; per worker if there are several."""
@@ -37,8 +38,15 @@ class A3CSettings(Scheduled, Learner[EnvironmentTask]):
     """Steps per environment between updates, t_max."""
     episodes: int = Field(10, ge=1)
     """Episodes per evaluation, T."""
+    evaluation_frames: int | None = Field(None, ge=1)
+    """Frames per evaluation instead of episodes: it ends with the first episode that ends after so
+    many. A number of episodes favours paths that die early in an asynchronous tournament."""
     discount: float = Field(0.99, ge=0, le=1)
     """Discount factor per step."""
+    gae_lambda: float = Field(1.0, ge=0, le=1)
+    """Generalised advantage estimation: 1 uses the whole rollout, 0 one step."""
+    normalise_advantages: bool = False
+    """Give the advantages of a rollout mean 0 and deviation 1, over all environments."""
     entropy_coef: float = Field(0.01, ge=0, allow_inf_nan=False)
     """Weight of the entropy bonus."""
     value_coef: float = Field(0.5, ge=0, allow_inf_nan=False)
@@ -58,6 +66,9 @@ class A3CSettings(Scheduled, Learner[EnvironmentTask]):
     readout_scale: float = Field(1.0, ge=0, allow_inf_nan=False)
     """Factor on the initial weights of a readout. With 0.01 all actions start about equally
     probable, however large the features are."""
+    initial_readout: Literal["torch", "orthogonal"] = "torch"
+    """Initialisation of a readout: torch's default, or orthogonal weights and zero biases, where
+    ``readout_scale`` is the policy's gain and the value's is 1."""
     max_grad_norm: float = Field(0.5, gt=0)
     """Norm to which each environment's gradient is clipped before summing; ``inf`` for no clipping.
     Unclipped rewards beyond -1 ... 1 need a larger norm, or they count no more than small ones."""
@@ -74,6 +85,17 @@ class A3CSettings(Scheduled, Learner[EnvironmentTask]):
     environments that raise while a network is scored."""
     timeout: float = Field(600, gt=0, allow_inf_nan=False)
     """Seconds per rollout after which a worker counts as hung."""
+
+    def enough(self, episodes: int, frames: int) -> bool:
+        """Whether an evaluation is over, at the end of an episode.
+
+        Args:
+            episodes: that it played.
+            frames: that it played.
+        """
+        if self.evaluation_frames is None:
+            return episodes >= self.episodes
+        return frames >= self.evaluation_frames
 
     @property
     def processes(self) -> int:

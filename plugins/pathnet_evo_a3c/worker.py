@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from pathnet_evo import Evaluation, LearningContext, Stack, WorkerLine
-from pathnet_evo_a3c.evaluator import A3CEvaluator
 from pathnet_evo_a3c.messages import Begin, ModuleValues, Orders, Played, Some
 
 
@@ -43,7 +42,7 @@ class LaneWorker:
         self.distant = PoolCopy(self.context) if begin.clock is None else None
         self.before = 0 if begin.clock is None else int(begin.clock[number])
         update = None if self.distant is None else self.distant.keep
-        self.evaluator = A3CEvaluator(self.learner, self.context, self._elsewhere, update)
+        self.evaluator = self.learner.in_process(self.context, self._elsewhere, update)
         self.waits, self.since, self.waited = False, time.perf_counter(), 0.0
 
     def _elsewhere(self) -> int:

@@ -10,11 +10,19 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from pathnet_evo_atari.games import HERTZ, console
+from pathnet_evo_atari.openings import Openings
 from pathnet_evo_atari.settings import GameSettings
+
+NOOP = 0
+"""The action that every game has first."""
 
 
 class AtariLanes(VectorEnv[Any, Any, Any]):
     """Games that are stepped together; what a lane does depends on its seed and actions alone.
+
+    Unless the settings say ``reload``, an episode starts with no-ops drawn from its seed. They are
+    steps like any other, but actions are ignored, rewards and ends are not reported, and
+    ``infos["opening"]``, ``(num_envs,)`` bool, says in which lanes the next step is one of them.
 
     Args:
         settings: which game, and how it is preprocessed.
@@ -39,6 +47,9 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
         )
         self._pictures = _full_size(settings, num_envs) if render else None
         self._seeds: list[int] | None = list(seeds)
+        self._quick = settings.quick
+        self._openings = Openings(num_envs, settings.n_openings)
+        self._over = np.zeros(num_envs, dtype=bool)
         self._n_actions = int(self._games.single_action_space.n)
         self.num_envs = num_envs
         self.single_observation_space = self._games.single_observation_space
@@ -81,12 +92,17 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
         self._seeds = None
         drawn = None
         if seed is not None:
-            drawn = np.array([-1 if s is None else int(s) % 2**31 for s in seed])[mask]
-        chosen = {"reset_mask": mask}
+            drawn = np.array([-1 if s is None else int(s) % 2**31 for s in seed])
+        if self._quick:
+            given = None if drawn is None else [None if s < 0 else s for s in drawn.tolist()]
+            self._openings.begin(mask, given)
+            drawn = None
+        self._over &= ~mask
+        chosen = {"seed": None if drawn is None else drawn[mask], "options": {"reset_mask": mask}}
         if self._pictures is not None:
-            self._picture = self._pictures.reset(seed=drawn, options=chosen)[0]
-        observation, info = self._games.reset(seed=drawn, options=chosen)
-        return observation, info
+            self._picture = self._pictures.reset(**chosen)[0]
+        observation, info = self._games.reset(**chosen)
+        return observation, {**info, "opening": self._openings.open}
 
     def step(self, actions: npt.NDArray[np.int64]) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Take one action in each lane.
@@ -98,12 +114,19 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
         actions = np.asarray(actions)
         if actions.min() < 0 or actions.max() >= self._n_actions:
             raise ValueError(f"actions are 0 to {self._n_actions - 1}, got {actions.tolist()}")
-        taken: tuple[Any, Any, Any, Any, dict[str, Any]] = self._games.step(actions)
+        opening = self._openings.open
+        actions = np.where(opening, NOOP, actions)
+        observation, *taken, info = self._games.step(actions)
         if self._pictures is not None:
-            self._picture, *same = self._pictures.step(actions)
-            if not all(np.array_equal(a, b) for a, b in zip(taken[1:4], same[:3], strict=True)):
+            self._picture, *same, _ = self._pictures.step(actions)
+            if not all(np.array_equal(a, b) for a, b in zip(taken, same, strict=True)):
                 raise ValueError("the game in colour is no longer the game that is played")
-        return taken
+        reward, terminated, truncated = (part * ~opening for part in taken)
+        self._openings.step()
+        if self._quick:  # the emulator has reset these lanes by itself
+            self._openings.begin(self._over)
+        self._over = terminated | truncated
+        return observation, reward, terminated, truncated, {**info, "opening": self._openings.open}
 
     def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
         """The console's picture of each lane, ``(height, width, 3)``."""
@@ -124,7 +147,7 @@ def _games(settings: GameSettings, num_envs: int, **shape: Any) -> Any:
         autoreset_mode=AutoresetMode.NEXT_STEP,
         frameskip=settings.frame_skip,
         maxpool=True,
-        noop_max=settings.noop_max,
+        noop_max=0 if settings.quick else settings.noop_max,
         use_fire_reset=settings.fire_on_reset,
         episodic_life=settings.episodic_life,
         reward_clipping=False,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import ceil
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from pathnet_evo import TaskSettings
-from pathnet_evo_atari.games import find
+from pathnet_evo_atari.games import KEEP_STATE, find
 
 
 class GameSettings(TaskSettings):
@@ -20,7 +23,12 @@ class GameSettings(TaskSettings):
     frame_skip: int = Field(4, ge=1, le=64, strict=True)
     """Emulator frames per step; the action is repeated. Budgets count these frames."""
     noop_max: int = Field(30, ge=0, strict=True)
-    """An episode starts after a random number of no-op frames, fewer than this."""
+    """An episode starts after a random number of no-op frames, fewer than this; quick resets draw
+    whole steps."""
+    resets: Literal["quick", "reload"] = "quick"
+    """How an episode starts from its seed. ``quick`` draws only the no-ops from it; they are played
+    as steps that count nothing. ``reload`` loads the game again with the seed, which takes 20 times
+    as long; sticky actions need it, and games that keep state across resets, so they always do."""
     fire_on_reset: bool = True
     """Press fire at the start of an episode, if the game has that action."""
     episodic_life: bool = False
@@ -36,6 +44,17 @@ class GameSettings(TaskSettings):
     it becomes 0 and moving objects stand out."""
     threads: int = Field(0, ge=0, strict=True)
     """Emulator threads; 0 for one per core. Results do not depend on it."""
+
+    @property
+    def quick(self) -> bool:
+        """Whether episodes start without loading the game again."""
+        sticky = self.repeat_action_probability > 0
+        return self.resets == "quick" and not sticky and self.game not in KEEP_STATE
+
+    @property
+    def n_openings(self) -> int:
+        """How many openings quick resets draw from: 0 steps, 1 step, ..., less than an episode."""
+        return max(ceil(min(self.noop_max, self.max_episode_frames) / self.frame_skip), 1)
 
     @field_validator("game")
     @classmethod

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gymnasium.vector import SyncVectorEnv
 
 from pathnet_evo import Shape
+from pathnet_evo_gym.actions import Actions
 
 FLOATS = np.dtype(np.float32)
 """The one of its kind: other byte orders are others."""
@@ -68,23 +69,22 @@ class Adapt:
         return np.pad(x, [(0, w - s) for s, w in zip(x.shape, self.padded, strict=True)])
 
 
-class Adapted(gymnasium.Wrapper[Any, np.int64, Any, Any]):
-    """An environment with observations as ``Adapt`` makes them, and actions from 0.
+class Adapted(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """An environment with observations as ``Adapt`` makes them, and a policy's actions.
 
     It takes nothing for what it is not: a step that does not give one reward, say, raises.
 
     Args:
-        env: one with a Box and Discrete actions.
+        env: one that observes a Box.
         adapt: what is done to its observations.
+        actions: what a policy's actions are in it.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], adapt: Adapt) -> None:
+    def __init__(self, env: gymnasium.Env[Any, Any], adapt: Adapt, actions: Actions) -> None:
         super().__init__(env)
-        actions = env.action_space
-        assert isinstance(actions, gymnasium.spaces.Discrete)
-        self._adapt, self._first = adapt, int(actions.start)
+        self._adapt, self._own = adapt, actions.own
         self.observation_space = adapt.space
-        self.action_space = gymnasium.spaces.Discrete(int(actions.n))
+        self.action_space = actions.space
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -99,15 +99,13 @@ class Adapted(gymnasium.Wrapper[Any, np.int64, Any, Any]):
             raise TypeError("reset() must give an observation and an info")
         return self._adapt.observation(given[0]), {}
 
-    def step(self, action: np.int64) -> tuple[npt.NDArray[Any], float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[npt.NDArray[Any], float, bool, bool, dict[str, Any]]:
         """One step; what else the environment tells is left out.
 
         Raises:
             TypeError, ValueError: it gave something else than its space and Gymnasium say.
         """
-        observation, reward, terminated, truncated, _ = self.env.step(
-            action + self._first if self._first else action
-        )
+        observation, reward, terminated, truncated, _ = self.env.step(self._own(action))
         return (
             self._adapt.observation(observation),
             _one_number("the reward", reward),

@@ -1,4 +1,4 @@
-"""Any Gymnasium environment with discrete actions, as a task."""
+"""Any Gymnasium environment with Discrete or Box actions, as a task."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field
 from torch import Tensor
 
 from pathnet_evo import EnvironmentTask, Shape, TaskContext, TaskError, TaskSettings, fingerprint
+from pathnet_evo_gym.actions import Actions, actions_of
 from pathnet_evo_gym.channels import Channels, channels_last
 from pathnet_evo_gym.environment import Adapt, Adapted, GymLanes
 from pathnet_evo_gym.names import registered
@@ -78,8 +79,9 @@ class GymSettings(TaskSettings):
         """The task; observations are float32, or uint8 where the environment's are.
 
         Raises:
-            TaskError: it cannot be made, has continuous actions, observations that are no single
-                array or larger than what the pool takes, or attributes that do not last.
+            TaskError: it cannot be made, has actions that are neither Discrete nor Box,
+                observations that are no single array or larger than what the pool takes, or
+                attributes that do not last.
         """
         env = self.environment()
         try:
@@ -138,11 +140,13 @@ class GymSettings(TaskSettings):
 
     def _task(self, env: gymnasium.Env[Any, Any], wanted: Shape | None) -> GymTask:
         spaces = gymnasium.spaces
-        actions, space = env.action_space, env.observation_space
-        if not isinstance(actions, spaces.Discrete):
+        space = env.observation_space
+        try:
+            actions = actions_of(env.action_space)
+        except ValueError as error:
             raise TaskError(
-                f"{self.id}: its action space is {_kind(actions)}; only Discrete is supported"
-            )
+                f"{self.id}: its action space is {_kind(env.action_space)}; {error}"
+            ) from None
         if not isinstance(space, spaces.Box):
             raise TaskError(
                 f"{self.id}: its observation space is {_kind(space)}; only a Box of numbers is "
@@ -155,13 +159,15 @@ class GymSettings(TaskSettings):
         return GymTask(
             name=self.id,
             observation_shape=own,
-            n_actions=int(actions.n),
+            n_actions=actions.n,
+            continuous=actions.continuous,
             shift=self._normal("shift", self.shift, shape, own) if self.shift else None,
             scale=None if scale is None else self._normal("scale", scale, shape, own),
             max_episode_steps=self.limit,
             facts=_facts(env),
             settings=self,
             adapt=adapt,
+            own_actions=actions,
         )
 
     def _adapt(self, space: gymnasium.spaces.Box, wanted: Shape | None) -> Adapt:
@@ -210,6 +216,7 @@ class GymTask(EnvironmentTask):
 
     settings: GymSettings
     adapt: Adapt
+    own_actions: Actions
 
     def make(
         self, num_envs: int, seeds: Sequence[int], *, render: bool = False
@@ -222,7 +229,8 @@ class GymTask(EnvironmentTask):
         return GymLanes([partial(self._lane, render)] * num_envs, seeds)
 
     def _lane(self, render: bool) -> Adapted:
-        return Adapted(self.settings.environment(render=render), self.adapt)
+        env = self.settings.environment(render=render)
+        return Adapted(env, self.adapt, self.own_actions)
 
 
 def _modes(settings: GymSettings) -> Sequence[str]:

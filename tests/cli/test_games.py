@@ -5,10 +5,12 @@ import sqlite3
 import pytest
 
 import pathnet_evo
+from pathnet_evo import Learner
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running.loading import RunError
 from pathnet_evo.running.playing import player
 from pathnet_evo.setup import preparing
+from pathnet_evo_a3c.learner import A3C
 
 CONVOLUTIONS = [
     {"kind": "conv2d", "channels": 2, "kernel": 8, "stride": 8},
@@ -89,7 +91,7 @@ def test_only_the_game_is_played(mixed):
             r"stages\.0\.task: examples are \(4, 42, 42\), but the pool takes \(4, 24, 24\)",
         ),
         ({"name": "gym", "id": "CartPole-v1"}, {}, r"pool\.layers: "),
-        ({"name": "gym", "id": "Pendulum-v1"}, {}, r"stages\.0\.task: .*only Discrete"),
+        ({"name": "gym", "id": "Blackjack-v1"}, {}, r"stages\.0\.task: .*only a Box"),
         ({"name": "digits"}, {}, r"stages\.0\.task: a SupervisedTask, but learner A3C takes a"),
     ],
 )
@@ -98,6 +100,24 @@ def test_what_does_not_fit_is_told_before_the_run(task, pool, said):
     with pytest.raises(pathnet_evo.setup.config.ConfigError, match=said) as raised:
         preparing.prepare(config([{"task": task, "frames": 100}], **pool), [], Registry())
     assert str(raised.value).count("\n") == 0
+
+
+def test_a_learner_of_numbers_is_refused_vectors(monkeypatch):
+    """An environment would be given a number where it takes a vector, in the middle of a run."""
+    monkeypatch.setattr(A3C, "actions_in", Learner.actions_in)
+    stages = [{"task": {"name": "gym", "id": "Pendulum-v1"}, "frames": 100}]
+    linear = [{"kind": "linear", "units": 4}]
+    with pytest.raises(pathnet_evo.setup.config.ConfigError, match="Pendulum-v1 are vectors"):
+        preparing.prepare(config(stages, layers=linear), [], Registry())
+
+
+@pytest.mark.parametrize("learner", ["a3c", "ppo"])
+def test_an_evaluation_longer_than_its_stage_is_refused(learner):
+    """The stage would end before any path has a fitness."""
+    settings = [f"stages.0.learner={{name='{learner}', evaluation_frames=201}}"]
+    with pytest.raises(pathnet_evo.setup.config.ConfigError) as raised:
+        preparing.prepare(config([GAME], input_shape=[4, 24, 24]), settings, Registry())
+    assert "stages.0.learner: evaluation_frames is 201, but the stage has 200" in str(raised.value)
 
 
 def test_more_workers_than_memory_allows():

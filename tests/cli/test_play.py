@@ -5,12 +5,14 @@ import gc
 import imageio
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 import pathnet_evo
 from pathnet_evo.cli import app
 from pathnet_evo.errors import UserError
 from pathnet_evo.running.playing import player
+from pathnet_evo_a3c.learner import A3C
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +63,48 @@ def test_scores(runs):
     scores = [float(line.rsplit(maxsplit=1)[1]) for line in lines[:3]]
     assert scores == list(player(run).play(3)), "the same run would give other scores"
     assert all(8 <= score <= 500 for score in scores)
-    assert lines[3].startswith(f"mean of 3: {sum(scores) / 3:g} (random actions: ")
+    mean, spread = np.mean(scores), np.std(scores, ddof=1)
+    reach = 4.302653 * spread / 3**0.5  # Student's t of two degrees of freedom
+    interval = f"95 % interval {mean - reach:g} to {mean + reach:g}"
+    assert lines[3].startswith(f"mean of 3: {mean:g} ({interval}; random actions: ")
+
+
+def test_an_episode_is_played_again_by_its_seed(runs):
+    """Nobody could look again at the episode whose score was odd."""
+    folder = runs["pole"].folder
+    _, out, _ = called(folder, "--episodes", 3)
+    told = [line.removesuffix(":") for line in out.split() if line.endswith("):")]
+    seeds = [int(seed.removesuffix(")")) for seed in told]
+    for line, seed in zip(out.splitlines(), seeds, strict=False):
+        _, again, _ = called(folder, "--episode-seed", seed)
+        (score, mean) = again.splitlines()
+        assert score.split(" (")[1] == line.split(" (")[1]
+        assert "interval" not in mean, "one episode has none"
+    _, counted, _ = called(folder, "--episodes", 2, "--episode-seed", 7)
+    assert [line.split(" (")[1].split(")")[0] for line in counted.splitlines()[:2]] == [
+        "seed 7",
+        "seed 8",
+    ]
+
+
+def test_greedy_actions_are_the_most_probable(runs, monkeypatch):
+    """Scores would be those of sampled actions, or of a learner that cannot choose."""
+    run = runs["pole"]
+    played = player(run, greedy=True)
+    observations = torch.randn(20, 4)
+    chosen = played.learner.actions_in(
+        played.task, played.network, observations, torch.Generator().manual_seed(0)
+    )
+    assert torch.equal(chosen, played.network(observations)[:, :-1].argmax(1))
+    code, out, _ = called(run.folder, "--greedy", "--episode-seed", 3)
+    assert code == 0
+    assert out.splitlines()[0].endswith(
+        f": {next(player(run, greedy=True).play(1, first_seed=3)):g}"
+    )
+    fields = {name: f for name, f in A3C.model_fields.items() if name != "greedy"}
+    monkeypatch.setattr(type(played.learner), "model_fields", fields)
+    _, _, error = called(run.folder, "--greedy")
+    assert "cannot be played greedily: its learner, A3C, has no setting greedy" in error
 
 
 # imageio leaves the pipes of its ffmpeg reader to the garbage collector.

@@ -22,6 +22,9 @@ KINDS = {
 }
 
 
+ACTING = ("learner", ("--acting",))
+
+
 def new(*arguments: str):
     """``pathnet-evo new`` in this process; a user's mistake is raised."""
     return CliRunner().invoke(app, ["new", *arguments], catch_exceptions=False)
@@ -44,11 +47,11 @@ def ran(command, cwd, site):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
-def test_written_installed_tested_run(kind, tmp_path):
+@pytest.mark.parametrize(("kind", "options"), [*((kind, ()) for kind in KINDS), ACTING])
+def test_written_installed_tested_run(kind, options, tmp_path):
     """The first thing that a plugin's author sees would not work."""
     name = f"my-{kind}"
-    assert new(kind, name, "--into", str(tmp_path)).exit_code == 0
+    assert new(kind, name, "--into", str(tmp_path), *options).exit_code == 0
     folder, site = tmp_path / name, tmp_path / "site"
     install = ["--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
     pip = [sys.executable, "-m", "pip", "install", "-q", *install, "--target", str(site), "."]
@@ -65,6 +68,13 @@ def test_written_installed_tested_run(kind, tmp_path):
     summary = json.loads(ran([*program, "run", "run.toml", "--json"], folder, site))
     assert summary["state"] == "finished"
     assert name in (folder / "runs" / name / "run.toml").read_text()
+
+
+def test_only_learners_act(tmp_path):
+    """The option would be ignored, and a plugin of another kind be written."""
+    with pytest.raises(UserError, match="--acting is for learners"):
+        new("task", "lab", "--into", str(tmp_path), "--acting")
+    assert not (tmp_path / "lab").exists()
 
 
 @pytest.mark.parametrize("kind", KINDS)

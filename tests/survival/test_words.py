@@ -86,6 +86,16 @@ def test_an_old_name_is_refused_and_the_new_one_named(command, place, name, old,
     assert f'{place}.{old}: unknown key. Did you mean "{new}"?' in refused.err
 
 
+def test_games_of_earlier_runs_are_reset_as_they_were():
+    """Episodes of a resumed run would start elsewhere than its checkpoints say."""
+    written = tomllib.loads((MIXED / "run.toml").read_text(encoding="utf-8"))
+    assert config.validate(written).stages[1].task["resets"] == "reload"
+    written["stages"][1]["task"]["resets"] = "quick"
+    assert config.validate(written).stages[1].task["resets"] == "quick"
+    chosen = {"stages": [{"task": {"name": "atari", "noop_max": 7}}]}
+    assert config.validate(chosen).stages[0].task == chosen["stages"][0]["task"]
+
+
 def test_the_engine_is_in_the_words_of_now():
     """Runs whose evaluations had processes of their own could not be resumed."""
     written = tomllib.loads((MIXED / "run.toml").read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.testing import LearnerContract
 from pathnet_evo_a3c.learner import A3C
+from pathnet_evo_a3c.ppo import PPO
 
 CHECKS = [
     name
@@ -17,19 +18,21 @@ CHECKS = [
     if name.startswith("test_")
 ]
 SETTINGS = [
-    {"num_envs": 3, "rollout_length": 4, "episodes": 2, "score_episodes": 4},
-    {"num_envs": 1, "rollout_length": 2, "episodes": 1, "divide": "users", "score_episodes": 2},
+    A3C(num_envs=3, rollout_length=4, episodes=2, score_episodes=4),
+    A3C(num_envs=1, rollout_length=2, episodes=1, divide="users", score_episodes=2),
+    PPO(num_envs=3, rollout_length=4, episodes=2, score_episodes=4, n_batches=3),
 ]
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("settings", SETTINGS, ids=["three lanes", "one lane"])
-def test_contract(walk, settings, check):
+@pytest.mark.parametrize("learner", SETTINGS, ids=["three lanes", "one lane", "ppo"])
+def test_contract(walk, learner, check):
     """Evolution would lose candidates, or what is frozen would change."""
+    made = learner
 
     class Here(LearnerContract):
         def learner(self):
-            return A3C(**settings)
+            return made
 
         def task(self):
             return walk()

@@ -139,12 +139,78 @@ def test_rewards_are_raw():
 
 def test_no_ops_come_from_the_seed_and_are_fewer_than_their_bound():
     """All episodes would begin alike, or the option would mean something else."""
-    env = lanes([0, 1], game="pong", noop_max=3, fire_on_reset=False)
+    options = {"game": "pong", "fire_on_reset": False, "resets": "reload"}
+    env = lanes([0, 1], noop_max=3, **options)
     starts = [env.reset()[1]["episode_frame_number"].tolist() for _ in range(12)]
     assert {start for pair in starts for start in pair} == {0, 1, 2}
     assert starts[0] == env.reset(seed=[0, 1])[1]["episode_frame_number"].tolist()
-    env = lanes([0], game="pong", noop_max=0, fire_on_reset=False)
+    env = lanes([0], noop_max=0, **options)
     assert env.reset()[1]["episode_frame_number"].tolist() == [0]
+
+
+def opened(env, seed):
+    """Steps of the openings of ``(K,)`` seeds, after a reset of all lanes."""
+    _, info = env.reset(seed=seed)
+    steps = np.zeros(len(seed), dtype=int)
+    while info["opening"].any():
+        steps += info["opening"]
+        *_, info = env.step(np.full(len(seed), 2))
+    return steps
+
+
+def test_quick_resets_begin_with_no_ops_of_the_seed():
+    """All episodes would begin alike, or an episode could not be begun again from its seed."""
+    env = lanes(range(8), game="pong", noop_max=9)
+    seeds = np.arange(40).reshape(5, 8)
+    drawn = np.array([opened(env, row.tolist()) for row in seeds])
+    assert set(drawn.flat) == {0, 1, 2}, "9 frames are 0 to 2 steps of 4, which are fewer than 9"
+    assert np.array_equal(drawn[1], opened(env, seeds[1].tolist()))
+    assert not opened(lanes([0, 1], game="pong", noop_max=0), [0, 1]).any()
+    assert opened(lanes(range(8), game="pong", max_episode_frames=5), range(8)).max() == 1
+
+
+@pytest.mark.parametrize("game", ["breakout", "pong"])
+def test_an_opening_is_no_ops(game):
+    """Actions of the policy, or rewards and ends that are not its own, would be in the opening."""
+    env, plain = lanes([3, 4, 5], game=game), lanes([0] * 3, game=game, noop_max=0)
+    actions = random_actions(60, 3, 4, seed=1)
+    steps = opened(env, [3, 4, 5])
+    assert len(set(steps)) > 1
+    seen, info = env.reset(seed=[3, 4, 5])
+    same, _ = plain.reset()
+    for t, row in enumerate(actions):
+        assert np.array_equal(seen, same)
+        assert np.array_equal(info["opening"], t < steps)
+        seen, rewards, *_, info = env.step(row)
+        same, others, *_ = plain.step(np.where(t < steps, 0, row))
+        assert np.array_equal(rewards, np.where(t < steps, 0, others))
+
+
+@pytest.mark.parametrize(
+    "game", ["breakout", "pong", "alien", "demon_attack", "frostbite", "pitfall2"]
+)
+def test_episodes_do_not_depend_on_those_before(game):
+    """A replay would part from its original: some games keep their memory across resets."""
+    env, fresh = lanes([1, 2], game=game), lanes([8, 9], game=game)
+    env.reset()
+    for row in random_actions(150, 2, 3, seed=2):
+        env.step(row)
+    ours, theirs = env.reset(seed=[8, 9]), fresh.reset()
+    for row in random_actions(150, 2, 3):
+        assert np.array_equal(ours[0], theirs[0])
+        ours, theirs = env.step(row), fresh.step(row)
+        assert np.array_equal(ours[1], theirs[1])
+
+
+def test_what_resets_by_itself_begins_with_no_ops_as_well():
+    """A learner that leaves resets to the environment would see one episode again and again."""
+    env = lanes(range(4), game="pong", max_episode_frames=40, fire_on_reset=False)
+    env.reset()
+    drawn = []
+    for _ in range(60):
+        *_, info = env.step(np.zeros(4, dtype=int))
+        drawn += (info["episode_frame_number"] == 0)[info["opening"]].tolist()
+    assert any(drawn)
 
 
 def test_fire_on_reset():
@@ -174,7 +240,7 @@ def test_episodic_life():
 
 def test_episodes_are_cut_off():
     """An episode could last for ever."""
-    env = lanes([0], game="pong", max_episode_frames=10)
+    env = lanes([0], game="pong", max_episode_frames=10, noop_max=0)
     env.reset()
     cut = [env.step(np.array([0]))[3][0] for _ in range(3)]
     assert cut == [False, False, True], "after ten frames, four a step"

@@ -4,21 +4,24 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from pydantic import ValidationError
 
 from pathnet_evo import Streams, TaskContext, TaskError
 from pathnet_evo.testing import TaskContract
 from pathnet_evo_gym.task import GymSettings
 
+LEVERS = Box(np.array([[0.0, -np.inf]]), np.array([[10.0, 2.0]]), dtype=np.float64)
+"""Of a shape of its own, one number bounded on both sides, one on one."""
+
 
 class Odd(gymnasium.Env):
     """An environment whose spaces a test chooses; it never ends by itself."""
 
-    def __init__(self, render_mode=None, space=None, start=0, n=3):
+    def __init__(self, render_mode=None, space=None, start=0, n=3, actions=None):
         self.metadata = {"render_modes": []}
         self.observation_space = space or Box(0, 255, (6, 5, 3), np.uint8)
-        self.action_space = Discrete(n, start=start)
+        self.action_space = actions or Discrete(n, start=start)
         self.taken = []
 
     def reset(self, *, seed=None, options=None):
@@ -26,8 +29,8 @@ class Odd(gymnasium.Env):
         return self._seen(), {}
 
     def step(self, action):
-        self.taken.append(int(action))
-        return self._seen(), float(action), False, False, {}
+        self.taken.append(action)
+        return self._seen(), float(np.sum(action)), False, False, {}
 
     def _seen(self):
         space = self.observation_space
@@ -43,6 +46,9 @@ def registered():
         "Odd/Pictures-v0": {},
         "Odd/Vector-v0": {"space": Box(-np.inf, np.inf, (3,), np.float64)},
         "Odd/FromTwo-v0": {"start": 2, "space": Box(-1, 1, (2,))},
+        "Odd/Switches-v0": {"actions": MultiDiscrete([2, 3]), "space": Box(-1, 1, (2,))},
+        "Odd/Whole-v0": {"actions": Box(0, 9, (2,), np.int64), "space": Box(-1, 1, (2,))},
+        "Odd/Levers-v0": {"actions": LEVERS, "space": Box(-1, 1, (2,))},
     }
     for name, kwargs in variants.items():
         gymnasium.register(name, entry_point=Odd, kwargs=kwargs)
@@ -59,6 +65,11 @@ def made(name="CartPole-v1", shape=None, **options):
 class TestContract(TaskContract):
     def settings(self):
         return GymSettings()
+
+
+class TestContractOfVectors(TaskContract):
+    def settings(self):
+        return GymSettings(id="Pendulum-v1")
 
 
 class TestContractOfPictures(TaskContract):
@@ -116,6 +127,27 @@ def test_actions_start_at_nought():
     assert env.step(np.array([0]))[1][0] == 2
 
 
+def test_vectors_are_scaled_to_the_bounds():
+    """A policy that starts near 0 would only ever push a lever to one side, or beyond its end."""
+    task = made("Odd/Levers-v0")
+    assert (task.continuous, task.n_actions) == (True, 2)
+    env = task.make(1, [0])
+    env.reset()
+    for given in ([-1, -1], [0, 0.5], [1, 1], [3, 7], [-4, -9]):
+        env.step(np.array([given], dtype=np.float32))
+    taken = env.envs[0].unwrapped.taken
+    assert [action.tolist() for action in taken] == [
+        [[0, -1]],
+        [[5, 0.5]],
+        [[10, 1]],
+        [[10, 2]],
+        [[0, -9]],
+    ]
+    assert {(action.shape, action.dtype) for action in taken} == {((1, 2), np.dtype(np.float64))}
+    with pytest.raises(ValueError, match="an action is not finite"):
+        env.step(np.array([[np.nan, 0]], dtype=np.float32))
+
+
 def test_pad():
     """Tasks of different sizes could not share a pool."""
     task = made(pad=True, shape=(6,), shift=[1.0, 2.0, 3.0, 4.0], scale=2.0)
@@ -163,7 +195,8 @@ def test_step_limits():
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("Pendulum-v1", r"Pendulum-v1: its action space is Box\(.*only Discrete"),
+        ("Odd/Switches-v0", r"its action space is MultiDiscrete\(.*only Discrete and Box"),
+        ("Odd/Whole-v0", r"its action space is Box\(.*must hold real numbers, each within a range"),
         ("Taxi-v4", r"Taxi-v4: its observation space is Discrete\(500\).*only a Box"),
         ("Blackjack-v1", r"Blackjack-v1: its observation space is Tuple"),
     ],
