@@ -117,6 +117,7 @@ for command in (
     compare.compare,
     export.export,
     play.play,
+    export.export,
     new.new,
     presets.presets,
     options.options,
