@@ -70,8 +70,8 @@ if TYPE_CHECKING:
         TrialStarted,
     )
     from pathnet_evo.interfaces.run_info import RunInfo, Trial
-    from pathnet_evo.interfaces.stopping import StopRun, StopStage
     from pathnet_evo.interfaces.signature import Signature
+    from pathnet_evo.interfaces.stopping import StopRun, StopStage
     from pathnet_evo.interfaces.storage import ResumePoint, Store
     from pathnet_evo.interfaces.strategies import Strategy
     from pathnet_evo.interfaces.strategy_settings import StrategySettings
@@ -86,17 +86,17 @@ if TYPE_CHECKING:
         cache_folder,
     )
     from pathnet_evo.interfaces.trackers import Tracker
+    from pathnet_evo.models.answers import Prediction, Predictions
+    from pathnet_evo.models.examples import ModelError
+    from pathnet_evo.models.info import NetworkInfo
+    from pathnet_evo.models.restoring import load_network
+    from pathnet_evo.models.trained import TrainedNetwork
     from pathnet_evo.plugins.files import (
         CarriedFile,
         PluginFileError,
         carried_files,
         import_carried,
     )
-    from pathnet_evo.models.answers import Prediction, Predictions
-    from pathnet_evo.models.examples import ModelError
-    from pathnet_evo.models.info import NetworkInfo
-    from pathnet_evo.models.restoring import load_network
-    from pathnet_evo.models.trained import TrainedNetwork
     from pathnet_evo.plugins.hookspecs import Register, RegisterOperator, hookimpl
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.report.figures import save_figures

@@ -18,9 +18,9 @@ from pathnet_evo.interfaces.summary import Summary
 from pathnet_evo.interfaces.tasks import Task
 from pathnet_evo.models.trained import TrainedNetwork
 from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.running.describing import Wanted, trained_network
 from pathnet_evo.running.frames import Frames
 from pathnet_evo.running.rebuilding import evolution_record
-from pathnet_evo.running.describing import Wanted, trained_network
 from pathnet_evo.setup.config import ConfigError, RunConfig
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve
@@ -30,9 +30,9 @@ from pathnet_evo.store.lineage import LineageError
 from pathnet_evo.store.places import PlaceError, checkpoint_folder
 from pathnet_evo.store.reading import RunError, read_config, reading
 from pathnet_evo.store.same_data import learned_on, of_trial
+from pathnet_evo.system.plugin_calls import PluginFailed
 from pathnet_evo.values.html import escaped
 from pathnet_evo.values.names import on_one_line
-from pathnet_evo.system.plugin_calls import PluginFailed
 from pathnet_evo.values.suggestions import nearest
 
 __all__ = ["Run", "RunError", "RunFailed", "load_run"]
