@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pathnet_evo.cli.terminal import say
-
-if TYPE_CHECKING:
-    from pathnet_evo.models.trained import TrainedNetwork
-    from pathnet_evo.running.loading import Run
 
 
 def export(
@@ -49,38 +45,20 @@ def export(
     """Take a stage's trained network out of a run, as files that work elsewhere."""
     from pathnet_evo.cli.opening import opened
     from pathnet_evo.errors import UserError
-    from pathnet_evo.models.saving import put
+    from pathnet_evo.running.shipping import ship
 
     if not (model or onnx or card):
         raise UserError("nothing to export: give --model FILE, --onnx FILE or --card FILE")
-    wanted = [file for file in (model, onnx, card) if file is not None]
-    if len(set(wanted)) < len(wanted):
-        raise UserError(f"{wanted[-1]}: named twice; give each file a name of its own")
     with opened(folder, load_plugins) as run:
-        network = _network(run, stage, arm, seed)
-        if license is not None:
-            network = network.licensed(license)
-        contents: dict[Path, str | bytes] = {
-            file: make()
-            for file, make in (
-                (model, network.to_bytes),
-                (onnx, network.to_onnx_bytes),
-                (card, lambda: network.card(run.summary)),
-            )
-            if file is not None
-        }
-    put(contents)
-    for file in contents:
+        files = ship(
+            run,
+            model=model,
+            onnx=onnx,
+            card=card,
+            stage=stage,
+            arm=arm,
+            seed=seed,
+            license=license,
+        )
+    for file in files:
         say(file)
-
-
-def _network(run: Run, stage: str | None, arm: str, seed: int | None) -> TrainedNetwork:
-    """The network of a stage; by default of the last one that is finished."""
-    from pathnet_evo.running.loading import RunError
-
-    if stage is not None:
-        return run.network(run.stage_of(stage), arm, seed)
-    finished = run.finished(arm, seed)
-    if not finished:
-        raise RunError(f"{run.folder}: arm {arm!r} has not finished a stage")
-    return run.network(finished[-1], arm, seed)
