@@ -9,7 +9,7 @@ from pathnet_evo.analysis.significance import magnitude
 from pathnet_evo.values.html import table
 from pathnet_evo.values.names import on_one_line
 from pathnet_evo.values.readable import NOTHING, shown, shown_interval
-from pathnet_evo.values.stages import stage_title
+from pathnet_evo.values.stage_numbers import stage_title
 
 COLUMNS = ("mean (95 % interval)", "effect A", "p", "p (Holm)", "test")
 """What is said of a difference."""

@@ -18,7 +18,7 @@ from pathnet_evo.store.lineage import LineageError
 from pathnet_evo.store.lock import holder, run_state
 from pathnet_evo.store.reading import RunError, intact, read_config, reading
 from pathnet_evo.values.numbers import plain_numbers
-from pathnet_evo.values.stages import stage_number
+from pathnet_evo.values.stage_numbers import stage_number
 
 VERSION = 2
 """Version of the comparison's schema."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pathnet_evo.analysis.results import StageResult, TrialResult
-from pathnet_evo.values.stages import stage_number
+from pathnet_evo.values.stage_numbers import stage_number
 
 
 def not_finite(trials: Iterable[TrialResult]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from pathnet_evo.interfaces.summary import Summary
 from pathnet_evo.values.html import table
 from pathnet_evo.values.readable import shown, shown_interval
-from pathnet_evo.values.stages import stage_title
+from pathnet_evo.values.stage_numbers import stage_title
 
 
 def overview(summary: Summary, name: object) -> str:

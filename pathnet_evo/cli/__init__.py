@@ -115,7 +115,6 @@ for command in (
     report.report,
     watch.watch,
     compare.compare,
-    export.export,
     play.play,
     export.export,
     new.new,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pathnet_evo.cli.terminal import say
-from pathnet_evo.values.stages import stage_title
+from pathnet_evo.values.stage_numbers import stage_title
 
 
 def compare(

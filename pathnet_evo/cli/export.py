@@ -1,4 +1,4 @@
-"""``pathnet-evo export``: take a trained network out of a run."""
+"""``pathnet-evo export``: a run's results as tables, and its networks, for other programs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from pathnet_evo.cli.terminal import say
 
 def export(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="DIR", help="Write CSV files to this folder.")
+    ] = None,
+    parquet: Annotated[
+        Path | None,
+        typer.Option("--parquet", metavar="DIR", help="Write Parquet files to this folder."),
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a network to a safetensors file."),
@@ -36,29 +43,45 @@ def export(
     ] = None,
     license: Annotated[  # noqa: A002
         str | None,
-        typer.Option(metavar="NAME", help="Licence of the weights, such as CC-BY-4.0."),
+        typer.Option(metavar="NAME", help="Licence of the network, such as CC-BY-4.0."),
     ] = None,
     load_plugins: Annotated[
         bool, typer.Option("--load-plugins", help="Execute the plugin files that the run used.")
     ] = False,
 ) -> None:
-    """Take a stage's trained network out of a run, as files that work elsewhere."""
+    """Export a run's results as tables, finished or not, or a stage's trained network.
+
+    Tables are for pandas, R or a spreadsheet: one file each for stages, scores, curves,
+    generations, evaluations, replacements and episodes. A network works without its run.
+    """
     from pathnet_evo.cli.opening import opened
     from pathnet_evo.errors import UserError
+    from pathnet_evo.running.loading import load_run
     from pathnet_evo.running.shipping import ship
+    from pathnet_evo.running.table_files import write_tables
 
-    if not (model or onnx or card):
-        raise UserError("nothing to export: give --model FILE, --onnx FILE or --card FILE")
-    with opened(folder, load_plugins) as run:
-        files = ship(
-            run,
-            model=model,
-            onnx=onnx,
-            card=card,
-            stage=stage,
-            arm=arm,
-            seed=seed,
-            license=license,
+    if not any((csv, parquet, model, onnx, card)):
+        raise UserError(
+            f"export {folder}: say what: --csv DIR, --parquet DIR, --model FILE, --onnx FILE or "
+            "--card FILE"
         )
-    for file in files:
-        say(file)
+    if any((model, onnx, card)):
+        with opened(folder, load_plugins) as run:
+            files = ship(
+                run,
+                model=model,
+                onnx=onnx,
+                card=card,
+                stage=stage,
+                arm=arm,
+                seed=seed,
+                license=license,
+            )
+        for path in files:
+            say(path)
+    if csv is not None:
+        for path in write_tables(load_run(folder), csv, "csv"):
+            say(path)
+    if parquet is not None:
+        for path in write_tables(load_run(folder), parquet, "parquet"):
+            say(path)

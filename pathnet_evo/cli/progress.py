@@ -29,7 +29,7 @@ from pathnet_evo.interfaces.records import (
 )
 from pathnet_evo.running.tracking import Following, figure
 from pathnet_evo.setup.plan import Plan
-from pathnet_evo.values.stages import stage_number, stage_title
+from pathnet_evo.values.stage_numbers import stage_number, stage_title
 
 PICTURES = 2
 """Number of trials whose pools are shown."""

@@ -13,7 +13,7 @@ from pathnet_evo.cli.terminal import cell, say
 from pathnet_evo.interfaces.summary import SpeedUp, StageSummary, Summary
 from pathnet_evo.report.words import area_gain, not_finite, speed_up
 from pathnet_evo.values.readable import shown, shown_interval, times
-from pathnet_evo.values.stages import stage_title
+from pathnet_evo.values.stage_numbers import stage_title
 
 NONE: dict[str, Any] = {"mean": None, "interval": None}
 """What was not measured."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from pathnet_evo.core.genotype import Path, Rows
-from pathnet_evo.values.stages import stage_number
+from pathnet_evo.values.stage_numbers import stage_number
 
 if TYPE_CHECKING:  # reading a run needs no torch
     from pathnet_evo.interfaces.fingerprint import Fingerprint

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pathnet_evo.models.info import NetworkInfo
-from pathnet_evo.report.words import shown, shown_interval
 from pathnet_evo.values.names import on_one_line
+from pathnet_evo.values.readable import shown, shown_interval
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 """Characters that Markdown or HTML could take for something else."""

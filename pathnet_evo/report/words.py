@@ -17,7 +17,7 @@ from pathnet_evo.interfaces.summary import (
     Summary,
 )
 from pathnet_evo.values.readable import shown, shown_interval, times
-from pathnet_evo.values.stages import stage_number
+from pathnet_evo.values.stage_numbers import stage_number
 
 FEW = 5
 """Number of similar values to list."""

@@ -18,9 +18,9 @@ from pathnet_evo.interfaces.summary import Summary
 from pathnet_evo.interfaces.tasks import Task
 from pathnet_evo.models.trained import TrainedNetwork
 from pathnet_evo.plugins.registry import Registry
-from pathnet_evo.running.describing import Wanted, trained_network
 from pathnet_evo.running.frames import Frames
 from pathnet_evo.running.rebuilding import evolution_record
+from pathnet_evo.running.trained_networks import Wanted, trained_network
 from pathnet_evo.setup.config import ConfigError, RunConfig
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve

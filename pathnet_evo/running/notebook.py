@@ -15,7 +15,7 @@ from pathnet_evo.interfaces.stopping import OnRecord
 from pathnet_evo.running.tracking import Following, figure
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.values.html import escaped
-from pathnet_evo.values.stages import stage_title
+from pathnet_evo.values.stage_numbers import stage_title
 
 EVERY = 0.5
 """Seconds between drawings."""

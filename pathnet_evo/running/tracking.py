@@ -21,7 +21,7 @@ from pathnet_evo.interfaces.records import (
     TrialStarted,
 )
 from pathnet_evo.setup.plan import Plan
-from pathnet_evo.values.stages import stage_number, stage_title
+from pathnet_evo.values.stage_numbers import stage_number, stage_title
 
 SMOOTHED = 20
 """Generations over which the displayed mean fitness is averaged."""

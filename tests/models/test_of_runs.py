@@ -103,7 +103,7 @@ def test_export_takes_the_last_finished_stage(command, folder):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "nothing to export"),
+        ([], "say what: --csv DIR"),
         (["--model", "m", "--stage", "4"], "no stage 4 (have: 1 low, 2 high, 3 2)"),
         (["--model", "m", "--stage", "0"], "no stage 0"),
         (["--model", "m", "--stage", "hgih"], 'Did you mean "high"?'),

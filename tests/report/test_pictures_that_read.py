@@ -26,7 +26,7 @@ from pathnet_evo.report.figures.style import (
     style,
     wrapped,
 )
-from pathnet_evo.values.stages import renumbered, stage_number, stage_title
+from pathnet_evo.values.stage_numbers import renumbered, stage_number, stage_title
 
 CSS = files("pathnet_evo.report.page").joinpath("static/page.css").read_text(encoding="utf-8")
 PALETTES = [

@@ -274,7 +274,7 @@ def test_nothing_half_written_is_left(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "say where: --csv DIR or --parquet DIR"),
+        ((), "say what: --csv DIR"),
         (("--csv", "file"), "file: cannot be written (File exists)"),
     ],
 )

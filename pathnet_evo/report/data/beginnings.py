@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pathnet_evo.store.cells import number
-from pathnet_evo.values.stages import renumbered, stage_number
+from pathnet_evo.values.stage_numbers import renumbered, stage_number
 
 
 @dataclass(frozen=True)

@@ -123,8 +123,8 @@ def draw_mean(
     Returns:
         The indices of its markers.
     """
-    line = {"color": colour_of(k), "linestyle": line_of(k), "linewidth": 1.3}
-    marker = {"marker": marker_of(k), "markersize": 4, "markeredgecolor": "white"}
+    line: dict[str, Any] = {"color": colour_of(k), "linestyle": line_of(k), "linewidth": 1.3}
+    marker: dict[str, Any] = {"marker": marker_of(k), "markersize": 4, "markeredgecolor": "white"}
     known = [i for i, value in enumerate(mean) if not math.isnan(value)]
     at = sorted(
         {known[int((n + (row + 0.5) / rows) / MARKED * len(known))] for n in range(MARKED)}

@@ -34,6 +34,8 @@ FROZEN: dict[str, Any] = {"edgecolor": INK, "hatch": "//////", "linewidth": 1.2}
 """How a frozen module is drawn, as on the page."""
 EARLIER: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": (0, (1, 2))}
 """How the paths are drawn that earlier stages froze, as on the page."""
+HATCHED: dict[str, Any] = {**FROZEN, "facecolor": "white", "linewidth": 0.6}
+"""How the bar of a frozen module is drawn."""
 FULL = 0.74
 """Height of a bar of 100 %, as a share of its row."""
 MOST_NUMBERED = 24
@@ -113,7 +115,7 @@ def usage(view: Usage, frozen: ModulePath) -> Figure:
         bars = axes.bar(range(len(shares)), tall, 0.72, -layer, color=PATH, edgecolor=PATH)
         for module in frozen[layer] if layer < len(frozen) else ():
             if module < len(shares):
-                bars[module].set(facecolor="white", edgecolor=INK, hatch="//////", linewidth=0.6)
+                bars[module].set(**HATCHED)
         axes.axhline(-layer, color=SOFT, linewidth=0.5)
         axes.axhline(FULL - layer, color=GRID, linewidth=0.5, zorder=0)
         end: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center"}
@@ -129,8 +131,7 @@ def usage(view: Usage, frozen: ModulePath) -> Figure:
     for spine in axes.spines.values():
         spine.set_visible(False)
     if any(frozen):
-        look = {"facecolor": "white", "edgecolor": INK, "hatch": "//////", "linewidth": 0.6}
-        handles = [Patch(label="frozen earlier, first seed", **look)]
+        handles = [Patch(label="frozen earlier, first seed", **HATCHED)]
         figure.legend(handles=handles, loc="outside lower center")
     return figure
 

@@ -15,7 +15,7 @@ from pathnet_evo.report.figures.heatmap import matrix
 from pathnet_evo.report.figures.style import style
 from pathnet_evo.store.places import check_own
 from pathnet_evo.store.reading import intact
-from pathnet_evo.values.stages import stage_number
+from pathnet_evo.values.stage_numbers import stage_number
 
 
 def save(folder: FilePath, formats: Sequence[str]) -> list[FilePath]:

@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pathnet_evo.values.stages import stage_title
+from pathnet_evo.values.stage_numbers import stage_title
 
 COLUMN = 3.4
 """Width of a column, in inches."""
