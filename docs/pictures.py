@@ -52,7 +52,7 @@ def take(folder: Path, images: Path, chromium: str | None) -> None:
     """Figures of the second stage; and the population's part of the page, light and dark."""
     save_figures(folder, ["png"])
     for name in ("population", "path"):
-        small(folder / "figures" / f"{name}-1.png", images / f"{name}-figure.png", 2)
+        small(folder / "figures" / f"{name}-2.png", images / f"{name}-figure.png", 2)
     if chromium is None:
         print("no Chromium: the page's pictures stay as they are")
         return

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         TrialStarted,
     )
     from pathnet_evo.interfaces.run_info import RunInfo, Trial
+    from pathnet_evo.interfaces.signature import Signature
     from pathnet_evo.interfaces.stopping import StopRun, StopStage
     from pathnet_evo.interfaces.storage import ResumePoint, Store
     from pathnet_evo.interfaces.strategies import Strategy
@@ -85,6 +86,11 @@ if TYPE_CHECKING:
         cache_folder,
     )
     from pathnet_evo.interfaces.trackers import Tracker
+    from pathnet_evo.models.answers import Prediction, Predictions
+    from pathnet_evo.models.examples import ModelError
+    from pathnet_evo.models.info import NetworkInfo
+    from pathnet_evo.models.restoring import load_network
+    from pathnet_evo.models.trained import TrainedNetwork
     from pathnet_evo.plugins.files import (
         CarriedFile,
         PluginFileError,
@@ -171,6 +177,7 @@ _HOMES = {
     ),
     "interfaces.run_info": ("RunInfo", "Trial"),
     "interfaces.stopping": ("StopRun", "StopStage"),
+    "interfaces.signature": ("Signature",),
     "interfaces.storage": ("ResumePoint", "Store"),
     "interfaces.strategies": ("Strategy",),
     "interfaces.strategy_settings": ("StrategySettings",),
@@ -186,6 +193,11 @@ _HOMES = {
     ),
     "interfaces.trackers": ("Tracker",),
     "plugins.files": ("CarriedFile", "PluginFileError", "carried_files", "import_carried"),
+    "models.answers": ("Prediction", "Predictions"),
+    "models.examples": ("ModelError",),
+    "models.info": ("NetworkInfo",),
+    "models.restoring": ("load_network",),
+    "models.trained": ("TrainedNetwork",),
     "plugins.hookspecs": ("Register", "RegisterOperator", "hookimpl"),
     "plugins.registry": ("Registry",),
     "report.figures": ("save_figures",),
@@ -231,8 +243,10 @@ __all__ = [
     "LearningContext",
     "Lease",
     "LeasedStack",
+    "ModelError",
     "ModuleKind",
     "ModulePool",
+    "NetworkInfo",
     "Observer",
     "Path",
     "PathError",
@@ -240,6 +254,8 @@ __all__ = [
     "PathShape",
     "Pipes",
     "PluginFileError",
+    "Prediction",
+    "Predictions",
     "Record",
     "Register",
     "RegisterOperator",
@@ -255,6 +271,7 @@ __all__ = [
     "Scheduled",
     "Shape",
     "ShapeError",
+    "Signature",
     "Stack",
     "StageFailed",
     "StageFinished",
@@ -277,6 +294,7 @@ __all__ = [
     "TaskHead",
     "TaskSettings",
     "Tracker",
+    "TrainedNetwork",
     "TransferPolicy",
     "Transport",
     "Trial",
@@ -305,6 +323,7 @@ __all__ = [
     "lane_totals",
     "launch",
     "lend",
+    "load_network",
     "load_run",
     "memory",
     "on_one_line",

@@ -9,6 +9,7 @@ from pathnet_evo.analysis.significance import magnitude
 from pathnet_evo.values.html import table
 from pathnet_evo.values.names import on_one_line
 from pathnet_evo.values.readable import NOTHING, shown, shown_interval
+from pathnet_evo.values.stage_numbers import stage_title
 
 COLUMNS = ("mean (95 % interval)", "effect A", "p", "p (Holm)", "test")
 """What is said of a difference."""
@@ -31,7 +32,7 @@ class Comparison(dict[str, Any]):
                     (f"{test['a']} minus {test['b']}", test["score"].replace("_", " "), *said(test))
                     for test in against_references(self, stage)
                 ),
-                f"stage {stage['stage']}: {stage['name']}",
+                stage_title(stage["stage"], stage["name"]),
             )
             for stage in self["stages"]
         )

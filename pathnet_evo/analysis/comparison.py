@@ -18,6 +18,7 @@ from pathnet_evo.store.lineage import LineageError
 from pathnet_evo.store.lock import holder, run_state
 from pathnet_evo.store.reading import RunError, intact, read_config, reading
 from pathnet_evo.values.numbers import plain_numbers
+from pathnet_evo.values.stage_numbers import stage_number
 
 VERSION = 2
 """Version of the comparison's schema."""
@@ -204,15 +205,21 @@ def _comparable(
     for i in range(max(len(config.stages) for config in configs)):
         without = [n for n, c in zip(names, configs, strict=True) if i >= len(c.stages)]
         if without:
-            reasons.append(f"stage {i} is not compared: {', '.join(without)} has no such stage")
+            reasons.append(
+                f"stage {stage_number(i)} is not compared: {', '.join(without)} has no such stage"
+            )
             continue
         tasks = [str(config.stages[i].task.get("name")) for config in configs]
         units = [_unit(found, i) for found in trials]
         if len(set(tasks)) > 1:
-            reasons.append(f"stage {i} is not compared: its task is {_each(names, tasks)}")
+            reasons.append(
+                f"stage {stage_number(i)} is not compared: its task is {_each(names, tasks)}"
+            )
         elif len({unit for unit in units if unit}) > 1:
             counted = [unit or "nothing yet" for unit in units]
-            reasons.append(f"stage {i} is not compared: it counts {_each(names, counted)}")
+            reasons.append(
+                f"stage {stage_number(i)} is not compared: it counts {_each(names, counted)}"
+            )
         else:
             stages.append(i)
     return stages, reasons

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pathnet_evo.analysis.results import StageResult, TrialResult
+from pathnet_evo.values.stage_numbers import stage_number
 
 
 def not_finite(trials: Iterable[TrialResult]) -> list[dict[str, Any]]:
@@ -40,7 +41,7 @@ def _measured(stage: StageResult) -> Iterator[tuple[str, Sequence[float | None]]
     yield "seconds", [stage.seconds]
     for of, scores in stage.scores.items():
         for name, value in scores.items():
-            yield name if of == stage.stage else f"{name} of stage {of}", [value]
+            yield name if of == stage.stage else f"{name} of stage {stage_number(of)}", [value]
 
 
 def _bad(values: Sequence[float | None]) -> list[float]:

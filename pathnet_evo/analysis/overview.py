@@ -8,6 +8,7 @@ from typing import Any
 from pathnet_evo.interfaces.summary import Summary
 from pathnet_evo.values.html import table
 from pathnet_evo.values.readable import shown, shown_interval
+from pathnet_evo.values.stage_numbers import stage_title
 
 
 def overview(summary: Summary, name: object) -> str:
@@ -17,7 +18,7 @@ def overview(summary: Summary, name: object) -> str:
         summary: what came out.
         name: of the run, such as its folder.
     """
-    head = ("arm", *(f"stage {s['stage']}: {s['name']}" for s in summary["stages"]))
+    head = ("arm", *(stage_title(s["stage"], s["name"]) for s in summary["stages"]))
     seeds = len(summary["seeds"])
     what = f"{name} ({summary['state']}, {seeds} seed{'s' * (seeds != 1)}): scores after each stage"
     return table(head, ((arm, *_scores(summary, arm)) for arm in summary["arms"]), what)

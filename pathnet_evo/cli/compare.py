@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pathnet_evo.cli.terminal import say
+from pathnet_evo.values.stage_numbers import stage_title
 
 
 def compare(
@@ -56,7 +57,7 @@ def _show(found: dict[str, Any]) -> None:
     from pathnet_evo.report.words import not_finite
 
     for stage in found["stages"]:
-        paragraph(f"stage {stage['stage']} {stage['name']}")
+        paragraph(f"stage {stage_title(stage['stage'], stage['name'])}")
         show(costs(stage))
         show(differences(found, stage))
         if note := cannot_tell(stage):

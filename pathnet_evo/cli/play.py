@@ -14,7 +14,9 @@ def play(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
     stage: Annotated[
         str | None,
-        typer.Option(help="Stage, by name or number from 0. Default: the last that can be played."),
+        typer.Option(
+            help="Stage: its name, or number from 1. Default: the last that can be played."
+        ),
     ] = None,
     arm: Annotated[str, typer.Option(help="Arm whose path to play.")] = "pathnet",
     seed: Annotated[int | None, typer.Option(help="Seed. Default: the first.")] = None,
@@ -44,23 +46,14 @@ def play(
 
     from rich.progress import BarColumn, Progress, TextColumn
 
-    from pathnet_evo.plugins.registry import Registry
-    from pathnet_evo.running.loading import RunError, load_run
+    from pathnet_evo.cli.opening import opened
     from pathnet_evo.running.playing import player
     from pathnet_evo.running.video import Video
 
     film = None if video is None else Video(video)
-    run = load_run(folder)
-    files = run.config.plugins
-    run = load_run(folder, Registry(files=files if load_plugins else ()))
-    try:
-        wanted = int(stage) if stage and stage.isdecimal() else stage
+    with opened(folder, load_plugins) as run:
+        wanted = None if stage is None else run.stage_of(stage)
         found = player(run, wanted, arm, seed, accept_changed_data, greedy)
-    except RunError as error:
-        if files and not load_plugins and "is not registered" in str(error):
-            names = ", ".join(file.path for file in files)
-            raise RunError(f"{error} The run used {names}: --load-plugins executes it") from None
-        raise
     progress = Progress(
         BarColumn(), TextColumn("{task.description}"), console=console(err=True), transient=True
     )

@@ -29,6 +29,7 @@ from pathnet_evo.interfaces.records import (
 )
 from pathnet_evo.running.tracking import Following, figure
 from pathnet_evo.setup.plan import Plan
+from pathnet_evo.values.stage_numbers import stage_number, stage_title
 
 PICTURES = 2
 """Number of trials whose pools are shown."""
@@ -136,7 +137,7 @@ class Progress(Following):
         """Print a line that only ``--verbose`` asks for."""
         if self.verbose:
             trial = self.running[record.trial]
-            line = f"{trial.arm}, seed {trial.seed}: stage {record.stage}: {text}"
+            line = f"{trial.arm}, seed {trial.seed}: stage {stage_number(record.stage)}: {text}"
             self.console.print(cell(line), soft_wrap=True)
 
     def table(self) -> Group:
@@ -148,7 +149,7 @@ class Progress(Following):
             table.add_row(
                 cell(trial.arm, style="bold"),
                 str(trial.seed),
-                cell(f"{trial.stage} {trial.task}"),
+                cell(stage_title(trial.stage, trial.task)),
                 str(trial.generation),
                 figure(trial.best),
                 figure(trial.mean),
@@ -162,7 +163,7 @@ class Progress(Following):
         """The running trials where the terminal is too narrow for a table."""
         return [
             cell(
-                f"{trial.arm}, seed {trial.seed}: {trial.stage} {trial.task}\n"
+                f"{trial.arm}, seed {trial.seed}: {stage_title(trial.stage, trial.task)}\n"
                 f"  generation {trial.generation}\n"
                 f"  best {figure(trial.best)}, mean {figure(trial.mean)}"
             )

@@ -13,6 +13,7 @@ from pathnet_evo.cli.terminal import cell, say
 from pathnet_evo.interfaces.summary import SpeedUp, StageSummary, Summary
 from pathnet_evo.report.words import area_gain, not_finite, speed_up
 from pathnet_evo.values.readable import shown, shown_interval, times
+from pathnet_evo.values.stage_numbers import stage_title
 
 NONE: dict[str, Any] = {"mean": None, "interval": None}
 """What was not measured."""
@@ -54,7 +55,7 @@ def _row(summary: Summary, stage: StageSummary, name: str, values: Any, areas: b
     speeds = summary["speed_up"].get(name, [])
     fast = next((s for s in speeds if s["stage"] == stage["stage"]), None)
     cells = (
-        f"{stage['stage']} {stage['name']}",
+        stage_title(stage["stage"], stage["name"]),
         name,
         _measured(measured, score),
         "" if fast is None else _speed_up(fast),

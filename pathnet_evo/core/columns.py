@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pathnet_evo.core.modules import Shape
-from pathnet_evo.core.network import PathNetwork
+from pathnet_evo.core.network import Known, PathNetwork
 
 ENERGY = 60.0
 """Sum of the mean squares of all units that one receiving unit hears; see ``Columns.fit``."""
@@ -86,21 +86,21 @@ class Columns(nn.Module):
                 factors.append(torch.full_like(mean, (ENERGY / energy) ** 0.5 if energy else 0.0))
             scale.copy_(torch.cat(factors).view_as(scale))
 
-    def raw(self, x: Tensor, known: dict[int, list[Tensor]] | None = None) -> list[Tensor]:
+    def raw(self, x: Tensor, known: Known | None = None) -> list[Tensor]:
         """The columns' units without standardisation: for each layer ``(batch, *shape)``.
 
         Args:
             x: ``(batch, *input_shape)`` float32, prepared for the network.
-            known: units, by network, that were already computed for the same ``x``.
+            known: units, by the networks' keys, that were already computed for the same ``x``.
         """
         known = {} if known is None else known
         for network in self.networks:
-            if id(network) not in known:
-                known[id(network)] = network.units(x, known)  # type: ignore[operator]
-        each = [known[id(network)] for network in self.networks]
+            if network.key not in known:
+                known[network.key] = network.units(x, known)  # type: ignore[operator]
+        each = [known[network.key] for network in self.networks]
         return [torch.cat(units, 1) for units in zip(*each, strict=True)]
 
-    def forward(self, x: Tensor, known: dict[int, list[Tensor]] | None = None) -> list[Tensor]:
+    def forward(self, x: Tensor, known: Known | None = None) -> list[Tensor]:
         """The standardised units that the task hears: for each layer ``(batch, *shape)``."""
         return [
             (units - getattr(self, f"shift_{i}")) * getattr(self, f"scale_{i}")

@@ -90,7 +90,7 @@ class Conv2d(Rectified):
         weight, bias = parameters["weight"], parameters["bias"]
         n, channels = bias.shape
         out = F.conv2d(x, weight.flatten(0, 1), bias.reshape(-1), self.stride, self.padding)
-        return F.relu(out).reshape(len(out), n, channels, *out.shape[2:])
+        return torch.unflatten(F.relu(out), 1, (n, channels))
 
     def lateral_shape(self, source: Shape, input_shape: Shape) -> Shape | None:
         """A convolution with the same kernel and stride, over images of the input's size."""
@@ -150,7 +150,7 @@ class Residual(Rectified):
             out = F.linear(x, weight, bias.reshape(-1))
         else:
             out = F.conv2d(x, weight, bias.reshape(-1), padding=self.kernel // 2)
-        return F.relu(out).reshape(len(x), *bias.shape, *x.shape[2:])
+        return torch.unflatten(F.relu(out), 1, bias.shape)
 
     def skip(self, x: Tensor) -> Tensor:
         """The layer's input."""

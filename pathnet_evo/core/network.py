@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +13,15 @@ from pathnet_evo.core.genotype import Path
 from pathnet_evo.core.modules import ModuleKind, Shape, ShapeError
 from pathnet_evo.values.html import table
 
+Known: TypeAlias = dict[object, list[Tensor]]
+"""Units of paths that were computed already, by ``PathNetwork.key``."""
+
 
 class PathNetwork(nn.Module):
-    """The network of one path and one task's head.
+    """The network of one path and one task's head; without a readout, a path that is only heard.
 
     Args:
-        kinds: the module kind of each layer, the readout's last.
+        kinds: the module kind of each layer, then the readout's, if there is one.
         parameters: for each of them by name ``(active modules, *parameter_shape)``; widened where
             columns are heard.
         path: for each layer the active modules, for the record.
@@ -30,6 +34,8 @@ class PathNetwork(nn.Module):
     Attributes:
         counts: how many units of a layer's output shape ``units`` gives, layer by layer.
         unit_shapes: the shape of one of these units.
+        key: stands for the network where it is heard several times; tracers wrap modules, so that
+            ``id`` does not.
     """
 
     def __init__(
@@ -45,6 +51,7 @@ class PathNetwork(nn.Module):
         columns: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        self.key = object()
         self.kinds = list(kinds)
         self.path = path
         self.input_shape = None if input_shape is None else tuple(input_shape)
@@ -61,7 +68,7 @@ class PathNetwork(nn.Module):
         self.unit_shapes: list[Shape] = []
         self.counts: list[int] = []
         shape = self.input_shape
-        for kind, modules in zip(self.kinds[:-1], path, strict=True):
+        for kind, modules in zip(self.kinds, path, strict=False):
             if shape is None:
                 break
             self.counts.append(len(modules) + (type(kind).skip is not ModuleKind.skip))
@@ -105,19 +112,19 @@ class PathNetwork(nn.Module):
             _, x = self._layer(i, x, heard)
         return x
 
-    def units(self, x: Tensor, known: dict[int, list[Tensor]] | None = None) -> list[Tensor]:
+    def units(self, x: Tensor, known: Known | None = None) -> list[Tensor]:
         """The units that others can hear: this path's module outputs before aggregation.
 
         Args:
             x: ``(batch, *input_shape)`` float32, shifted and scaled already.
-            known: units of columns that were computed for the same ``x``, by ``id``.
+            known: units of columns that were computed for the same ``x``, by their ``key``.
 
         Returns:
             For each layer of the pool ``(batch, modules * shape[0], *shape[1:])``.
         """
         heard = None if self.columns is None else self.columns(x, known)
         found = []
-        for i in range(len(self.kinds) - 1):
+        for i in range(len(self.path)):
             outputs, x = self._layer(i, x, heard)
             found.append(outputs.flatten(1, 2))
         return found

@@ -238,6 +238,8 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
         fitness_name: name of its fitness, for reports.
         in_place: whether it trains the pool itself instead of leasing from it.
         own_workers: whether it can start workers of its own on the context's transport.
+        policy: whether the first ``n_actions`` outputs of its networks are the logits of a policy,
+            so that saved networks can act.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -250,6 +252,7 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
     fitness_name: ClassVar[str] = "fitness"
     in_place: ClassVar[bool] = False
     own_workers: ClassVar[bool] = False
+    policy: ClassVar[bool] = False
 
     @abstractmethod
     def outputs(self, task: TaskT) -> int:

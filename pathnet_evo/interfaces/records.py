@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from pathnet_evo.core.genotype import Path, Rows
+from pathnet_evo.values.stage_numbers import stage_number
 
 if TYPE_CHECKING:  # reading a run needs no torch
     from pathnet_evo.interfaces.fingerprint import Fingerprint
@@ -110,7 +111,7 @@ class Saturated:
     added: int
 
     def __str__(self) -> str:
-        what = f"layer {self.layer} has {self.free} free modules"
+        what = f"layer {self.layer + 1} has {self.free} free modules"
         if self.added:
             return f"{what}, a path can use {self.width}: grown by {self.added}"
         return f"{what}, a path can use {self.width}: later tasks learn less (see transfer.grow)"
@@ -264,7 +265,7 @@ class NotScored:
 
 def not_scored(scored: int | None, cause: str) -> str:
     """What could not be scored, and why, as a sentence."""
-    what = "the random baseline" if scored is None else f"stage {scored}'s network"
+    what = "the random baseline" if scored is None else f"stage {stage_number(scored)}'s network"
     return f"{what} could not be scored: {cause}"
 
 

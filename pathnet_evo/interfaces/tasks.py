@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -47,6 +48,8 @@ class SupervisedTask:
         sources: ``(examples,)`` int64, equal for training examples with a common source, such as
             noisy copies of one image; None if all sources are distinct.
         facts: anything else that identifies the task, such as a version; part of its fingerprint.
+        reading: plain data that ``TaskSettings.read_input`` needs to read another input the same
+            way; kept in saved networks.
 
     Raises:
         TaskError: inconsistent shapes, types or labels, or non-finite values; the message names the
@@ -64,6 +67,7 @@ class SupervisedTask:
     class_names: tuple[str, ...] = ()
     sources: Tensor | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "n_classes", whole(self.n_classes))
@@ -109,6 +113,11 @@ class SupervisedTask:
         ):
             raise TaskError(f"{self.name}: sources must be one int64 a training example")
         _check_normalisation(self.name, self.shift, self.scale, self.input_shape)
+        try:
+            plain = json.loads(json.dumps(dict(self.reading), allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise TaskError(f"{self.name}: reading must be plain data ({error})") from None
+        object.__setattr__(self, "reading", plain)
 
     @property
     def input_shape(self) -> Shape:
@@ -326,3 +335,20 @@ class TaskSettings(BaseModel, ABC):
         Raises:
             TaskError: it cannot be created; the message says what is wrong and the way out.
         """
+
+    @classmethod
+    def read_input(cls, source: Any, shape: Shape, reading: Mapping[str, Any]) -> Tensor:
+        """Read an input of this kind for a saved network, such as a picture's file.
+
+        Args:
+            source: a file name, or an object of another library, such as a Pillow image.
+            shape: the network's input shape.
+            reading: the task's own ``reading``; untrusted, if the network is somebody else's.
+
+        Returns:
+            ``shape``, of the type of the task's inputs.
+
+        Raises:
+            TaskError: it cannot be read; by default nothing can.
+        """
+        raise TaskError(f"cannot read {type(source).__name__}: give arrays or tensors")

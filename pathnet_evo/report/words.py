@@ -17,6 +17,7 @@ from pathnet_evo.interfaces.summary import (
     Summary,
 )
 from pathnet_evo.values.readable import shown, shown_interval, times
+from pathnet_evo.values.stage_numbers import stage_number
 
 FEW = 5
 """Number of similar values to list."""
@@ -115,7 +116,7 @@ def not_finite(found: Sequence[NotFinite]) -> list[str]:
         f"Not finite, so excluded from means, curves and tests: {one['what']} "
         f"({', '.join(one['values'])}"
         f"{', {} times'.format(one['count']) if one['count'] > 1 else ''}) of {one['arm']}, "
-        f"seed {one['seed']}, stage {one['stage']}."
+        f"seed {one['seed']}, stage {stage_number(one['stage'])}."
         for one in found[:FEW]
     ]
     more = f"{len(found) - FEW} more values are not finite; see summary.json."
@@ -351,7 +352,7 @@ def _with_interval(found: OverSeeds, score: str) -> str:
 
 def _place(stage: StageSummary) -> str:
     """A stage's number and name; names need not be unique."""
-    return f"{stage['stage']}, {stage['name']}"
+    return f"{stage_number(stage['stage'])}, {stage['name']}"
 
 
 def _words(name: str) -> str:

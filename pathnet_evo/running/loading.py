@@ -11,24 +11,26 @@ from deap import tools
 
 from pathnet_evo.analysis.overview import overview
 from pathnet_evo.analysis.summary import summarise
-from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.errors import UserError
 from pathnet_evo.interfaces.evolution_record import EvolutionRecord
 from pathnet_evo.interfaces.fingerprint import Fingerprint
 from pathnet_evo.interfaces.summary import Summary
 from pathnet_evo.interfaces.tasks import Task
+from pathnet_evo.models.trained import TrainedNetwork
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running.frames import Frames
 from pathnet_evo.running.rebuilding import evolution_record
+from pathnet_evo.running.trained_networks import Wanted, trained_network
 from pathnet_evo.setup.config import ConfigError, RunConfig
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve
-from pathnet_evo.store import checkpoint, networks
+from pathnet_evo.store import checkpoint
 from pathnet_evo.store.checkpoint import CheckpointError
 from pathnet_evo.store.lineage import LineageError
 from pathnet_evo.store.places import PlaceError, checkpoint_folder
 from pathnet_evo.store.reading import RunError, read_config, reading
 from pathnet_evo.store.same_data import learned_on, of_trial
+from pathnet_evo.system.plugin_calls import PluginFailed
 from pathnet_evo.values.html import escaped
 from pathnet_evo.values.names import on_one_line
 from pathnet_evo.values.suggestions import nearest
@@ -140,8 +142,8 @@ class Run(Frames):
         seed: int | None = None,
         after: int | str | None = None,
         task: Task | None = None,
-    ) -> PathNetwork:
-        """The network of a stage's best path, in eval mode on the CPU.
+    ) -> TrainedNetwork:
+        """The network of a stage's best path, in eval mode on the CPU; it predicts or acts.
 
         Reads only the modules of the path.
 
@@ -171,8 +173,10 @@ class Run(Frames):
         if task is not None:
             self.check_task(task, i, arm, seed)
         try:
-            return self._read(folder, i)
-        except CheckpointError as error:
+            wanted = Wanted(self.folder, i, j, arm, seed, self.stages[i])
+            known = self._learned_on(arm, seed).get(i, ())
+            return trained_network(wanted, self._plan(), folder, task, known)
+        except (CheckpointError, LineageError, PluginFailed) as error:
             raise RunError(str(error)) from None
         except (KeyError, IndexError, TypeError, ValueError, RecursionError, OSError) as error:
             raise RunError(f"{folder}: not a checkpoint of this run ({error!r})") from None
@@ -288,6 +292,38 @@ class Run(Frames):
             raise RunError(f"no stage {stage!r}{nearest(stage, self.stages)} (have: {have})")
         return found[0]
 
+    def stage_of(self, text: str) -> int:
+        """The index of a stage as people give it: its name, or its number from 1.
+
+        Raises:
+            RunError: there is no such stage.
+        """
+        if text in self.stages or not text.isdecimal():
+            return self.index(text)
+        if not 1 <= int(text) <= len(self.stages):
+            have = ", ".join(f"{i} {name}" for i, name in enumerate(self.stages, 1))
+            raise RunError(f"no stage {int(text)} (have: {have})")
+        return int(text) - 1
+
+    def finished(self, arm: str = "pathnet", seed: int | None = None) -> list[int]:
+        """The indices of the stages that a trial has finished.
+
+        Args:
+            arm: name of the arm.
+            seed: the seed; None for the first.
+
+        Raises:
+            RunError: there is no such arm or seed, or the lineage is damaged.
+        """
+        seed = self._seed(arm, seed)
+        with reading(self.folder, ("trials", "stages")) as db:
+            rows = db.execute(
+                "SELECT s.stage FROM stages s JOIN trials t USING (trial) WHERE t.arm = ? "
+                "AND t.seed = ? AND s.checkpoint IS NOT NULL ORDER BY s.stage",
+                (arm, seed),
+            ).fetchall()
+        return [stage for (stage,) in rows]
+
     def _checkpoint(self, arm: str, seed: int, stage: int) -> Path:
         """The folder of a stage's checkpoint, every byte checked."""
         try:
@@ -323,7 +359,3 @@ class Run(Frames):
             return resolve(self.config, self.registry or Registry())
         except ConfigError as error:
             raise RunError("; ".join(map(str, error.problems))) from None
-
-    def _read(self, folder: Path, stage: int) -> PathNetwork:
-        kinds = self._plan().kinds
-        return networks.read_network(folder, kinds, stage).eval()

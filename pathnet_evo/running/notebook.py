@@ -15,6 +15,7 @@ from pathnet_evo.interfaces.stopping import OnRecord
 from pathnet_evo.running.tracking import Following, figure
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.values.html import escaped
+from pathnet_evo.values.stage_numbers import stage_title
 
 EVERY = 0.5
 """Seconds between drawings."""
@@ -97,7 +98,7 @@ class NotebookProgress(Following):
         rows = [_bar(f"run {self.folder}", self.share, self.overall())]
         for trial in self.running.values():
             share = trial.used / trial.budget if trial.budget else 1.0
-            what = f"stage {trial.stage} {trial.task}, generation {trial.generation}"
+            what = f"stage {stage_title(trial.stage, trial.task)}, generation {trial.generation}"
             said = (
                 f"{100 * share:.0f} %  {what}, best {figure(trial.best)}, mean {figure(trial.mean)}"
             )

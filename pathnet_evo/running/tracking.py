@@ -21,6 +21,7 @@ from pathnet_evo.interfaces.records import (
     TrialStarted,
 )
 from pathnet_evo.setup.plan import Plan
+from pathnet_evo.values.stage_numbers import stage_number, stage_title
 
 SMOOTHED = 20
 """Generations over which the displayed mean fitness is averaged."""
@@ -106,7 +107,8 @@ class Following:
                 self.said(f"{trial.arm}, seed {trial.seed}: {record}")
             case Saturated() | NotScored():
                 trial = self.running[record.trial]
-                self.said(f"{trial.arm}, seed {trial.seed}: stage {trial.stage}: {record}")
+                number = stage_number(trial.stage)
+                self.said(f"{trial.arm}, seed {trial.seed}: stage {number}: {record}")
             case Evaluated():
                 trial = self.running[record.trial]
                 trial.evaluations = record.number + 1
@@ -128,7 +130,8 @@ class Following:
             case TrialFinished():
                 trial = self.running.pop(record.trial)
                 if record.error:
-                    error = f"{trial.arm}, seed {trial.seed}, stage {trial.stage}: {record.error}"
+                    number = stage_number(trial.stage)
+                    error = f"{trial.arm}, seed {trial.seed}, stage {number}: {record.error}"
                     self.errors.append(error)
                     self.said(error)
 
@@ -153,7 +156,7 @@ class Following:
         """A trial, and where it is."""
         best = "" if trial.best is None else f"  best {figure(trial.best)}"
         return (
-            f"{trial.arm}, seed {trial.seed}: stage {trial.stage} {trial.task}, "
+            f"{trial.arm}, seed {trial.seed}: stage {stage_title(trial.stage, trial.task)}, "
             f"generation {trial.generation}{best}"
         )
 

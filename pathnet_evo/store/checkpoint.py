@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.errors import UserError
+from pathnet_evo.interfaces.signature import Signature
 from pathnet_evo.interfaces.storage import Store
 from pathnet_evo.store.places import open_plain
 from pathnet_evo.store.tensors import copied, head_of, joined, layer_of, split
@@ -44,6 +45,7 @@ def snapshot(
         "normalisation": [
             (copied(stage.task.shift), copied(stage.task.scale)) for stage in learned
         ],
+        "signatures": [Signature.of(stage.task).model_dump(mode="json") for stage in learned],
     }
 
 

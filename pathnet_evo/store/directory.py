@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -96,23 +98,51 @@ def resolved(plan: Plan) -> str:
     return f"{SCHEMA_COMMENT}\n{about}\n\n{toml(plan)}"
 
 
-def replace(path: Path, text: str) -> None:
+def replace(path: Path, content: str | bytes) -> None:
     """Replace a file atomically and durably."""
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    replace_all({path: content})
+
+
+def replace_all(contents: Mapping[Path, str | bytes]) -> None:
+    """Replace files durably, each atomically, and none unless all of them could be written.
+
+    Raises:
+        OSError: one cannot be written; ``filename`` is that file.
+    """
+    temporaries = {path: path.with_name(f".{path.name}.tmp-{os.getpid()}") for path in contents}
+    try:
+        for path, temporary in temporaries.items():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            _write(path, temporary, contents[path])
+        for path, temporary in temporaries.items():
+            os.replace(temporary, path)
+        for folder in {path.parent for path in contents}:
+            _sync_folder(folder)
+    finally:
+        for temporary in temporaries.values():
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def _write(path: Path, temporary: Path, content: str | bytes) -> None:
     try:
         temporary.unlink(missing_ok=True)
-        with temporary.open("x", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+        with temporary.open("xb") as file:
+            file.write(content.encode(errors="replace") if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def clear(folder: Path) -> None:

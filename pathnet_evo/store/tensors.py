@@ -34,8 +34,13 @@ def split(taken: dict[str, Any], whole: bool) -> tuple[dict[str, Tensor], dict[s
                     tensors[f"{part}-{i}"] = values
     plain = {
         "stages": [
-            {"name": s["name"], "path": s["path"], "columns": _listened(s["head"])}
-            for s in taken["learned"]
+            {
+                "name": stage["name"],
+                "path": stage["path"],
+                "columns": _listened(stage["head"]),
+                "signature": signature,
+            }
+            for stage, signature in zip(taken["learned"], taken["signatures"], strict=True)
         ],
         "aggregate": taken["aggregate"],
         "layers": taken["kinds"],

@@ -299,6 +299,10 @@ class LearnerContract(ABC):
         assert ((drawn >= 0) & (drawn < task.n_actions)).all(), (
             f"actions() must give actions in [0, {task.n_actions}), not {drawn.tolist()}"
         )
+        assert not learner.policy or learner.outputs(task) >= task.n_actions, (
+            f"a policy has a logit for each of the {task.n_actions} actions, but outputs() gives "
+            f"{learner.outputs(task)}"
+        )
 
 
 def _equal(first: list[Tensor], second: list[Tensor]) -> bool:

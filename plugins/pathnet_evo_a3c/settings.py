@@ -18,6 +18,7 @@ class A3CSettings(Scheduled, Learner[EnvironmentTask]):
     listens: ClassVar[bool] = True
     in_place: ClassVar[bool] = True
     own_workers: ClassVar[bool] = True
+    policy: ClassVar[bool] = True
     unit: ClassVar[str] = "frames"
     fitness_name: ClassVar[str] = "return"
     keeps_observations: ClassVar[bool] = False

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, field_validator
@@ -143,7 +143,15 @@ class ImageTask(TaskSettings):
             scale=scale,
             class_names=names,
             sources=sources,
+            reading={"fit": self.fit},
         )
+
+    @classmethod
+    def read_input(cls, source: Any, shape: Shape, reading: Mapping[str, Any]) -> Tensor:
+        """A picture's file, or an image of Pillow's, as in training; see ``as_input``."""
+        from pathnet_evo_images.given import as_input
+
+        return as_input(source, shape, reading)
 
     def _frame(self, input_shape: Shape | None) -> Frame:
         channels, height, width = self.channels, self.size, self.size

@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -97,13 +98,14 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         at += 12 + size
 
 
-def wide_layout(image: ImageFile) -> str:
+def wide_layout(image: Image.Image) -> str:
     """Pillow's name for the samples of a picture of which it keeps the upper byte, or nothing.
 
     Args:
-        image: opened, not yet loaded.
+        image: opened, not yet loaded; images that no file is behind have none.
     """
-    args = image.tile[0].args if image.tile else ""
+    tile = getattr(image, "tile", None)
+    args = tile[0].args if tile else ""
     name = str(args[0] if isinstance(args, tuple) and args else args)
     channels, separator, order = name.partition(";16")
     wide = separator and channels.startswith(("LA", "RGB", "CMYK")) and order in SWAPPED

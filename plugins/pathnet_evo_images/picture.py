@@ -103,8 +103,25 @@ def read(file: str, promised: bool = True, bits: Mapping[int, int] | None = None
     if samples.dtype != np.uint8:
         shift = (FULL if said is None else (bits or {}).get(said, FULL)) - 8
         samples = (samples >> shift).astype(np.uint8)
-    pixels = np.array(samples.transpose(2, 0, 1), order="C")  # no stride of a copy is negative
-    return Picture(pixels, found)
+    return Picture(_channels_first(samples), found)
+
+
+def of_image(image: Image.Image) -> Picture:
+    """An opened image of eight bits a sample, upright, its transparency dropped.
+
+    Raises:
+        ValueError: it has more bits, or cannot be decoded. Decoders raise almost anything.
+    """
+    if image.mode.startswith("I") or image.mode == "F" or wide_layout(image):
+        raise ValueError(f"{image.mode} pixels of more than 8 bits: convert them as in training")
+    samples = _of_bytes(image)
+    upright = UPRIGHT.get(_orientation(image))
+    return Picture(_channels_first(samples if upright is None else upright(samples)), None)
+
+
+def _channels_first(samples: Samples) -> Pixels:
+    """Samples ``(H, W, C)`` as ``(C, H, W)``; no stride of a copy is negative."""
+    return np.array(samples.transpose(2, 0, 1), order="C")
 
 
 def _peak(samples: Samples) -> int:
@@ -113,7 +130,7 @@ def _peak(samples: Samples) -> int:
     return peak << 8 if samples.dtype == np.uint8 else peak
 
 
-def _orientation(image: ImageFile) -> int:
+def _orientation(image: Image.Image) -> int:
     """EXIF's orientation of a picture that is loaded; 1 where there is none, or it is damaged."""
     if isinstance(image, TiffImageFile):  # Pillow has turned it already
         return 1

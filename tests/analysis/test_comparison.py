@@ -152,10 +152,10 @@ def test_stages_that_differ_are_told(write_run: WriteRun) -> None:
     a = write_run("a", A, A)
     other = compare_runs([a, write_run("b", B, B, tasks=("none", "other"))])
     assert [s["stage"] for s in other["stages"]] == [0]
-    assert other["not_compared"] == ["stage 1 is not compared: its task is none in a, other in b"]
+    assert other["not_compared"] == ["stage 2 is not compared: its task is none in a, other in b"]
     shorter = compare_runs([a, write_run("c", B)])
-    assert shorter["not_compared"] == ["stage 1 is not compared: c has no such stage"]
-    with pytest.raises(RunError, match="stage 0 is not compared: it counts examples in a"):
+    assert shorter["not_compared"] == ["stage 2 is not compared: c has no such stage"]
+    with pytest.raises(RunError, match="stage 1 is not compared: it counts examples in a"):
         compare_runs([a, write_run("d", B, unit="frames")])
 
 

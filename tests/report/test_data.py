@@ -198,8 +198,8 @@ def test_what_stages_began_with_over_seeds() -> None:
         db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", values)
     (begun,) = read_beginnings(db, 2)
     assert (begun.arm, begun.stage, begun.examples) == ("pathnet", 1, 100)
-    assert begun.accuracies == {"raw": 0.25, "random": 0.5, "stage 0": 0.5}
-    assert begun.listens_to == "stage 0 (2 of 3 seeds)"
-    assert begun.starts_as == "copies of stage 0 (2 of 3 seeds), fresh (1 of 3 seeds)"
+    assert begun.accuracies == {"raw": 0.25, "random": 0.5, "stage 1": 0.5}
+    assert begun.listens_to == "stage 1 (2 of 3 seeds)"
+    assert begun.starts_as == "copies of stage 1 (2 of 3 seeds), fresh (1 of 3 seeds)"
     with pytest.raises(ValueError, match="stage 1 of 1"):
         read_beginnings(db, 1)

@@ -17,9 +17,9 @@ from pathnet_evo.report.figures.style import COLUMN
 from pathnet_evo.values.readable import times
 
 EVERY = {
-    *(f"{name}-{i}" for name in ("learning-curve", "scores", "path", "population") for i in (0, 1)),
-    *(f"{name}-{i}" for name in ("ancestry", "usage") for i in (0, 1)),
-    "reuse-1",
+    *(f"{name}-{i}" for name in ("learning-curve", "scores", "path", "population") for i in (1, 2)),
+    *(f"{name}-{i}" for name in ("ancestry", "usage") for i in (1, 2)),
+    "reuse-2",
     "transfer",
 }
 
@@ -32,12 +32,12 @@ def test_every_figure_alone(tmp_path: Path, made_up: SimpleNamespace) -> None:
     assert done.exit_code == 0, done.output
     names = {path.stem for path in (tmp_path / "figures").iterdir()}
     assert names == EVERY
-    with Image.open(tmp_path / "figures" / "scores-0.png") as image:
+    with Image.open(tmp_path / "figures" / "scores-1.png") as image:
         assert image.width == pytest.approx(300 * COLUMN, abs=2)
-    pdf = (tmp_path / "figures" / "learning-curve-0.pdf").read_bytes()
+    pdf = (tmp_path / "figures" / "learning-curve-1.pdf").read_bytes()
     assert b"/Subtype /CIDFontType2" in pdf or b"/CIDFontType2" in pdf  # TrueType, embedded
     assert b"/FontFile2" in pdf
-    svg = (tmp_path / "figures" / "learning-curve-0.svg").read_text()
+    svg = (tmp_path / "figures" / "learning-curve-1.svg").read_text()
     assert "evaluations</text>" in svg
     assert "<script" not in svg
 

@@ -117,7 +117,7 @@ def test_what_came_out_is_said_honestly(
     """The report would claim a success that the numbers do not show, or hide a defeat."""
     made_up.two_arms(tmp_path, differences)
     said = sentences(summarise(tmp_path), "pathnet")
-    (about_second,) = [s for s in said if s.startswith("Stage 1") and "against" in s]
+    (about_second,) = [s for s in said if s.startswith("Stage 2") and "against" in s]
     mean = 100 * sum(differences) / len(differences)
     assert f"the difference is {mean:+.1f} points" in about_second
     assert verdict in about_second

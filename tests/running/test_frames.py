@@ -215,7 +215,7 @@ def test_shown_in_a_notebook(run: Run) -> None:
     assert repr(run).startswith(f"<Run {run.folder}: pathnet, independent; 2 seeds; ")
     shown = run._repr_html_()
     assert "<script" not in shown
-    assert "stage 0: &lt;script&gt;alert(1)&lt;/script&gt; $x_" in shown
+    assert "1. &lt;script&gt;alert(1)&lt;/script&gt; $x_" in shown
     assert "65.0 %" in shown
     (run.folder / "run.toml").write_text("<b>")
     changed = Run(run.folder, run.config, run.stages)._repr_html_()
@@ -274,7 +274,7 @@ def test_nothing_half_written_is_left(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "say where: --csv DIR or --parquet DIR"),
+        ((), "say what: --csv DIR"),
         (("--csv", "file"), "file: cannot be written (File exists)"),
     ],
 )

@@ -229,7 +229,7 @@ def test_a_learner_goes_astray_as_it_scores(where: str, how: str, plugin: Path) 
     (said_of_it,) = stage["not_scored"]["0"]
     what, hook = {
         "chance": ("the random baseline", "random_baseline"),
-        "score": ("stage 0's network", "score"),
+        "score": ("stage 1's network", "score"),
     }[where]
     assert said_of_it.startswith(f"{what} could not be scored: {hook}: {HOWS[how]}")
     assert list(stage["not_scored"]) == ["0"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pathnet_evo.store.cells import number
+from pathnet_evo.values.stage_numbers import renumbered, stage_number
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Begun:
     @property
     def listens_to(self) -> str:
         """The earlier stages, in words."""
-        return self._words({f"stage {stage}": n for stage, n in sorted(self.listens.items())})
+        return self._words(
+            {f"stage {stage_number(stage)}": n for stage, n in sorted(self.listens.items())}
+        )
 
     @property
     def starts_as(self) -> str:
@@ -81,7 +84,7 @@ def _begun(arm: str, stage: int, seeds: list[dict[str, Any]]) -> Begun:
         {
             "raw": p["raw"],
             "random": p["random"],
-            **{f"stage {s}": v for s, v in p["stages"].items()},
+            **{f"stage {stage_number(int(s))}": v for s, v in p["stages"].items()},
         }
         for p in priors
     ]
@@ -91,7 +94,7 @@ def _begun(arm: str, stage: int, seeds: list[dict[str, Any]]) -> Begun:
         examples=max((int(p["examples"]) for p in priors), default=None),
         accuracies={name: _mean([one.get(name) for one in told]) for name in (told or [{}])[0]},
         listens=Counter(int(stage) for seed in seeds for stage in seed["columns"]),
-        starts=Counter(str(words) for seed in seeds for words, _ in seed["starts"]),
+        starts=Counter(renumbered(str(words)) for seed in seeds for words, _ in seed["starts"]),
         seeds=len(seeds),
     )
 

@@ -8,15 +8,14 @@ from matplotlib.figure import Figure
 
 from pathnet_evo.report.data import ReportData, StageView
 from pathnet_evo.report.data.genealogy import genealogy
+from pathnet_evo.report.figures.learning import draw_mean
 from pathnet_evo.report.figures.style import (
-    ARM_COLOURS,
-    ARM_LINES,
     PATH,
     SOFT,
+    colour_of,
     drawable,
-    of,
+    legend,
     panel,
-    short,
     title,
 )
 
@@ -33,7 +32,7 @@ def ancestry(view: StageView, fitness_name: str) -> Figure:
         x, y = zip(*line, strict=True)
         axes.plot(x, y, "o-", color=PATH, linewidth=1.1, markersize=3)
         axes.plot(x[-1:], y[-1:], "*", color=PATH, markersize=8)
-    axes.set_title(f"{title(view.stage, view.name)}: {short(view.arm, 20)}, seed {view.seed}")
+    axes.set_title(title(view.stage, view.name, arm=view.arm, seed=view.seed))
     axes.set_xlabel("evaluations")
     axes.set_ylabel(fitness_name)
     axes.grid(axis="y")
@@ -45,19 +44,18 @@ def reuse(data: ReportData, stage: int) -> Figure | None:
     curves = {arm: curve for arm in data.arms if (curve := data.overlap(arm, stage)).x}
     if not curves:
         return None
-    figure, axes = panel(2.2)
-    for arm, curve in curves.items():
+    figure, axes = panel(2.1, [*curves, ""])
+    for row, (arm, curve) in enumerate(curves.items()):
         k = data.arms.index(arm)
         mean = [math.nan if v is None else 100 * v for v in curve.mean]
-        line = {"color": of(ARM_COLOURS, k), "linestyle": of(ARM_LINES, k), "linewidth": 1.4}
-        axes.plot(curve.x, mean, label=short(arm, 24), **line)
+        draw_mean(axes, curve.x, mean, k, arm, row, len(curves))
         chances = [v.overlap_chance for v in data.of(arm, stage) if v.overlap_chance]
         level = 100 * sum(chances) / len(chances)
-        axes.axhline(level, color=of(ARM_COLOURS, k), linewidth=0.6, linestyle=(0, (2, 2)))
+        axes.axhline(level, color=colour_of(k), linewidth=0.6, linestyle=(0, (2, 2)))
     axes.set_ylim(bottom=0)
     axes.set_title(title(stage, data.stages[stage]["name"]))
     axes.set_xlabel("evaluations")
     axes.set_ylabel("frozen share of a path, %")
     axes.grid(axis="y")
-    figure.legend(loc="outside lower center", ncols=2, title="dashed: by chance", title_fontsize=7)
+    legend(figure, title="fine dots: by chance", title_fontsize=7)
     return figure

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from pathnet_evo.report.figures.style import COLUMN, SOFT, short
+from pathnet_evo.report.figures.style import COLUMN, SOFT, wrapped
 from pathnet_evo.values.readable import times
 
 
@@ -25,7 +25,8 @@ def matrix(
         values: for each row a ratio a column; None where there is none.
         title: what the ratios are.
     """
-    height = 0.9 + 0.34 * len(rows)
+    lines = max((wrapped(name, 14).count("\n") for name in columns), default=0)
+    height = 0.9 + 0.34 * len(rows) + 0.12 * lines
     figure = Figure(figsize=(COLUMN, height), layout="constrained")
     axes = figure.add_subplot()
     logs = [[math.log2(v) if v else math.nan for v in row] for row in values]
@@ -34,8 +35,8 @@ def matrix(
     for i, row in enumerate(values):
         for j, value in enumerate(row):
             axes.text(j, i, times(value), ha="center", va="center", fontsize=7)
-    axes.set_xticks(range(len(columns)), [short(name, 16) for name in columns])
-    axes.set_yticks(range(len(rows)), [short(name, 20) for name in rows])
+    axes.set_xticks(range(len(columns)), [wrapped(name, 14) for name in columns])
+    axes.set_yticks(range(len(rows)), [wrapped(name, 20) for name in rows])
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_color(SOFT)

@@ -19,6 +19,7 @@ from pathnet_evo.report.data.transfer import transfer_matrix
 from pathnet_evo.report.page.assets import integrity, plotly, script, style
 from pathnet_evo.report.page.payload import as_json, payload
 from pathnet_evo.values import readable
+from pathnet_evo.values.stage_numbers import stage_title
 
 
 def render_page(data: ReportData) -> str:
@@ -74,6 +75,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters |= {
+        "place": stage_title,
         "number": readable.shown,
         "interval": readable.shown_interval,
         "times": readable.times,

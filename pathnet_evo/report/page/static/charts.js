@@ -1,11 +1,21 @@
 /* Curves and scores, drawn by plotly in the page's colours. */
 
-const DASHES = ["solid", "dash", "dashdot", "dot", "longdash", "longdashdot"];
-const MARKERS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross"];
+const DASHES = ["solid", "dash", "dashdot", "dot", "longdash"];
+const MARKERS = [
+  "circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star", "pentagon",
+  "triangle-left",
+];
+const BANDED = 2; // arms whose intervals are bands: more of them would merge into grey
+const BARRED = 5; // arms whose intervals are bars: more of them would hide the curves
+const MARKED = 7; // places of a curve that carry its arm's marker
 
-/* After as many arms as there are colours, each colour has another line. */
+/* Ten arms differ in colour and marker, most of them in their line; further ones in the line. */
 function lineOf(arm) {
   return (arm + Math.floor(arm / ARMS)) % DASHES.length;
+}
+
+function markerOf(arm) {
+  return MARKERS[arm % MARKERS.length];
 }
 
 /* Plotly reads a little markup in texts: names must not be read as that. */
@@ -37,24 +47,51 @@ function layout(x, y, more = {}) {
   };
 }
 
-/* Seeds thin, their mean thick, a band for its interval. */
-function curveTraces(curve, arm, name) {
+/* Where a curve carries markers: evenly, and not where the curves of other arms do. */
+function marked(curve, row, rows) {
+  const known = curve.x.map((_, i) => i).filter((i) => curve.mean[i] !== null);
+  const at = (k) => known[Math.floor(((k + (row + 0.5) / rows) / MARKED) * known.length)];
+  return [...new Set(Array.from({ length: MARKED }, (_, k) => at(k)))].filter((i) => i !== undefined);
+}
+
+function band(curve, shade) {
+  const kept = curve.x.map((_, i) => i).filter((i) => curve.low[i] !== null);
+  return {
+    x: [...kept, ...kept.toReversed()].map((i) => curve.x[i]),
+    y: [...kept.map((i) => curve.high[i]), ...kept.toReversed().map((i) => curve.low[i])],
+    fill: "toself", fillcolor: shaded(shade, 0.15), line: { width: 0 }, mode: "lines",
+    hoverinfo: "skip",
+  };
+}
+
+/* The arm's marker at some places, with the interval as bars unless it is a band. */
+function markers(curve, arm, places, bars) {
+  const shade = armColour(arm);
+  const ends = (sign, end) => places.map((i) => (end[i] === null ? 0 : sign * (end[i] - curve.mean[i])));
+  return {
+    x: places.map((i) => curve.x[i]), y: places.map((i) => curve.mean[i]), mode: "markers",
+    marker: { color: shade, size: 9, symbol: markerOf(arm), line: { color: colour("paper"), width: 1 } },
+    hoverinfo: "skip",
+    error_y: {
+      type: "data", visible: bars, symmetric: false, array: ends(1, curve.high),
+      arrayminus: ends(-1, curve.low), color: shaded(shade, 0.75), thickness: 1.2, width: 4,
+    },
+  };
+}
+
+/* Seeds thin, their mean thick, and its interval: a band of one or two arms, bars of a few more.
+
+   Args: the curve; the arm's index and name; its place among the curves that are drawn, and how
+   many these are. */
+function curveTraces(curve, arm, name, row = 0, rows = 1) {
   const shade = armColour(arm);
   const seeds = Object.entries(curve.seeds);
-  const traces = [];
-  if (curve.low.some((v) => v !== null)) {
-    const kept = curve.x.map((_, i) => i).filter((i) => curve.low[i] !== null);
-    traces.push({
-      x: [...kept, ...kept.toReversed()].map((i) => curve.x[i]),
-      y: [...kept.map((i) => curve.high[i]), ...kept.toReversed().map((i) => curve.low[i])],
-      fill: "toself", fillcolor: shaded(shade, 0.12), line: { width: 0 }, mode: "lines",
-      hoverinfo: "skip",
-    });
-  }
+  const known = curve.low.some((v) => v !== null);
+  const traces = known && rows <= BANDED ? [band(curve, shade)] : [];
   if (seeds.length > 1) {
     for (const [seed, y] of seeds) {
       traces.push({
-        x: curve.x, y, mode: "lines", line: { color: shaded(shade, 0.4), width: 0.8 },
+        x: curve.x, y, mode: "lines", line: { color: shaded(shade, rows > BARRED ? 0.12 : rows > BANDED ? 0.25 : 0.4), width: 0.8 },
         hovertemplate: `${plain(name)}, seed ${seed}<br>%{x:,}: %{y:.4~g}<extra></extra>`,
       });
     }
@@ -64,20 +101,22 @@ function curveTraces(curve, arm, name) {
     line: { color: shade, width: 2.4, dash: DASHES[lineOf(arm)] },
     hovertemplate: `${plain(name)}, mean<br>%{x:,}: %{y:.4~g}<extra></extra>`,
   });
+  traces.push(markers(curve, arm, marked(curve, row, rows), known && rows > BANDED && rows <= BARRED));
   return traces;
 }
 
-/* What lines and levels need: bands of few seeds are wider than the picture, and are cut. */
-function reach(curves, levels = []) {
+/* What lines and levels need: an interval of few seeds is wider than the picture, and is cut. */
+function reach(curves, levels = [], share = 0.08) {
   const values = [...curves.flatMap((c) => [c.mean, ...Object.values(c.seeds)]).flat(), ...levels]
     .filter((v) => v !== null && v !== undefined);
   if (!values.length) return [0, 1];
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const room = 0.08 * (high - low || Math.abs(high) || 1);
+  const room = share * (high - low || Math.abs(high) || 1);
   return [low - room, high + room];
 }
 
-function level(value, text, dash) {
+/* A horizontal line with its name above or below it, at the right end. */
+function level(value, text, dash, below = false) {
   return {
     shape: {
       type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value,
@@ -85,66 +124,32 @@ function level(value, text, dash) {
     },
     annotation: {
       xref: "paper", x: 1, y: value, text, showarrow: false, xanchor: "right",
-      yanchor: "bottom", font: { size: 11, color: colour("soft") },
+      yanchor: below ? "top" : "bottom", font: { size: 11, color: colour("soft") },
+      bgcolor: shaded(colour("paper"), 0.75), borderpad: 1,
     },
   };
+}
+
+/* The higher of two levels has its name above its line, the lower one below. */
+function levelsOf(stage) {
+  const { threshold, chance } = stage;
+  const found = [];
+  if (threshold !== null) found.push(level(threshold, "threshold", "dot", chance > threshold && chance !== null));
+  if (chance !== null) found.push(level(chance, "random actions", "dash", threshold !== null && chance <= threshold));
+  return found;
 }
 
 function drawCurves(data, hidden) {
   data.stages.forEach((stage, i) => {
     const node = find(`curve-${i}`);
     const arms = data.arms.filter((arm) => data.curves[i][arm] && !hidden.has(arm));
-    const traces = arms.flatMap((arm) => curveTraces(data.curves[i][arm], data.arms.indexOf(arm), arm));
-    const levels = [];
-    if (stage.threshold !== null) levels.push(level(stage.threshold, "threshold", "dot"));
-    if (stage.chance !== null) levels.push(level(stage.chance, "random actions", "dash"));
+    const traces = arms.flatMap((arm, row) =>
+      curveTraces(data.curves[i][arm], data.arms.indexOf(arm), arm, row, arms.length));
+    const levels = levelsOf(stage);
     draw(node, traces, layout(stage.counted, `${stage.fitness}, smoothed`, {
       shapes: levels.map((l) => l.shape), annotations: levels.map((l) => l.annotation),
       xaxis: { rangemode: "tozero" },
       yaxis: { range: reach(arms.map((arm) => data.curves[i][arm]), [stage.threshold, stage.chance]) },
-    }));
-  });
-}
-
-function drawScores(data) {
-  data.stages.forEach((stage, i) => {
-    const node = find(`score-${i}`);
-    if (!node) return;
-    const share = (stage.score || "").includes("accuracy");
-    const scale = share ? 100 : 1;
-    const found = Object.entries(data.scores[i]);
-    const traces = found.flatMap(([arm, score]) => {
-      const k = data.arms.indexOf(arm);
-      const seeds = Object.values(score.seeds).filter((v) => v !== null).map((v) => v * scale);
-      const mean = score.mean * scale;
-      const around = score.interval ? score.interval.map((v) => v * scale) : null;
-      return [
-        {
-          x: seeds.map((_, n) => k - 0.26 + 0.05 * (n % 3)), y: seeds, mode: "markers",
-          marker: { color: shaded(armColour(k), 0.55), size: 5 },
-          hovertemplate: `${plain(arm)}, a seed: %{y:.4~g}<extra></extra>`,
-        },
-        {
-          x: [k], y: [mean], mode: "markers",
-          marker: { color: armColour(k), size: 10, symbol: MARKERS[k % MARKERS.length] },
-          error_y: around && {
-            type: "data", symmetric: false, array: [around[1] - mean],
-            arrayminus: [mean - around[0]], color: armColour(k), thickness: 2, width: 6,
-          },
-          hovertemplate: `${plain(arm)}, mean: %{y:.4~g}<extra></extra>`,
-        },
-      ];
-    });
-    const short = (name) => (name.length > 20 ? `${name.slice(0, 9)}…${name.slice(-10)}` : name);
-    draw(node, traces, layout("", (stage.score || "").replaceAll("_", " ") + (share ? ", %" : ""), {
-      annotations: found.map(([arm, score]) => ({
-        x: data.arms.indexOf(arm), y: score.mean * scale, text: number(score.mean * scale),
-        showarrow: false, xanchor: "left", xshift: 9, font: { size: 12 },
-      })),
-      xaxis: {
-        tickvals: data.arms.map((_, k) => k), ticktext: data.arms.map((a) => plain(short(a))),
-        range: [-0.5, data.arms.length - 0.4], ticks: "", autotickangles: [0, -40],
-      },
     }));
   });
 }

@@ -1,11 +1,12 @@
 /* Differences paired by seed: how hard a seed's tasks are cancels out, which an arm's own interval
    mostly shows. */
 
-const ROW = 44; // pixels of a difference
+const PAIR_LINE = 15; // pixels of a label's line
 
-/* Both names whole, one under the other. */
-function pairLabel(pair) {
-  return `${plain(pair.a)}<br>minus ${plain(pair.b)}`;
+/* Both names whole, one under the other, on lines of a few characters. */
+function pairLabel(pair, most = Infinity) {
+  const lines = (name) => (most === Infinity ? [plain(name)] : wrapped(name, most));
+  return [...lines(pair.a), ...lines(`minus ${pair.b}`)].join("<br>");
 }
 
 function forestTraces(pair, row, scale, shade) {
@@ -48,15 +49,18 @@ function drawForests(data) {
     const scale = share ? 100 : 1;
     const traces = pairs.flatMap((pair, row) =>
       forestTraces(pair, row, scale, armColour(data.arms.indexOf(pair.a))));
-    draw(find(`forest-${i}`), traces, layout(share ? "difference, points" : "difference", "", {
-      height: 90 + ROW * pairs.length,
+    const node = find(`forest-${i}`);
+    const labels = pairs.map((pair) => pairLabel(pair, node.clientWidth < NARROW ? 16 : 34));
+    const lines = Math.max(2, ...labels.map((label) => label.split("<br>").length));
+    draw(node, traces, layout(share ? "difference, points" : "difference", "", {
+      height: 90 + (14 + PAIR_LINE * lines) * pairs.length,
       shapes: [{
         type: "line", yref: "paper", x0: 0, x1: 0, y0: 0, y1: 1,
         line: { color: colour("soft"), width: 1 },
       }],
       xaxis: { range: pairs.length ? forestReach(pairs, scale) : [-1, 1] },
       yaxis: {
-        tickvals: pairs.map((_, row) => row), ticktext: pairs.map(pairLabel), ticks: "",
+        tickvals: pairs.map((_, row) => row), ticktext: labels, ticks: "",
         range: [pairs.length - 0.4, -0.6], showgrid: false,
       },
     }));

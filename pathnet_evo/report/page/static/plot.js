@@ -12,6 +12,7 @@ const waiting = new Map();
 function draw(node, traces, layout) {
   node.closest("figure").hidden = traces.length === 0;
   node.classList.add("chart");
+  if (layout.height) node.style.minHeight = `${layout.height}px`;
   node.dataset.drawn = "false";
   near.unobserve(node);
   waiting.delete(node);

@@ -39,7 +39,7 @@ class Report {
     const [arm, seed, stage] = this.choices;
     options(arm, data.arms.map((name) => [name, name]));
     options(seed, data.seeds.map((n) => [n, n]));
-    options(stage, data.stages.map((s, i) => [i, `${i}. ${s.name}`]));
+    options(stage, data.stages.map((s, i) => [i, `${i + 1}. ${s.name}`]));
     const told = this.byHand ? null : this.latest();
     if (told) [arm.value, seed.value, stage.value] = [told.arm, told.seed, told.stage];
   }

@@ -1,6 +1,6 @@
 /* Light or dark: the system's choice until the reader makes one. */
 
-const ARMS = 6;
+const ARMS = 10;
 
 function isDark() {
   const chosen = document.documentElement.dataset.theme;

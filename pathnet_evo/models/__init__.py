@@ -1,0 +1,1 @@
+"""Trained networks to use elsewhere: saved, loaded, exported, and described."""
