@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
-from pathnet_evo import Executor, launch
+from pathnet_evo import Executor, launch, load_run
 from pathnet_evo.interfaces.records import Checkpointed, Record, TrialLost
 from pathnet_evo.running.checking import inspect
 from pathnet_evo.store.lineage import digest
@@ -87,3 +88,19 @@ def test_lost_workers_and_nodes_cost_nothing(joined, tmp_path: Path) -> None:
     assert not list(run.folder.rglob("*.tmp-*"))
     assert "was killed, or crashed (process " in lost[0]
     assert "was lost with its node" in lost[1]
+
+
+def test_ctrl_c_ends_trials_that_wait_for_room(joined, tmp_path: Path) -> None:
+    """Ctrl-C on a full cluster would wait for trials that never begin."""
+    endless = [*SMALL, "stages.*.generations=100000", "seeds=2", on(joined, workers=4)]
+
+    presses = [signal.SIGINT]
+
+    def on_record(record: Record) -> None:
+        if isinstance(record, Checkpointed) and presses:
+            signal.raise_signal(presses.pop())
+
+    with pytest.raises(KeyboardInterrupt):
+        launch("digits", endless, runs_dir=tmp_path, name="run", on_record=on_record)
+    assert load_run(tmp_path / "run").summary["state"] == "interrupted"
+    assert not inspect(tmp_path / "run").problems
