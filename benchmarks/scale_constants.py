@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from a3c_speed import KINDS, TASK
+from a3c_speed import KINDS, TASK, Pong
 from measuring import CIFAR, MNIST, Setting, task
 from scale import Shape, Simulation
 
@@ -34,6 +34,19 @@ GAMES = 16
 """Environments of a worker."""
 RESERVE = 0.45
 """CPUs that Ray reserves for a worker, so that two and whatever else there is fit on two cores."""
+
+
+class OneThread(Pong):
+    """Pong whose emulators have one thread, as its worker has; by default they take all cores."""
+
+    def make(self, num_envs: int, seeds: Sequence[int], *, render: bool = False) -> Any:
+        """ale-py's native vector environment."""
+        from ale_py.vector_env import AtariVectorEnv
+
+        return AtariVectorEnv("pong", num_envs, num_threads=1, reward_clipping=False)
+
+
+PONG = OneThread("Pong", TASK.input_shape, TASK.n_actions, scale=TASK.scale, frame_skip=4)
 
 
 @dataclass
@@ -69,9 +82,9 @@ def cases() -> Iterator[Case]:
         yield Case(setting.name, setting, kinds, SGD(learning_rate=1e-3), learned, setting.classes)
     wide = SGD(n_batches=500, learning_rate=1e-3)
     yield Case("CIFAR, convolutional, 500 minibatches", CIFAR, CONV, wide, task(CIFAR), 10)
-    pong = Setting("Atari", TASK.input_shape, modules=10, width=4, classes=6, layers=4)
+    pong = Setting("Atari", PONG.input_shape, modules=10, width=4, classes=6, layers=4)
     yield Case(
-        "Atari (Pong, rollouts)", pong, KINDS, A3C(num_envs=GAMES), TASK, TASK.n_actions + 1, True
+        "Atari (Pong, rollouts)", pong, KINDS, A3C(num_envs=GAMES), PONG, PONG.n_actions + 1, True
     )
     large = Setting("large", (3, 32, 32), modules=20, width=5, classes=10, units=990)
     kinds = [Linear(units=large.units)] * large.layers
