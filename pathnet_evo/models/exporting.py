@@ -15,6 +15,7 @@ from torch import Tensor
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.models.examples import ModelError
 from pathnet_evo.models.info import NetworkInfo
+from pathnet_evo.system.extras import missing
 from pathnet_evo.values.names import on_one_line
 
 if TYPE_CHECKING:
@@ -43,13 +44,10 @@ def onnx_content(network: PathNetwork, info: NetworkInfo) -> bytes:
     Raises:
         ModelError: onnx is not installed, or the outputs differ.
     """
-    try:
-        import onnxruntime
-        import onnxscript  # noqa: F401 - torch's exporter needs it
-    except ImportError as error:
-        raise ModelError(
-            f"ONNX needs {error.name}, which is not installed: pip install 'pathnet-evo[onnx]'"
-        ) from None
+    if lack := missing("ONNX needs", "onnx", "onnxscript", "onnxruntime"):
+        raise ModelError(lack)
+    import onnxruntime
+
     program = exported(network, info)
     with _telling(network, info):
         written: Any = torch.onnx.export(

@@ -13,6 +13,9 @@ from pathnet_evo.errors import UserError
 EXTRAS: Mapping[str, str] = {
     "imageio": "video",
     "matplotlib": "figures",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnxscript": "onnx",
     "pandas": "pandas",
     "pyarrow": "pandas",
     "pygame": "video",
