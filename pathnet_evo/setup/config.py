@@ -166,6 +166,11 @@ class ArmConfig(_Section):
         """Whether reports look for frozen modules. They load no plugins, so assume so if unsure."""
         return self.transfer.get("name") not in ("keep", "scratch")
 
+    @property
+    def keeps_separate(self) -> bool:
+        """Whether each task has a network of its own, which no later task changes."""
+        return self.transfer.get("name") == "scratch"
+
 
 ARMS = {
     "pathnet": ArmConfig(name="pathnet"),
