@@ -12,6 +12,9 @@ from typing_extensions import TypedDict
 Number = float | None
 """None if missing or not finite."""
 
+Matrix = list[list[Number]]
+"""Rows of numbers."""
+
 
 class _Table(TypedDict):
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
@@ -160,9 +163,9 @@ class ContinualSummary(_Table):
 
     score: str
     """Name of the accuracy."""
-    matrix: list[list[Number]]
+    matrix: Matrix
     """R: row i, column j is the mean accuracy on stage j after stage i; null if not measured."""
-    matrices: dict[str, list[list[Number]]]
+    matrices: dict[str, Matrix]
     """R by seed."""
     acc: OverSeeds
     """ACC = 1/T sum_i R[T, i]."""

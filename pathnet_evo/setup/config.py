@@ -187,6 +187,14 @@ ARMS = {
         strategy={"name": "binary-tournament"},
         transfer={"name": "freeze", "connect": "published", "initial_modules": "fresh"},
     ),
+    **{
+        name: ArmConfig(
+            name=name,
+            strategy={"name": "fixed-path"},
+            transfer={"name": "avalanche", "method": name},
+        )
+        for name in ("ewc", "lwf", "replay", "packnet", "progressive", "joint")
+    },
 }
 """The arms that a name alone stands for."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pathnet_evo.core.aggregate import AGGREGATES
@@ -18,7 +18,14 @@ from pathnet_evo.interfaces.policies import Connect, TransferPolicy
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
-from pathnet_evo.interfaces.tasks import EnvironmentTask, Task, TaskContext, TaskError, TaskSettings
+from pathnet_evo.interfaces.tasks import (
+    EnvironmentTask,
+    SupervisedTask,
+    Task,
+    TaskContext,
+    TaskError,
+    TaskSettings,
+)
 from pathnet_evo.setup.config import ConfigError, Problem, RunConfig
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 
@@ -212,7 +219,7 @@ class Plan:
                 of_stages[i].append(Problem(f"stages.{i}.learner", str(error)))
             except ConfigError as error:
                 of_stages[i] += error.problems
-        found = _said_once(of_stages)
+        found = [*_said_once(of_stages), *self._check_policies()]
         for place, part in (("executor", self.executor), ("engine", self.engine)):
             try:
                 with calling("check", ExecutorError):
@@ -221,6 +228,28 @@ class Plan:
                 found.append(Problem(place, str(error)))
         if found:
             raise ConfigError(found)
+
+    def _check_policies(self) -> Iterator[Problem]:
+        for i, arm in enumerate(self.arms.values()):
+            try:
+                with calling("check", ValueError):
+                    arm.policy.check(self.kinds)
+                    if arm.policy.rival() is not None:
+                        self._check_rival()
+            except (ValueError, PluginFailed) as error:
+                yield Problem(f"arms.{i}.transfer", str(error))
+
+    def _check_rival(self) -> None:
+        """Refuse what no rival can learn.
+
+        Raises:
+            ValueError: a stage has no labels, or a budget that is not in evaluations.
+        """
+        for i, stage in enumerate(self.stages):
+            if stage.learner.takes is not SupervisedTask or stage.evaluations is None:
+                raise ValueError(
+                    f"stage {i}: a rival learns from examples, with a budget in generations"
+                )
 
     def _rehearse_pool(self, task: Task) -> ModulePool:
         """A pool for the first task that holds no numbers.

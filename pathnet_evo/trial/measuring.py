@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from pathnet_evo.core.columns import Columns
+from pathnet_evo.core.modules import Shape
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.stack import Stack
@@ -45,21 +47,22 @@ def measured(
         stage,
         evaluations,
         parameters=_in_use(network, set()),
-        multiply_adds=multiply_adds(network),
+        multiply_adds=counted(network, pool.input_shape, network.shift.device),
         stored=_stored(pool, learned, {*usable}),
     )
 
 
-def multiply_adds(network: PathNetwork) -> int | None:
+def counted(
+    predict: Callable[[Tensor], Tensor], input_shape: Shape, device: torch.device
+) -> int | None:
     """Multiply-adds of a prediction for one example, in matrix products and convolutions.
 
-    None if a module kind cannot be applied to an input of zeros.
+    None if zeros cannot be predicted for.
     """
-    x = torch.zeros(1, *(network.input_shape or ()), device=network.shift.device)
     counter = FlopCounterMode(display=False)
     try:
         with calling("forward"), torch.no_grad(), counter:
-            network(x)
+            predict(torch.zeros(1, *input_shape, device=device))
     except PluginFailed:
         return None
     return int(counter.get_total_flops()) // 2
