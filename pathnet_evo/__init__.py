@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         TrialFinished,
         TrialStarted,
     )
+    from pathnet_evo.interfaces.rivals import Course, Rival
     from pathnet_evo.interfaces.run_info import RunInfo, Trial
     from pathnet_evo.interfaces.signature import Signature
     from pathnet_evo.interfaces.stopping import StopRun, StopStage
@@ -175,6 +176,7 @@ _HOMES = {
         "TrialFinished",
         "TrialStarted",
     ),
+    "interfaces.rivals": ("Course", "Rival"),
     "interfaces.run_info": ("RunInfo", "Trial"),
     "interfaces.stopping": ("StopRun", "StopStage"),
     "interfaces.signature": ("Signature",),
@@ -223,6 +225,7 @@ __all__ = [
     "Candidate",
     "CarriedFile",
     "Connect",
+    "Course",
     "Engine",
     "EnvironmentTask",
     "Episode",
@@ -263,6 +266,7 @@ __all__ = [
     "RemoteTrials",
     "Replacement",
     "ResumePoint",
+    "Rival",
     "Rows",
     "Run",
     "RunFailed",

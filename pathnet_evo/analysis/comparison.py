@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pathnet_evo.analysis.compared import Comparison
+from pathnet_evo.analysis.continual import accuracy_of, continual
 from pathnet_evo.analysis.not_finite import not_finite
 from pathnet_evo.analysis.results import StageResult, TrialResult, read_trials, returned
 from pathnet_evo.analysis.significance import difference, holm, skewed_statistic
-from pathnet_evo.analysis.statistics import AMOUNT, Range, score_range
+from pathnet_evo.analysis.statistics import AMOUNT, SHARE, Range, score_range
 from pathnet_evo.setup.config import ConfigError, RunConfig
 from pathnet_evo.store.lineage import LineageError
 from pathnet_evo.store.lock import holder, run_state
@@ -95,6 +96,10 @@ def compare_runs(runs: Sequence[Path | str]) -> Comparison:
 
             What too few seeds do not give is None.
 
+        - ``continual``: for each entry the metrics over all tasks, as in ``summary.json``; empty
+          unless all stages of all runs are compared and have one accuracy in common.
+        - ``continual_tests``: the same tests as above, of ACC alone.
+
     Raises:
         RunError: a run that is not there, is damaged or is named twice; no stage can be compared.
     """
@@ -111,6 +116,7 @@ def compare_runs(runs: Sequence[Path | str]) -> Comparison:
     ]
     with intact(", ".join(map(str, folders))):
         results = [_stage(i, configs[0], trials[0], entries) for i in stages]
+        over_all = {} if reasons else _over_all_tasks(entries, len(stages))
     found: dict[str, Any] = plain_numbers(
         {
             "version": VERSION,
@@ -140,9 +146,34 @@ def compare_runs(runs: Sequence[Path | str]) -> Comparison:
             "differences": list(_differences(configs)),
             "not_compared": reasons,
             "stages": results,
+            "continual": over_all,
+            "continual_tests": _acc_tests(over_all, entries),
         }
     )
     return Comparison(found)
+
+
+def _over_all_tasks(entries: Sequence[_Entry], tasks: int) -> dict[str, dict[str, Any]]:
+    """The metrics of continual learning of each entry that has them."""
+    score = accuracy_of(t for entry in entries for t in entry.trials.values())
+    found = {
+        entry.name: continual(entry.trials, score, tasks, entry.transfer == "scratch")
+        for entry in entries
+    }
+    return {name: metrics for name, metrics in found.items() if metrics is not None}
+
+
+def _acc_tests(over_all: Mapping[str, Mapping[str, Any]], entries: Sequence[_Entry]) -> Any:
+    """All pairs of entries on ACC, corrected for their number."""
+    name = "average_accuracy"
+    scores = {entry: {name: _acc(metrics)} for entry, metrics in over_all.items()}
+    return _tests(name, SHARE, scores, entries) if over_all else []
+
+
+def _acc(metrics: Mapping[str, Any]) -> dict[int, float]:
+    """ACC by seed."""
+    seeds = metrics["acc"]["seeds"]
+    return {int(seed): value for seed, value in seeds.items() if value is not None}
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

@@ -42,6 +42,9 @@ class StageResult:
         front: of a strategy with several objectives, what there was to choose from.
         not_scored: why scores are missing.
         usage: how its evaluations ran on workers, by name.
+        before: test scores before training, with the features of the stage before it.
+        untrained: the same with random weights throughout.
+        size: parameters, multiply-adds and stored parameters of its network, by name.
     """
 
     stage: int
@@ -66,6 +69,9 @@ class StageResult:
     front: dict[str, Any] | None = None
     not_scored: tuple[str, ...] = ()
     usage: dict[str, float] = field(default_factory=dict)
+    before: dict[str, float] = field(default_factory=dict)
+    untrained: dict[str, float] = field(default_factory=dict)
+    size: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,7 @@ def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
     fitnesses = tuple(number_or_none(e["fitness"]) for e in evaluations)
     used = row["examples"]
     counts = cells.counts(row["counts"])
+    before = _event(db, key, "before training")
     return StageResult(
         stage=row["stage"],
         name=row["task"],
@@ -136,7 +143,23 @@ def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
         front=_front(db, key, counts),
         not_scored=_not_scored(db, key),
         usage=cells.usage(row["usage"]),
+        before=_numbers(before.get("scores", {})),
+        untrained=_numbers(before.get("untrained", {})),
+        size={k: int(v) for k, v in _numbers(_event(db, key, "network")).items()},
     )
+
+
+def _event(db: sqlite3.Connection, key: tuple[int, int], kind: str) -> dict[str, Any]:
+    """The data of a stage's one event of a kind; empty where there is none, as in older runs."""
+    row = db.execute(
+        "SELECT data FROM events WHERE trial = ? AND stage = ? AND kind = ?", (*key, kind)
+    ).fetchone()
+    found: dict[str, Any] = {} if row is None else json.loads(row["data"])
+    return found
+
+
+def _numbers(values: dict[str, Any]) -> dict[str, float]:
+    return {str(name): number(value) for name, value in values.items() if value is not None}
 
 
 def _not_scored(db: sqlite3.Connection, key: tuple[int, int]) -> tuple[str, ...]:
@@ -152,12 +175,9 @@ def _not_scored(db: sqlite3.Connection, key: tuple[int, int]) -> tuple[str, ...]
 def _front(
     db: sqlite3.Connection, key: tuple[int, int], counts: tuple[int, ...]
 ) -> dict[str, Any] | None:
-    row = db.execute(
-        "SELECT data FROM events WHERE trial = ? AND stage = ? AND kind = 'front'", key
-    ).fetchone()
-    if row is None:
+    found = _event(db, key, "front")
+    if not found:
         return None
-    found = json.loads(row["data"])
     members = [
         {
             "objectives": [number(value) for value in values],

@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from pathnet_evo.analysis.continual import accuracy_of, continual
 from pathnet_evo.analysis.curves import learning_curve
 from pathnet_evo.analysis.not_finite import not_finite
 from pathnet_evo.analysis.results import StageResult, TrialResult, read_trials, returned
@@ -77,7 +78,15 @@ def _summary(config: RunConfig, trials: Sequence[TrialResult]) -> dict[str, Any]
     ranges = [returned(trials, i) for i in range(len(config.stages))]
     return {
         "stages": stages,
-        "arms": {arm: _arm(of_arm[arm], ranges) for arm in arms},
+        "arms": {
+            arm.name: {
+                **_arm(of_arm[arm.name], ranges),
+                "continual": continual(
+                    of_arm[arm.name], accuracy_of(trials), len(stages), arm.keeps_separate
+                ),
+            }
+            for arm in config.arms
+        },
         "speed_up": speed_ups(config, of_arm, stages),
         "comparisons": list(_comparisons(config, of_arm, ranges)),
         "not_finite": not_finite(trials),
@@ -154,6 +163,10 @@ def _arm_stage(
         "frozen": over_seeds(lambda s: s.frozen, (0, modules)),
         "modules": over_seeds(lambda s: sum(s.counts)),
         "failed": over_seeds(lambda s: s.failed),
+        "parameters": over_seeds(lambda s: s.size.get("parameters")),
+        "multiply_adds": over_seeds(lambda s: s.size.get("multiply_adds")),
+        "stored": over_seeds(lambda s: s.size.get("stored")),
+        "growth": statistic(_growth(trials, i)),
         "scores": _by_name(after[i], statistic, episodes),
         "rescores": {
             str(j): _by_name(after[j], statistic, episodes)
@@ -172,6 +185,17 @@ def _arm_stage(
             if (s := t.stages.get(i)) and not s.finished
         },
     }
+
+
+def _growth(trials: Mapping[int, TrialResult], i: int) -> dict[int, float | None]:
+    """By how many parameters a stage increased what all networks need together, by seed."""
+    found: dict[int, float | None] = {}
+    for seed, trial in trials.items():
+        stage, before = trial.finished(i), trial.finished(i - 1)
+        if stage is not None:
+            now, then = (s.size.get("stored") if s else 0 for s in (stage, before))
+            found[seed] = None if now is None or then is None else now - then
+    return found
 
 
 def _curve(stage: StageResult) -> dict[str, Any] | None:

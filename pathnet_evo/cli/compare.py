@@ -53,7 +53,7 @@ def _write(page: Path, found: dict[str, Any], runs: list[Path]) -> None:
 def _show(found: dict[str, Any]) -> None:
     from pathnet_evo.analysis.compared import cannot_tell
     from pathnet_evo.cli.layout import paragraph, show
-    from pathnet_evo.cli.tables import costs, differences
+    from pathnet_evo.cli.tables import continual, costs, differences
     from pathnet_evo.report.words import not_finite
 
     for stage in found["stages"]:
@@ -64,6 +64,10 @@ def _show(found: dict[str, Any]) -> None:
             say(note)
         if not stage["same_budget"]:
             say("The budgets differ, so these scores are not directly comparable.")
+    if found["continual"]:
+        paragraph("all stages")
+        show(continual(found["continual"]))
+        show(differences(found, {"tests": found["continual_tests"]}))
     for difference in found["differences"]:
         values = ", ".join(json.dumps(value) for value in difference["values"])
         say(f"{difference['key']}: {values}")

@@ -23,8 +23,8 @@ def options(
         str | None,
         typer.Argument(
             metavar="[KIND]",
-            help="task, learner, strategy, policy, module, engine, executor, observer or operator; "
-            "or a section: run, stage, arm, pool, transfer or checkpoints.",
+            help="task, stream, learner, strategy, policy, module, engine, executor, observer or "
+            "operator; or a section: run, stage, arm, pool, transfer or checkpoints.",
         ),
     ] = None,
     name: Annotated[

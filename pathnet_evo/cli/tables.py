@@ -11,7 +11,7 @@ from pathnet_evo.analysis.compared import COLUMNS, against_references, said
 from pathnet_evo.cli.layout import show
 from pathnet_evo.cli.terminal import cell, say
 from pathnet_evo.interfaces.summary import SpeedUp, StageSummary, Summary
-from pathnet_evo.report.words import area_gain, not_finite, speed_up
+from pathnet_evo.report.words import area_gain, costs_of, not_finite, speed_up
 from pathnet_evo.values.readable import shown, shown_interval, times
 from pathnet_evo.values.stage_numbers import stage_title
 
@@ -31,8 +31,24 @@ def results(summary: Summary) -> None:
                 table.add_row(*_row(summary, stage, name, arm["stages"][stage["stage"]], areas))
         table.add_section()
     show(table, labels=2)
+    if any(arm.get("continual") for arm in summary["arms"].values()):
+        say("")
+        show(_over_all_tasks(summary))
     for text in not_finite(summary["not_finite"]):
         say(text)
+
+
+def _over_all_tasks(summary: Summary) -> Table:
+    """Each arm's metrics over all tasks, and what its networks cost."""
+    titles = ["arm", "ACC (95 % interval)", "BWT", "FWT", "parameters", "multiply-adds", "growth"]
+    table = _plain(titles)
+    for name, arm in summary["arms"].items():
+        found = arm.get("continual")
+        if found:
+            transfer = [shown(found[m]["mean"], found["score"], sign=True) for m in ("bwt", "fwt")]
+            mean = _measured(dict(found["acc"]), found["score"])
+            table.add_row(*map(cell, [name, mean, *transfer, *map(shown, costs_of(arm))]))
+    return table
 
 
 def transfers(matrix: dict[str, Any]) -> None:
@@ -86,6 +102,17 @@ def costs(stage: dict[str, Any]) -> Table:
         cells = [_measured(result["scores"].get(name) or NONE, name) for name in scores]
         used = [shown(result[what]["mean"]) for what in ("evaluations", "examples", "seconds")]
         table.add_row(*map(cell, [entry, *cells, str(result["evaluations"]["n"]), *used]))
+    return table
+
+
+def continual(found: dict[str, Any]) -> Table:
+    """The metrics over all tasks of each entry of a comparison."""
+    table = _plain(["", "ACC (95 % interval)", "BWT", "FWT", "forgetting", "seeds"])
+    for entry, metrics in found.items():
+        score = metrics["score"]
+        rest = [shown(metrics[m]["mean"], score, sign=True) for m in ("bwt", "fwt", "forgetting")]
+        acc = metrics["acc"]
+        table.add_row(*map(cell, [entry, _measured(acc, score), *rest, str(acc["n"])]))
     return table
 
 

@@ -61,6 +61,19 @@ class TaskHead:
         heard = "" if self.columns is None else f", listening to {self.columns.stages}"
         return f"TaskHead({self.readout.kind!r}{heard})"
 
+    def with_readout(self, layers: Sequence[Stack], readout: Stack) -> TaskHead:
+        """A head that hears the same columns through the same maps, with another readout.
+
+        The readout's own map from the columns starts at zero.
+
+        Args:
+            layers: the pool's layers.
+            readout: the other readout.
+        """
+        head = TaskHead(layers, readout, self.columns)
+        head.laterals = [*self.laterals[:-1], head.laterals[-1]]
+        return head
+
     @property
     def stacks(self) -> list[Stack]:
         """Everything trainable, the readout first; in the order of ``LeasedHead.stacks``."""

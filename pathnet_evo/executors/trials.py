@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -12,13 +13,15 @@ from pathnet_evo.interfaces.executors import Job
 from pathnet_evo.interfaces.learners import StageFailed
 from pathnet_evo.interfaces.population import StrategyError
 from pathnet_evo.interfaces.records import Emit, Record, TrialFinished, TrialStarted
+from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.interfaces.storage import Store
 from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo.setup.config import ConfigError
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.store.checkpoint import CheckpointError
 from pathnet_evo.store.checkpointer import TrialCheckpointer
-from pathnet_evo.system.plugin_calls import PluginFailed, ProcessState, said
+from pathnet_evo.system.plugin_calls import PluginFailed, ProcessState, calling, said
+from pathnet_evo.trial.rival import learn_with_rival
 from pathnet_evo.trial.trial import learn_sequence
 
 
@@ -55,17 +58,35 @@ def run_trial(
             checkpoints, state = TrialCheckpointer.begun(
                 store, trial, plan.config.checkpoints, tell, job.start
             )
-            learned = learn_sequence(
-                plan, trial, device, checkpoints.emit, stop, checkpoints, state, ends
-            )
+            whole = _learned_all(plan, trial, device, stop, ends, checkpoints, state)
         except BaseException as error:
             if outside or isinstance(error, KeyboardInterrupt):
                 raise
             over = TrialFinished(trial.id, *_failure(error))
         else:
-            whole = len(learned) == len(plan.stages)
             over = TrialFinished(trial.id, "finished" if whole else "interrupted")
     tell(over)
+
+
+def _learned_all(
+    plan: Plan,
+    trial: Trial,
+    device: str,
+    stop: Callable[[], bool],
+    ends: Callable[[int], bool],
+    checkpoints: TrialCheckpointer,
+    state: dict[str, Any] | None,
+) -> bool:
+    """Learn the sequence, by evolution or with the arm's rival; whether it was learned whole.
+
+    A rival's stage does not end before its budget is used.
+    """
+    with calling("transfer policy"):
+        rival = plan.arms[trial.arm].policy.rival()
+    if rival is not None:
+        return learn_with_rival(plan, trial, device, checkpoints.emit, stop, rival)
+    learned = learn_sequence(plan, trial, device, checkpoints.emit, stop, checkpoints, state, ends)
+    return len(learned) == len(plan.stages)
 
 
 def _failure(error: BaseException) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pathnet_evo.core.genotype import Path, n_modules
+from pathnet_evo.interfaces.summary import Summary
 
 
 def generation_measures(
@@ -55,3 +56,19 @@ def path_measures(path: Path, reused: Path, frozen: Path) -> dict[str, float]:
         "path/reused": n_modules(reused) / n_modules(path),
         "pool/frozen": float(n_modules(frozen)),
     }
+
+
+def continual_measures(summary: Summary, arm: str, seed: int) -> dict[str, float]:
+    """A trial's metrics over all stages, as far as they are known."""
+    found = summary["arms"][arm].get("continual")
+    if found is None:
+        return {}
+    named = {
+        "ACC": found["acc"],
+        "BWT": found["bwt"],
+        "FWT": found["fwt"],
+        "forgetting": found["forgetting"],
+        "learning-area": found["learning_area"],
+    }
+    of_seed = {name: metric["seeds"].get(str(seed)) for name, metric in named.items()}
+    return {f"continual/{name}": value for name, value in of_seed.items() if value is not None}

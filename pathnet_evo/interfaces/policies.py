@@ -5,14 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from pathnet_evo.core.genotype import Path, Rows
+from pathnet_evo.core.modules import ModuleKind
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
+
+if TYPE_CHECKING:
+    from pathnet_evo.interfaces.rivals import Rival
 
 Connect: TypeAlias = Literal["named", "sum", "lateral"]
 """How frozen modules enter a new task's path."""
@@ -147,6 +151,23 @@ class TransferPolicy(BaseModel, ABC):
     def usable(self, stage: int, after: int) -> bool:
         """Whether a stage's network can be used after a later stage."""
         return True
+
+    def check(self, kinds: Sequence[ModuleKind]) -> None:
+        """Check before a run starts that this policy can be used here.
+
+        Args:
+            kinds: the module kind of each layer.
+
+        Raises:
+            ValueError: it cannot; the message says the way out.
+        """
+
+    def rival(self) -> Rival | None:
+        """A learner with a training loop of its own, which takes the place of evolution; or None.
+
+        Its tasks have labels and budgets in evaluations; ``begin`` and ``end`` are not called.
+        """
+        return None
 
 
 def redraw(beginning: Beginning, keep_frozen: bool) -> None:

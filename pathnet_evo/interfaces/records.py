@@ -140,6 +140,23 @@ class TransferPlanned:
 
 
 @dataclass(frozen=True)
+class BeforeTraining:
+    """Test scores of a stage's task before it is trained, for forward transfer.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        scores: of the last stage's features with the task's untrained readout.
+        untrained: of the same path with random weights throughout.
+    """
+
+    trial: int
+    stage: int
+    scores: Mapping[str, float]
+    untrained: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Copied:
     """A module became a copy of another one.
 
@@ -239,6 +256,28 @@ class FrontFound:
     evaluations: int
     front: Front
     chosen: int
+
+
+@dataclass(frozen=True)
+class NetworkMeasured:
+    """The size of a finished stage's network.
+
+    Args:
+        trial: the trial's id.
+        stage: index in the sequence.
+        evaluations: how many the stage took.
+        parameters: parameters of the network, its columns included.
+        multiply_adds: multiply-adds of a prediction for one example, in matrix products and
+            convolutions; None if they could not be counted.
+        stored: parameters that the networks of all stages so far need together.
+    """
+
+    trial: int
+    stage: int
+    evaluations: int
+    parameters: int
+    multiply_adds: int | None
+    stored: int
 
 
 @dataclass(frozen=True)
@@ -362,11 +401,13 @@ Record: TypeAlias = (
     | StageStarted
     | StageResumed
     | Saturated
+    | BeforeTraining
     | TransferPlanned
     | Evaluated
     | EpisodesFinished
     | GenerationFinished
     | FrontFound
+    | NetworkMeasured
     | NotScored
     | StageFinished
     | Checkpointed

@@ -12,6 +12,9 @@ from typing_extensions import TypedDict
 Number = float | None
 """None if missing or not finite."""
 
+Matrix = list[list[Number]]
+"""Rows of numbers."""
+
 
 class _Table(TypedDict):
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
@@ -131,6 +134,14 @@ class ArmStage(_Table):
     """Modules of the pool."""
     failed: OverSeeds
     """Failed evaluations."""
+    parameters: NotRequired[OverSeeds]
+    """Parameters of the network, the paths that it listens to included."""
+    multiply_adds: NotRequired[OverSeeds]
+    """Multiply-adds of a prediction for one example."""
+    stored: NotRequired[OverSeeds]
+    """Parameters that the networks of all stages so far need together."""
+    growth: NotRequired[OverSeeds]
+    """Increase of ``stored`` by this stage."""
     scores: dict[str, OverSeeds]
     """Test scores right after the stage, by name."""
     rescores: dict[str, dict[str, OverSeeds]]
@@ -147,6 +158,27 @@ class ArmStage(_Table):
     """Progress by seed, for seeds that have not finished the stage."""
 
 
+class ContinualSummary(_Table):
+    """Metrics of continual learning, over seeds that finished all stages; T is their number."""
+
+    score: str
+    """Name of the accuracy."""
+    matrix: Matrix
+    """R: row i, column j is the mean accuracy on stage j after stage i; null if not measured."""
+    matrices: dict[str, Matrix]
+    """R by seed."""
+    acc: OverSeeds
+    """ACC = 1/T sum_i R[T, i]."""
+    bwt: OverSeeds
+    """BWT = 1/(T-1) sum_{i<T} R[T, i] - R[i, i]; negative if something was forgotten."""
+    fwt: OverSeeds
+    """FWT = 1/(T-1) sum_{i>1} R[i-1, i] - b[i], with the accuracy b of random networks."""
+    forgetting: OverSeeds
+    """1/(T-1) sum_{j<T} max_{j<=i<T} R[i, j] - R[T, j]."""
+    learning_area: OverSeeds
+    """Mean fitness over the budget of a stage, averaged over stages."""
+
+
 class ArmSummary(_Table):
     """An arm."""
 
@@ -154,6 +186,8 @@ class ArmSummary(_Table):
     """Trials."""
     stages: list[ArmStage]
     """Stages, in order."""
+    continual: NotRequired[ContinualSummary | None]
+    """Metrics of continual learning; null for one stage, or without an accuracy in common."""
 
 
 class SpeedUpOfSeed(_Table):

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from pydantic import Field, PrivateAttr
 
 from pathnet_evo.interfaces.learners import Evaluation
-from pathnet_evo.interfaces.measures import generation_measures, path_measures, score_measures
+from pathnet_evo.interfaces.measures import (
+    continual_measures,
+    generation_measures,
+    path_measures,
+    score_measures,
+)
 from pathnet_evo.interfaces.observers import Observer
 from pathnet_evo.interfaces.records import (
     Evaluated,
@@ -16,6 +21,7 @@ from pathnet_evo.interfaces.records import (
     StageStarted,
 )
 from pathnet_evo.interfaces.run_info import RunInfo, Trial
+from pathnet_evo.interfaces.summary import Summary
 
 
 class Tracker(Observer):
@@ -31,13 +37,16 @@ class Tracker(Observer):
     * ``stage-J/score/NAME``, the test scores of stage J's network, by the number of stages
       that were learned by then, so that forgetting shows;
     * ``path/reused``, the share of a best path's modules that earlier stages froze, and
-      ``pool/frozen``, the number of frozen modules, by the number of stages.
+      ``pool/frozen``, the number of frozen modules, by the number of stages;
+    * ``continual/ACC``, ``BWT``, ``FWT``, ``forgetting`` and ``learning-area``, over all stages, as
+      the run ends, for a trial that learned the last one in this session.
     """
 
     every: int = Field(1, ge=1)
     """Generations between measurements."""
 
     _told: dict[int, list[Evaluation]] = PrivateAttr(default_factory=dict)
+    _latest: dict[int, int] = PrivateAttr(default_factory=dict)
 
     def measured(self, run: RunInfo, trial: Trial, step: int, values: Mapping[str, float]) -> None:
         """Take metrics.
@@ -76,3 +85,14 @@ class Tracker(Observer):
         }
         modules = path_measures(record.path, record.reused, record.frozen)
         self.measured(run, run.trials[record.trial], record.stage + 1, {**scores, **modules})
+        self._latest[record.trial] = record.stage
+
+    def run_finished(self, run: RunInfo, summary: Summary) -> None:
+        """Pass on the metrics over all stages; what overrides this calls it first."""
+        n_stages = len(summary["stages"])
+        for number, stage in self._latest.items():
+            if stage == n_stages - 1:
+                trial = run.trials[number]
+                values = continual_measures(summary, trial.arm, trial.seed)
+                self.measured(run, trial, n_stages, values)
+        self._latest.clear()

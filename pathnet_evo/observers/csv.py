@@ -42,7 +42,8 @@ class Csv(Tracker):
         file.flush()
 
     def run_finished(self, run: RunInfo, summary: Summary) -> None:
-        """Close the files."""
+        """Write the metrics over all stages, and close the files."""
+        super().run_finished(run, summary)
         while self._files:
             self._files.popitem()[1].close()
 

@@ -72,7 +72,8 @@ class TensorBoard(Tracker):
         self._writer(run, run.trials[record.trial]).flush()
 
     def run_finished(self, run: RunInfo, summary: Summary) -> None:
-        """Close the logs."""
+        """Write the metrics over all stages, and close the logs."""
+        super().run_finished(run, summary)
         while self._writers:
             self._writers.popitem()[1].close()
 

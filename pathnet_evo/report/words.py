@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 from pathnet_evo.analysis.speed_up import CONTROL
 from pathnet_evo.analysis.statistics import mean_interval
 from pathnet_evo.interfaces.summary import (
     ArmComparison,
+    ArmStage,
+    ArmSummary,
     NotFinite,
     OverSeeds,
     SpeedUp,
@@ -62,6 +65,28 @@ def area_gain_interval(speed: SpeedUp) -> str:
     return shown_interval(found["interval"], sign=True) if found else ""
 
 
+def costs_of(arm: ArmSummary) -> list[float | None]:
+    """What an arm's networks cost: parameters and multiply-adds, means over stages; and growth.
+
+    Growth is the increase of all stored parameters per stage after the first.
+    """
+    found = []
+    for what, stages in (
+        ("parameters", arm["stages"]),
+        ("multiply_adds", arm["stages"]),
+        ("growth", arm["stages"][1:]),
+    ):
+        means = [of["mean"] for stage in stages if (of := _quantity(stage, what))]
+        known = [mean for mean in means if mean is not None]
+        found.append(sum(known) / len(known) if known else None)
+    return found
+
+
+def _quantity(stage: ArmStage, name: str) -> OverSeeds | None:
+    """One of a stage's quantities, if the summary has it."""
+    return cast("OverSeeds | None", stage.get(name))
+
+
 def sentences(summary: Summary, arm: str, brief: bool = False) -> list[str]:
     """The results of one arm, stage by stage: comparisons, speed-up and forgetting.
 
@@ -74,7 +99,7 @@ def sentences(summary: Summary, arm: str, brief: bool = False) -> list[str]:
     found = []
     if not brief or len(summary["stages"]) <= MANY:
         found = [s for stage in summary["stages"] for s in _stage(summary, stage, arm, brief)]
-    found[:0] = _headline(summary, arm)
+    found[:0] = [*_headline(summary, arm), *_standing(summary, arm)]
     found += _forgetting(summary, brief)
     if not found:
         return ["No stage is finished yet, so there is nothing to compare."]
@@ -148,6 +173,33 @@ def _headline(summary: Summary, arm: str) -> list[str]:
     if lost and not any(value for seeds in lost.values() for value in seeds.values()):
         text += ", and forgot nothing"
     return [text + "."]
+
+
+def _standing(summary: Summary, arm: str) -> Iterator[str]:
+    """How the arm compares on the mean over all tasks at the end of the run (ACC)."""
+    ours = summary["arms"][arm].get("continual")
+    if ours is None or ours["acc"]["mean"] is None or arm in MEANT:
+        return
+    score, said = ours["score"], []
+    for control, meant in MEANT.items():
+        theirs = summary["arms"][control].get("continual") if control in summary["arms"] else None
+        if theirs is None:
+            continue
+        mean, interval = mean_interval(_pairs(ours["acc"], theirs["acc"]))
+        if mean is not None:
+            lost = theirs["bwt"]["mean"] or 0
+            size = shown(lost, score, sign=True).lstrip("-")
+            forgot = f", which lost {size} on earlier tasks" if lost < 0 else ""
+            said.append(_verdict(mean, interval, score, meant) + forgot)
+    reached, tasks = shown(ours["acc"]["mean"], score), len(ours["matrix"])
+    text = f"At the end of the run, {arm} averages {reached} over all {tasks} tasks"
+    yield ": ".join([text, *([" and ".join(said)] if said else [])]) + "."
+
+
+def _pairs(a: OverSeeds, b: OverSeeds) -> list[float]:
+    """Differences of two quantities by seed."""
+    both = ((value, b["seeds"].get(seed)) for seed, value in a["seeds"].items())
+    return [x - y for x, y in both if x is not None and y is not None]
 
 
 def _gain(

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from deap import tools
 
+from pathnet_evo.analysis.continual import Matrix
 from pathnet_evo.analysis.overview import overview
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.errors import UserError
@@ -134,6 +136,31 @@ class Run(Frames):
             return summarise(self.folder)
         except (ConfigError, LineageError) as error:
             raise RunError(str(error)) from None
+
+    def accuracy_matrix(self, arm: str = "pathnet", seed: int | None = None) -> Matrix:
+        """R: row i, column j is the test accuracy on stage j after stage i.
+
+        The diagonal above the main one holds the accuracy of the features of the stage before, with
+        the untrained readout of stage j.
+
+        Args:
+            arm: name of the arm.
+            seed: the seed; None for the mean over seeds.
+
+        Returns:
+            ``(stages, stages)`` float64; NaN where nothing was measured.
+
+        Raises:
+            RunError: there is no such arm or seed, or the stages have no accuracy in common.
+        """
+        self._seed(arm, seed)
+        found = self.summary["arms"][arm].get("continual")
+        if found is None:
+            raise RunError("a single stage, or stages without an accuracy in common: no matrix")
+        n = len(self.stages)
+        missing: list[list[float | None]] = [[None] * n] * n
+        rows = found["matrix"] if seed is None else found["matrices"].get(str(seed), missing)
+        return np.array(rows, dtype=np.float64)
 
     def network(
         self,

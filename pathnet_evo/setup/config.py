@@ -31,6 +31,7 @@ from pathnet_evo.setup.sections import (
     TaskSection,
     as_table,
 )
+from pathnet_evo.setup.task_streams import STREAMS, StreamConfig
 from pathnet_evo.setup.upgrades import renamed, upgraded
 from pathnet_evo.values.encodings import NOT_TEXT, is_text
 from pathnet_evo.values.names import folder_name, label, on_one_line
@@ -165,6 +166,11 @@ class ArmConfig(_Section):
         """Whether reports look for frozen modules. They load no plugins, so assume so if unsure."""
         return self.transfer.get("name") not in ("keep", "scratch")
 
+    @property
+    def keeps_separate(self) -> bool:
+        """Whether each task has a network of its own, which no later task changes."""
+        return self.transfer.get("name") == "scratch"
+
 
 ARMS = {
     "pathnet": ArmConfig(name="pathnet"),
@@ -181,6 +187,14 @@ ARMS = {
         strategy={"name": "binary-tournament"},
         transfer={"name": "freeze", "connect": "published", "initial_modules": "fresh"},
     ),
+    **{
+        name: ArmConfig(
+            name=name,
+            strategy={"name": "fixed-path"},
+            transfer={"name": "avalanche", "method": name},
+        )
+        for name in ("ewc", "lwf", "replay", "packnet", "progressive", "joint")
+    },
 }
 """The arms that a name alone stands for."""
 
@@ -202,16 +216,18 @@ File = Annotated[PluginFile, BeforeValidator(_file_named, json_schema_input_type
 """A plugin file: a table, or its path."""
 
 
-def _with_jobs(schema: dict[str, Any]) -> None:
-    """Describe ``jobs``, which is no field, since it is short for an executor."""
+def _with_short_forms(schema: dict[str, Any]) -> None:
+    """Describe ``jobs``, which is short for an executor, and ``stream`` for ``stages``."""
     about = 'Trials to run in parallel: short for `executor = {name = "processes", workers = N}`.'
     schema["properties"]["jobs"] = {"type": "integer", "minimum": 1, "description": about}
+    schema["required"].remove("stages")
+    schema["oneOf"] = [{"required": ["stages"]}, {"required": ["stream"]}]
 
 
 class RunConfig(_Section):
     """A whole run."""
 
-    model_config = ConfigDict(json_schema_extra=_with_jobs)
+    model_config = ConfigDict(json_schema_extra=_with_short_forms)
 
     name: FolderName = "run"
     """Name of the run's folder, unless ``--name`` is given."""
@@ -247,8 +263,10 @@ class RunConfig(_Section):
     each pair of a source and a target is a run of its own."""
     checkpoints: CheckpointsConfig = CheckpointsConfig()
     """When to save a trial's state within a stage."""
+    stream: StreamConfig | None = Field(None, exclude=True)
+    """Makes the stages of a benchmark; replaces ``stages``."""
     stages: list[StageConfig] = Field(min_length=1)
-    """The sequence of tasks."""
+    """The sequence of tasks; required without ``stream``."""
 
     @property
     def n_trials(self) -> int:
@@ -279,7 +297,7 @@ def validate(data: Mapping[str, Any], source: str = "") -> RunConfig:
     """
     if found := [Problem(place, NOT_TEXT) for place, text in _texts(data) if not is_text(text)]:
         raise ConfigError(found, source)
-    data, found = _with_executor(upgraded(data))
+    data, found = _with_executor(with_stages(upgraded(data), source))
     try:
         config = RunConfig.model_validate(data)
     except ValidationError as error:
@@ -287,6 +305,33 @@ def validate(data: Mapping[str, Any], source: str = "") -> RunConfig:
     if found:
         raise ConfigError(found, source)
     return config
+
+
+def with_stages(data: Mapping[str, Any], source: str = "") -> dict[str, Any]:
+    """A configuration with the stages that its ``stream`` makes, if it has one.
+
+    Raises:
+        ConfigError: with all errors of ``stream``.
+    """
+    rest = {key: value for key, value in data.items() if key != "stream"}
+    if len(rest) == len(data):
+        return rest
+    if "stages" in rest:
+        problem = Problem("stream", "makes the stages: leave out either stream or stages")
+        raise ConfigError([problem], source)
+    section = as_table(data["stream"])
+    name = section.get("name") if isinstance(section, dict) else None
+    if not isinstance(name, str) or name not in STREAMS:
+        guess = nearest(name, STREAMS) if isinstance(name, str) else ""
+        text = f"expected a stream{guess} (have: {', '.join(STREAMS)}), got {name!r}"
+        raise ConfigError([Problem("stream.name", text)], source)
+    model = STREAMS[name]
+    try:
+        return {**rest, "stages": model.model_validate(section).stages()}
+    except ValidationError as error:
+        raise ConfigError(problems(error, model, "stream"), source) from None
+    except ValueError as error:
+        raise ConfigError([Problem("stream.generations", str(error))], source) from None
 
 
 def _with_executor(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Problem]]:

@@ -25,6 +25,7 @@ from pathnet_evo.setup.config import (
 from pathnet_evo.setup.json_schema import model_of, section_schema
 from pathnet_evo.setup.meanings import summary
 from pathnet_evo.setup.sections import FAMILY
+from pathnet_evo.setup.task_streams import STREAMS
 from pathnet_evo.system.plugin_calls import PluginFailed
 from pathnet_evo.values.suggestions import did_you_mean
 
@@ -39,6 +40,7 @@ SECTIONS: Mapping[str, tuple[str, type[BaseModel]]] = {
 """The framework's own sections: the place of each in a configuration, and its model."""
 PLACES: Mapping[str, str] = {
     "task": "stages.*.task",
+    "stream": "stream",
     "learner": "learner",
     "strategy": "strategy",
     "policy": "arms.*.transfer",
@@ -48,7 +50,7 @@ PLACES: Mapping[str, str] = {
     "observer": "observers.*",
     "operator": "strategy.*",
 }
-"""The place of each kind of plugin in a configuration."""
+"""The place in a configuration of each kind that has names: plugins, and streams."""
 KINDS = (*PLACES, *SECTIONS)
 FAMILIES = {kind: family for family, kind in SINGULAR.items()}
 LONGEST = 60
@@ -120,6 +122,8 @@ def names(registry: Registry, kind: str) -> list[str]:
         return []
     if kind not in PLACES:
         raise UserError(f"kind {kind!r}: {_unknown(kind, KINDS)}")
+    if kind == "stream":
+        return sorted(STREAMS)
     if kind == "operator":
         return sorted(_operators(registry))
     return registry.names(FAMILIES[kind])
@@ -139,6 +143,9 @@ def describe(registry: Registry, kind: str, name: str = "") -> Section:
         return Section(kind, "", place, summary(model), model_options(model))
     if kind == "operator" and name in known:
         return _operator(registry, name)
+    if kind == "stream" and name in known:
+        options = tuple(o for o in model_options(STREAMS[name]) if o.key != "name")
+        return Section(kind, name, PLACES[kind], summary(STREAMS[name]), options)
     if name not in known and not any(p.errors for p in registry.plugins):
         raise UserError(f"{kind} {name!r}: {_unknown(name, known)}")
     try:
@@ -173,6 +180,8 @@ def type_in_words(schema: Mapping[str, Any], defined: Mapping[str, Any]) -> str:
     """What a field takes: ``integer >= 1``, ``"sum" | "mean"``, ``list of text``."""
     if FAMILY in schema:
         return f"{SINGULAR[schema[FAMILY]]} table"
+    if "discriminator" in schema:
+        return f"table by {schema['discriminator']['propertyName']}"
     if "$ref" in schema:
         return type_in_words(defined[schema["$ref"].rpartition("/")[2]], defined)
     if "anyOf" in schema:

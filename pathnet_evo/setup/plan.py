@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pathnet_evo.core.aggregate import AGGREGATES
@@ -18,7 +18,14 @@ from pathnet_evo.interfaces.policies import Connect, TransferPolicy
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
-from pathnet_evo.interfaces.tasks import EnvironmentTask, Task, TaskContext, TaskError, TaskSettings
+from pathnet_evo.interfaces.tasks import (
+    EnvironmentTask,
+    SupervisedTask,
+    Task,
+    TaskContext,
+    TaskError,
+    TaskSettings,
+)
 from pathnet_evo.setup.config import ConfigError, Problem, RunConfig
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 
@@ -121,7 +128,13 @@ class Plan:
             )
         if given is not None and tuple(task.input_shape) != tuple(given):
             raise ConfigError(
-                [Problem(place, f"examples are {task.input_shape}, but the pool takes {given}")]
+                [
+                    Problem(
+                        place,
+                        f"examples are {tuple(task.input_shape)}, but the pool takes "
+                        f"{tuple(given)}: leave size and channels out, or set them for all stages",
+                    )
+                ]
             )
         return task
 
@@ -185,7 +198,7 @@ class Plan:
         Raises:
             ConfigError: everything that is wrong with tasks and shapes.
         """
-        found: list[Problem] = []
+        of_stages: list[list[Problem]] = [[] for _ in self.stages]
         pool: ModulePool | None = None
         for i, stage in enumerate(self.stages):
             try:
@@ -203,9 +216,10 @@ class Plan:
                         stage.learner.check(task)
                     stage.learner.check_budget(task, Budget(stage.evaluations, stage.frames))
             except (TaskError, PluginFailed) as error:
-                found.append(Problem(f"stages.{i}.learner", str(error)))
+                of_stages[i].append(Problem(f"stages.{i}.learner", str(error)))
             except ConfigError as error:
-                found += error.problems
+                of_stages[i] += error.problems
+        found = [*_said_once(of_stages), *self._check_policies()]
         for place, part in (("executor", self.executor), ("engine", self.engine)):
             try:
                 with calling("check", ExecutorError):
@@ -214,6 +228,28 @@ class Plan:
                 found.append(Problem(place, str(error)))
         if found:
             raise ConfigError(found)
+
+    def _check_policies(self) -> Iterator[Problem]:
+        for i, arm in enumerate(self.arms.values()):
+            try:
+                with calling("check", ValueError):
+                    arm.policy.check(self.kinds)
+                    if arm.policy.rival() is not None:
+                        self._check_rival()
+            except (ValueError, PluginFailed) as error:
+                yield Problem(f"arms.{i}.transfer", str(error))
+
+    def _check_rival(self) -> None:
+        """Refuse what no rival can learn.
+
+        Raises:
+            ValueError: a stage has no labels, or a budget that is not in evaluations.
+        """
+        for i, stage in enumerate(self.stages):
+            if stage.learner.takes is not SupervisedTask or stage.evaluations is None:
+                raise ValueError(
+                    f"stage {i}: a rival learns from examples, with a budget in generations"
+                )
 
     def _rehearse_pool(self, task: Task) -> ModulePool:
         """A pool for the first task that holds no numbers.
@@ -237,3 +273,18 @@ def _check_actions(learner: Learner, task: Task) -> None:
             f"actions of {task.name} are vectors, and the learner only chooses among numbered "
             "ones: use a3c or ppo"
         )
+
+
+def _said_once(of_stages: Sequence[Sequence[Problem]]) -> list[Problem]:
+    """The problems of all stages; one that every stage has is said once, of ``stages.*``."""
+    alike: dict[tuple[str, str], list[Problem]] = {}
+    for i, found in enumerate(of_stages):
+        for problem in found:
+            key = tuple(
+                part.replace(f"stages.{i}.", "stages.*.") for part in (problem.place, problem.text)
+            )
+            alike.setdefault((key[0], key[1]), []).append(problem)
+    said: list[Problem] = []
+    for (place, text), same in alike.items():
+        said += [Problem(place, text)] if len(same) == len(of_stages) > 1 else same
+    return said

@@ -12,7 +12,14 @@ from typing import Any
 from pathnet_evo import presets
 from pathnet_evo.plugins.files import given
 from pathnet_evo.plugins.registry import Registry
-from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, parse, validate
+from pathnet_evo.setup.config import (
+    ConfigError,
+    Problem,
+    RunConfig,
+    parse,
+    validate,
+    with_stages,
+)
 from pathnet_evo.setup.overrides import override
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve, resolve_observers
@@ -61,7 +68,10 @@ def configure(
     """
     source_data, label = read_source(source)
     data = dict(upgraded(source_data))
-    override(data, settings)
+    of_stages = [setting for setting in settings if setting.startswith("stages")]
+    override(data, [setting for setting in settings if setting not in of_stages])
+    data = with_stages(data, label)
+    override(data, of_stages)
     config = validate(data, label)
     is_file = not isinstance(source, Mapping) and label.endswith(".toml")
     folder = Path(label).parent if is_file else Path()

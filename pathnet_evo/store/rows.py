@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pathnet_evo.interfaces.records import (
+    BeforeTraining,
     EpisodesFinished,
     Evaluated,
     FrontFound,
     GenerationFinished,
+    NetworkMeasured,
     NotScored,
     Record,
     Saturated,
@@ -56,6 +58,10 @@ def rows(record: Record) -> Iterator[Row]:
             place = {"trial": record.trial, "stage": record.stage, "evaluation": -1}
             data = {"kind": "saturation", "data": plain(vars(record))}
             yield "events", {**place, "number": record.layer, **data}
+        case BeforeTraining():
+            place = {"trial": record.trial, "stage": record.stage, "evaluation": -1}
+            found = plain({"scores": record.scores, "untrained": record.untrained})
+            yield "events", {**place, "number": -2, "kind": "before training", "data": found}
         case TransferPlanned():
             place = {"trial": record.trial, "stage": record.stage, "evaluation": -1}
             data = {"kind": "transfer", "data": plain(vars(record))}
@@ -64,6 +70,12 @@ def rows(record: Record) -> Iterator[Row]:
             place = {"trial": record.trial, "stage": record.stage}
             found = plain({**vars(record.front), "chosen": record.chosen})
             event = {"number": 0, "kind": "front", "data": found}
+            yield "events", {**place, "evaluation": record.evaluations, **event}
+        case NetworkMeasured():
+            place = {"trial": record.trial, "stage": record.stage}
+            sizes = ("parameters", "multiply_adds", "stored")
+            found = plain({name: getattr(record, name) for name in sizes})
+            event = {"number": 1, "kind": "network", "data": found}
             yield "events", {**place, "evaluation": record.evaluations, **event}
         case NotScored():
             place = {"trial": record.trial, "stage": record.stage}

@@ -21,6 +21,7 @@ from pathnet_evo.setup.plan import Plan
 from pathnet_evo.system.plugin_calls import calling
 from pathnet_evo.trial.beginning import StageBeginning
 from pathnet_evo.trial.learned import Learned
+from pathnet_evo.trial.measuring import before_training, measured
 from pathnet_evo.trial.scoring import scored
 from pathnet_evo.trial.stage import StageRun
 
@@ -95,6 +96,9 @@ def learn_sequence(
     for i in range(len(learned), len(plan.stages)):
         given = made(i, pool)
         here = streams.at(i)
+        before: list[Record] = []
+        if pool is not None and stage_state is None:
+            before = _before(plan, trial, here, pool, learned, given[0])
         seed_globals(here, "stage")
         begun = StageBeginning(plan, trial, i, here, given, device, learned)
         notes: list[Record] = []
@@ -104,7 +108,7 @@ def learn_sequence(
         stage_run = begun.stage_run(pool, starts, emit, stage_state, notes.append)
         if stage_state is None:
             emit(stage_run.started)
-            for record in notes:
+            for record in [*before, *notes]:
                 emit(record)
         else:
             stage_run.restore(stage_state, start["seconds"] if start else 0.0)
@@ -116,6 +120,9 @@ def learn_sequence(
         finished = _finish(plan, trial, streams, pool, learned, stage_run)
         if front := _front(stage_run):
             emit(front)
+        policy = plan.arms[trial.arm].policy
+        usable = [j for j in range(i + 1) if policy.usable(j, i)]
+        emit(measured(pool, learned, usable, trial.id, finished.evaluations))
         emit(replace(finished, checkpoint=checkpointer.finished(pool, learned, finished)))
     return learned
 
@@ -165,6 +172,22 @@ def _learned(
         path = tuple(tuple(modules) for modules in kept["path"])
         learned.append(Learned(kept["name"], given[0], begun.stage.learner, path, head, given[1]))
     return learned, pool
+
+
+def _before(
+    plan: Plan,
+    trial: Trial,
+    streams: Streams,
+    pool: ModulePool,
+    learned: list[Learned],
+    task: Task,
+) -> list[Record]:
+    """What a stage's task scores before anything of it is trained, if that can be measured."""
+    seed_globals(streams, "before-training")
+    i = len(learned)
+    learner = plan.stages[i].learner
+    found = before_training(pool, learned[-1], learner, task, streams, trial.id, i)
+    return [] if found is None else [found]
 
 
 def _finish(

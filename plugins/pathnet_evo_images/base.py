@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pathnet_evo import Shape, SupervisedTask, TaskContext, TaskSettings, memory
 from pathnet_evo_images.classes import Classes, balanced, choose
-from pathnet_evo_images.pixels import Frame, moments, salt_and_pepper
+from pathnet_evo_images.pixels import Frame, moments, permuted, rotated, salt_and_pepper
 from pathnet_evo_images.source import Place, Source, decoded
 
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -23,8 +23,8 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 class ImageTask(TaskSettings):
     """A classification task on images, held in memory as uint8.
 
-    Steps, in order: resize the images, choose classes and examples, add noise, compute the
-    normalisation from the resulting training images.
+    Steps, in order: resize the images, choose classes and examples, rotate, permute, add noise,
+    compute the normalisation from the resulting training images.
     """
 
     kind: ClassVar[str]
@@ -35,8 +35,9 @@ class ImageTask(TaskSettings):
     download: bool = False
     """Download the data if missing."""
     classes: Classes = None
-    """Classes, renumbered from 0 in this order: a list of names or numbers, or ``{draw = k}`` for k
-    random classes, different ones in every stage on the same data. Default: all."""
+    """Classes, renumbered from 0 in this order: a list of names or numbers, ``{draw = k}`` for k
+    random classes, different ones in every stage on the same data, or ``{part = i, of = n}`` for
+    one of n equal parts. Default: all."""
     size: Count | None = None
     """Height and width in pixels. Default: the pool's, or the files'."""
     channels: Count | None = None
@@ -44,6 +45,11 @@ class ImageTask(TaskSettings):
     the files'."""
     fit: Literal["resize", "pad"] = "resize"
     """How to reach the size: ``resize`` (bilinear, antialiased) or ``pad`` (zeros around)."""
+    rotation: float = Field(0.0, allow_inf_nan=False)
+    """Degrees by which all images are rotated counter-clockwise, bilinearly, with zeros around."""
+    permutation: int | None = Field(None, ge=0, lt=2**63)
+    """Number of a fixed random order of the pixels, equal for all channels, images and seeds.
+    Default: pixels stay in place."""
     noise: float = Field(0.0, ge=0, le=1)
     """Share of pixels set to 0 or 255 with equal probability (salt and pepper) in training and test
     images, drawn once per seed and stage."""
@@ -119,6 +125,7 @@ class ImageTask(TaskSettings):
             rng = context.numpy("examples")
             kept = torch.from_numpy(balanced(labels.numpy(), self.examples, rng))
             inputs, labels = inputs[kept], labels[kept]
+        inputs, test_inputs = self._moved(inputs), self._moved(test_inputs)
         pixels = inputs.numel() + test_inputs.numel()
         if lack := memory.lacking(f"{self.copies} copies", self.copies * pixels):
             raise place.error(f"stages.{context.stage}.task.copies: {lack}")
@@ -169,7 +176,15 @@ class ImageTask(TaskSettings):
             if isinstance(task, ImageTask) and task.data_set == self.data_set
         }
         rng = context.whole_trial(f"classes/{self.kind}")
-        return choose(list(settings.values()), list(settings).index(context.stage), names, rng)
+        order = context.whole_trial(f"parts/{self.kind}").permutation(len(names)).tolist()
+        own = list(settings).index(context.stage)
+        return choose(list(settings.values()), own, names, rng, order)
+
+    def _moved(self, images: Tensor) -> Tensor:
+        """Images with their pixels rotated and permuted, if so configured."""
+        if self.rotation:
+            images = rotated(images, self.rotation)
+        return images if self.permutation is None else permuted(images, self.permutation)
 
     def _normalisation(self, inputs: Tensor) -> tuple[Tensor | None, Tensor]:
         if not self.normalise:

@@ -1,4 +1,4 @@
-"""CIFAR-10, from its archive, its extracted batches or a tree of images."""
+"""CIFAR-10 and CIFAR-100, from an archive, its extracted batches or a tree of images."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ from pathnet_evo_images.pixels import Frame
 from pathnet_evo_images.published import PublishedTask
 from pathnet_evo_images.source import Images, Place, Source
 from pathnet_evo_images.stamps import stamp
+
+FINE = """
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly
+camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile
+cup dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp
+lawn_mower leopard lion lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree
+orange orchid otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum
+rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake spider
+squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train
+trout tulip turtle wardrobe whale willow_tree wolf woman worm
+"""
+"""CIFAR-100's fine labels, in order."""
 
 
 class Cifar10(PublishedTask):
@@ -44,26 +56,44 @@ class Cifar10(PublishedTask):
         "ship",
         "truck",
     )
+    published: ClassVar[str] = "CIFAR10"
+    """The name of torchvision's class."""
 
     def present(self, place: Place) -> Source | None:
         """Verified batches or a tree."""
         for base in (self.folder, self.folder / self.kind):
-            source = _batches(place, base)
+            source = _batches(place, base, self.published)
             if source is not None:
                 return source
         return self.present_tree(place)
 
     def fetch(self, place: Place) -> None:
         """Download the archive."""
-        cifar = import_datasets(place).CIFAR10
+        cifar = getattr(import_datasets(place), self.published)
         download([cifar.url], self.folder / cifar.filename, cifar.tgz_md5)
 
 
-def _batches(place: Place, base: Path) -> Source | None:
-    folder, archive = base / "cifar-10-batches-py", base / "cifar-10-python.tar.gz"
+class Cifar100(Cifar10):
+    """CIFAR-100: 50,000 + 10,000 colour images of 32x32 pixels, 100 classes (the fine labels).
+
+    Looked for under ``root`` and ``root/cifar100``: ``cifar-100-python/``, then
+    ``cifar-100-python.tar.gz``; then a tree, as for CIFAR-10. The files are pickles: they are read
+    only if each has its published checksum.
+    """
+
+    kind: ClassVar[str] = "cifar100"
+    wanted: ClassVar[str] = "cifar-100-python.tar.gz"
+    official: ClassVar[tuple[str, ...]] = tuple(FINE.split())
+    published: ClassVar[str] = "CIFAR100"
+
+
+def _batches(place: Place, base: Path, published: str) -> Source | None:
+    if not base.is_dir():
+        return None
+    cifar = getattr(import_datasets(place), published)
+    folder, archive = base / cifar.base_folder, base / cifar.filename
     if not folder.is_dir() and not archive.is_file():
         return None
-    cifar = import_datasets(place).CIFAR10
     files = [(folder / name, md5) for name, md5 in _files(cifar)]
     wrong = [file for file, md5 in files if not matches(file, md5)]
     if wrong and archive.is_file():
@@ -72,8 +102,8 @@ def _batches(place: Place, base: Path) -> Source | None:
                 f"{archive} does not have its published checksum and is not read. "
                 "Replace it, or delete it to have it downloaded again."
             )
-        if not _extract(archive, base):
-            return _Batches(place, (stamp(archive),), base, archive)
+        if not _extract(archive, base, cifar.base_folder):
+            return _Batches(place, (stamp(archive),), published, base, archive)
         wrong = []
     if wrong:
         raise place.error(
@@ -81,7 +111,7 @@ def _batches(place: Place, base: Path) -> Source | None:
             f"nothing of it is read. Put {archive.name} beside {folder.name}/, or delete that "
             "folder to have the data downloaded again."
         )
-    return _Batches(place, tuple(stamp(file) for file, _ in files), base)
+    return _Batches(place, tuple(stamp(file) for file, _ in files), published, base)
 
 
 def _files(cifar: Any) -> list[tuple[str, str]]:
@@ -89,9 +119,8 @@ def _files(cifar: Any) -> list[tuple[str, str]]:
     return [*map(tuple, cifar.train_list), *map(tuple, cifar.test_list), meta]
 
 
-def _extract(archive: Path, target: Path) -> bool:
-    """Extract a verified archive; False where its folder cannot take it. All or nothing."""
-    folder = "cifar-10-batches-py"
+def _extract(archive: Path, target: Path, folder: str) -> bool:
+    """Extract a verified archive's one folder; False where it cannot be put. All or nothing."""
     try:
         with tempfile.TemporaryDirectory(prefix=".extract-", dir=target) as temporary:
             with tarfile.open(archive, "r:gz") as packed:
@@ -106,17 +135,18 @@ def _extract(archive: Path, target: Path) -> bool:
 class _Batches(Source):
     """Extracted batches, or an archive to extract for reading where nothing can be written."""
 
+    published: str
     base: Path = field(default=Path())
     archive: Path | None = None
 
     def read(self, frame: Frame) -> Images:
         """Read with torchvision's reader; it verifies every batch before it loads its pickle."""
-        cifar = import_datasets(self.place).CIFAR10
+        cifar = getattr(import_datasets(self.place), self.published)
         with ExitStack() as stack:
             base = self.base
             if self.archive is not None:
                 base = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                if not _extract(self.archive, base):
+                if not _extract(self.archive, base, cifar.base_folder):
                     raise self.place.error(
                         f"{self.archive} cannot be extracted, neither beside it nor to "
                         f"{base.parent}. Make room in one of them."

@@ -1,4 +1,4 @@
-"""Which classes a task has: all, some by name or number, or drawn by seed without overlap."""
+"""Which classes a task has: all, some by name or number, a part of them, or drawn by seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
 from pathnet_evo import did_you_mean
 from pathnet_evo_images.source import Place, composed
@@ -25,7 +25,26 @@ class Draw(BaseModel):
     """Number of classes."""
 
 
-Classes: TypeAlias = tuple[StrictInt | StrictStr, ...] | Draw | None
+class Part(BaseModel):
+    """One of several equal parts of all classes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    part: int = Field(ge=0, strict=True)
+    """Number of the part, from 0."""
+    of: int = Field(ge=1, strict=True)
+    """Number of parts. Where they cannot be equal, the first ones have a class more."""
+    shuffle: bool = False
+    """Divide the classes in a random order, drawn by the trial's seed and equal at all stages."""
+
+    @model_validator(mode="after")
+    def _exists(self) -> Part:
+        if self.part >= self.of:
+            raise ValueError(f"part {self.part} of {self.of}: parts are numbered from 0")
+        return self
+
+
+Classes: TypeAlias = tuple[StrictInt | StrictStr, ...] | Draw | Part | None
 
 
 def choose(
@@ -33,6 +52,7 @@ def choose(
     own: int,
     names: Sequence[str],
     rng: np.random.Generator,
+    order: Sequence[int],
 ) -> list[int]:
     """The classes of one of the stages that read the same data.
 
@@ -44,18 +64,25 @@ def choose(
         own: index into ``settings`` of the stage that asks.
         names: all classes of the data.
         rng: at the same point of the same stream at every stage.
+        order: all indices into ``names`` in the random order of shuffled parts.
 
     Returns:
         Indices into ``names``, in the order that is asked for; drawn ones ascend.
 
     Raises:
-        TaskError: a class that does not exist, or not enough classes left to draw from.
+        TaskError: a class that does not exist, not enough classes left to draw from, or more parts
+            than pairs of classes.
     """
-    classes = settings[own][1]
+
+    def fixed(place: Place, classes: tuple[int | str, ...] | Part | None) -> list[int]:
+        if isinstance(classes, Part):
+            return _part(classes, order, place)
+        return find(classes, names, place)
+
+    place, classes = settings[own]
     if not isinstance(classes, Draw):
-        return find(classes, names, settings[own][0])
-    named = [(at, find(c, names, at)) for at, c in settings if not isinstance(c, Draw)]
-    taken = {index for _, indices in named for index in indices}
+        return fixed(place, classes)
+    taken = {index for at, c in settings if not isinstance(c, Draw) for index in fixed(at, c)}
     free = [int(index) for index in rng.permutation(len(names)) if index not in taken]
     for number, (at, asked) in enumerate(settings):
         if not isinstance(asked, Draw):
@@ -70,6 +97,18 @@ def choose(
         if number == own:
             return sorted(drawn)
     raise AssertionError("the own stage is one of those that draw")
+
+
+def _part(part: Part, order: Sequence[int], place: Place) -> list[int]:
+    """The classes of a part; it has two at least, unless there is only one class at all."""
+    n = len(order)
+    if part.of > max(n // 2, 1):
+        raise place.error(
+            f"{part.of} parts of {n} classes have fewer than two classes each. "
+            f"Use at most {max(n // 2, 1)} parts."
+        )
+    parts = np.array_split(np.asarray(order if part.shuffle else range(n)), part.of)
+    return [int(index) for index in parts[part.part]]
 
 
 def find(classes: tuple[int | str, ...] | None, names: Sequence[str], place: Place) -> list[int]:

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST, from their idx files."""
+"""MNIST, Fashion-MNIST and KMNIST, from their idx files."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Mnist(PublishedTask):
             files = [_file(base, name, None if trusted else md5) for name, md5 in published]
             found = tuple(stamp(file) for file in files if file is not None)
             if len(found) == len(files):
-                return _Idx(place, found, self.official)
+                return Idx(place, found, self.official)
         return None
 
     def unusable(self, place: Place) -> str:
@@ -97,10 +97,35 @@ class FashionMnist(Mnist):
     installed: ClassVar[tuple[Path, ...]] = (Path("/usr/share/datasets/fashion-mnist"),)
 
 
+class Kmnist(Mnist):
+    """Kuzushiji-MNIST: 60,000 + 10,000 grey cursive hiragana of 28x28 pixels, 10 classes.
+
+    The four idx files, compressed or not, are looked for in ``root/KMNIST/raw`` (torchvision's
+    folder) and ``root/kmnist``, or in ``root`` itself if that is called ``kmnist`` or holds the
+    published archives.
+    """
+
+    kind: ClassVar[str] = "kmnist"
+    wanted: ClassVar[str] = "the four *-ubyte.gz files of KMNIST"
+    official: ClassVar[tuple[str, ...]] = (
+        "o",
+        "ki",
+        "su",
+        "tsu",
+        "na",
+        "ha",
+        "ma",
+        "ya",
+        "re",
+        "wo",
+    )
+    published: ClassVar[str] = "KMNIST"
+
+
 def _file(base: Path, name: str, md5: str | None) -> Path | None:
     """An idx file, compressed (its own checksum tells damage) or else not.
 
-    MNIST and Fashion-MNIST name their files alike, so in a folder that says nothing about which
+    MNIST and its successors name their files alike, so in a folder that says nothing about which
     of them it holds, only the published archive counts: ``md5`` is not None.
     """
     packed, plain = base / name, base / name.removesuffix(".gz")
@@ -110,10 +135,18 @@ def _file(base: Path, name: str, md5: str | None) -> Path | None:
 
 
 @dataclass(frozen=True)
-class _Idx(Source):
-    """Training images and labels, test images and labels, in this order."""
+class Idx(Source):
+    """Training images and labels, test images and labels, in this order.
+
+    Args:
+        names: the names of the classes.
+        first: the label of the first class.
+        transposed: whether rows and columns of the images are exchanged.
+    """
 
     names: tuple[str, ...] = ()
+    first: int = 0
+    transposed: bool = False
 
     def read(self, frame: Frame) -> Images:
         """Read with torchvision's idx reader, on files that are unpacked for it if need be."""
@@ -121,12 +154,16 @@ class _Idx(Source):
             self._read(Path(file.path), "image" if "images" in Path(file.path).name else "label")
             for file in self.stamps
         )
-        for images, digits in ((train, labels), (test, test_labels)):
-            if len(images) != len(digits) or int(digits.max()) >= len(self.names):
+        labels, test_labels = labels - self.first, test_labels - self.first
+        for images, numbers in ((train, labels), (test, test_labels)):
+            least, most = (int(end) for end in numbers.aminmax())
+            if len(images) != len(numbers) or not 0 <= least <= most < len(self.names):
                 raise self.place.error(
                     f"the images and labels in {Path(self.stamps[0].path).parent} do not belong "
                     "together. Replace the four files."
                 )
+        if self.transposed:
+            train, test = (images.transpose(1, 2).contiguous() for images in (train, test))
         return Images(train.unsqueeze(1), labels, test.unsqueeze(1), test_labels, self.names)
 
     def _read(self, file: Path, what: str) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import affine_grid, grid_sample, interpolate
 from torch.nn.functional import pad as add_border
 
 from pathnet_evo import memory
@@ -119,6 +120,44 @@ def luma(images: Tensor) -> Tensor:
         red, green, blue = source.to(torch.int32).unbind(1)
         target[:, 0] = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
     return grey
+
+
+def rotated(images: Tensor, degrees: float) -> Tensor:
+    """Images rotated counter-clockwise around their centre, bilinearly, with zeros around.
+
+    Args:
+        images: ``(n, C, H, W)`` uint8; not changed.
+        degrees: the angle.
+
+    Returns:
+        ``(n, C, H, W)`` uint8.
+    """
+    height, width = images.shape[2:]
+    angle = math.radians(degrees)
+    cos, sin = math.cos(angle), math.sin(angle)
+    # The grid is in half widths and half heights, so shears are scaled by the sides' ratio.
+    turn = torch.tensor([[cos, -sin * height / width, 0.0], [sin * width / height, cos, 0.0]])
+    turned = torch.empty_like(images)
+    for source, target in zip(chunks(images), chunks(turned), strict=True):
+        grid = affine_grid(turn.expand(len(source), 2, 3), list(source.shape), align_corners=False)
+        found = grid_sample(source.float(), grid, align_corners=False)
+        target.copy_(found.round().clamp(0, 255))
+    return turned
+
+
+def permuted(images: Tensor, number: int) -> Tensor:
+    """Images with their pixels in a fixed random order, the same for all channels.
+
+    Args:
+        images: ``(n, C, H, W)`` uint8; not changed.
+        number: decides the order, together with the number of pixels.
+
+    Returns:
+        ``(n, C, H, W)`` uint8.
+    """
+    flat = images.flatten(2)
+    order = np.random.default_rng(number).permutation(flat.shape[2])
+    return flat[:, :, torch.from_numpy(order)].view_as(images)
 
 
 def salt_and_pepper(images: Tensor, share: float, rng: np.random.Generator) -> Tensor:

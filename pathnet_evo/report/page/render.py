@@ -85,6 +85,7 @@ def environment() -> Environment:
         "speed_up_interval": words.speed_up_interval,
         "area_gain": words.area_gain,
         "area_gain_interval": words.area_gain_interval,
+        "costs": words.costs_of,
     }
     return found
 

@@ -102,3 +102,36 @@ def test_a_number_is_a_name_before_it_is_a_position(tmp_path, context, write_tre
     assert made.class_names == ("7", "1")
     made = Folder(root=tmp_path / "d", classes=(0, 7)).make(context())
     assert made.class_names == ("1", "7")
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("parts", [1, 2, 3, 5])
+def test_parts_divide_the_classes(parts, shuffle) -> None:
+    """A split stream would learn a class twice, or never, or parts of one class."""
+    sequence = [Digits(classes={"part": i, "of": parts, "shuffle": shuffle}) for i in range(parts)]
+    found = classes(sequence, 3)
+    assert sorted(name for names in found for name in names) == list("0123456789")
+    sizes = [len(names) for names in found]
+    assert max(sizes) - min(sizes) <= 1
+    in_order = [name for names in found for name in names] == list("0123456789")
+    assert in_order is not shuffle
+
+
+def test_shuffled_parts_depend_on_the_seed() -> None:
+    """All seeds would divide the classes in the same way."""
+    sequence = [Digits(classes={"part": i, "of": 5, "shuffle": True}) for i in range(5)]
+    assert classes(sequence, 0) != classes(sequence, 1)
+    assert classes(sequence, 0) == classes(sequence, 0)
+
+
+def test_drawn_classes_avoid_parts() -> None:
+    """A class of a part would be drawn again by another stage."""
+    first, second = classes([Digits(classes={"part": 0, "of": 2}), Digits(classes={"draw": 5})], 0)
+    assert set(first).isdisjoint(second)
+
+
+def test_more_parts_than_pairs_of_classes(context) -> None:
+    """A stage of one class is learned by always naming it."""
+    task = Digits(classes={"part": 5, "of": 6})
+    with pytest.raises(TaskError, match=r"6 parts of 10 classes .* Use at most 5 parts\.$"):
+        task.make(context(sequence=[task]))

@@ -201,3 +201,36 @@ def test_other_seeds_and_stages_draw_anew(context) -> None:
     assert not torch.equal(first.inputs, settings.make(context(seed=6)).inputs)
     assert not torch.equal(first.inputs, settings.make(context(seed=5, stage=1)).inputs)
     assert not torch.equal(first.test_inputs, settings.make(context(seed=6)).test_inputs)
+
+
+def test_a_permutation_moves_the_pixels_of_all_images_alike(tmp_path, context, write_tree) -> None:
+    """Training and test images, colours or seeds would have permutations of their own."""
+    write_tree(tmp_path / "d", ["a", "b"])
+    task = Folder(root=tmp_path / "d").make(context())
+    moved = Folder(root=tmp_path / "d", permutation=3).make(context(seed=1))
+    order = np.random.default_rng(3).permutation(30)
+    for before, after in ((task.inputs, moved.inputs), (task.test_inputs, moved.test_inputs)):
+        expected = before.numpy().reshape(-1, 3, 30)[:, :, order].reshape(-1, 3, 6, 5)
+        np.testing.assert_array_equal(after.numpy(), expected)
+    other = Folder(root=tmp_path / "d", permutation=4).make(context())
+    assert not torch.equal(moved.inputs, other.inputs)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_quarter_turns_are_exact(plain, context, turns) -> None:
+    """Images would be turned the wrong way, about another point, or be blurred."""
+    turned = Digits(rotation=90.0 * turns).make(context())
+    assert torch.equal(turned.inputs, torch.rot90(plain.inputs, turns, (2, 3)))
+    assert torch.equal(turned.test_inputs, torch.rot90(plain.test_inputs, turns, (2, 3)))
+
+
+def test_rotation_agrees_with_torchvision(tmp_path, context, write_tree) -> None:
+    """Other angles would be off, most of all on images that are not square."""
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms.functional import rotate
+
+    write_tree(tmp_path / "d", ["a", "b"], size=(12, 20))
+    task = Folder(root=tmp_path / "d").make(context())
+    turned = Folder(root=tmp_path / "d", rotation=33.0).make(context())
+    expected = rotate(task.inputs, 33.0, InterpolationMode.BILINEAR)
+    assert int((turned.inputs.int() - expected.int()).abs().max()) <= 1

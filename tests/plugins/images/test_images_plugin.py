@@ -13,7 +13,10 @@ import pathnet_evo_images
 from pathnet_evo.interfaces.tasks import SupervisedTask, TaskSettings
 from pathnet_evo_images.digits import Digits
 
-TASKS = {"cifar10", "svhn", "mnist", "fashion-mnist", "folder", "digits"}
+TASKS = {
+    *("cifar10", "cifar100", "svhn", "mnist", "fashion-mnist", "kmnist", "emnist"),
+    *("folder", "digits"),
+}
 
 
 def registered() -> dict[str, str]:

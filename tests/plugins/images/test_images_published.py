@@ -9,6 +9,7 @@ import os
 import pickle
 import struct
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ import torchvision.datasets
 from PIL import Image
 
 from pathnet_evo.interfaces.tasks import TaskError
-from pathnet_evo_images.cifar import Cifar10
-from pathnet_evo_images.mnist import FashionMnist, Mnist
+from pathnet_evo_images.cifar import Cifar10, Cifar100
+from pathnet_evo_images.emnist import CLASSES, Emnist
+from pathnet_evo_images.mnist import FashionMnist, Kmnist, Mnist
 from pathnet_evo_images.svhn import Svhn
 
 N = 20
@@ -70,12 +72,12 @@ class Published:
         assert task.class_names == self.task.official
 
 
-def tar(files: dict[str, bytes]) -> bytes:
+def tar(files: dict[str, bytes], folder: str) -> bytes:
     """CIFAR's archive."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for name, content in files.items():
-            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member = tarfile.TarInfo(f"{folder}/{name}")
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return packed.getvalue()
@@ -91,7 +93,7 @@ def cifar(patch: pytest.MonkeyPatch) -> Published:
     }
     sums = [[name, md5(content)] for name, content in files.items()]
     meta = pickle.dumps({"label_names": list(Cifar10.official)}, protocol=2)
-    archive = tar({**files, "batches.meta": meta})
+    archive = tar({**files, "batches.meta": meta}, "cifar-10-batches-py")
     published = torchvision.datasets.CIFAR10
     patch.setattr(published, "train_list", sums[:5])
     patch.setattr(published, "test_list", sums[5:])
@@ -102,6 +104,25 @@ def cifar(patch: pytest.MonkeyPatch) -> Published:
     train = np.concatenate(images[:5])
     name = "cifar-10-python.tar.gz"
     return Published(Cifar10, {name: archive}, train, images[5], np.tile(LABELS, 5))
+
+
+def cifar100(patch: pytest.MonkeyPatch) -> Published:
+    """A small CIFAR-100: both splits are one file, with labels of two kinds."""
+    files, images = {}, []
+    for seed, split in enumerate(("train", "test")):
+        data = draw(seed, N, 3072)
+        batch = {"data": data, "fine_labels": LABELS.tolist(), "coarse_labels": [0] * N}
+        files[split] = pickle.dumps(batch, protocol=2)
+        images.append(np.stack(np.split(data, 3, axis=1), axis=1).reshape(N, 3, 32, 32))
+    names = {"fine_label_names": list(Cifar100.official), "coarse_label_names": ["all"]}
+    meta = pickle.dumps(names, protocol=2)
+    archive = tar({**files, "meta": meta}, "cifar-100-python")
+    published = torchvision.datasets.CIFAR100
+    patch.setattr(published, "train_list", [["train", md5(files["train"])]])
+    patch.setattr(published, "test_list", [["test", md5(files["test"])]])
+    patch.setattr(published, "meta", {**published.meta, "md5": md5(meta)})
+    patch.setattr(published, "tgz_md5", md5(archive))
+    return Published(Cifar100, {"cifar-100-python.tar.gz": archive}, *images, LABELS)
 
 
 def svhn(patch: pytest.MonkeyPatch) -> Published:
@@ -146,7 +167,27 @@ def fashion(patch: pytest.MonkeyPatch) -> Published:
     return mnist(patch, FashionMnist, 2)
 
 
-ALL = [cifar, svhn, mnist, fashion]
+def kmnist(patch: pytest.MonkeyPatch) -> Published:
+    """A small KMNIST."""
+    return mnist(patch, Kmnist, 4)
+
+
+def emnist(patch: pytest.MonkeyPatch, split: str = "balanced", first: int = 0) -> Published:
+    """A small EMNIST in its archive: images lie on their side, and letters count from 1."""
+    packed, images = io.BytesIO(), []
+    with zipfile.ZipFile(packed, "w") as archive:
+        for seed, half in enumerate(("train", "test")):
+            pixels = draw(seed, N, 28, 28)
+            for what, array in (("images-idx3", pixels), ("labels-idx1", LABELS + first)):
+                name = f"gzip/emnist-{split}-{half}-{what}-ubyte.gz"
+                archive.writestr(name, gzip.compress(idx(array)))
+            images.append(pixels.transpose(0, 2, 1)[:, None])
+    patch.setattr(torchvision.datasets.EMNIST, "md5", md5(packed.getvalue()))
+    patch.setattr(Emnist, "official", tuple(CLASSES[split]), raising=False)
+    return Published(Emnist, {"EMNIST/raw/gzip.zip": packed.getvalue()}, *images, LABELS)
+
+
+ALL = [cifar, cifar100, svhn, mnist, fashion, kmnist, emnist]
 
 
 @pytest.mark.parametrize("make", ALL)
@@ -199,7 +240,7 @@ def test_cifar_is_read_where_nothing_can_be_written(tmp_path, monkeypatch, conte
 
     extract = module._extract
     monkeypatch.setattr(
-        module, "_extract", lambda archive, at: at != tmp_path and extract(archive, at)
+        module, "_extract", lambda archive, at, name: at != tmp_path and extract(archive, at, name)
     )
     published.check(Cifar10(root=tmp_path, download=False).make(context()))
     assert not (tmp_path / "cifar-10-batches-py").exists()
@@ -225,7 +266,7 @@ def test_pickles_of_unknown_origin_are_never_loaded(victim, tmp_path, monkeypatc
     assert not (tmp_path / "exploded").exists()
 
 
-@pytest.mark.parametrize("make", [cifar, svhn])
+@pytest.mark.parametrize("make", [cifar, cifar100, svhn, emnist])
 def test_files_without_their_checksum_are_refused(make, tmp_path, monkeypatch, context) -> None:
     """A damaged or exchanged file would be read, or replaced without asking."""
     published = make(monkeypatch)
@@ -291,6 +332,26 @@ def test_mnist_and_fashion_mnist_are_not_confused(tmp_path, monkeypatch, context
         FashionMnist(root=tmp_path, download=False).make(context())
     other.write(tmp_path)
     other.check(FashionMnist(root=tmp_path, download=False).make(context()))
+
+
+def test_letters_of_emnist_count_from_one(tmp_path, monkeypatch, context) -> None:
+    """Every letter would be taken for the next one, and z be no class at all."""
+    published = emnist(monkeypatch, "letters", first=1)
+    published.write(tmp_path)
+    task = Emnist(root=tmp_path, split="letters", download=False)
+    published.check(task.make(context()))
+    assert task.make(context()).name == "emnist letters"
+
+
+def test_emnist_is_extracted_once_and_whole(tmp_path, monkeypatch, context) -> None:
+    """Every process would extract the archive again, or half a file would block the data set."""
+    published = emnist(monkeypatch)
+    published.write(tmp_path)
+    Emnist(root=tmp_path).make(context())
+    raw = tmp_path / "EMNIST" / "raw"
+    (raw / "gzip.zip").unlink()
+    assert len(list(raw.iterdir())) == 4
+    published.check(Emnist(root=tmp_path, download=False).make(context()))
 
 
 def test_fashion_mnist_of_the_system_is_found(tmp_path, monkeypatch, context) -> None:

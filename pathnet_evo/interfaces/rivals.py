@@ -1,0 +1,67 @@
+"""The contract of rivals: continual learners with a network and a training loop of their own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from pathnet_evo.core.modules import ModuleKind, Shape
+from pathnet_evo.interfaces.tasks import SupervisedTask
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a rival learns in one stage, and with how much.
+
+    Args:
+        stage: index in the sequence.
+        n_stages: number of stages of the sequence.
+        task: what to learn.
+        learner: the stage's learner, whose options a rival follows.
+        kinds: the module kind of each layer.
+        width: modules per layer of a full-width path, N.
+        input_shape: shape of one example.
+        evaluations: the stage's budget.
+        device: where to compute.
+        told: to be called after each evaluation with the training accuracy and the mean loss of its
+            minibatches, and with the number of their examples; what it raises must pass through.
+    """
+
+    stage: int
+    n_stages: int
+    task: SupervisedTask
+    learner: Any
+    kinds: Sequence[ModuleKind]
+    width: int
+    input_shape: Shape
+    evaluations: int
+    device: str
+    told: Callable[[float, float, int], None]
+
+
+class Rival(ABC):
+    """A continual learner that is compared with PathNet as an arm of the same run."""
+
+    @abstractmethod
+    def learn(self, course: Course) -> None:
+        """Learn the next stage."""
+
+    @abstractmethod
+    def predict(self, stage: int, inputs: Tensor) -> Tensor:
+        """Logits for a stage that was learned, with the weights of now.
+
+        Args:
+            stage: index in the sequence.
+            inputs: ``(n, *input_shape)`` float32, prepared for the network.
+
+        Returns:
+            ``(n, classes)``; classes of other stages are left out.
+        """
+
+    @abstractmethod
+    def parameters(self, stage: int | None = None) -> int:
+        """Parameters that a stage's predictions use; None for those of all stages together."""

@@ -1,0 +1,190 @@
+"""A trial of a rival: the same stream, budget and scores as for the other arms."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from pathnet_evo.core.genotype import Path
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams, borrow, seed_globals
+from pathnet_evo.interfaces.fingerprint import Fingerprint
+from pathnet_evo.interfaces.learners import Candidate, Evaluation, StageFailed
+from pathnet_evo.interfaces.records import (
+    Emit,
+    Evaluated,
+    GenerationFinished,
+    NetworkMeasured,
+    StageFinished,
+    StageStarted,
+    TaskMade,
+)
+from pathnet_evo.interfaces.rivals import Course, Rival
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.interfaces.tasks import SupervisedTask
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.system.plugin_calls import calling
+from pathnet_evo.trial.measuring import counted
+
+AT_ONCE = 1000
+"""Examples in one prediction."""
+NOT_FINITE = "the loss is not finite"
+
+
+class _Stopped(Exception):  # noqa: N818
+    """The trial was told to stop; passes through the rival's own training loop."""
+
+
+@borrow()
+def learn_with_rival(
+    plan: Plan, trial: Trial, device: str, emit: Emit, stop: Callable[[], bool], rival: Rival
+) -> bool:
+    """Let a rival learn every stage in turn.
+
+    A rival has no checkpoints: a trial that was stopped starts again from its beginning.
+
+    Returns:
+        Whether all stages were learned.
+    """
+    streams, pool, tasks = Streams(trial.seed), None, list[SupervisedTask]()
+    for i in range(len(plan.stages)):
+        task = plan.make_task(i, streams, pool)
+        assert isinstance(task, SupervisedTask)  # rehearsed
+        emit(TaskMade(trial.id, i, Fingerprint.of(task)))
+        pool = plan.make_pool(task.input_shape, "meta") if pool is None else pool
+        tasks.append(task.to(device))
+        seed_globals(streams.at(i), "stage")
+        stage = _RivalStage(plan, trial, i, pool, emit, stop)
+        try:
+            stage.learn(rival, tasks, device)
+        except _Stopped:
+            return False
+    return True
+
+
+class _RivalStage:
+    """One stage of a rival's trial, told as records."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        trial: Trial,
+        stage: int,
+        pool: ModulePool,
+        emit: Emit,
+        stop: Callable[[], bool],
+    ) -> None:
+        self.plan, self.trial, self.i, self.pool = plan, trial, stage, pool
+        self.emit, self.stop = emit, stop
+        width = plan.config.pool.width
+        self.path: Path = (tuple(range(width)),) * len(plan.kinds)
+        self.fitnesses: list[float | None] = []
+        self.examples = 0
+
+    def learn(self, rival: Rival, tasks: list[SupervisedTask], device: str) -> None:
+        """Learn the stage and score all tasks so far."""
+        stage, task, since = self.plan.stages[self.i], tasks[-1], time.perf_counter()
+        assert stage.evaluations is not None  # checked before the run
+        self.emit(self._started(task, stage.evaluations))
+        course = Course(
+            self.i,
+            len(self.plan.stages),
+            task,
+            stage.learner,
+            self.plan.kinds,
+            self.plan.config.pool.width,
+            self.pool.input_shape,
+            stage.evaluations,
+            device,
+            self._told,
+        )
+        with calling("rival", _Stopped):
+            rival.learn(course)
+            scores = {j: _score(rival, j, of) for j, of in enumerate(tasks)}
+            self._measure(rival, device)
+        none, fitness = ((),) * len(self.path), self.fitnesses[-1] if self.fitnesses else None
+        if fitness is None:
+            raise StageFailed(f"the rival ended without a fitness: {NOT_FINITE}")
+        self.emit(
+            StageFinished(
+                self.trial.id,
+                self.i,
+                len(self.fitnesses),
+                self.examples,
+                time.perf_counter() - since,
+                genotype=self.path,
+                path=self.path,
+                fitness=fitness,
+                reused=none,
+                frozen=none,
+                scores=scores,
+                checkpoint=None,
+            )
+        )
+
+    def _started(self, task: SupervisedTask, budget: int) -> StageStarted:
+        stage = self.plan.stages[self.i]
+        return StageStarted(
+            self.trial.id,
+            self.i,
+            task=stage.name or task.name,
+            budget=budget,
+            by_frames=False,
+            random_baseline=None,
+            population=(self.path,),
+            frozen=((),) * len(self.path),
+            counts=tuple(len(layer) for layer in self.pool.layers),
+            fitness_name=type(stage.learner).fitness_name,
+            unit=type(stage.learner).unit,
+        )
+
+    def _told(self, accuracy: float, loss: float, examples: int) -> None:
+        number, size, finite = len(self.fitnesses), 2, math.isfinite(loss)
+        self.fitnesses.append(float(accuracy) if finite else None)
+        self.examples += examples
+        told = Evaluation(
+            Candidate(number, 0, self.path, None, number),
+            self.fitnesses[-1],
+            None if finite else NOT_FINITE,
+            examples=examples,
+            metrics={"loss": loss} if finite else {},
+        )
+        place = (self.trial.id, self.i)
+        self.emit(Evaluated(*place, number, number // size, told.checked(), ()))
+        if (number + 1) % size == 0:
+            known = [fitness for fitness in self.fitnesses[-size:] if fitness is not None]
+            best, mean = max(known, default=None), sum(known) / len(known) if known else None
+            self.emit(GenerationFinished(*place, number // size, number + 1, best, mean))
+        if self.stop():
+            raise _Stopped
+
+    def _measure(self, rival: Rival, device: str) -> None:
+        predict = partial(rival.predict, self.i)
+        self.emit(
+            NetworkMeasured(
+                self.trial.id,
+                self.i,
+                len(self.fitnesses),
+                parameters=rival.parameters(self.i),
+                multiply_adds=counted(predict, self.pool.input_shape, torch.device(device)),
+                stored=rival.parameters(),
+            )
+        )
+
+
+@torch.no_grad()
+def _score(rival: Rival, stage: int, task: SupervisedTask) -> dict[str, float]:
+    """Accuracy on a task's test examples."""
+    right = 0
+    for x, y in zip(
+        torch.split(task.test_inputs, AT_ONCE), torch.split(task.test_labels, AT_ONCE), strict=True
+    ):
+        logits: Tensor = rival.predict(stage, task.prepare(x))
+        finite = torch.isfinite(logits).all(-1)
+        right += int(((logits.argmax(-1) == y) & finite).sum())
+    return {"test_accuracy": right / len(task.test_labels)}

@@ -1,0 +1,64 @@
+"""Avalanche's strategies as rivals: their own training loops, on the budget of the other arms."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pathnet_evo import Course, Rival
+from pathnet_evo_avalanche.settings import RivalSettings
+
+
+class AvalancheRival(Rival):
+    """One of Avalanche's strategies, which learns stage after stage.
+
+    Args:
+        settings: which, with its options.
+    """
+
+    def __init__(self, settings: RivalSettings) -> None:
+        self.settings = settings
+        self.strategy: Any = None
+        self.watch: Any = None
+
+    def learn(self, course: Course) -> None:
+        """Train the strategy on the next experience; an epoch is one evaluation's minibatches."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if self.strategy is None:
+                from pathnet_evo_avalanche.strategies import made
+
+                self.strategy, self.watch = made(self.settings, course)
+            from pathnet_evo_avalanche.strategies import experience
+
+            self.watch.course = course
+            self.strategy.train_epochs = course.evaluations
+            self.strategy.train(experience(course))
+
+    @torch.no_grad()
+    def predict(self, stage: int, inputs: Tensor) -> Tensor:
+        """Logits of the task's own head."""
+        model: nn.Module = self.strategy.model
+        model.eval()
+        labels = torch.full((len(inputs),), stage, dtype=torch.int64, device=inputs.device)
+        logits: Tensor = model(inputs, labels)
+        return logits[:, : self.watch.classes[stage]]
+
+    def parameters(self, stage: int | None = None) -> int:
+        """Parameters of the network; of one task's predictions, without the heads of others."""
+        model: nn.Module = self.strategy.model
+        others = () if stage is None else self._heads(model, stage)
+        return _count(model.parameters()) - sum(_count(head.parameters()) for head in others)
+
+    def _heads(self, model: Any, stage: int) -> list[nn.Module]:
+        """The heads of other tasks than one."""
+        heads = getattr(model, "classifier", None) or model.heads
+        return [head for name, head in heads.classifiers.items() if name != str(stage)]
+
+
+def _count(parameters: Iterator[nn.Parameter]) -> int:
+    return sum(values.numel() for values in parameters)

@@ -1,0 +1,173 @@
+"""Avalanche's strategies as arms: what they learn, with how much, and what is refused."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from pathnet_evo import compare_runs, launch
+from pathnet_evo.analysis.continual import acc, bwt, fwt
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.running.loading import load_run
+from pathnet_evo.setup.config import ConfigError, validate
+from pathnet_evo.setup.preparing import ready
+from pathnet_evo_avalanche import policy
+
+METHODS = ["ewc", "lwf", "replay", "packnet", "progressive", "joint"]
+SMALL = {
+    "pool": {
+        "modules": 9,
+        "width": 3,
+        "layers": [{"kind": "linear", "units": 8, "repeat": 2}],
+    },
+    "strategy": {"name": "racing"},
+    "learner": {"name": "sgd", "n_batches": 5, "learning_rate": 0.05, "schedule": "cosine"},
+    "stream": {"name": "split", "task": "digits", "parts": 3, "generations": 10},
+}
+
+
+@pytest.fixture
+def avalanche():
+    """Avalanche's metrics, where it is installed."""
+    pytest.importorskip("avalanche", reason="the extra avalanche is not installed")
+    from avalanche.evaluation import metrics
+
+    return metrics
+
+
+@pytest.fixture
+def learned(avalanche, tmp_path):
+    """Runs some arms on a small stream."""
+
+    def run(*arms, name="run", **sections):
+        return launch({**SMALL, **sections, "arms": [*arms]}, runs_dir=tmp_path, name=name)
+
+    return run
+
+
+def refused(**sections):
+    """Why a run of rivals does not start."""
+    with pytest.raises(ConfigError) as error:
+        ready(validate({**SMALL, **sections}), Registry())
+    return str(error.value)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_without_avalanche(method, monkeypatch):
+    """A rival would fail in the midst of a run, with a traceback of an import."""
+    monkeypatch.setattr(policy, "find_spec", lambda name: None)
+    assert refused(arms=["pathnet", method]) == (
+        "arms.1.transfer: Avalanche is not installed. Install it: "
+        "pip install 'pathnet-evo[avalanche]'"
+    )
+
+
+def test_layers_and_tasks_that_rivals_cannot_have(monkeypatch):
+    """A rival would learn with another network than the other arms, or crash."""
+    monkeypatch.setattr(policy, "find_spec", lambda name: object())
+    layers = [{"kind": "conv2d", "channels": 2, "kernel": 3}, {"kind": "linear", "units": 5}]
+    pool = {**SMALL["pool"], "layers": layers}
+    assert refused(arms=["progressive"], pool=pool) == (
+        "arms.0.transfer: progressive has layers of kind Linear only, not Conv2d: leave the arm "
+        "out, or change pool.layers"
+    )
+    layers = [{"kind": "linear", "units": 5}, {"kind": "linear", "units": 6}]
+    pool = {**SMALL["pool"], "layers": layers}
+    assert "equal units in all layers" in refused(arms=["progressive"], pool=pool)
+    stream = {**SMALL["stream"], "frames": 100}
+    assert refused(arms=["ewc"], stream=stream) == (
+        "arms.0.transfer: stage 0: a rival learns from examples, with a budget in generations"
+    )
+
+
+def test_listing_imports_nothing_of_avalanche():
+    """``pathnet-evo --help`` would take seconds longer."""
+    assert "avalanche" not in vars(policy)
+    assert "pathnet_evo_avalanche.strategies" not in sys.modules or "avalanche" in sys.modules
+
+
+def test_rivals_learn_the_stream_with_equal_examples(learned):
+    """A rival would be compared at more examples or with a larger network."""
+    run = learned("independent", *METHODS)
+    arms = run.summary["arms"]
+    own = arms["independent"]["stages"]
+    for method in METHODS:
+        matrix = run.accuracy_matrix(method, 0)
+        assert not np.isnan(np.tril(matrix)[np.tril_indices(3)]).any(), method
+        assert matrix.diagonal().mean() > 0.8, method
+        stages = arms[method]["stages"]
+        for stage, other in zip(stages, own, strict=True):
+            used, wanted = stage["examples"]["mean"], other["examples"]["mean"]
+            assert 0.9 * wanted < used <= wanted, method
+        if method != "progressive":
+            assert stages[0]["parameters"]["mean"] == own[0]["parameters"]["mean"], method
+    for method in ("packnet", "progressive"):
+        assert arms[method]["continual"]["bwt"]["mean"] == 0, method
+    assert arms["replay"]["continual"]["acc"]["mean"] > 0.8
+    assert compare_runs([run.folder])["continual"].keys() == {"independent", *METHODS}
+
+
+def test_convolutions(learned):
+    """A rival's convolutions would have other strides or sizes than the path's."""
+    layers = [{"kind": "conv2d", "channels": 2, "kernel": 3, "stride": 2, "padding": 1}]
+    pool = {**SMALL["pool"], "layers": [*layers, {"kind": "linear", "units": 6}]}
+    arms = learned("independent", "ewc", "packnet", pool=pool).summary["arms"]
+    sizes = [
+        [arms[name]["stages"][0][what]["mean"] for what in ("parameters", "multiply_adds")]
+        for name in arms
+    ]
+    assert sizes[0] == sizes[1] == sizes[2]
+
+
+def test_the_same_seed_learns_the_same(learned):
+    """A rival's result could not be repeated."""
+    first, second = (learned("replay", "packnet", name=name) for name in "ab")
+    assert first.summary["digest"] == second.summary["digest"]
+
+
+def test_metrics_are_those_of_avalanche(avalanche, learned):
+    """Our figures could not be compared with those of Avalanche's users."""
+    run = learned("fine-tuning")
+    r = load_run(run.folder).accuracy_matrix("fine-tuning", 0)
+    tasks = len(r)
+    rng = np.random.default_rng(0)
+    untrained = rng.random(tasks).tolist()
+    backward, forward, mean = avalanche.BWT(), avalanche.ForwardTransfer(), avalanche.Mean()
+    for j in range(tasks):
+        forward.update(j, untrained[j], initial=True)
+        backward.update(j, r[j, j], initial=True)
+        mean.update(r[-1, j])
+        if j:
+            forward.update(j, r[j - 1, j])
+        if j < tasks - 1:
+            backward.update(j, r[-1, j])
+    assert acc(r) == pytest.approx(mean.result(), abs=1e-12)
+    assert bwt(r) == pytest.approx(np.mean([*backward.result().values()]), abs=1e-12)
+    assert fwt(r, untrained) == pytest.approx(np.mean([*forward.result().values()]), abs=1e-12)
+
+
+def test_accuracies_are_those_of_avalanche(avalanche, make_plan):
+    """R itself would differ from what Avalanche measures of the same predictions."""
+    import torch
+
+    from pathnet_evo.core.streams import Streams
+    from pathnet_evo.interfaces.run_info import Trial
+    from pathnet_evo.trial.trial import Checkpointer, learn_sequence
+
+    class Last(Checkpointer):
+        def finished(self, pool, learned, record):
+            self.pool, self.learned, self.record = pool, learned, record
+
+    last = Last()
+    plan = make_plan()
+    learn_sequence(plan, Trial(0, "pathnet", 0), "cpu", lambda record: None, checkpointer=last)
+    for j, stage in enumerate(last.learned):
+        measured = avalanche.TaskAwareAccuracy()
+        with torch.no_grad():
+            logits = stage.network(last.pool)(stage.task.test_inputs)
+        measured.update(logits, stage.task.test_labels, j)
+        found = stage.score(last.pool, Streams(0, j))["test_accuracy"]
+        assert found == pytest.approx(measured.result()[j], abs=1e-12)
+        assert found == last.record.scores[j]["test_accuracy"]

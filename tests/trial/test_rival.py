@@ -1,0 +1,124 @@
+"""A rival's trial: the same stream, budget and records as for other arms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pathnet_evo.interfaces.learners import StageFailed
+from pathnet_evo.interfaces.records import (
+    Evaluated,
+    GenerationFinished,
+    NetworkMeasured,
+    StageFinished,
+    StageStarted,
+    TaskMade,
+)
+from pathnet_evo.interfaces.rivals import Rival
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.system.plugin_calls import PluginFailed
+from pathnet_evo.trial.rival import learn_with_rival
+
+
+class Nearest(Rival):
+    """Names the class whose mean training example is nearest; forgets nothing."""
+
+    def __init__(self, told=8):
+        self.means, self.courses, self.n_told = [], [], told
+
+    def learn(self, course):
+        """One mean per class."""
+        x, y = course.task.prepare(course.task.inputs), course.task.labels
+        self.means.append(torch.stack([x[y == c].mean(0) for c in range(course.task.n_classes)]))
+        self.courses.append(course)
+        for n in range(course.evaluations):
+            course.told(0.1 * n, 1.0 - 0.1 * n, 12)
+
+    def predict(self, stage, inputs):
+        """The negative distances, as a matrix product."""
+        means = self.means[stage].flatten(1)
+        x = inputs.flatten(1)
+        return x @ means.T - means.square().sum(1) / 2
+
+    def parameters(self, stage=None):
+        """The means."""
+        sizes = [means.numel() for means in self.means]
+        return sum(sizes) if stage is None else sizes[stage]
+
+
+def learned(plan, rival, stop=lambda: False):
+    """Whether the trial is whole, and its records."""
+    records = []
+    return learn_with_rival(
+        plan, Trial(0, "pathnet", 0), "cpu", records.append, stop, rival
+    ), records
+
+
+def of(kind, records):
+    """The records of one kind."""
+    return [record for record in records if isinstance(record, kind)]
+
+
+def test_a_rival_is_recorded_as_any_arm(make_plan):
+    """Reports, comparisons and metrics would need a second code for rivals."""
+    rival = Nearest()
+    whole, records = learned(make_plan(), rival)
+    assert whole
+    kinds = [type(record) for record in records[: len(records) // 2]]
+    assert kinds[:2] == [TaskMade, StageStarted]
+    assert kinds[2:5] == [Evaluated, Evaluated, GenerationFinished]
+    assert kinds[-2:] == [NetworkMeasured, StageFinished]
+    first, second = of(StageFinished, records)
+    assert (first.evaluations, first.examples) == (8, 8 * 12)
+    assert [*second.scores] == [0, 1]
+    assert second.scores[0] == first.scores[0], "it forgets nothing"
+    assert second.scores[1]["test_accuracy"] > 0.9
+    assert first.fitness == pytest.approx(0.7)
+    sizes = of(NetworkMeasured, records)
+    assert [(s.parameters, s.multiply_adds, s.stored) for s in sizes] == [
+        (48, 48, 48),
+        (48, 48, 96),
+    ]
+
+
+def test_a_rival_gets_the_budget_and_the_network_of_the_others(make_plan):
+    """It would be compared at more examples, or with another network."""
+    rival = Nearest()
+    learned(make_plan(), rival)
+    course = rival.courses[1]
+    assert (course.stage, course.n_stages, course.evaluations) == (1, 2, 8)
+    assert (course.width, len(course.kinds), course.input_shape) == (2, 2, (1, 4, 4))
+
+
+def test_a_rival_can_be_stopped(make_plan):
+    """Ctrl-C would wait until a rival has learned everything."""
+    asked = iter([False] * 10 + [True] * 100)
+    whole, records = learned(make_plan(), Nearest(), lambda: next(asked))
+    assert not whole
+    assert len(of(Evaluated, records)) == 11
+    assert len(of(StageFinished, records)) == 1
+
+
+def test_a_rival_that_diverges_has_failed(make_plan):
+    """It would be reported as a method of no accuracy at all."""
+    rival = Nearest()
+    learn = rival.learn
+
+    def diverging(course):
+        told = course.told
+        learn(replace(course, told=lambda fitness, loss, n: told(fitness, math.nan, n)))
+
+    rival.learn = diverging
+    with pytest.raises(StageFailed, match="the loss is not finite"):
+        learned(make_plan(), rival)
+
+
+def test_a_rival_that_fails_is_named(make_plan):
+    """The run would end in a traceback of somebody else's library."""
+    rival = Nearest()
+    rival.predict = lambda stage, inputs: inputs.no_such_thing
+    with pytest.raises(PluginFailed, match="^rival: AttributeError"):
+        learned(make_plan(), rival)
