@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,10 +30,8 @@ from pathnet_evo_a3c.lane import Lane
 from pathnet_evo_a3c.objective import normalised
 from pathnet_evo_a3c.policy import policy_of
 from pathnet_evo_a3c.rollout import Rollout
-from pathnet_evo_a3c.settings import A3CSettings
+from pathnet_evo_a3c.settings import A3CSettings, Update
 from pathnet_evo_a3c.threads import Threads, best, shares
-
-Update: TypeAlias = Callable[[Stack, Tensor, Mapping[str, Tensor]], None]
 
 
 class A3CEvaluator(Evaluator):

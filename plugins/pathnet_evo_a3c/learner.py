@@ -22,10 +22,10 @@ from pathnet_evo import (
 from pathnet_evo_a3c import room
 from pathnet_evo_a3c.playing import mean_return, observed
 from pathnet_evo_a3c.policy import Categorical, Policy, policy_of
-from pathnet_evo_a3c.settings import A3CSettings
+from pathnet_evo_a3c.settings import A3CSettings, Update
 
 if TYPE_CHECKING:
-    from pathnet_evo_a3c.evaluator import A3CEvaluator, Update
+    from pathnet_evo_a3c.evaluator import A3CEvaluator
 
 
 class A3C(A3CSettings):

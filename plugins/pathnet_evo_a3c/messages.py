@@ -9,7 +9,7 @@ from typing import TypeAlias
 from torch import Tensor
 
 from pathnet_evo import Candidate, EnvironmentTask, Episode, Evaluation, LearningContext
-from pathnet_evo_a3c.learner import A3C
+from pathnet_evo_a3c.settings import A3CSettings
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Begin:
         clock: ``(W,)`` int64 in shared memory, frames of each worker; None where nothing is shared.
     """
 
-    learner: A3C
+    learner: A3CSettings
     context: LearningContext[EnvironmentTask]
     clock: Tensor | None
 

@@ -9,9 +9,10 @@ import torch
 from pydantic import Field
 
 from pathnet_evo import EnvironmentTask, Evaluator, LearningContext, TaskError
-from pathnet_evo_a3c.evaluator import A3CEvaluator, Update
+from pathnet_evo_a3c.evaluator import A3CEvaluator
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_a3c.rollout import Rollout
+from pathnet_evo_a3c.settings import Update
 
 
 class PPO(A3C):

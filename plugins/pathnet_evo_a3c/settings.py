@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import Field
+from torch import Tensor
 
-from pathnet_evo import Connect, EnvironmentTask, Learner, Scheduled
+from pathnet_evo import (
+    Connect,
+    EnvironmentTask,
+    Evaluator,
+    Learner,
+    LearningContext,
+    Scheduled,
+    Stack,
+)
+
+Update: TypeAlias = Callable[[Stack, Tensor, Mapping[str, Tensor]], None]
+"""Takes the gradients of some modules of a stack."""
 
 
 class A3CSettings(Scheduled, Learner[EnvironmentTask]):
@@ -107,3 +121,18 @@ class A3CSettings(Scheduled, Learner[EnvironmentTask]):
     def deterministic(self) -> bool:
         """Whether there is only one worker."""
         return self.workers == 1
+
+    @abstractmethod
+    def in_process(
+        self,
+        context: LearningContext[EnvironmentTask],
+        elsewhere: Callable[[], int] = lambda: 0,
+        update: Update | None = None,
+    ) -> Evaluator:
+        """An evaluator of one process, which may be one of several workers.
+
+        Args:
+            context: what it learns.
+            elsewhere: frames that other workers have used in this stage.
+            update: takes gradients in place of the pool.
+        """

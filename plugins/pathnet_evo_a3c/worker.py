@@ -63,6 +63,13 @@ class LaneWorker:
     def _busy(self) -> bool:
         return self.evaluator.free < self.learner.num_envs
 
+    @property
+    def _frames(self) -> int:
+        """Frames that candidates have played here."""
+        used = self.evaluator.used
+        assert used is not None
+        return used
+
     def _obey(self, orders: Orders) -> None:
         if orders.round != self.round:
             self.round = orders.round
@@ -77,10 +84,10 @@ class LaneWorker:
             self.evaluator.submit(candidate)
 
     def _play(self) -> None:
-        before = self.evaluator.frames
+        before = self._frames
         evaluations = self.evaluator.advance()
         if self.clock is not None:
-            self.clock[self.number] = self.before + self.evaluator.frames
+            self.clock[self.number] = self.before + self._frames
         self._report(evaluations, before)
 
     def _report(self, evaluations: Sequence[Evaluation], before: int) -> None:
@@ -91,7 +98,7 @@ class LaneWorker:
                 self.round,
                 tuple(evaluations),
                 tuple(replace(episode, at=episode.at - before) for episode in episodes),
-                self.evaluator.frames - before,
+                self._frames - before,
                 gradients,
                 self.waited,
             )

@@ -36,9 +36,9 @@ from pathnet_evo import (
     share_memory,
 )
 from pathnet_evo_a3c import rmsprop
-from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_a3c.messages import Begin, Orders, Played
 from pathnet_evo_a3c.server import ParameterServer, Seen
+from pathnet_evo_a3c.settings import A3CSettings
 from pathnet_evo_a3c.worker import work
 
 STARTING = 300
@@ -83,7 +83,7 @@ class Workers(Evaluator):
         StageFailed: no worker starts.
     """
 
-    def __init__(self, learner: A3C, context: LearningContext[EnvironmentTask]) -> None:
+    def __init__(self, learner: A3CSettings, context: LearningContext[EnvironmentTask]) -> None:
         if context.device.type != "cpu":
             raise TaskError(f"workers of the learner need device cpu, not {context.device}")
         self.learner, self.context = learner, context
