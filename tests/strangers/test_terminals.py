@@ -139,7 +139,7 @@ def test_a_name_that_an_ascii_locale_lacks(program, tmp_path: Path) -> None:
     """Whoever logs in to a cluster without a locale would get a traceback for each accent."""
     names = ["--set=stages.0.name=première", "--set=stages.1.name=été"]
     shown = program("run", "digits", "--name=it", *names, *SMALL, **ASCII)
-    assert r"0 premi\xe8re" in shown.stdout
+    assert r"1. premi\xe8re" in shown.stdout
     stages = json.loads((tmp_path / "runs" / "it" / "summary.json").read_text())["stages"]
     assert [stage["name"] for stage in stages] == ["première", "été"]
     program("check", "runs/it", **ASCII)
