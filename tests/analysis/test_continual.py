@@ -26,10 +26,11 @@ from pathnet_evo.interfaces.records import (
 from pathnet_evo.interfaces.run_info import RunInfo, Trial
 from pathnet_evo.observers.tensorboard import TensorBoard
 from pathnet_evo.report.across_runs import comparison_page
-from pathnet_evo.report.words import NOTHING, sentences
+from pathnet_evo.report.words import sentences
 from pathnet_evo.report.write import write_report
 from pathnet_evo.running.loading import RunError, load_run
 from pathnet_evo.store.lineage import Lineage
+from pathnet_evo.values.readable import NOTHING
 
 ROWS = ((0, 1), (2, 3))
 NONE = math.nan
