@@ -13,6 +13,7 @@ from pathnet_evo.errors import UserError
 EXTRAS: Mapping[str, str] = {
     "imageio": "video",
     "matplotlib": "figures",
+    "optuna": "optuna",
     "pandas": "pandas",
     "pyarrow": "pandas",
     "pygame": "video",
