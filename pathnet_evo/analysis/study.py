@@ -64,8 +64,8 @@ class SweepTrial:
 class Study:
     """The study of a sweep; only its owner, who holds the sweep's lock, may change it.
 
-    Each trial has a sampler of its own, seeded by its number, so that a sweep that was killed samples
-    the same trials as one that was not.
+    Each trial has a sampler of its own, seeded by its number, so that a sweep that was killed
+    samples the same trials as one that was not.
 
     Args:
         folder: the sweep's folder.
@@ -91,7 +91,7 @@ class Study:
             self.study: OptunaStudy = self.optuna.create_study(
                 storage=self.storage,
                 study_name=NAME,
-                direction=sweep.settings.direction,
+                direction="maximize",
                 load_if_exists=True,
             )
 
@@ -156,9 +156,7 @@ class Study:
 
     def _sample(self, number: int) -> dict[str, Any]:
         """The values of a new trial, from a copy of the study."""
-        copied = self.optuna.create_study(
-            sampler=self._sampler(number), direction=self.sweep.settings.direction
-        )
+        copied = self.optuna.create_study(sampler=self._sampler(number), direction="maximize")
         copied.add_trials(self.study.get_trials(deepcopy=False))
         return dict(copied.ask(self.distributions).params)
 
@@ -186,7 +184,9 @@ class Study:
     def _read(self, trial: FrozenTrial) -> SweepTrial:
         spaces = self.sweep.spaces
         params = trial.params
-        if params.keys() != spaces.keys() or not all(spaces[p].contains(v) for p, v in params.items()):
+        if params.keys() != spaces.keys() or not all(
+            spaces[p].contains(v) for p, v in params.items()
+        ):
             raise UserError(f"{self.path}: trial {trial.number} is of another sweep")
         names: dict[str, State] = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed"}
         value = trial.value

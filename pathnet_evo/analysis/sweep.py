@@ -16,6 +16,7 @@ from pathnet_evo.errors import UserError
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.sweeps import Sweep, read_sweep
 from pathnet_evo.store.directory import DirectoryError, claim, replace
+from pathnet_evo.store.reading import RunError
 
 VERSION = 1
 """Version of the schema of ``sweep.json``."""
@@ -48,13 +49,20 @@ def outcome(run: Path, sweep: Sweep) -> tuple[State, float | None, str | None]:
     """How a trial ended: its state, its score, and why it failed.
 
     Args:
-        run: the trial's folder, over.
+        run: the trial's folder.
         sweep: what is searched.
+
+    Raises:
+        RunError: something else than a signal interrupted it.
     """
     summary = summarise(run, digested=False)
     arm = summary["arms"][sweep.arm]
-    if errors := [trial["error"] or "failed" for trial in arm["trials"] if trial["state"] == "failed"]:
+    if errors := [
+        trial["error"] or "failed" for trial in arm["trials"] if trial["state"] == "failed"
+    ]:
         return "failed", None, errors[0]
+    if broken := [trial["error"] for trial in arm["trials"] if trial["state"] == "interrupted"]:
+        raise RunError(f"{run}: interrupted ({broken[0]}); resume the sweep")
     if any(trial["state"] == "stopped" for trial in arm["trials"]):
         return "pruned", None, None
     fitness = arm["stages"][-1]["fitness"]
@@ -89,9 +97,9 @@ def results(sweep: Sweep, trials: Sequence[SweepTrial]) -> dict[str, Any]:
     """The trials of a sweep as plain data, in order.
 
     Returns:
-        ``target`` (arm, stage, score and direction), ``wanted`` trials, the ``searched`` places,
-        ``trials`` with their number, folder, state, score and ``values`` by place, and the number of
-        the ``best`` finished trial, or None.
+        ``target`` (arm, stage and score), ``wanted`` trials, the ``searched`` places,
+        ``trials`` with their number, folder, state, score and ``values`` by place, and the number
+        of the ``best`` finished trial, or None.
     """
     rows = [
         {
@@ -111,25 +119,23 @@ def results(sweep: Sweep, trials: Sequence[SweepTrial]) -> dict[str, Any]:
             "arm": sweep.arm,
             "stage": sweep.stage,
             "score": sweep.settings.score,
-            "direction": sweep.settings.direction,
         },
         "wanted": sweep.settings.trials,
         "searched": list(sweep.spaces),
         "trials": rows,
-        "best": next((row["trial"] for row in ranked(rows, sweep.settings.direction)), None),
+        "best": next((row["trial"] for row in ranked(rows)), None),
     }
 
 
-def ranked(rows: Sequence[Mapping[str, Any]], direction: str) -> list[Mapping[str, Any]]:
+def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The finished trials, best first, equal ones in order."""
     done = [row for row in rows if row["state"] == "finished" and row["score"] is not None]
-    sign = -1 if direction == "maximize" else 1
-    return sorted(done, key=lambda row: (sign * row["score"], row["trial"]))
+    return sorted(done, key=lambda row: (-row["score"], row["trial"]))
 
 
 def in_order(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """All trials of results: the finished ones, best first, then the others by number."""
-    best = ranked(found["trials"], found["target"]["direction"])
+    best = ranked(found["trials"])
     return [*best, *(row for row in found["trials"] if row not in best)]
 
 

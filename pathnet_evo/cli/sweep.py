@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pathnet_evo.cli.run import presets_and_files
 from pathnet_evo.cli.status import Status
 from pathnet_evo.cli.terminal import say
 
@@ -29,7 +30,12 @@ FILE = "sweep.toml"
 
 def sweep(
     source: Annotated[
-        Path, typer.Argument(metavar="FILE.toml", help="A configuration with search spaces.")
+        str,
+        typer.Argument(
+            metavar="PRESET|FILE.toml|FOLDER",
+            help="Name of a preset, a TOML file, or the folder of a sweep to resume.",
+            autocompletion=presets_and_files,
+        ),
     ],
     settings: Annotated[
         list[str] | None,
@@ -66,8 +72,7 @@ def sweep(
     """Search a configuration's best values with Optuna; each trial is a run of its own.
 
     A value of the configuration can be a search space: {low = 0.001, high = 0.3, log = true},
-    {low = 1, high = 8} or {choices = ["SGD", "Adam"]}. The table [sweep] says what to search. Given
-    the folder of a sweep, resume it.
+    {low = 1, high = 8} or {choices = ["SGD", "Adam"]}. The table [sweep] says what to search.
     """
     from pathnet_evo.analysis import sweep as folders
     from pathnet_evo.cli.run import detail_of, options
@@ -78,8 +83,8 @@ def sweep(
     given = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
     given += [] if trials is None else [f"sweep.trials={trials}"]
     given += settings or []
-    if source.is_dir():
-        again(source, given, detail, False, as_json)
+    if Path(source).is_dir():
+        again(Path(source), given, detail, False, as_json)
         return
     registry = Registry()
     found = sweeping.prepare(source, given, registry, plugins or ())
@@ -115,9 +120,7 @@ def _search(
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
     say_err: Callable[[str], None] = partial(say, err=True)
     shown = partial(_shown, detail)
-    number = search(
-        Search(found, folder, registry, command, settings, shown, say_err, accept)
-    )
+    number = search(Search(found, folder, registry, command, settings, shown, say_err, accept))
     if number:
         say(f"to resume the sweep: pathnet-evo resume {shlex.quote(str(folder))}", err=True)
     _conclude(folder, number, as_json)

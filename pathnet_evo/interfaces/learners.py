@@ -288,10 +288,9 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
 
     @property
     def validates(self) -> bool:
-        """Whether fitness is measured on what paths are not trained on, so that it can choose among
-        configurations.
+        """Whether fitness is measured on what paths do not train on, as a sweep's target must be.
 
-        By default true for environments, whose episodes are new ones each time.
+        By default true for environments, whose episodes are new each time.
         """
         return issubclass(self.takes, EnvironmentTask)
 

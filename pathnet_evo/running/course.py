@@ -64,10 +64,11 @@ class Course:
         before: list[float] = []
         for of in self.seeds.values():
             score = math.nan
-            for step in range(self._settled(of)):
+            used = self._used_up(of)
+            for step in range(used if of.final is None else STEPS):
                 if of.best[step] > -math.inf:
                     score = of.best[step]
-                elif of.final is not None:
+                elif of.final is not None and step >= used:
                     score = of.final
                 found.append(math.fsum([*before, score]) / (len(before) + 1))
             if of.final is None:
@@ -82,7 +83,6 @@ class Course:
         of.told.append((fitness, examples))
         of.used += examples if self.by_frames else 1
 
-    def _settled(self, of: _Seed) -> int:
-        if of.final is not None:
-            return STEPS
+    def _used_up(self, of: _Seed) -> int:
+        """How many tenths no further evaluation can enter."""
         return min(STEPS * of.used // max(self.budget, 1), STEPS - 1)

@@ -65,7 +65,7 @@ class Search:
 
 
 def prepare(
-    source: Path, settings: Sequence[str], registry: Registry, plugins: Sequence[Path] = ()
+    source: str | Path, settings: Sequence[str], registry: Registry, plugins: Sequence[Path] = ()
 ) -> Sweep:
     """A sweep that can be run; nothing is written.
 
@@ -144,8 +144,7 @@ def _run(of: Search, study: Study, trial: SweepTrial) -> int:
             number = runner.proceed(opened, partial(_both, shown, watch))
     if number:
         return number
-    state, value, error = folders.outcome(home, of.sweep)
-    study.finish(trial, state, value, error)
+    study.finish(trial, *folders.outcome(home, of.sweep))
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -97,7 +97,7 @@ class Choices(_Space):
 
     @property
     def labels(self) -> tuple[str | int | float | bool, ...]:
-        """What a study calls the choices: themselves, or JSON if some are not plain and distinct."""
+        """What a study calls the choices: themselves, or JSON unless all are plain and distinct."""
         plain = all(isinstance(choice, str | int | float | bool) for choice in self.choices)
         if plain and len(set(self.choices)) == len(self.choices):
             return tuple(self.choices)
@@ -153,8 +153,8 @@ def filled(data: Mapping[str, Any], spaces: Mapping[str, Space], labels: Labels)
 def probes(spaces: Mapping[str, Space]) -> Iterator[dict[str, Any]]:
     """Points that show whether a space has values that a configuration cannot have.
 
-    First the point of all first choices and low ends, then that of all last ones and high ends, then
-    for every other choice the first point with this choice.
+    First the point of all first choices and low ends, then that of all last ones and high ends,
+    then for every other choice the first point with this choice.
     """
     first = {place: space.probes()[0] for place, space in spaces.items()}
     yield first
@@ -198,7 +198,3 @@ def _filled(value: Any, place: str, spaces: Mapping[str, Space], labels: Labels)
     if isinstance(value, list):
         return [_filled(v, f"{place}.{i}", spaces, labels) for i, v in enumerate(value)]
     return value
-
-
-Direction: TypeAlias = Literal["maximize", "minimize"]
-"""What a search looks for."""

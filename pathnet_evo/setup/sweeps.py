@@ -25,7 +25,7 @@ from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, problems, validate
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import configured, labelled, overridden, ready
-from pathnet_evo.setup.spaces import Direction, Labels, Space, filled, probes, spaces_in
+from pathnet_evo.setup.spaces import Labels, Space, filled, probes, spaces_in
 from pathnet_evo.values.suggestions import did_you_mean
 
 MAY_CHANGE = ("checkpoints", "device", "executor", "jobs", "observers")
@@ -36,7 +36,7 @@ LARGEST_SWEEP = 1_000_000
 
 def _no_test(value: Any) -> Any:
     if isinstance(value, str) and "test" in value:
-        raise ValueError('a test score is never a target: "validation" or "fitness"')
+        raise ValueError('a test score is never a target; use "validation" or "fitness"')
     return value
 
 
@@ -53,10 +53,8 @@ class SweepConfig(BaseModel):
     """Stage to improve: its index, from 0, or its name. Default: the last stage."""
     score: Annotated[Literal["validation", "fitness"], BeforeValidator(_no_test)] = "validation"
     """Score of a trial, the mean over seeds of the fitness of the stage's best path.
-    ``validation``: refuse learners whose fitness is measured on training examples. ``fitness``: take
-    any fitness."""
-    direction: Direction = "maximize"
-    """Whether a higher or a lower score is better."""
+    ``validation``: refuse learners whose fitness is measured on training examples. ``fitness``:
+    take any fitness."""
     sampler: Literal["tpe", "random"] = "tpe"
     """Optuna's sampler: ``tpe``, which learns from finished trials, or ``random``."""
     seed: StrictInt = Field(0, ge=0, lt=2**32)
@@ -112,7 +110,7 @@ class Sweep:
         plan = ready(self.config(labels, name), registry, self.label, rehearse)
         if self.settings.score == "validation" and not plan.stages[-1].learner.validates:
             text = (
-                'the fitness is measured on training examples: set learner.validation_fraction, or '
+                "the fitness is measured on training examples: set learner.validation_fraction, or "
                 'score = "fitness"'
             )
             raise ConfigError([Problem("sweep.score", text)], self.label)
@@ -135,7 +133,7 @@ def read_sweep(
     """A sweep, its ends and choices checked by every plugin.
 
     Args:
-        source: the path of a ``.toml`` file, or plain data.
+        source: a preset's name, the path of a ``.toml`` file, or plain data.
         settings: ``"a.b=VALUE"`` overrides; a value can be a search space.
         registry: the plugins; the files that the configuration names are added to it.
         plugins: further files of plugins.
@@ -187,6 +185,8 @@ def check_same(before: Sweep, now: Sweep) -> None:
 
 
 def _settings(table: Any) -> SweepConfig:
+    if not isinstance(table, Mapping):
+        raise ConfigError([Problem("sweep", f"expected a table, got {table!r}")])
     try:
         return SweepConfig.model_validate(table)
     except ValidationError as error:
@@ -222,4 +222,6 @@ def _target(settings: SweepConfig, config: RunConfig, label: str = "") -> tuple[
 
 
 def _unknown(what: str, name: str, known: Sequence[str]) -> str:
-    return f'no {what} "{name}".{did_you_mean(name, known)} (have: {", ".join(known)})'
+    return (
+        f'no {what} "{name}".{did_you_mean(name, known)} (have: {", ".join(dict.fromkeys(known))})'
+    )
