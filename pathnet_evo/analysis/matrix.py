@@ -15,7 +15,13 @@ from pathnet_evo.analysis.speed_up import CONTROL
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.errors import UserError
 from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, StageConfig, parse, validate
-from pathnet_evo.store.directory import LEFT, DirectoryError, claim, replace, without_nothing
+from pathnet_evo.store.directory import (
+    DirectoryError,
+    claim,
+    remove_unbegun,
+    replace,
+    without_nothing,
+)
 from pathnet_evo.store.places import read_plain
 from pathnet_evo.store.reading import RunError, read_summary
 
@@ -104,33 +110,8 @@ def unfinished(folder: Path, config: RunConfig) -> Iterator[RunConfig]:
         if over:
             continue
         if not (home / "run.toml").exists() and not (home / "lineage.sqlite").exists():
-            _clear(home)
+            remove_unbegun(home)
         yield run
-
-
-def _clear(home: Path) -> None:
-    """Remove a run's folder that only holds files written before ``run.toml``.
-
-    Raises:
-        DirectoryError: it holds something else, which is nobody's to remove.
-    """
-    if home.is_symlink():
-        raise DirectoryError(f"{home}: a link in place of a run of the matrix; remove it")
-    if not home.is_dir():
-        return
-    found = sorted(home.iterdir())
-    others = [path for path in found if path.name != "about.json" and not LEFT.fullmatch(path.name)]
-    if others:
-        raise DirectoryError(
-            f"{home}: the matrix needs this folder for a run, but it contains "
-            f"{others[0].name}; move it away"
-        )
-    try:
-        for path in found:
-            path.unlink()
-        home.rmdir()
-    except OSError as error:
-        raise DirectoryError(f"{home}: cannot be removed ({error.strerror})") from None
 
 
 def write_matrix(folder: Path) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from pathnet_evo.cli import (
     run,
     runs,
     schema,
+    sweep,
     watch,
 )
 from pathnet_evo.cli.mistakes import in_one_line, unknown
@@ -109,6 +110,7 @@ def options_of_the_program(
 for command in (
     run.run,
     resume.resume,
+    sweep.sweep,
     runs.runs,
     rm.rm,
     check.check,

@@ -26,7 +26,7 @@ def report(
     """Rebuild summary.json and report.html from a run's lineage, finished or not."""
     import json
 
-    from pathnet_evo.analysis import matrix
+    from pathnet_evo.analysis import matrix, sweep
     from pathnet_evo.analysis.summary import summarise
     from pathnet_evo.errors import UserError
     from pathnet_evo.report import write_report
@@ -41,6 +41,14 @@ def report(
             replace(page, matrix_page(matrix.write_matrix(run)))
         say(run / "matrix.json")
         say(page)
+        return
+    if (run / sweep.FILE).is_file():
+        from pathnet_evo.report.across_runs import sweep_page
+
+        with _writing():
+            replace(run / sweep.PAGE, sweep_page(sweep.reread(run)))
+        for name in (sweep.RESULTS, sweep.TABLE, sweep.PAGE):
+            say(run / name)
         return
     if not (run / "lineage.sqlite").is_file():
         raise UserError(f"{run}: not a run's folder (it has no lineage.sqlite)")

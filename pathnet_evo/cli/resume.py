@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def resume(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Folder of a run, or of a matrix of runs.")
+        Path, typer.Argument(metavar="RUN", help="Folder of a run, a matrix or a sweep.")
     ],
     settings: Annotated[
         list[str] | None,
@@ -54,16 +54,19 @@ def resume(
         ),
     ] = False,
 ) -> None:
-    """Resume a run from its last checkpoints, or every unfinished run of a matrix.
+    """Resume a run from its last checkpoints, every unfinished run of a matrix, or a sweep.
 
     The result equals that of a run that was never interrupted.
     """
     from pathnet_evo.analysis import matrix
     from pathnet_evo.cli.run import conclude, detail_of, options
+    from pathnet_evo.cli.sweep import FILE, again
 
     detail = detail_of(quiet or as_json, verbose)
     extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
-    if (run / matrix.FILE).is_file():
+    if (run / FILE).is_file():
+        again(run, [*extra, *(settings or [])], detail, accept_changed_data, as_json)
+    elif (run / matrix.FILE).is_file():
         _matrix(run, [*extra, *(settings or [])], detail, accept_changed_data, as_json)
     else:
         done = _go_on(run, [*extra, *(settings or [])], detail, accept_changed_data)

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pathnet_evo.analysis.compared import COLUMNS, against_references, said
+from pathnet_evo.analysis.sweep import in_order, value_text
 from pathnet_evo.cli.layout import show
 from pathnet_evo.cli.terminal import cell, say
 from pathnet_evo.interfaces.summary import SpeedUp, StageSummary, Summary
@@ -62,6 +63,15 @@ def transfers(matrix: dict[str, Any]) -> None:
             table.add_row(*map(cell, [source, *("" if c is None else _speed_up(c) for c in row)]))
         show(table)
         say(f"mean {times(found['mean'])}\n")
+
+
+def trials(found: dict[str, Any]) -> None:
+    """Print the trials of a sweep: finished ones, best first, then the others."""
+    table = _plain(["trial", "state", "score", *found["searched"]])
+    for row in in_order(found):
+        values = [value_text(row["values"][place]) for place in found["searched"]]
+        table.add_row(*map(cell, [row["run"], row["state"], shown(row["score"]), *values]))
+    show(table)
 
 
 def _row(summary: Summary, stage: StageSummary, name: str, values: Any, areas: bool) -> list[Text]:

@@ -22,7 +22,7 @@ from pathnet_evo.core.stack import Stack
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces.budget import Budget
 from pathnet_evo.interfaces.policies import Connect
-from pathnet_evo.interfaces.tasks import SupervisedTask, Task
+from pathnet_evo.interfaces.tasks import EnvironmentTask, SupervisedTask, Task
 from pathnet_evo.values.numbers import named, whole
 
 TaskT = TypeVar("TaskT", bound=Task, default=Any)
@@ -295,6 +295,14 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
         Copies of an example count as one example.
         """
         return None
+
+    @property
+    def validates(self) -> bool:
+        """Whether fitness is measured on what paths do not train on, as a sweep's target must be.
+
+        By default true for environments, whose episodes are new each time.
+        """
+        return issubclass(self.takes, EnvironmentTask)
 
     @property
     def processes(self) -> int:

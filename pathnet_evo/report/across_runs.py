@@ -1,4 +1,4 @@
-"""Pages over several runs: arms of runs side by side, and a matrix of transfer."""
+"""Pages over several runs: runs side by side, a matrix of transfer, the trials of a sweep."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pathnet_evo.analysis.compared import against_references, cannot_tell, said
+from pathnet_evo.analysis.sweep import in_order, value_text
 from pathnet_evo.report.data import ReportData, read_report_data
 from pathnet_evo.report.page.payload import as_json, curve_payload, stage_payload
 from pathnet_evo.report.page.render import render_alone
@@ -57,6 +58,21 @@ def matrix_page(matrix: Mapping[str, Any]) -> str:
         matrix: what ``transfer_matrix`` of ``analysis.matrix`` returned.
     """
     return render_alone("matrix.html", "plain", charts=False, title=matrix["name"], matrix=matrix)
+
+
+def sweep_page(found: Mapping[str, Any]) -> str:
+    """The page of a sweep.
+
+    Args:
+        found: what ``results`` of ``analysis.sweep`` returned.
+    """
+    rows = [
+        {**row, "texts": [value_text(row["values"][place]) for place in found["searched"]]}
+        for row in in_order(found)
+    ]
+    return render_alone(
+        "sweep.html", "plain", charts=False, title=found["name"], sweep=found, rows=rows
+    )
 
 
 def _curves(entries: Sequence[tuple[str, ReportData, str]], stage: int) -> dict[str, Any]:

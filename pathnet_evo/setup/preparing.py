@@ -66,19 +66,43 @@ def configure(
         ConfigError: everything that is wrong with the framework's own part.
         PluginFileError: a plugin's file that cannot be used.
     """
-    source_data, label = read_source(source)
-    data = dict(upgraded(source_data))
+    data, label, folder = overridden(source, settings)
+    if "sweep" in data:
+        raise ConfigError([Problem("sweep", "a search; `pathnet-evo sweep` runs it")], label)
+    return configured(data, label, folder, registry, plugins), label
+
+
+def overridden(
+    source: str | Path | Mapping[str, Any], settings: Sequence[str]
+) -> tuple[dict[str, Any], str, Path]:
+    """A configuration as plain data, what errors call it, and the folder of its plugins' files.
+
+    Raises:
+        ConfigError: it cannot be read, or has no place for a setting.
+    """
+    read, label = read_source(source)
+    data = dict(upgraded(read))
     of_stages = [setting for setting in settings if setting.startswith("stages")]
     override(data, [setting for setting in settings if setting not in of_stages])
     data = with_stages(data, label)
     override(data, of_stages)
-    config = validate(data, label)
     is_file = not isinstance(source, Mapping) and label.endswith(".toml")
-    folder = Path(label).parent if is_file else Path()
+    return data, label, Path(label).parent if is_file else Path()
+
+
+def configured(
+    data: Mapping[str, Any],
+    label: str,
+    folder: Path,
+    registry: Registry,
+    plugins: Sequence[str | Path],
+) -> RunConfig:
+    """Plain data as a configuration, with the plugins' files that it needs; see ``configure``."""
+    config = validate(data, label)
     files = [file.within(folder) for file in config.plugins]
     files += [given(path) for path in plugins]
     recorded = dict.fromkeys(registry.load_file(file) for file in files)
-    return config.model_copy(update={"plugins": list(recorded)}), label
+    return config.model_copy(update={"plugins": list(recorded)})
 
 
 def ready(config: RunConfig, registry: Registry, label: str = "", rehearse: bool = True) -> Plan:

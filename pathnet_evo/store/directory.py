@@ -26,7 +26,9 @@ from pathnet_evo.store.places import read_plain
 from pathnet_evo.values.encodings import in_words
 from pathnet_evo.values.names import folder_name
 
-LEFT = re.compile(r"\.(run\.toml|about\.json|summary\.json|report(\.html)?)\.tmp-\d+")
+LEFT = re.compile(
+    r"\.(run\.toml|about\.json|summary\.json|report(\.html)?|sweep\.(toml|json|csv|html))\.tmp-\d+"
+)
 """Names of files that ``replace`` was writing when its process was killed."""
 
 
@@ -150,6 +152,31 @@ def clear(folder: Path) -> None:
     for path in folder.glob(".*.tmp-*"):
         if LEFT.fullmatch(path.name):
             path.unlink()
+
+
+def remove_unbegun(home: Path) -> None:
+    """Remove a run's folder that only holds files written before ``run.toml``.
+
+    Raises:
+        DirectoryError: it holds something else, which is nobody's to remove.
+    """
+    if home.is_symlink():
+        raise DirectoryError(f"{home}: a link in place of a run; remove it")
+    if not home.is_dir():
+        return
+    found = sorted(home.iterdir())
+    others = [path for path in found if path.name != "about.json" and not LEFT.fullmatch(path.name)]
+    if others:
+        raise DirectoryError(
+            f"{home}: this folder is needed for a run, but it contains "
+            f"{others[0].name}; move it away"
+        )
+    try:
+        for path in found:
+            path.unlink()
+        home.rmdir()
+    except OSError as error:
+        raise DirectoryError(f"{home}: cannot be removed ({error.strerror})") from None
 
 
 def toml(plan: Plan) -> str:

@@ -16,6 +16,7 @@ EXTRAS: Mapping[str, str] = {
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "onnxscript": "onnx",
+    "optuna": "optuna",
     "pandas": "pandas",
     "pyarrow": "pandas",
     "pygame": "video",

@@ -113,6 +113,11 @@ class SGD(Scheduled, Learner[SupervisedTask]):
         n = len(task.labels) if task.sources is None else len(set(task.sources.tolist()))
         return trained / (n * (1 - self.validation_fraction))
 
+    @property
+    def validates(self) -> bool:
+        """Whether examples are held out."""
+        return self.validation_fraction > 0
+
     def carries(self, stack: Stack) -> dict[str, Shape]:
         """The optimizer's state, where it is kept."""
         return state.shapes(stack, self.kept_state)

@@ -112,6 +112,7 @@ def test_a_lean_installation(tmp_path: Path) -> None:
     for arguments, line in {
         ("report", "runs/digits", "--figures", "png"): "--figures needs matplotlib",
         ("watch", "runs"): "watch needs starlette",
+        ("sweep", "digits", "--set", "seed={low=1,high=2}"): "sweeps need optuna",
         ("play", "runs/cartpole", "--video", "pole.mp4"): "--video needs imageio",
         (
             "run",
