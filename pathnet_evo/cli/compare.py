@@ -61,18 +61,18 @@ def _show(found: dict[str, Any]) -> None:
         show(costs(stage))
         show(differences(found, stage))
         if note := cannot_tell(stage):
-            say(note)
+            paragraph(note)
         if not stage["same_budget"]:
-            say("The budgets differ, so these scores are not directly comparable.")
+            paragraph("The budgets differ, so these scores are not directly comparable.")
     if found["continual"]:
         paragraph("all stages")
         show(continual(found["continual"]))
         show(differences(found, {"tests": found["continual_tests"]}))
     for difference in found["differences"]:
         values = ", ".join(json.dumps(value) for value in difference["values"])
-        say(f"{difference['key']}: {values}")
+        paragraph(f"{difference['key']}: {values}")
     for run in found["runs"]:
         for text in not_finite(run["not_finite"]):
-            say(f"{run['run']}: {text}")
+            paragraph(f"{run['run']}: {text}")
     for reason in found["not_compared"]:
-        say(reason)
+        paragraph(reason)

@@ -144,7 +144,7 @@ def test_narrow_results(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     tables.results(summary)
     assert capsys.readouterr().out.splitlines() == [
-        "0 first pair, pathnet",
+        "1. first pair, pathnet",
         "  score (95 % interval): 87.5 % (81.2 to",
         "  93.8 %)",
         "  forgotten: +12.5 points",
@@ -174,20 +174,20 @@ def test_the_live_table_on_a_narrow_terminal() -> None:
     progress.console.print(progress.table())
     lines = progress.console.export_text().splitlines()
     assert max(map(len, lines)) <= 40
-    assert "fine-tuning, seed 1: 0 first pair" in lines
+    assert "fine-tuning, seed 1: 1. first pair" in lines
     assert "  best 0.844, mean 0.719" in lines
     wide = follow(0, 120)
     wide.console.print(wide.table())
-    row = r"fine-tuning +1 +0 first pair +1 +0\.844 +0\.719"
+    row = r"fine-tuning +1 +1\. first pair +1 +0\.844 +0\.719"
     assert re.search(row, wide.console.export_text())
 
 
 def test_verbose() -> None:
     """Whoever looks for the cause of failed evaluations would find it in the lineage alone."""
     assert follow(1, 200).console.export_text().splitlines() == [
-        "fine-tuning, seed 1: stage 0: first pair: 123,456 evaluations, 0 of 180 modules frozen",
-        "fine-tuning, seed 1: stage 0: evaluation 0 failed: the loss is not finite",
-        "fine-tuning, seed 1: stage 0: generation 0: best 0.844, mean 0.719",
+        "fine-tuning, seed 1: stage 1: first pair: 123,456 evaluations, 0 of 180 modules frozen",
+        "fine-tuning, seed 1: stage 1: evaluation 0 failed: the loss is not finite",
+        "fine-tuning, seed 1: stage 1: generation 0: best 0.844, mean 0.719",
     ]
     assert follow(0, 200).console.export_text() == ""
 

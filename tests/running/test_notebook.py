@@ -97,5 +97,5 @@ def test_launch_shows_them(page: Page, tmp_path: Path) -> None:
     run = launch("digits", short, runs_dir=tmp_path, on_record=heard.append)
     assert f"run {run.folder}" in page.drawn[-1]
     assert re.findall(r'value="(\d+)"', page.drawn[-1]) == ["100"]
-    assert "stage 1 second pair" in page.drawn[-1]
+    assert "stage 2. second pair" in page.drawn[-1]
     assert isinstance(heard[-1], TrialFinished)
