@@ -25,6 +25,8 @@ FOR_TESTS = {"pytest"}
 """Who uses the contract kits has it."""
 OF_DEEPMIND = {"deepmind_lab"}
 """Not on any index; it is built from source."""
+HOMES = {"avalanche": ["avalanche-lib"]}
+"""Distributions of other names than their modules, where they are not installed."""
 
 
 def distributions(requirements: list[str]) -> set[str]:
@@ -62,7 +64,7 @@ def test_every_import_is_declared() -> None:
             declared |= distributions(requirements)
     homes = packages_distributions()
     for module, places in imported().items():
-        names = set(map(plain, homes.get(module, [module])))
+        names = set(map(plain, homes.get(module, HOMES.get(module, [module]))))
         assert names & declared or module in FOR_TESTS | OF_DEEPMIND, (module, places)
 
 
