@@ -42,6 +42,7 @@ class Meter(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
+        """Look until told to stop."""
         while not self._over.wait(0.1):
             self._look()
 
