@@ -222,6 +222,4 @@ def _target(settings: SweepConfig, config: RunConfig, label: str = "") -> tuple[
 
 
 def _unknown(what: str, name: str, known: Sequence[str]) -> str:
-    return (
-        f'no {what} "{name}"{nearest(name, known)} (have: {", ".join(dict.fromkeys(known))})'
-    )
+    return f'no {what} "{name}"{nearest(name, known)} (have: {", ".join(dict.fromkeys(known))})'
