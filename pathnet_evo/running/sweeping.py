@@ -30,6 +30,7 @@ from pathnet_evo.setup.config import ConfigError
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.sweeps import Sweep, check_same, read_sweep
 from pathnet_evo.store.directory import DirectoryError, clear, remove_unbegun, replace
+from pathnet_evo.store.lineage import never_begun
 from pathnet_evo.store.lock import Lock
 from pathnet_evo.store.reading import read_config, reading
 from pathnet_evo.store.resuming import Say
@@ -154,8 +155,9 @@ def _both(shown: OnRecord, watch: _Watch, record: Record) -> object:
 
 
 def _is_over(run: Path) -> bool:
-    lineage = run / "lineage.sqlite"
-    return lineage.is_file() and summarise(run, digested=False)["state"] in ("finished", "failed")
+    if never_begun(run / "lineage.sqlite"):
+        return False
+    return summarise(run, digested=False)["state"] in ("finished", "failed")
 
 
 def _check_same_run(home: Path, plan: Plan) -> None:

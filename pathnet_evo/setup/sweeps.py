@@ -26,7 +26,7 @@ from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, problems, 
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import configured, labelled, overridden, ready
 from pathnet_evo.setup.spaces import Labels, Space, filled, probes, spaces_in
-from pathnet_evo.values.suggestions import did_you_mean
+from pathnet_evo.values.suggestions import nearest
 
 MAY_CHANGE = ("checkpoints", "device", "executor", "jobs", "observers")
 """Keys that may change when a sweep resumes, besides ``sweep.trials``: those of a run."""
@@ -222,6 +222,4 @@ def _target(settings: SweepConfig, config: RunConfig, label: str = "") -> tuple[
 
 
 def _unknown(what: str, name: str, known: Sequence[str]) -> str:
-    return (
-        f'no {what} "{name}".{did_you_mean(name, known)} (have: {", ".join(dict.fromkeys(known))})'
-    )
+    return f'no {what} "{name}"{nearest(name, known)} (have: {", ".join(dict.fromkeys(known))})'
