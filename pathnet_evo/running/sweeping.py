@@ -25,7 +25,7 @@ from pathnet_evo.interfaces.stopping import OnRecord, StopRun
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.report.across_runs import sweep_page
 from pathnet_evo.running import runner
-from pathnet_evo.running.course import Course
+from pathnet_evo.running.trajectory import Trajectory
 from pathnet_evo.setup.config import ConfigError
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.sweeps import Sweep, check_same, read_sweep
@@ -173,7 +173,7 @@ class _Watch:
     def __init__(self, sweep: Sweep, study: Study, trial: SweepTrial, plan: Plan) -> None:
         self.sweep, self.study, self.trial = sweep, study, trial
         self.seeds = {each.id: each.seed for each in plan.trials}
-        self.course = Course([*self.seeds.values()])
+        self.course = Trajectory([*self.seeds.values()])
         self.stage, self.steps, self.pruned = len(plan.stages) - 1, 0, False
 
     def __call__(self, record: Record) -> object:

@@ -20,7 +20,7 @@ class _Seed:
     final: float | None = None
 
 
-class Course:
+class Trajectory:
     """Scores on the way, seed after seed: step 0 is the first tenth of the first seed.
 
     A step's score is the mean of the final fitness of earlier seeds and of the best fitness in the
