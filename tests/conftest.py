@@ -49,6 +49,12 @@ NOTHING = ((), ())
 
 
 @pytest.fixture(autouse=True)
+def no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the width of whose terminal the tests were started in: output would be wrapped."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def import_path() -> Iterator[None]:
     """Forget the folders of plugin files that a test loaded: their modules would be found later."""
     kept = list(sys.path)

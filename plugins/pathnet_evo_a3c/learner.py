@@ -135,6 +135,8 @@ class A3C(A3CSettings):
         Raises:
             TaskError: an output is not finite, such as for an observation that is none.
         """
+        if not task.continuous:
+            return self.actions(network, observations, generator)
         return self._chosen(policy_of(task), _outputs(network, observations), generator)
 
     def _chosen(self, policy: Policy, outputs: Tensor, generator: torch.Generator) -> Tensor:

@@ -31,7 +31,7 @@ def session(folder: Path, records: Iterable[Record]) -> list[dict[str, str]]:
     run = RunInfo(folder, "run", {0: Trial(0, "a,b", 3)})
     for record in records:
         getattr(observer, HOOKS[type(record)])(run, record)
-    observer.run_finished(run, {})
+    observer.run_finished(run, {"stages": []})
     with (folder / "metrics" / "a,b-3.csv").open(newline="") as file:
         return [*csv.DictReader(file)]
 

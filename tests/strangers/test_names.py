@@ -81,7 +81,7 @@ def test_an_unusual_name_for_a_stage(command: Any, name: str) -> None:
     ended = command("run", *SMALL, "--seeds", "1", "--set", "arms=['pathnet']", "--name", "-run",
                     "--set", f'stages.0.name="{name}"')  # fmt: skip
     assert (ended.status, ended.err.count("Traceback")) == (0, 0)
-    assert f"0 {name}" in ended.out
+    assert f"1. {name}" in ended.out
 
 
 def test_markup_in_the_names_of_a_matrix(capsys: pytest.CaptureFixture[str]) -> None:

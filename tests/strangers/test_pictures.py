@@ -263,8 +263,8 @@ def test_the_files_of_mnist_were_replaced(tmp_path, monkeypatch) -> None:
         write(3)
         return found
 
-    read_idx = mnist._Idx.read
-    monkeypatch.setattr(mnist._Idx, "read", slowly)
+    read_idx = mnist.Idx.read
+    monkeypatch.setattr(mnist.Idx, "read", slowly)
     decoded.cache_clear()
     with pytest.raises(TaskError, match=r"^mnist: .*-ubyte changed while it was read"):
         Mnist(root=tmp_path, download=False).make(TaskContext(Streams(0)))

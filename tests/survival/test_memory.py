@@ -16,7 +16,7 @@ ZEROS = "0" * 13
         (f"pool.layers=[{{kind='conv2d', padding=1{ZEROS}}}]", "pool"),
         (f"transfer.grow=1{ZEROS}", "pool"),
         (f"strategy.population=1{ZEROS}", "strategy.population"),
-        (f"learner.batch_size=1{ZEROS}", "stages.0.learner"),
+        (f"learner.batch_size=1{ZEROS}", "stages.*.learner"),
         (f"stages.0.task.copies=1{ZEROS}", "stages.0.task"),
         (f"stages.0.task.size=1{ZEROS}", "stages.0.task"),
         ("engine={name='processes', workers=1000000}", "engine.workers"),
