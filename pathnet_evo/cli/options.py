@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pathnet_evo.cli.layout import definitions, paragraph
+from pathnet_evo.cli.shared import PluginFiles
 from pathnet_evo.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -30,10 +30,7 @@ def options(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="Name of a plugin of that kind.")
     ] = None,
-    files: Annotated[
-        list[Path] | None,
-        typer.Option("--plugin", metavar="FILE.py", help="Load a plugin from a file."),
-    ] = None,
+    files: PluginFiles = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, with all options of what is listed.")
     ] = False,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pathnet_evo.cli.shared import Device, ExecutorName, Jobs, Quiet, SummaryAsJson, Verbose
 from pathnet_evo.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -31,11 +32,9 @@ def resume(
         ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="New number of seeds.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Trials to run in parallel.")] = None,
-    executor: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Where trials run: inline, processes, ...")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    jobs: Jobs = None,
+    executor: ExecutorName = None,
+    device: Device = None,
     accept_changed_data: Annotated[
         bool,
         typer.Option(
@@ -43,16 +42,9 @@ def resume(
             help="Resume even if the data has changed, and record the change.",
         ),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "--verbose", "-v", help="Also print stage starts, generations and failed evaluations."
-        ),
-    ] = False,
+    as_json: SummaryAsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Resume a run from its last checkpoints, every unfinished run of a matrix, or a sweep.
 

@@ -12,6 +12,16 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from pathnet_evo.cli.shared import (
+    Device,
+    ExecutorName,
+    Jobs,
+    PluginFiles,
+    Quiet,
+    RunsFolder,
+    SummaryAsJson,
+    Verbose,
+)
 from pathnet_evo.cli.status import Status
 from pathnet_evo.cli.terminal import say
 from pathnet_evo.errors import Stopped, UserError
@@ -54,27 +64,15 @@ def run(
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder, a new one.")] = None,
-    runs_dir: Annotated[Path, typer.Option(help="Folder that holds all runs.")] = Path("runs"),
+    runs_dir: RunsFolder = Path("runs"),
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Trials to run in parallel.")] = None,
-    executor: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Where trials run: inline, processes, ...")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
-    plugins: Annotated[
-        list[Path] | None,
-        typer.Option("--plugin", metavar="FILE.py", help="Load a plugin from a file."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "--verbose", "-v", help="Also print stage starts, generations and failed evaluations."
-        ),
-    ] = False,
+    jobs: Jobs = None,
+    executor: ExecutorName = None,
+    device: Device = None,
+    plugins: PluginFiles = None,
+    as_json: SummaryAsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Learn a sequence of tasks and write the results to the run's folder.
 

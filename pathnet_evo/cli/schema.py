@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from pathnet_evo.cli.shared import PluginFiles
 from pathnet_evo.cli.terminal import say
 
 
 def schema(
-    files: Annotated[
-        list[Path] | None,
-        typer.Option("--plugin", metavar="FILE.py", help="Load a plugin from a file."),
-    ] = None,
+    files: PluginFiles = None,
 ) -> None:
     """Print the JSON Schema of configurations, with the options of all installed plugins.
 

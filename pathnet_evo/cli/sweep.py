@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pathnet_evo.cli.run import presets_and_files
+from pathnet_evo.cli.shared import Device, PluginFiles, Quiet, RunsFolder, Verbose
 from pathnet_evo.cli.status import Status
 from pathnet_evo.cli.terminal import say
 
@@ -44,7 +45,7 @@ def sweep(
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the sweep's folder, a new one.")] = None,
-    runs_dir: Annotated[Path, typer.Option(help="Folder that holds all runs.")] = Path("runs"),
+    runs_dir: RunsFolder = Path("runs"),
     trials: Annotated[int | None, typer.Option(min=1, help="Number of trials.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per trial.")] = None,
     jobs: Annotated[
@@ -53,21 +54,13 @@ def sweep(
     executor: Annotated[
         str | None, typer.Option(metavar="NAME", help="Where seeds run: inline, processes, ...")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
-    plugins: Annotated[
-        list[Path] | None,
-        typer.Option("--plugin", metavar="FILE.py", help="Load a plugin from a file."),
-    ] = None,
+    device: Device = None,
+    plugins: PluginFiles = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the trials as JSON and nothing else.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "--verbose", "-v", help="Also print stage starts, generations and failed evaluations."
-        ),
-    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Search a configuration's best values with Optuna; each trial is a run of its own.
 

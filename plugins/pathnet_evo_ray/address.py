@@ -41,7 +41,7 @@ def found(address: str) -> str:
             "address auto: no cluster runs on this machine; start one with `ray start --head`, or "
             "leave address out"
         ) from None
-    except Exception as error:
+    except Exception as error:  # Ray raises what its parts raise; all mean that it is not there
         raise ExecutorError(f"no cluster at {address}: {said(error)}") from None
     if place is None:
         raise ExecutorError(f"address {address}: expected HOST:PORT or auto")

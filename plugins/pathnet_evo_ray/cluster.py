@@ -71,7 +71,7 @@ def _initialised(**settings: Any) -> Iterator[None]:
                 configure_logging=True,
                 **settings,
             )
-    except Exception as error:
+    except Exception as error:  # Ray raises what its parts raise; told on one line
         with _signals_kept():
             ray.shutdown()
         if where == "local":

@@ -55,7 +55,7 @@ def work(line: WorkerLine, number: int) -> None:
             answer = Answer(tuple(call.function(*arguments) for arguments in call.arguments))
         except (EOFError, ConnectionError):
             raise
-        except Exception as error:
+        except Exception as error:  # whatever the function raises is raised by the caller
             answer = Answer(error=error)
         try:
             line.send(answer)
