@@ -14,7 +14,8 @@ from pathnet_evo.analysis.not_finite import not_finite
 from pathnet_evo.analysis.results import StageResult, TrialResult, read_trials, returned
 from pathnet_evo.analysis.significance import difference, holm, skewed_statistic
 from pathnet_evo.analysis.statistics import AMOUNT, SHARE, Range, score_range
-from pathnet_evo.setup.config import ConfigError, RunConfig
+from pathnet_evo.setup.config import RunConfig
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.store.lineage import LineageError
 from pathnet_evo.store.lock import holder, run_state
 from pathnet_evo.store.reading import RunError, intact, read_config, reading

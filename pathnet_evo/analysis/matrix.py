@@ -14,7 +14,8 @@ import tomli_w
 from pathnet_evo.analysis.speed_up import CONTROL
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.errors import UserError
-from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, StageConfig, parse, validate
+from pathnet_evo.setup.config import RunConfig, StageConfig, parse, validate
+from pathnet_evo.setup.problems import ConfigError, Problem
 from pathnet_evo.store.directory import (
     DirectoryError,
     claim,

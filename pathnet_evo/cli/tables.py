@@ -12,7 +12,8 @@ from pathnet_evo.analysis.sweep import in_order, value_text
 from pathnet_evo.cli.layout import show
 from pathnet_evo.cli.terminal import cell, say
 from pathnet_evo.interfaces.summary import SpeedUp, StageSummary, Summary
-from pathnet_evo.report.words import area_gain, costs_of, not_finite, speed_up
+from pathnet_evo.report.speeds import area_gain, speed_up
+from pathnet_evo.report.words import costs_of, not_finite
 from pathnet_evo.values.readable import shown, shown_interval, times
 from pathnet_evo.values.stage_numbers import stage_title
 

@@ -16,8 +16,8 @@ from pathnet_evo.interfaces.records import Emit, Record, TrialFinished, TrialSta
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.interfaces.storage import Store
 from pathnet_evo.interfaces.tasks import TaskError
-from pathnet_evo.setup.config import ConfigError
 from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.store.checkpoint import CheckpointError
 from pathnet_evo.store.checkpointer import TrialCheckpointer
 from pathnet_evo.system.plugin_calls import PluginFailed, ProcessState, calling, said

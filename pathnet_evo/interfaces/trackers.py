@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from pydantic import Field, PrivateAttr
@@ -24,7 +25,7 @@ from pathnet_evo.interfaces.run_info import RunInfo, Trial
 from pathnet_evo.interfaces.summary import Summary
 
 
-class Tracker(Observer):
+class Tracker(Observer, ABC):
     """An observer that receives metrics; override ``measured``.
 
     Names stay as they are from version to version:
@@ -48,6 +49,7 @@ class Tracker(Observer):
     _told: dict[int, list[Evaluation]] = PrivateAttr(default_factory=dict)
     _latest: dict[int, int] = PrivateAttr(default_factory=dict)
 
+    @abstractmethod
     def measured(self, run: RunInfo, trial: Trial, step: int, values: Mapping[str, float]) -> None:
         """Take metrics.
 
@@ -57,7 +59,6 @@ class Tracker(Observer):
             step: evaluations of the stage so far or, for scores and modules, stages learned.
             values: the metrics by name.
         """
-        raise NotImplementedError
 
     def stage_started(self, run: RunInfo, record: StageStarted) -> None:
         """Begin with no evaluations."""

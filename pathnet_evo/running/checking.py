@@ -11,7 +11,7 @@ from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.errors import UserError
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.interfaces.storage import ResumePoint
-from pathnet_evo.setup.config import ConfigError
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.store.checkpoint import CheckpointError
 from pathnet_evo.store.checkpointer import folder_of
 from pathnet_evo.store.lineage import LineageError, never_begun, open_lineage

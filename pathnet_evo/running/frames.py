@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pathnet_evo.analysis import tidy
 from pathnet_evo.report.data import read_report_data
-from pathnet_evo.setup.config import ConfigError
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.store.lineage import LineageError
 from pathnet_evo.store.reading import RunError, reading
 from pathnet_evo.system.extras import required

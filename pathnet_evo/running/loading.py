@@ -23,8 +23,9 @@ from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running.frames import Frames
 from pathnet_evo.running.rebuilding import evolution_record
 from pathnet_evo.running.trained_networks import Wanted, trained_network
-from pathnet_evo.setup.config import ConfigError, RunConfig
+from pathnet_evo.setup.config import RunConfig
 from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.setup.resolving import resolve
 from pathnet_evo.store import checkpoint
 from pathnet_evo.store.checkpoint import CheckpointError

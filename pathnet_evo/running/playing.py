@@ -18,7 +18,7 @@ from pathnet_evo.interfaces.learners import Learner
 from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskError
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running.loading import Run, RunError
-from pathnet_evo.setup.config import ConfigError
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.setup.resolving import resolve
 from pathnet_evo.store.cells import number_or_none
 from pathnet_evo.store.reading import reading

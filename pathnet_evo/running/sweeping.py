@@ -26,8 +26,8 @@ from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.report.across_runs import sweep_page
 from pathnet_evo.running import runner
 from pathnet_evo.running.trajectory import Trajectory
-from pathnet_evo.setup.config import ConfigError
 from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.setup.sweeps import Sweep, check_same, read_sweep
 from pathnet_evo.store.directory import DirectoryError, clear, remove_unbegun, replace
 from pathnet_evo.store.lineage import never_begun

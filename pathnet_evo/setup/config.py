@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,9 +15,9 @@ from pydantic import (
     ValidationError,
 )
 
-from pathnet_evo.errors import UserError
 from pathnet_evo.plugins.files import PluginFile
 from pathnet_evo.plugins.files import named as _file_named
+from pathnet_evo.setup.problems import ConfigError, Problem, problems
 from pathnet_evo.setup.sections import (
     EngineSection,
     ExecutorSection,
@@ -32,31 +30,10 @@ from pathnet_evo.setup.sections import (
     as_table,
 )
 from pathnet_evo.setup.task_streams import STREAMS, StreamConfig
-from pathnet_evo.setup.upgrades import renamed, upgraded
+from pathnet_evo.setup.upgrades import upgraded
 from pathnet_evo.values.encodings import NOT_TEXT, is_text
 from pathnet_evo.values.names import folder_name, label, on_one_line
 from pathnet_evo.values.suggestions import nearest
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing wrong with a configuration, and where: a dotted place and a sentence."""
-
-    place: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.text}" if self.place else self.text
-
-
-class ConfigError(UserError):
-    """All errors in a configuration."""
-
-    def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
-        self.problems = list(problems)
-        self.source = source
-        super().__init__("\n".join(f"{source}: {p}" if source else str(p) for p in problems))
-
 
 FolderName = Annotated[str, AfterValidator(folder_name)]
 """A name that also names a folder."""
@@ -363,64 +340,3 @@ def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for i, part in enumerate(value):
             yield from _texts(part, f"{place}.{i}")
-
-
-def problems(
-    error: ValidationError, model: type[BaseModel], place: str = "", own: Sequence[str] = ()
-) -> list[Problem]:
-    """A validation error of a plugin's or the framework's model, as problems with their places.
-
-    Args:
-        error: the error.
-        model: what was validated.
-        place: of the section.
-        own: keys of the section that are the framework's, and not among the model's.
-    """
-    return [
-        Problem(_place(place, details["loc"]), _sentence(details, model, own))
-        for details in error.errors(include_url=False)
-    ]
-
-
-def _place(place: str, loc: tuple[int | str, ...]) -> str:
-    kept = [str(part) for part in loc if not re.search(r"[\[\]()]|^(function|lax)", str(part))]
-    return ".".join([place, *kept] if place else kept)
-
-
-def _sentence(details: Any, model: type[BaseModel], own: Sequence[str]) -> str:
-    kind, text, got = details["type"], str(details["msg"]), details.get("input")
-    if kind == "extra_forbidden":
-        *above, last = details["loc"]
-        keys, key = [*_keys(model, above), *(() if above else own)], str(last)
-        now = renamed(key, keys)
-        guess = nearest(key, keys) if now is None else f'. Did you mean "{now}"?'
-        return f"unknown key{guess}" if guess else f"unknown key (have: {', '.join(sorted(keys))})"
-    if kind == "missing":
-        return "missing"
-    text = text.removeprefix("Value error, ")
-    if kind == "value_error" and isinstance(got, dict):  # of a whole section
-        return text
-    shown = repr(got)
-    return f"{text[:1].lower()}{text[1:]}, got {shown if len(shown) < 80 else shown[:77] + '...'}"
-
-
-def _keys(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
-    """The keys that the table at ``loc`` may have."""
-    for part in loc:
-        if isinstance(part, int) or part not in model.model_fields:
-            continue
-        below = _model_in(model.model_fields[part].annotation)
-        if below is None:
-            return []
-        model = below
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for part in getattr(annotation, "__args__", ()):
-        found = _model_in(part)
-        if found is not None:
-            return found
-    return None

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any
 
-from pathnet_evo.setup.config import ConfigError, Problem
+from pathnet_evo.setup.problems import ConfigError, Problem
 from pathnet_evo.setup.sections import as_table
 from pathnet_evo.values.encodings import typed
 

@@ -26,7 +26,8 @@ from pathnet_evo.interfaces.tasks import (
     TaskError,
     TaskSettings,
 )
-from pathnet_evo.setup.config import ConfigError, Problem, RunConfig
+from pathnet_evo.setup.config import RunConfig
+from pathnet_evo.setup.problems import ConfigError, Problem
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 
 

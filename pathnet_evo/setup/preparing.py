@@ -12,16 +12,10 @@ from typing import Any
 from pathnet_evo import presets
 from pathnet_evo.plugins.files import given
 from pathnet_evo.plugins.registry import Registry
-from pathnet_evo.setup.config import (
-    ConfigError,
-    Problem,
-    RunConfig,
-    parse,
-    validate,
-    with_stages,
-)
+from pathnet_evo.setup.config import RunConfig, parse, validate, with_stages
 from pathnet_evo.setup.overrides import override
 from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.problems import ConfigError, Problem
 from pathnet_evo.setup.resolving import resolve, resolve_observers
 from pathnet_evo.setup.upgrades import upgraded
 from pathnet_evo.system.plugin_calls import PluginFailed, calling

@@ -18,8 +18,9 @@ from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
 from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo.plugins.registry import PluginError, Registry
-from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, StageConfig, problems
+from pathnet_evo.setup.config import RunConfig, StageConfig
 from pathnet_evo.setup.plan import Arm, Plan, Stage
+from pathnet_evo.setup.problems import ConfigError, Problem, problems
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 from pathnet_evo.values.suggestions import nearest
 

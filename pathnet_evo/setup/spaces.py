@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from pathnet_evo.setup.config import ConfigError, Problem, problems
+from pathnet_evo.setup.problems import ConfigError, Problem, problems
 
 LARGEST = 2**53
 """Numbers from here on are not stored exactly."""

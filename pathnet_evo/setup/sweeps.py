@@ -22,9 +22,10 @@ from pydantic import (
 )
 
 from pathnet_evo.plugins.registry import Registry
-from pathnet_evo.setup.config import ConfigError, Problem, RunConfig, problems, validate
+from pathnet_evo.setup.config import RunConfig, validate
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import configured, labelled, overridden, ready
+from pathnet_evo.setup.problems import ConfigError, Problem, problems
 from pathnet_evo.setup.spaces import Labels, Space, filled, probes, spaces_in
 from pathnet_evo.values.suggestions import nearest
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.interfaces.storage import ResumePoint
-from pathnet_evo.setup.config import ConfigError, Problem
 from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.problems import ConfigError, Problem
 from pathnet_evo.store import checkpoint
 from pathnet_evo.store.checkpoint import CheckpointError
 from pathnet_evo.store.checkpointer import folder_of

@@ -11,7 +11,8 @@ from pathnet_evo import presets
 from pathnet_evo.analysis import matrix
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup import preparing
-from pathnet_evo.setup.config import ConfigError, parse, validate
+from pathnet_evo.setup.config import parse, validate
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.setup.resolving import resolve
 
 TOML = """

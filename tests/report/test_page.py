@@ -17,7 +17,8 @@ from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.cli.tables import results
 from pathnet_evo.interfaces.records import Record, TrialFinished, TrialStarted
 from pathnet_evo.report import write_report
-from pathnet_evo.report.words import censored_times, sentences
+from pathnet_evo.report.speeds import censored_times
+from pathnet_evo.report.words import sentences
 from pathnet_evo.store.reading import RunError
 from pathnet_evo.values.readable import shown, shown_interval
 

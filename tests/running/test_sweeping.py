@@ -25,7 +25,7 @@ from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running import sweeping
 from pathnet_evo.running.checking import inspect
 from pathnet_evo.running.sweeping import Search
-from pathnet_evo.setup.config import ConfigError
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.setup.sweeps import read_sweep
 from pathnet_evo.store.lineage import digest
 from pathnet_evo.store.reading import read_config, read_summary

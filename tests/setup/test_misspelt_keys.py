@@ -3,7 +3,8 @@
 import pytest
 
 from pathnet_evo.plugins.registry import Registry
-from pathnet_evo.setup.config import ConfigError, validate
+from pathnet_evo.setup.config import validate
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.setup.resolving import resolve, resolve_observers
 
 STAGE = {"task": {"name": "digits"}}

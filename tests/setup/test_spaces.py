@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pathnet_evo.setup.config import ConfigError
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.setup.spaces import Choices, Numbers, filled, probes, spaces_in
 
 TOML = """

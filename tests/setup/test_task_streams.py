@@ -6,8 +6,9 @@ import pytest
 
 from pathnet_evo import presets
 from pathnet_evo.plugins.registry import Registry
-from pathnet_evo.setup.config import ConfigError, parse, validate
+from pathnet_evo.setup.config import parse, validate
 from pathnet_evo.setup.preparing import configure, ready
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.setup.resolving import resolve
 from pathnet_evo.store.directory import resolved
 

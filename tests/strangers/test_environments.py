@@ -17,7 +17,7 @@ from pathnet_evo import Streams, TaskContext, TaskError
 from pathnet_evo.plugins.files import PluginFile, import_file
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup import preparing
-from pathnet_evo.setup.config import ConfigError
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo_a3c.episodes import EnvironmentFailed, Episodes
 from pathnet_evo_a3c.lane import Lane
 from pathnet_evo_gym.task import GymSettings

@@ -21,8 +21,8 @@ from pathnet_evo.interfaces.learners import Candidate
 from pathnet_evo.interfaces.records import Evaluated, GenerationFinished, StageStarted, TrialStarted
 from pathnet_evo.running.loading import RunError
 from pathnet_evo.running.playing import player
-from pathnet_evo.setup.config import ConfigError
 from pathnet_evo.setup.preparing import read_source
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.testing import LearnerContract
 from pathnet_evo.values.readable import shown, times
 from pathnet_evo_a3c.learner import A3C

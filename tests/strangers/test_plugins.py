@@ -16,7 +16,7 @@ from pathnet_evo import RunFailed, launch
 from pathnet_evo.errors import UserError
 from pathnet_evo.plugins.files import PluginFileError
 from pathnet_evo.running.checking import inspect
-from pathnet_evo.setup.config import ConfigError
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.system.plugin_calls import said
 
 pytestmark = pytest.mark.slow

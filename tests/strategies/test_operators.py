@@ -14,7 +14,7 @@ from pathnet_evo.interfaces.operators import operator
 from pathnet_evo.interfaces.population import StrategyError
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
-from pathnet_evo.setup.config import problems
+from pathnet_evo.setup.problems import problems
 from pathnet_evo.strategies.binary_tournament import BinaryTournament
 from pathnet_evo.strategies.mu_plus_lambda import MuPlusLambda, MuPlusLambdaSettings
 from pathnet_evo.testing.strategies import Referee

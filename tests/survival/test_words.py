@@ -14,7 +14,7 @@ from pathnet_evo import load_run, resume
 from pathnet_evo.running.checking import inspect
 from pathnet_evo.running.playing import player
 from pathnet_evo.setup import config
-from pathnet_evo.setup.config import ConfigError
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.setup.upgrades import ENGINE, LEARNERS, TASKS, upgraded
 
 MIXED = Path(__file__).parents[1] / "fixtures" / "run-mixed-3"

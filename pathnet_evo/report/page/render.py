@@ -13,7 +13,7 @@ from markupsafe import Markup
 from pathnet_evo.analysis import compared
 from pathnet_evo.core.genotype import Path, n_modules
 from pathnet_evo.interfaces.summary import FrontSummary, StageSummary
-from pathnet_evo.report import words
+from pathnet_evo.report import speeds, words
 from pathnet_evo.report.data import ReportData
 from pathnet_evo.report.data.transfer import transfer_matrix
 from pathnet_evo.report.page.assets import integrity, plotly, script, style
@@ -80,11 +80,11 @@ def environment() -> Environment:
         "interval": readable.shown_interval,
         "times": readable.times,
         "used": compared.used,
-        "pair": words.censored_times,
-        "speed_up": words.speed_up,
-        "speed_up_interval": words.speed_up_interval,
-        "area_gain": words.area_gain,
-        "area_gain_interval": words.area_gain_interval,
+        "pair": speeds.censored_times,
+        "speed_up": speeds.speed_up,
+        "speed_up_interval": speeds.speed_up_interval,
+        "area_gain": speeds.area_gain,
+        "area_gain_interval": speeds.area_gain_interval,
         "costs": words.costs_of,
     }
     return found

@@ -11,8 +11,9 @@ from pathnet_evo import compare_runs, launch
 from pathnet_evo.analysis.continual import acc, bwt, fwt
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running.loading import load_run
-from pathnet_evo.setup.config import ConfigError, validate
+from pathnet_evo.setup.config import validate
 from pathnet_evo.setup.preparing import ready
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo_avalanche import policy
 
 METHODS = ["ewc", "lwf", "replay", "packnet", "progressive", "joint"]
