@@ -38,6 +38,7 @@ class _Entry:
     arm: str
     strategy: str
     transfer: str
+    separate: bool
     trials: Mapping[int, TrialResult]
 
     def finished(self, stage: int) -> dict[int, StageResult]:
@@ -157,10 +158,7 @@ def compare_runs(runs: Sequence[Path | str]) -> Comparison:
 def _over_all_tasks(entries: Sequence[_Entry], tasks: int) -> dict[str, dict[str, Any]]:
     """The metrics of continual learning of each entry that has them."""
     score = accuracy_of(t for entry in entries for t in entry.trials.values())
-    found = {
-        entry.name: continual(entry.trials, score, tasks, entry.transfer == "scratch")
-        for entry in entries
-    }
+    found = {entry.name: continual(entry.trials, score, tasks, entry.separate) for entry in entries}
     return {name: metrics for name, metrics in found.items() if metrics is not None}
 
 
@@ -215,6 +213,7 @@ def _entries(
             arm=arm.name,
             strategy=str(section.get("name")),
             transfer=str(arm.transfer["name"]),
+            separate=arm.keeps_separate,
             trials={t.seed: t for t in trials if t.arm == arm.name},
         )
 

@@ -245,7 +245,11 @@ def _times(trials: Mapping[int, TrialResult], n_stages: int) -> list[dict[str, A
         {
             "stage": i,
             "seconds": statistic({k: s.seconds for k, s in stages.items()}, AMOUNT),
-            "usage": _by_name({k: s.usage for k, s in stages.items()}, statistic, AMOUNT),
+            "usage": _by_name(
+                {k: s.usage for k, s in stages.items()},
+                lambda values, _: statistic(values, AMOUNT),
+                AMOUNT,
+            ),
         }
         for i, stages in enumerate(done)
     ]

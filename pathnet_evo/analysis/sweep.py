@@ -13,8 +13,7 @@ from typing import Any
 from pathnet_evo.analysis.study import State, Study, SweepTrial
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.errors import UserError
-from pathnet_evo.plugins.registry import Registry
-from pathnet_evo.setup.sweeps import Sweep, read_sweep
+from pathnet_evo.setup.sweeps import Sweep, recorded_sweep
 from pathnet_evo.store.directory import DirectoryError, claim, replace
 from pathnet_evo.store.reading import RunError
 
@@ -85,7 +84,7 @@ def reread(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: not a sweep's folder, or Optuna is missing.
     """
-    sweep = read_sweep(folder / FILE, (), Registry(), rehearse=False)
+    sweep = recorded_sweep(folder / FILE)
     study = Study(folder, sweep)
     try:
         return write_results(folder, sweep, study.trials())

@@ -12,6 +12,7 @@ import typer
 from pathnet_evo.cli.layout import definitions, paragraph
 from pathnet_evo.cli.shared import PluginFiles
 from pathnet_evo.cli.terminal import say
+from pathnet_evo.errors import UserError
 
 if TYPE_CHECKING:
     from pathnet_evo.plugins.registry import Registry
@@ -43,11 +44,14 @@ def options(
     registry = Registry(files=[given(file) for file in files or ()])
     kinds = KINDS if kind is None else (kind,)
     if as_json:
-        found = [
-            describe(registry, each, which)
-            for each in kinds
-            for which in ([name] if name else names(registry, each) or [""])
-        ]
+        found = []
+        for each in kinds:
+            for which in [name] if name else names(registry, each) or [""]:
+                try:
+                    found.append(describe(registry, each, which))
+                except UserError:
+                    if name:  # of a list, a broken plugin is left out, as of the schema
+                        raise
         say(json.dumps([asdict(section) for section in found], indent=1))
     elif kind is None:
         _list_kinds(registry, kinds)
@@ -71,9 +75,9 @@ def _list_kinds(registry: Registry, kinds: Iterable[str]) -> None:
 
 
 def _list_names(registry: Registry, kind: str, known: Sequence[str]) -> None:
-    from pathnet_evo.setup.describing import FAMILIES, about
+    from pathnet_evo.setup.describing import meaning
 
-    definitions([(name, about(registry, FAMILIES[kind], name)) for name in known])
+    definitions([(name, meaning(registry, kind, name)) for name in known])
 
 
 def _show(section: Section) -> None:

@@ -15,7 +15,9 @@ FORMATS = ("png", "pdf", "svg")
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder of a run, a matrix or a sweep.")
+    ],
     figures: Annotated[
         str | None,
         typer.Option(
@@ -23,7 +25,10 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Rebuild summary.json and report.html from a run's lineage, finished or not."""
+    """Rebuild a run's summary.json and report.html from its lineage, finished or not.
+
+    Of a matrix or a sweep, its pages are rebuilt.
+    """
     import json
 
     from pathnet_evo.analysis import matrix, sweep

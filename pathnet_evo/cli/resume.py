@@ -51,12 +51,13 @@ def resume(
     The result equals that of a run that was never interrupted.
     """
     from pathnet_evo.analysis import matrix
+    from pathnet_evo.analysis import sweep as sweeps
     from pathnet_evo.cli.run import conclude, detail_of, options
-    from pathnet_evo.cli.sweep import FILE, again
+    from pathnet_evo.cli.sweep import again
 
     detail = detail_of(quiet or as_json, verbose)
     extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
-    if (run / FILE).is_file():
+    if (run / sweeps.FILE).is_file():
         again(run, [*extra, *(settings or [])], detail, accept_changed_data, as_json)
     elif (run / matrix.FILE).is_file():
         _matrix(run, [*extra, *(settings or [])], detail, accept_changed_data, as_json)

@@ -21,6 +21,7 @@ def rm(
     """
     from pathnet_evo.running.removing import check_removable, remove
 
+    runs = [*dict.fromkeys(runs)]
     found = [check_removable(run) for run in runs]
     kept = 0
     for run, about in zip(runs, found, strict=True):

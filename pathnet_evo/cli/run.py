@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from glob import escape, glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -41,8 +43,8 @@ def presets_and_files(incomplete: str) -> list[str]:
     """What the shell can complete a source to."""
     from pathnet_evo import presets
 
-    folder = Path(incomplete).parent
-    files = sorted(str(path) for path in folder.glob("*.toml"))
+    folder = os.path.dirname(incomplete)  # as it was typed, with "./" and without the name
+    files = sorted(glob(os.path.join(escape(folder), "*.toml")))
     return [name for name in [*presets.names(), *files] if name.startswith(incomplete)]
 
 

@@ -17,6 +17,7 @@ from pathnet_evo.cli.run import presets_and_files
 from pathnet_evo.cli.shared import Device, PluginFiles, Quiet, RunsFolder, Verbose
 from pathnet_evo.cli.status import Status
 from pathnet_evo.cli.terminal import say
+from pathnet_evo.errors import UserError
 
 if TYPE_CHECKING:
     from pathnet_evo.cli.progress import Detail
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.setup.plan import Plan
     from pathnet_evo.setup.sweeps import Sweep
-
-FILE = "sweep.toml"
-"""As in ``analysis.sweep``, which is only imported on demand."""
 
 
 def sweep(
@@ -67,6 +65,7 @@ def sweep(
     A value of the configuration can be a search space: {low = 0.001, high = 0.3, log = true},
     {low = 1, high = 8} or {choices = ["SGD", "Adam"]}. The table [sweep] says what to search.
     """
+    from pathnet_evo import presets
     from pathnet_evo.analysis import sweep as folders
     from pathnet_evo.cli.run import detail_of, options
     from pathnet_evo.plugins.registry import Registry
@@ -76,7 +75,12 @@ def sweep(
     given = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
     given += [] if trials is None else [f"sweep.trials={trials}"]
     given += settings or []
-    if Path(source).is_dir():
+    if Path(source).is_dir() and source not in presets.names():
+        if name is not None or plugins:
+            raise UserError(
+                f"{source}: a sweep that resumes keeps its name and plugins; leave --name and "
+                "--plugin out"
+            )
         again(Path(source), given, detail, False, as_json)
         return
     registry = Registry()
@@ -142,8 +146,8 @@ def _conclude(folder: Path, number: int, as_json: bool) -> None:
         trials(found)
         if found["best"] is not None:
             best = next(row for row in found["trials"] if row["trial"] == found["best"])
-            again = shlex.join(["pathnet-evo", "run", str(folder / best["run"] / "run.toml")])
-            say(f"best: {best['run']}; repeat it with {again}")
+            command = shlex.join(["pathnet-evo", "run", str(folder / best["run"] / "run.toml")])
+            say(f"best: {best['run']}; repeat it with {command}")
         say(f"report: {folder / folders.PAGE}")
     failed = [row for row in found["trials"] if row["state"] == "failed"]
     for row in failed:

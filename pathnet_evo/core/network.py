@@ -85,7 +85,7 @@ class PathNetwork(nn.Module):
     def _repr_html_(self) -> str:
         rows = (
             (i, type(kind).__name__, ", ".join(map(str, modules)))
-            for i, (kind, modules) in enumerate(zip(self.kinds, self.path, strict=False))
+            for i, (kind, modules) in enumerate(zip(self.kinds, self.path, strict=False), 1)
         )
         return table(("layer", "kind", "active modules"), rows, repr(self)[1:-1])
 

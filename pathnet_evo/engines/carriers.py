@@ -49,7 +49,7 @@ class Carrier(ABC):
 
     def lend(self, lease: Lease, stacks: Sequence[Stack]) -> Leased:
         """What a worker is sent for a lease of these stacks of the pool and the head."""
-        modules = tuple(Modules(stack.trainable, stack.frozen) for stack in lease.stacks)
+        modules = _modules(lease)
         leased = self._lend(lease, stacks, modules)
         self.open[leased.number] = lease
         return leased
@@ -77,9 +77,6 @@ class Carrier(ABC):
     def release(self, number: int) -> None:
         """A lease is over."""
         self.open.pop(number, None)
-
-    def _modules(self, number: int) -> tuple[Modules, ...]:
-        return tuple(Modules(stack.trainable, stack.frozen) for stack in self.open[number].stacks)
 
 
 @dataclass(frozen=True)
@@ -163,7 +160,7 @@ class SharedSlots(Carrier):
     def fill(self, number: int, stacks: Sequence[Stack]) -> None:
         """Read what was trained in the slot."""
         lease = self.open[number]
-        views = cut(self._slots[number].buffer, stacks, self._modules(number))
+        views = cut(self._slots[number].buffer, stacks, _modules(lease))
         for stack, (block, _) in zip(lease.stacks, views, strict=True):
             hold(stack, block)
 
@@ -244,7 +241,7 @@ class Parcels(Carrier):
         # The numbers may be read-only, as those of shared memory are; nobody writes to a lease's.
         values = torch.from_numpy(self._trained[number].copy())
         for stack, (block, _) in zip(
-            lease.stacks, cut(values, stacks, trainable(self._modules(number))), strict=True
+            lease.stacks, cut(values, stacks, trainable(_modules(lease))), strict=True
         ):
             hold(stack, block)
 
@@ -268,6 +265,10 @@ class Parcels(Carrier):
             for s, leased in enumerate(self.open[number].stacks):
                 self._stale += [(s, module, -number) for module in leased.trainable]
         super().release(number)
+
+
+def _modules(lease: Lease) -> tuple[Modules, ...]:
+    return tuple(Modules(stack.trainable, stack.frozen) for stack in lease.stacks)
 
 
 def _state(stack: Stack, module: int) -> State:

@@ -69,8 +69,7 @@ class Slots:
         for stale in parcel.stale:
             self._copies.pop(stale, None)
         memory = torch.empty(size_of(self._stacks, leased.modules), dtype=torch.float32)
-        # The numbers may be read-only, as those of a cluster's object store are.
-        fresh, at = torch.from_numpy(parcel.fresh.copy()), 0
+        at = 0
         views = self._rows(memory, leased.modules)
         for s, (modules, places, copies) in enumerate(
             zip(leased.modules, views, parcel.copies, strict=True)
@@ -79,7 +78,8 @@ class Slots:
             for module, copy, place in zip(chosen, copies, places, strict=True):
                 if copy is None:
                     size = sum(values.numel() for values in place)
-                    numbers = fresh[at : at + size].clone()
+                    # A copy: the numbers may be read-only, and would keep the whole parcel alive.
+                    numbers = torch.from_numpy(parcel.fresh[at : at + size].copy())
                     at += size
                     self._copies[s, module, leased.number] = numbers
                 else:

@@ -269,7 +269,8 @@ class NetworkMeasured:
         parameters: parameters of the network, its columns included.
         multiply_adds: multiply-adds of a prediction for one example, in matrix products and
             convolutions; None if they could not be counted.
-        stored: parameters that the networks of all stages so far need together.
+        stored: parameters that the networks of all stages so far need together; not those of random
+            columns, which are drawn again from the seed.
     """
 
     trial: int

@@ -29,6 +29,9 @@ class Signature(BaseModel):
     reading: dict[str, Any] = Field(default_factory=dict)
     """What the task needs to read another input; see ``TaskSettings.read_input``."""
 
+    continuous: bool = False
+    """Whether an action is a vector of ``count`` numbers, so that outputs are no logits."""
+
     @model_validator(mode="after")
     def _one_name_each(self) -> Signature:
         if self.names and len(self.names) != self.count:
@@ -46,7 +49,12 @@ class Signature(BaseModel):
                 input_type=_input_type(str(task.inputs.dtype).removeprefix("torch.")),
                 reading=dict(task.reading),
             )
-        return cls(outputs="actions", count=task.n_actions, names=_names(task.actions))
+        return cls(
+            outputs="actions",
+            count=task.n_actions,
+            names=_names(task.actions),
+            continuous=task.continuous,
+        )
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> Signature:

@@ -16,6 +16,8 @@ class StopStage(Exception):  # noqa: N818
 
     The stage ends as if its budget were used up, once a path has a fitness: its best path is scored
     and, in arms that freeze, frozen. The trial continues with the next stage.
+
+    Without effect in arms of a rival, whose stages end with their budget.
     """
 
 

@@ -68,12 +68,16 @@ def _use(info: NetworkInfo) -> str:
     sizes = " x ".join(map(str, info.input_shape))
     names = ", ".join(map(_plain, info.signature.labels[:MOST_NAMES]))
     more = len(info.signature.labels) - MOST_NAMES
+    outputs, use = f"logits of {info.signature.count} {info.signature.outputs}: {names}", None
+    outputs += f", and {more} more." if more > 0 else "."
+    if info.signature.outputs == "actions" and not info.policy:
+        outputs, use = "as the learner defines them.", "outputs = network(observations)"
     lines = [
         f"- Inputs: {sizes}, {kind}. The network shifts and scales them itself.",
-        f"- Outputs: logits of {info.signature.count} {info.signature.outputs}: {names}"
-        + (f", and {more} more." if more > 0 else "."),
+        f"- Outputs: {outputs}",
     ]
-    code = f'network = load_network("model.safetensors")\n{USES[info.signature.outputs]}'
+    use = use or USES[info.signature.outputs]
+    code = f'network = load_network("model.safetensors")\n{use}'
     example = f"```python\nfrom pathnet_evo import load_network\n\n{code}\n```"
     return "## Use\n\n" + example + "\n\n" + "\n".join(lines)
 
@@ -117,7 +121,7 @@ def _context(info: NetworkInfo, summary: Mapping[str, Any] | None) -> Iterator[s
     chance = summary["stages"][info.stage]["chance"]
     if chance is not None and chance["mean"] is not None and score is not None:
         yield f"Random actions score {shown(chance['mean'], score)}."
-    for found in summary["comparisons"]:
+    for found in summary["comparisons"] if info.after == info.stage else ():
         if (found["stage"], found["arm"]) == (info.stage, info.arm) and found["mean"] is not None:
             interval = shown_interval(found["interval"], found["score"], sign=True)
             yield (

@@ -114,10 +114,10 @@ def _typed(values: Tensor, input_type: str | None) -> Tensor:
                 f"the network takes whole numbers from 0 to 255 (uint8), got {name}. If yours go "
                 "from 0 to 1: (255 * x).round(), as uint8"
             )
-        if int(values.min()) < 0 or int(values.max()) > 255:
+        low, high = (int(end) for end in values.long().aminmax())  # torch has none of uint16
+        if low < 0 or high > 255:
             raise ModelError(
-                f"the network takes numbers from 0 to 255 (uint8), got {int(values.min())} to "
-                f"{int(values.max())}"
+                f"the network takes numbers from 0 to 255 (uint8), got {low} to {high}"
             )
         return values.to(torch.uint8)
     if values.dtype == torch.uint8 and input_type != "float32":

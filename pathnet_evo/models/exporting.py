@@ -58,8 +58,12 @@ def onnx_content(network: PathNetwork, info: NetworkInfo) -> bytes:
         model.metadata_props.add(key=name, value=value)
     content: bytes = model.SerializeToString()
     x = _inputs(network, info)
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {"inputs": x.cpu().numpy()})
+    try:
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        (found,) = session.run(None, {"inputs": x.cpu().numpy()})
+    except Exception as error:  # onnxruntime's errors have no common base
+        reason = on_one_line(str(error).partition("\n")[0])[:200]
+        raise ModelError(f"{info.name}: onnxruntime cannot compute it: {reason}") from None
     with torch.inference_mode():
         _compare(network(x).cpu(), torch.from_numpy(found))
     return content

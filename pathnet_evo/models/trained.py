@@ -118,6 +118,11 @@ class TrainedNetwork(PathNetwork):
         """
         if self.info.signature.outputs != "actions":
             raise ModelError(f"{self.info.name}: the network classifies; use predict(inputs)")
+        if self.info.signature.continuous:
+            raise ModelError(
+                f"{self.info.name}: its actions are vectors; pathnet-evo play draws them, and "
+                "network(observations) gives what its learner defines"
+            )
         if not self.info.policy:
             raise ModelError(
                 f"{self.info.name}: its learner does not say which outputs are actions "

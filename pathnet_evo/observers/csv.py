@@ -11,6 +11,7 @@ from typing import TextIO
 
 from pydantic import PrivateAttr
 
+from pathnet_evo.interfaces.records import StageStarted
 from pathnet_evo.interfaces.run_info import RunInfo, Trial
 from pathnet_evo.interfaces.summary import Summary
 from pathnet_evo.interfaces.trackers import Tracker
@@ -40,6 +41,12 @@ class Csv(Tracker):
         file = self._files[trial.id]
         csv.writer(file).writerows(rows)
         file.flush()
+
+    def stage_started(self, run: RunInfo, record: StageStarted) -> None:
+        """Close the file: a trial whose process was lost repeats rows, which ``_opened`` cuts."""
+        super().stage_started(run, record)
+        if (file := self._files.pop(record.trial, None)) is not None:
+            file.close()
 
     def run_finished(self, run: RunInfo, summary: Summary) -> None:
         """Write the metrics over all stages, and close the files."""

@@ -344,12 +344,15 @@ class Run(Frames):
             RunError: there is no such arm or seed, or the lineage is damaged.
         """
         seed = self._seed(arm, seed)
-        with reading(self.folder, ("trials", "stages")) as db:
-            rows = db.execute(
-                "SELECT s.stage FROM stages s JOIN trials t USING (trial) WHERE t.arm = ? "
-                "AND t.seed = ? AND s.checkpoint IS NOT NULL ORDER BY s.stage",
-                (arm, seed),
-            ).fetchall()
+        try:
+            with reading(self.folder, ("trials", "stages")) as db:
+                rows = db.execute(
+                    "SELECT s.stage FROM stages s JOIN trials t USING (trial) WHERE t.arm = ? "
+                    "AND t.seed = ? AND s.checkpoint IS NOT NULL ORDER BY s.stage",
+                    (arm, seed),
+                ).fetchall()
+        except LineageError as error:
+            raise RunError(str(error)) from None
         return [stage for (stage,) in rows]
 
     def _checkpoint(self, arm: str, seed: int, stage: int) -> Path:

@@ -77,8 +77,8 @@ class NotebookProgress(Following):
     def on_record(self, record: Record) -> None:
         """Process a record."""
         super().on_record(record)
-        begins = isinstance(record, TrialStarted | TrialFinished)
-        if begins or self._now() - self._drawn >= EVERY:
+        changes = isinstance(record, TrialStarted | TrialFinished)
+        if changes or self._now() - self._drawn >= EVERY:
             self.draw()
 
     def said(self, text: str) -> None:

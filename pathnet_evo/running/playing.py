@@ -118,8 +118,8 @@ class Player:
         except TaskError as error:
             raise RunError(f"stage {self.name!r}: {error}") from None
         except DependencyNotInstalled as error:
-            lack = missing("drawing it needs", "pygame") or str(error)
-            raise RunError(f"stage {self.name!r}: {lack}") from None
+            lack = missing("drawing it needs", "pygame") if "pygame" in str(error) else None
+            raise RunError(f"stage {self.name!r}: {lack or error}") from None
         except Exception as error:
             text = " ".join(f"{type(error).__name__}: {error}".split())
             raise RunError(f"stage {self.name!r}: the {who} raised {text}") from None

@@ -40,8 +40,9 @@ def ship(
         UserError: there is no such network, or a file cannot be written; then none is.
     """
     wanted = [file for file in (model, onnx, card) if file is not None]
-    if len(set(wanted)) < len(wanted):
-        raise UserError(f"{wanted[-1]}: named twice; give each file a name of its own")
+    for i, file in enumerate(wanted):
+        if file in wanted[:i]:
+            raise UserError(f"{file}: named twice; give each file a name of its own")
     network = _network(run, stage, arm, seed)
     if license is not None:
         network = network.licensed(license)

@@ -28,7 +28,7 @@ from pathnet_evo.running import runner
 from pathnet_evo.running.trajectory import Trajectory
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.problems import ConfigError
-from pathnet_evo.setup.sweeps import Sweep, check_same, read_sweep
+from pathnet_evo.setup.sweeps import Sweep, check_same, read_sweep, recorded_sweep
 from pathnet_evo.store.directory import DirectoryError, clear, remove_unbegun, replace
 from pathnet_evo.store.lineage import never_begun
 from pathnet_evo.store.lock import Lock
@@ -89,8 +89,7 @@ def reopen(folder: Path, settings: Sequence[str], registry: Registry) -> Sweep:
     folders.check_sweep(folder)
     sweep = read_sweep(folder / folders.FILE, settings, registry)
     if settings:
-        before = read_sweep(folder / folders.FILE, (), registry, rehearse=False)
-        check_same(before, sweep)
+        check_same(recorded_sweep(folder / folders.FILE), sweep)
     return sweep
 
 

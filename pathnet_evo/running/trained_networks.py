@@ -98,7 +98,7 @@ def trained_network(
         scores=_scores(wanted),
         input_shape=tuple(shape),
         signature=signature,
-        policy=plan.stages[stage].learner.policy,
+        policy=plan.stages[stage].learner.policy and not signature.continuous,
         aggregate=plan.config.pool.aggregate,
         networks=described(network, stage, _kind_names(plan)),
     )

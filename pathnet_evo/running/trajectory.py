@@ -77,7 +77,7 @@ class Trajectory:
         return found
 
     def _count(self, of: _Seed, fitness: float | None, examples: int) -> None:
-        step = min(STEPS * of.used // max(self.budget, 1), STEPS - 1)
+        step = self._used_up(of)
         if fitness is not None:
             of.best[step] = max(of.best[step], fitness)
         of.told.append((fitness, examples))

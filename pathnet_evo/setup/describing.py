@@ -112,6 +112,11 @@ def about(registry: Registry, family: str, name: str) -> str:
         return f"failed: {error}"
 
 
+def meaning(registry: Registry, kind: str, name: str) -> str:
+    """What a name of a kind is, in one line."""
+    return summary(STREAMS[name]) if kind == "stream" else about(registry, FAMILIES[kind], name)
+
+
 def names(registry: Registry, kind: str) -> list[str]:
     """The names that a kind has; none of the framework's own sections.
 
@@ -146,7 +151,7 @@ def describe(registry: Registry, kind: str, name: str = "") -> Section:
     if kind == "stream" and name in known:
         options = tuple(o for o in model_options(STREAMS[name]) if o.key != "name")
         return Section(kind, name, PLACES[kind], summary(STREAMS[name]), options)
-    if name not in known and not any(p.errors for p in registry.plugins):
+    if name not in known and (kind == "stream" or not any(p.errors for p in registry.plugins)):
         raise UserError(f"{kind} {name!r}: {_unknown(name, known)}")
     try:
         plugin = registry.get(FAMILIES[kind], name)

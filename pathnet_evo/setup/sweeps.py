@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -129,7 +129,6 @@ def read_sweep(
     settings: Sequence[str],
     registry: Registry,
     plugins: Sequence[str | Path] = (),
-    rehearse: bool = True,
 ) -> Sweep:
     """A sweep, its ends and choices checked by every plugin.
 
@@ -138,12 +137,33 @@ def read_sweep(
         settings: ``"a.b=VALUE"`` overrides; a value can be a search space.
         registry: the plugins; the files that the configuration names are added to it.
         plugins: further files of plugins.
-        rehearse: make the tasks of the first configuration.
 
     Raises:
         ConfigError: everything that is wrong, such as a target that does not exist.
         PluginFileError: a plugin's file that cannot be used.
     """
+    made = partial(configured, registry=registry, plugins=plugins)
+    sweep, points = _read(source, settings, made)
+    for point in points:
+        sweep.plan(point, sweep.name, registry, point is points[0])
+    return sweep
+
+
+def recorded_sweep(path: Path) -> Sweep:
+    """The sweep that a ``sweep.toml`` records; nothing that it names is imported.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    return _read(path, (), lambda data, label, folder: validate(data, label))[0]
+
+
+def _read(
+    source: str | Path | Mapping[str, Any],
+    settings: Sequence[str],
+    made: Callable[[dict[str, Any], str, Path], RunConfig],
+) -> tuple[Sweep, list[dict[str, Any]]]:
+    """A sweep, and the values at its ends and of its choices; ``made`` makes configurations."""
     whole, label, folder = overridden(source, settings)
     data = copy.deepcopy({key: value for key, value in whole.items() if key != "sweep"})
     with labelled(label):
@@ -153,16 +173,13 @@ def read_sweep(
             text = "nothing to search: no value is a search space such as {low = 1, high = 8}"
             raise ConfigError([Problem("", text)])
         points = [*probes(spaces)]
-        first = configured(filled(data, spaces, points[0]), label, folder, registry, plugins)
+        first = made(filled(data, spaces, points[0]), label, folder)
         if first.sources is not None:
             raise ConfigError([Problem("sources", "a sweep searches one sequence, not a matrix")])
         if first.plugins:
             data["plugins"] = [file.model_dump(mode="json") for file in first.plugins]
         arm, stage = _target(settled, first)
-    sweep = Sweep(settled, data, spaces, first.name, arm, stage, label)
-    for point in points:
-        sweep.plan(point, first.name, registry, rehearse and point is points[0])
-    return sweep
+    return Sweep(settled, data, spaces, first.name, arm, stage, label), points
 
 
 def check_same(before: Sweep, now: Sweep) -> None:

@@ -58,10 +58,9 @@ def renamed(key: str, known: Collection[str]) -> str | None:
 
 def upgraded(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The same configuration, as this version writes it."""
-    transfer = data.get("transfer")
+    data, transfer = _before_quick_resets(data), data.get("transfer")
     if not (data.keys() >= RESOLVED and isinstance(transfer, dict)):
-        return _before_quick_resets(data)
-    data = _before_quick_resets(data)
+        return data
     if "initial_modules" not in transfer and transfer.keys() >= {"reinitialise", "grow"}:
         data = _before_columns(data)
     return _before_the_fields_words(data)

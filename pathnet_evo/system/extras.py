@@ -28,7 +28,7 @@ EXTRAS: Mapping[str, str] = {
 
 
 def installed(module: str) -> bool:
-    """Whether a module can be imported; it is not."""
+    """Whether a module can be imported, found out without importing it."""
     if module in sys.modules:
         return sys.modules[module] is not None
     return find_spec(module) is not None

@@ -122,7 +122,9 @@ def tells(layers: Sequence[Tensor], labels: Tensor, n_classes: int) -> Tells:
         n_classes: number of classes.
     """
     kernels = _with_sum([kernel(units) for units in layers])
-    fewer = _with_sum([kernel(units[:LEFT_OUT]) for units in layers])
+    fewer = kernels
+    if len(labels) > LEFT_OUT:
+        fewer = _with_sum([kernel(units[:LEFT_OUT]) for units in layers])
     return Tells(
         max(_accuracy(k, labels, n_classes) for k in kernels),
         max(_explained(k, labels[:LEFT_OUT], n_classes) for k in fewer),
@@ -174,7 +176,7 @@ def _explained(kernel: Tensor, labels: Tensor, n_classes: int) -> float:
     """The share of one-hot labels' variance that ridge regression explains.
 
     Each example is predicted by a fit on all others, in closed form from the fit on all (Allen
-    1974); the variance is about the mean of the others' labels. Negative if it explains nothing.
+    1974); the variance is about the mean of the others' labels. 0 if it explains nothing.
 
     Args:
         kernel: inner products of the examples.

@@ -78,7 +78,7 @@ class Transport(ABC):
 
     Attributes:
         shares_memory: whether a tensor of ``buffer`` that was sent once is the same memory at both
-            ends; otherwise it is sent again, by value, whenever it changed.
+            ends; otherwise weights travel by value, and ``buffer`` is not called.
     """
 
     shares_memory: ClassVar[bool] = False
@@ -99,7 +99,8 @@ class Transport(ABC):
         """Wait until workers say something or die, for ``timeout`` seconds; which ones did."""
 
     def buffer(self, size: int) -> Tensor:
-        """Memory for ``size`` float32 numbers that can be sent: by default, this process's own."""
+        """Memory for ``size`` float32 numbers at both ends, where ``shares_memory``."""
+        assert not self.shares_memory, "a transport that shares memory allocates it"
         return torch.empty(size, dtype=torch.float32)
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 
-from pathnet_evo import EnvironmentTask, Evaluator, LearningContext, TaskError
+from pathnet_evo import EnvironmentTask, LearningContext, TaskError
 from pathnet_evo_a3c.evaluator import A3CEvaluator
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_a3c.rollout import Rollout
@@ -23,13 +23,14 @@ class PPO(A3C):
     """
 
     keeps_observations: ClassVar[bool] = True
+    own_workers: ClassVar[bool] = False
 
     rollout_length: int = Field(32, ge=1)
     """Steps per environment between updates."""
     epochs: int = Field(4, ge=1)
     """Times that each step of a rollout is learned from."""
     n_batches: int = Field(4, ge=1)
-    """Minibatches per epoch; each has some steps of every environment."""
+    """Minibatches per epoch, at most; each has some steps of every environment."""
     clip_range: float = Field(0.2, gt=0, lt=1)
     """How far an action's probability may move, relative to what it was, and still gain by it."""
     gae_lambda: float = Field(0.95, ge=0, le=1)
@@ -39,18 +40,18 @@ class PPO(A3C):
     learning_rate: float = Field(5e-4, gt=0, allow_inf_nan=False)
     """Learning rate."""
 
-    def evaluator(self, context: LearningContext[EnvironmentTask]) -> Evaluator:
-        """An evaluator with a slot for every environment of every worker.
+    def check(self, task: EnvironmentTask) -> None:
+        """Refuse workers that would send gradients, and more than there is memory for.
 
         Raises:
-            TaskError: workers would send gradients instead of updating the pool.
+            TaskError: either.
         """
-        if context.transport is not None or self.max_staleness is not None:
+        if self.max_staleness is not None:
             raise TaskError(
-                "ppo updates the pool several times a rollout, so its workers must share its "
-                "memory: use a3c, or neither max_staleness nor an engine that hosts workers"
+                "ppo updates the pool several times a rollout, so its workers share its memory: "
+                "use a3c, or leave max_staleness out"
             )
-        return super().evaluator(context)
+        super().check(task)
 
     def in_process(
         self,

@@ -103,6 +103,7 @@ class Workers(Evaluator):
         self.workers.restarts = learner.max_restarts
         self.lost = ""
         self._over: deque[Evaluation] = deque()
+        self._resumed: deque[Candidate] = deque()  # until there are lanes for them
         self._ended: list[Episode] = []
         try:
             for number in range(learner.workers):
@@ -118,7 +119,8 @@ class Workers(Evaluator):
         """Lanes without a candidate, of all workers."""
         if not self.workers.members:  # whatever is submitted has failed already
             return max(self.learner.num_envs - len(self._over), 0)
-        return sum(self._free(player) for player in self.workers.members)
+        idle = sum(self._free(player) for player in self.workers.members)
+        return max(idle - len(self._resumed), 0)
 
     @property
     def used(self) -> int:
@@ -140,6 +142,9 @@ class Workers(Evaluator):
 
     def advance(self) -> list[Evaluation]:
         """Wait for a moment until a worker tells something."""
+        members = self.workers.members
+        while self._resumed and (not members or any(self._free(p) > 0 for p in members)):
+            self.submit(self._resumed.popleft())
         for player in self.workers.members:
             if self._may_go(player) if player.waits else player.outbox:
                 self._order(player)
@@ -169,6 +174,7 @@ class Workers(Evaluator):
         """Let all workers drop what they have, and wait until they have: the pool is at rest."""
         self._over.clear()
         self._ended.clear()
+        self._resumed.clear()
         self.round += 1
         for player in self.workers.members:
             if player.pending:
@@ -184,6 +190,7 @@ class Workers(Evaluator):
     def state(self) -> dict[str, Any]:
         """The frames used; candidates in flight are evaluated again."""
         pending = [c for player in self.workers.members for c in player.pending.values()]
+        pending += self._resumed
         return {"frames": self.used, "candidates": [candidate.state() for candidate in pending]}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -193,8 +200,7 @@ class Workers(Evaluator):
         self.frames = state["frames"]
         if self.server is None:
             self.clock[0] = self.frames
-        for kept in state["candidates"]:
-            self.submit(Candidate.of(kept))
+        self._resumed.extend(map(Candidate.of, state["candidates"]))
 
     def close(self) -> None:
         """End all workers."""

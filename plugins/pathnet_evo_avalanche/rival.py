@@ -29,12 +29,10 @@ class AvalancheRival(Rival):
         """Train the strategy on the next experience; an epoch is one evaluation's minibatches."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            from pathnet_evo_avalanche.strategies import experience, made
+
             if self.strategy is None:
-                from pathnet_evo_avalanche.strategies import made
-
                 self.strategy, self.watch = made(self.settings, course)
-            from pathnet_evo_avalanche.strategies import experience
-
             self.watch.course = course
             self.strategy.train_epochs = course.evaluations
             self.strategy.train(experience(course))

@@ -129,6 +129,20 @@ class Watch(SupervisedPlugin):  # type: ignore[misc]
         return self.course.learner
 
 
+class _Pruning(PackNetPlugin):  # type: ignore[misc]
+    """Trains the same share of every stage after pruning."""
+
+    def __init__(self, share: float, pruned: list[float]) -> None:
+        super().__init__(1, pruned)
+        self.share = share
+
+    def before_training(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Take the share of this stage's epochs."""
+        epochs = strategy.train_epochs
+        self.post_prune_epochs = max(1, min(round(self.share * epochs), epochs - 1))
+        super().before_training(strategy, *args, **kwargs)
+
+
 def made(settings: RivalSettings, course: Course) -> tuple[Any, Watch]:
     """A strategy on a new network, and what watches it."""
     learner = course.learner
@@ -147,10 +161,7 @@ def made(settings: RivalSettings, course: Course) -> tuple[Any, Watch]:
             half = max(batch // 2, 1)
             plugins = [ReplayPlugin(settings.memory, batch_size=half, batch_size_mem=half)]
         case "packnet":
-            after = max(
-                1, min(round(settings.post_prune * course.evaluations), course.evaluations - 1)
-            )
-            plugins = [PackNetPlugin(after, _pruned(settings, course.n_stages))]
+            plugins = [_Pruning(settings.post_prune, _pruned(settings, course.n_stages))]
     kind = {"progressive": PNNStrategy, "joint": Cumulative}.get(method, Naive)
     strategy = kind(
         model=model,

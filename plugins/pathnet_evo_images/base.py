@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pathnet_evo import Shape, SupervisedTask, TaskContext, TaskSettings, memory
 from pathnet_evo_images.classes import Classes, balanced, choose
-from pathnet_evo_images.pixels import Frame, moments, permuted, rotated, salt_and_pepper
+from pathnet_evo_images.pixels import Frame, moments, moved, salt_and_pepper
 from pathnet_evo_images.source import Place, Source, decoded
 
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -125,7 +125,7 @@ class ImageTask(TaskSettings):
             rng = context.numpy("examples")
             kept = torch.from_numpy(balanced(labels.numpy(), self.examples, rng))
             inputs, labels = inputs[kept], labels[kept]
-        inputs, test_inputs = self._moved(inputs), self._moved(test_inputs)
+        inputs, test_inputs = moved(inputs, **self._moves), moved(test_inputs, **self._moves)
         pixels = inputs.numel() + test_inputs.numel()
         if lack := memory.lacking(f"{self.copies} copies", self.copies * pixels):
             raise place.error(f"stages.{context.stage}.task.copies: {lack}")
@@ -150,7 +150,7 @@ class ImageTask(TaskSettings):
             scale=scale,
             class_names=names,
             sources=sources,
-            reading={"fit": self.fit},
+            reading={"fit": self.fit, **self._moves},
         )
 
     @classmethod
@@ -180,11 +180,11 @@ class ImageTask(TaskSettings):
         own = list(settings).index(context.stage)
         return choose(list(settings.values()), own, names, rng, order)
 
-    def _moved(self, images: Tensor) -> Tensor:
-        """Images with their pixels rotated and permuted, if so configured."""
-        if self.rotation:
-            images = rotated(images, self.rotation)
-        return images if self.permutation is None else permuted(images, self.permutation)
+    @property
+    def _moves(self) -> dict[str, Any]:
+        """What is done to pixels besides, where anything is."""
+        moves = {"rotation": self.rotation or None, "permutation": self.permutation}
+        return {name: value for name, value in moves.items() if value is not None}
 
     def _normalisation(self, inputs: Tensor) -> tuple[Tensor | None, Tensor]:
         if not self.normalise:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pathnet_evo import Shape, TaskError, on_one_line
 from pathnet_evo_images.picture import Picture, of_image, read
-from pathnet_evo_images.pixels import Frame
+from pathnet_evo_images.pixels import Frame, moved
 
 
 def as_input(source: Any, shape: Shape, reading: Mapping[str, Any]) -> Tensor:
@@ -21,7 +21,7 @@ def as_input(source: Any, shape: Shape, reading: Mapping[str, Any]) -> Tensor:
     Args:
         source: a file name, or an image of Pillow's.
         shape: ``(channels, height, width)``.
-        reading: ``fit``, as the option of that name.
+        reading: ``fit``, ``rotation`` and ``permutation``, as the options of these names.
 
     Returns:
         ``shape``, uint8.
@@ -36,7 +36,8 @@ def as_input(source: Any, shape: Shape, reading: Mapping[str, Any]) -> Tensor:
     try:
         picture = _picture(source)
         frame = Frame(*shape, fit=fit)
-        return frame.apply(torch.from_numpy(picture.pixels)[None])[0]
+        images = frame.apply(torch.from_numpy(picture.pixels)[None])
+        return moved(images, reading.get("rotation", 0.0), reading.get("permutation"))[0]
     except TaskError:
         raise
     except Exception as error:  # decoders raise almost anything

@@ -122,6 +122,13 @@ def luma(images: Tensor) -> Tensor:
     return grey
 
 
+def moved(images: Tensor, rotation: float = 0.0, permutation: int | None = None) -> Tensor:
+    """Images with their pixels rotated and permuted, if so asked."""
+    if rotation:
+        images = rotated(images, rotation)
+    return images if permutation is None else permuted(images, permutation)
+
+
 def rotated(images: Tensor, degrees: float) -> Tensor:
     """Images rotated counter-clockwise around their centre, bilinearly, with zeros around.
 

@@ -45,7 +45,10 @@ def connected(address: str | None = None) -> Iterator[None]:
     with _signals_kept():
         import ray
 
-    place = None if address is None else found(address)
+    from ray._private.worker import global_worker
+
+    inside = ray.is_initialized() and global_worker.mode == ray.WORKER_MODE
+    place = None if address is None or inside else found(address)
     if ray.is_initialized():
         yield
         return

@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pathnet_evo import (
@@ -16,7 +16,6 @@ from pathnet_evo import (
     Supervisor,
     UnsendableError,
     WorkerLine,
-    WorkerLink,
     WorkerLost,
     WorkerUnable,
     said,
@@ -69,12 +68,6 @@ class _Caller(Supervised):
     """A worker, and the numbers of the items that it has."""
 
     items: tuple[int, ...] = ()
-    started: bool = field(default=False)
-
-    @property
-    def awaited(self) -> bool:
-        """Whether results are to come."""
-        return bool(self.items)
 
 
 class Mapper:
@@ -100,19 +93,22 @@ class Mapper:
         retries: int = 3,
     ) -> None:
         self.retries = retries
-        self._open = ExitStack()
-        self._open.enter_context(connected(address))
-        from pathnet_evo_ray.nodes import with_room
-        from pathnet_evo_ray.transport import RayTransport
+        with ExitStack() as opened:
+            opened.enter_context(connected(address))
+            from pathnet_evo_ray import nodes
+            from pathnet_evo_ray.transport import RayTransport
 
-        able = with_room(cpus_per_worker, gpus_per_worker, "worker")
-        rooms = sum(node.room(cpus_per_worker, gpus_per_worker) for node in able)
-        count = rooms if workers is None else workers
-        transport = RayTransport(cpus_per_worker, gpus_per_worker)
-        self._workers = Supervisor(transport, work, _caller, "map")
-        self._open.callback(self._workers.close)
-        for number in range(max(count, 1)):
-            self._workers.start(number)
+            able = nodes.with_room(cpus_per_worker, gpus_per_worker, "worker")
+            if address is not None:
+                nodes.check(able, None)
+            rooms = sum(node.room(cpus_per_worker, gpus_per_worker) for node in able)
+            count = rooms if workers is None else workers
+            transport = RayTransport(cpus_per_worker, gpus_per_worker)
+            self._workers = Supervisor(transport, work, _Caller, "map")
+            opened.callback(self._workers.close)
+            for number in range(max(count, 1)):
+                self._workers.start(number)
+            self._open = opened.pop_all()
 
     def map(self, function: Callable[..., Any], *iterables: Iterable[Any]) -> list[Any]:
         """The function's results, in order, like the built-in ``map`` but done when it returns.
@@ -133,7 +129,7 @@ class Mapper:
             tuple(range(i, min(i + size, len(items)))) for i in range(0, len(items), size)
         )
         results: dict[int, Any] = {}
-        losses: dict[int, int] = {}
+        losses: dict[int | None, int] = {}
         try:
             while len(results) < len(items):
                 for worker in self._workers.members:
@@ -166,13 +162,14 @@ class Mapper:
             worker.items = ()
             raise MapError(f"the function or its arguments cannot be sent: {error}") from None
 
-    def _replace(self, worker: _Caller, lost: WorkerLost, losses: dict[int, int]) -> None:
+    def _replace(self, worker: _Caller, lost: WorkerLost, losses: dict[int | None, int]) -> None:
         """Start another worker; whoever killed one too often, alone, is not tried again."""
-        for item in worker.items:
+        self._workers.start(worker.number)
+        for item in worker.items if worker.ready else (None,):  # None: it never started
             losses[item] = losses.get(item, 0) + 1
             if losses[item] > self.retries:
-                raise MapError(f"item {item}: its worker ({lost.where}) {lost.ended}, again")
-        self._workers.start(worker.number)
+                what = "a worker that starts" if item is None else f"item {item}: its worker"
+                raise MapError(f"{what} ({lost.where}) {lost.ended}, again")
 
     def _abandon(self) -> None:
         """Replace the workers that are still at items of a map that ended."""
@@ -189,10 +186,6 @@ class Mapper:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def _caller(number: int, link: WorkerLink) -> _Caller:
-    return _Caller(number, link)
 
 
 _mappers: dict[tuple[int, tuple[tuple[str, Any], ...]], Mapper] = {}

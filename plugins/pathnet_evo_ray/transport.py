@@ -152,7 +152,7 @@ class RayLink(WorkerLink):
         about, text = self._placed, str(error)
         if about is not None and not _is_alive(about.node):
             return f"was lost with its node {about.host}"
-        if "memory" in text and "Memory on the node" in text:
+        if "Memory on the node" in text:
             return f"was killed by Ray, as its node ran out of memory ({self.where})"
         if "SYSTEM_ERROR" in text:
             return f"was killed, or crashed ({self.where})"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -108,7 +107,6 @@ class RayWorker:
     def __init__(self) -> None:
         self._line = Line()
         self._ended = ""
-        self._begun = threading.Event()
 
     @ray.method(concurrency_group="work")
     def live(self, start: bytes) -> None:

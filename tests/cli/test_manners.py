@@ -28,6 +28,7 @@ from pathnet_evo.interfaces.records import (
 )
 
 CLI = Path(run_command.__file__).parent
+DOCS = Path(__file__).parents[2] / "docs"
 NUMBER = re.compile(r"[+-]?\d[\d,.]*(?: %)?")
 OUTPUTS = {
     "compare": ("compare", "runs/a"),
@@ -91,7 +92,7 @@ def test_every_status_is_documented() -> None:
     (status,) = [n for n in ast.walk(tree) if getattr(n, "name", "") == "_status"]
     numbers = [n.value for n in ast.walk(status) if isinstance(n, ast.Constant)]
     assert [n for n in numbers if type(n) is int] == []
-    page = (CLI.parents[1] / "docs/reference/command-line.md").read_text(encoding="utf-8")
+    page = (DOCS / "reference/command-line.md").read_text(encoding="utf-8")
     for number, meaning in MEANINGS.items():
         assert f"| {int(number)} | {meaning} |" in page
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pathnet_evo.plugins.registry import FAMILIES, Registry
+from pathnet_evo.plugins.registry import FAMILIES, PluginError, Registry
 
 PLUGIN = '''
 from pydantic import Field
@@ -89,6 +89,7 @@ def test_options_of_a_plugin_file(command: Any) -> None:
     [
         (("options", "tsk"), "kind 'tsk': unknown. Did you mean \"task\"? (have: task, "),
         (("options", "task", "digts"), "task 'digts': unknown. Did you mean \"digits\"? (have: "),
+        (("options", "stream", "splt"), "stream 'splt': unknown. Did you mean \"split\"? (have: "),
         (("options", "pool", "x"), "pool 'x': pool is a section of its own, and has no names"),
         (("options", "task", "--plugin", "no.py"), "no.py: cannot be read (No such file"),
     ],
@@ -99,6 +100,30 @@ def test_what_is_not_there(arguments: tuple[str, ...], line: str, command: Any) 
     assert (result.status, result.out) == (2, "")
     assert result.err.startswith(line)
     assert len(result.err.splitlines()) == 1
+
+
+def test_streams_are_listed(command: Any) -> None:
+    """What a benchmark's stages can be made of could not be found."""
+    listed = dict(line.split(None, 1) for line in command("options", "stream").out.splitlines())
+    assert {"split", "permuted", "rotated"} <= listed.keys()
+    assert "parts" in command("options", "stream", "split").out
+
+
+def test_a_broken_plugin_costs_only_its_own_options(
+    command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One plugin that cannot be imported would hide what all others can be told."""
+    whole = json.loads(command("options", "--json").out)
+    get = Registry.get
+
+    def broken(self: Registry, family: str, name: str) -> Any:
+        if name == "svhn":
+            raise PluginError("cannot be imported")
+        return get(self, family, name)
+
+    monkeypatch.setattr(Registry, "get", broken)
+    left = json.loads(command("options", "--json").out)
+    assert [s for s in whole if s["name"] != "svhn"] == left
 
 
 def test_plugins_say_what_they_are(command: Any) -> None:

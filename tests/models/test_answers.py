@@ -204,3 +204,13 @@ def test_pictures_that_cannot_be_read_are_told(pictures, make_network, tmp_path)
         with pytest.raises(ModelError, match=words) as told:
             network.predict([given])
         assert len(str(told.value).splitlines()) == 1
+
+
+def test_actions_that_are_vectors_are_not_chosen(make_network, images):
+    """Of means and deviations the largest would be taken for the number of an action."""
+    signature = Signature(outputs="actions", count=2, continuous=True, input_type="uint8")
+    network = make_network(signature=signature)
+    with pytest.raises(ModelError, match="its actions are vectors"):
+        network.act(images[0])
+    assert "network.act" not in network.card()
+    assert "logits" not in network.card()

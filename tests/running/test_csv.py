@@ -71,3 +71,14 @@ def test_a_resumed_run_has_each_row_once(
     begins = written[0]
     resumed = max(killed - 3, 0)
     assert session(tmp_path / "run", [begins, *written[resumed:]]) == whole
+
+
+def test_a_trial_whose_process_was_lost_has_each_row_once(
+    records: Sequence[Record], tmp_path: Path
+) -> None:
+    """What it repeats in the same session would be there twice."""
+    for name in ("whole", "run"):
+        (tmp_path / name).mkdir()
+    written = [r for r in records if type(r) in HOOKS]
+    again = [*written[:8], written[0], *written[5:]]
+    assert session(tmp_path / "run", again) == session(tmp_path / "whole", records)

@@ -829,7 +829,7 @@ def test_a_notice_is_one_line_in_a_terminal(d) -> None:
     (d / "train/cat/notes.txt").write_text("x")
     script = (
         "from pathnet_evo import cli; from pathnet_evo_images.source import Place; "
-        "cli.app = lambda: Place('folder').say('s'); cli.main()"
+        "cli.app = lambda **options: Place('folder').say('s'); cli.main()"
     )
     ran = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120

@@ -104,4 +104,5 @@ def test_the_source_has_no_loader_that_executes():
                 found += [(file.name, "allow_pickle")] * (ast.unparse(node.value) != "False")
             found += [(file.name, name) for name in names if name in LOADERS]
     # A plugin's file is executed because a user asks for it by name, and no other way.
-    assert set(found) == {("files.py", "exec")}
+    # Messages between a cluster's own processes are Ray's calls, which Ray pickles as well.
+    assert set(found) == {("files.py", "exec"), ("packing.py", "pickle")}

@@ -170,3 +170,20 @@ def test_staleness_is_bounded(walk, tmp_path, monkeypatch, bound):
     evaluator.close()
     assert not any(evaluation.failed for evaluation in done)
     assert (max(found) <= 1) == (bound == 0)
+
+
+def test_candidates_of_a_checkpoint_wait_for_lanes(walk, elsewhere):
+    """One worker would be given all of them at once, and be lost."""
+    evaluator = A3C(**SETTINGS, workers=2).evaluator(stage(walk(goal=3), elsewhere))
+    kept = [Candidate(i, i, ((i % 5, 1), (2, (2 * i) % 5)), None, i) for i in range(4)]
+    evaluator.restore({"frames": 12, "candidates": [candidate.state() for candidate in kept]})
+    waiting = evaluator.state()["candidates"]
+    done, end = [], time.monotonic() + 120
+    while len(done) < len(kept):
+        assert time.monotonic() < end
+        done += evaluator.advance()
+    assert waiting == [candidate.state() for candidate in kept]
+    assert sorted(e.candidate.id for e in done) == [0, 1, 2, 3]
+    assert not any(e.failed for e in done)
+    assert evaluator.usage()["restarts"] == 0
+    evaluator.close()
