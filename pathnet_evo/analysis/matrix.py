@@ -30,6 +30,8 @@ VERSION = 1
 """Version of the matrix's schema."""
 FILE = "matrix.toml"
 """The file in a matrix's folder with the configuration of all its runs."""
+RESULTS, PAGE = "matrix.json", "matrix.html"
+"""The files with its speed-ups: for programs, and for readers."""
 
 
 def pairs(config: RunConfig) -> dict[tuple[str, str], RunConfig]:
@@ -115,10 +117,23 @@ def unfinished(folder: Path, config: RunConfig) -> Iterator[RunConfig]:
         yield run
 
 
+def recorded(folder: Path) -> RunConfig:
+    """The configuration of all runs of a matrix; nothing that it names is imported.
+
+    Raises:
+        UserError: not the folder of a matrix.
+    """
+    path = folder / FILE
+    try:
+        return validate(parse(read_plain(path), str(path)), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{folder}: not the folder of a matrix ({FILE}: {error})") from None
+
+
 def write_matrix(folder: Path) -> dict[str, Any]:
     """Write ``matrix.json`` from the existing runs, finished or not, and return it."""
     matrix = transfer_matrix(folder)
-    replace(folder / "matrix.json", json.dumps(matrix, indent=1) + "\n")
+    replace(folder / RESULTS, json.dumps(matrix, indent=1) + "\n")
     return matrix
 
 
@@ -133,11 +148,7 @@ def transfer_matrix(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: not the folder of a matrix.
     """
-    path = folder / FILE
-    try:
-        config = validate(parse(read_plain(path), str(path)), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{folder}: not the folder of a matrix ({FILE}: {error})") from None
+    config = recorded(folder)
     found = pairs(config)
     summaries = {
         pair: summarise(folder / run.name)

@@ -41,10 +41,10 @@ def report(
     if (run / matrix.FILE).is_file():
         from pathnet_evo.report.across_runs import matrix_page
 
-        page = run / "matrix.html"
+        page = run / matrix.PAGE
         with _writing():
             replace(page, matrix_page(matrix.write_matrix(run)))
-        say(run / "matrix.json")
+        say(run / matrix.RESULTS)
         say(page)
         return
     if (run / sweep.FILE).is_file():

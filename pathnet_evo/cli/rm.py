@@ -1,4 +1,4 @@
-"""``pathnet-evo rm``: remove runs."""
+"""``pathnet-evo rm``: remove runs, matrices and sweeps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pathnet_evo.cli.terminal import say
 
 
 def rm(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, matrices or sweeps.")
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
 ) -> None:
     """Remove runs, with all that they learned, after a question.

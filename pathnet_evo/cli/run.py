@@ -202,7 +202,7 @@ def conclude_matrix(folder: Path, runs: Iterable[tuple[str, Failed]], as_json: b
         say(json.dumps(found))
     else:
         transfers(found)
-        say(f"matrix: {folder / 'matrix.json'}")
+        say(f"matrix: {folder / matrix.RESULTS}")
     _end((signal, errors))
 
 

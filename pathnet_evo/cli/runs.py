@@ -16,24 +16,31 @@ if TYPE_CHECKING:
 
 def runs(
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="Folder that holds runs, or a matrix.")
+        Path,
+        typer.Argument(metavar="[FOLDER]", help="Folder that holds runs, a matrix or a sweep."),
     ] = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the runs in a folder, newest first: state, progress, and each arm's latest scores."""
+    """List the runs, matrices and sweeps in a folder, newest first.
+
+    Each with its state, its progress, and each arm's latest scores: of a matrix the mean speed-up,
+    of a sweep the best score.
+    """
     from pathnet_evo.errors import UserError
     from pathnet_evo.watch.runs import RunsFolder
+    from pathnet_evo.watch.series import series_in
 
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
-    entries = RunsFolder(folder).entries()
-    listed = [{**vars(entry), "scores": _scores(folder / entry.name)} for entry in entries]
+    runs = RunsFolder(folder).entries()
+    found = [*((run, _scores(folder / run.name)) for run in runs), *series_in(folder)]
+    found.sort(key=lambda each: -each[0].changed)
     if as_json:
-        say(json.dumps(listed, indent=1))
-    elif not listed:
+        say(json.dumps([{**vars(entry), "scores": scores} for entry, scores in found], indent=1))
+    elif not found:
         say(f"{folder}: no runs")
     else:
-        _show(list(zip(entries, (each["scores"] for each in listed), strict=True)))
+        _show(found)
 
 
 def _show(listed: list[tuple[Entry, list[dict[str, Any]]]]) -> None:
@@ -41,16 +48,23 @@ def _show(listed: list[tuple[Entry, list[dict[str, Any]]]]) -> None:
 
     from pathnet_evo.cli.layout import show
     from pathnet_evo.cli.terminal import cell
-    from pathnet_evo.values.readable import shown
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("run", "state", "done", "stages", "scores of the last stage"):
+    for title in ("run", "state", "done", "stages", "latest scores"):
         table.add_column(cell(title))
     for entry, scores in listed:
-        told = ", ".join(f"{s['arm']} {shown(s['mean'], s['score'])}" for s in scores)
+        told = ", ".join(f"{s['arm']} {_told(s)}" for s in scores)
         share = f"{100 * entry.share:.0f} %"
         table.add_row(*map(cell, [entry.name, entry.state, share, entry.what, told]))
     show(table)
+
+
+def _told(score: dict[str, Any]) -> str:
+    from pathnet_evo.values.readable import shown, times
+
+    if score["score"] == "speed-up":
+        return times(score["mean"])
+    return shown(score["mean"], score["score"])
 
 
 def _scores(folder: Path) -> list[dict[str, Any]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated
+
+import typer
 
 from pathnet_evo.cli.shared import PluginFiles
 from pathnet_evo.cli.terminal import say
@@ -10,6 +13,9 @@ from pathnet_evo.cli.terminal import say
 
 def schema(
     files: PluginFiles = None,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="The schema of sweeps, with search spaces as values.")
+    ] = False,
 ) -> None:
     """Print the JSON Schema of configurations, with the options of all installed plugins.
 
@@ -18,7 +24,8 @@ def schema(
     """
     from pathnet_evo.plugins.files import given
     from pathnet_evo.plugins.registry import Registry
-    from pathnet_evo.setup.json_schema import configuration_schema
+    from pathnet_evo.setup.json_schema import configuration_schema, sweep_schema
 
     registry = Registry(files=[given(file) for file in files or ()])
-    say(json.dumps(configuration_schema(registry), indent=1))
+    made = sweep_schema if sweep else configuration_schema
+    say(json.dumps(made(registry), indent=1))

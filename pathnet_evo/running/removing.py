@@ -1,15 +1,18 @@
-"""Removing a run: only what is one, whole or not, and never one that a process writes."""
+"""Removing runs, matrices and sweeps: only what is one, and never one that a process writes."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pathnet_evo.analysis import series
 from pathnet_evo.errors import UserError
-from pathnet_evo.store.lock import Lock
+from pathnet_evo.store.lock import NAME, Lock
 from pathnet_evo.store.places import BESIDE, FILES, FOLDERS, LINEAGE, check_own
 
 OURS = {*FILES, *FOLDERS, LINEAGE, *(LINEAGE + end for end in BESIDE)}
@@ -17,23 +20,26 @@ OURS = {*FILES, *FOLDERS, LINEAGE, *(LINEAGE + end for end in BESIDE)}
 
 @dataclass(frozen=True)
 class Removable:
-    """A run that can be removed.
+    """A run, a matrix or a sweep that can be removed.
 
     Args:
         folder: its folder.
+        runs: how many runs it holds; None for a run.
         files: how many files it has.
         size: of all of them, in bytes.
-        foreign: entries of the folder that the run did not write.
+        foreign: entries that no run wrote.
     """
 
     folder: Path
+    runs: int | None
     files: int
     size: int
     foreign: tuple[str, ...]
 
     def __str__(self) -> str:
         also = f", with {', '.join(self.foreign)}, which the run did not write"
-        what = f"{self.folder} ({self.files} files, {self.size / 1e6:.1f} MB)"
+        holds = "" if self.runs is None else f"{self.runs} run{'s' * (self.runs != 1)}, "
+        what = f"{self.folder} ({holds}{self.files} files, {self.size / 1e6:.1f} MB)"
         return what + (also if self.foreign else "")
 
 
@@ -43,51 +49,77 @@ def check_removable(folder: Path) -> Removable:
     Raises:
         UserError: no run, a link, or a run that a process writes.
     """
-    _check(folder)
-    _held(folder).release()
+    kind, runs = _check(folder)
+    with _held(folder, runs):
+        pass
     files = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
     size = sum(path.lstat().st_size for path in files)
-    foreign = sorted(name for name in os.listdir(folder) if name not in OURS)
-    return Removable(folder, len(files), size, tuple(foreign))
+    foreign = {path.relative_to(folder) for run in runs for path in _foreign(run, OURS)}
+    if kind is not None:
+        own = {*series.OURS[kind], NAME, *(run.name for run in runs)}
+        foreign |= {path.relative_to(folder) for path in _foreign(folder, own)}
+    count = None if kind is None else len(runs)
+    return Removable(folder, count, len(files), size, tuple(sorted(map(str, foreign))))
 
 
 def remove(folder: Path) -> None:
-    """Remove a run. It is renamed first, so that what is left of it never passes for a run.
+    """Remove a run, or a series with its runs.
+
+    It is renamed first, so that what is left of it never passes for a run.
 
     Raises:
         UserError: no run, a link, a run that a process writes, or one that cannot be removed.
     """
-    _check(folder)
+    _, runs = _check(folder)
     place = folder.resolve()
     gone = place.with_name(f".{place.name}.removed-{os.getpid()}")
-    lock = _held(folder)
-    try:
-        os.rename(place, gone)
-        shutil.rmtree(gone)
-    except OSError as error:
-        raise UserError(f"{error.filename}: cannot be removed ({error.strerror})") from None
-    finally:
-        lock.release()
+    with _held(folder, runs):
+        try:
+            os.rename(place, gone)
+            shutil.rmtree(gone)
+        except OSError as error:
+            raise UserError(f"{error.filename}: cannot be removed ({error.strerror})") from None
 
 
-def _check(folder: Path) -> None:
-    """Refuse what is no run, and links, which would remove something else."""
+def _check(folder: Path) -> tuple[str | None, list[Path]]:
+    """The kind of a series, or None for a run, and the runs that would be removed.
+
+    Raises:
+        UserError: no run, or a link, which would remove something else.
+    """
     if folder.is_symlink():
         raise UserError(f"{folder}: a link; name the run that it leads to")
     if not folder.is_dir():
         raise UserError(f"{folder}: no such run")
+    kind = series.kind_of(folder)
+    runs = [folder] if kind is None else series.runs_in(folder)
+    for run in runs:
+        _check_run(run)
+    return kind, runs
+
+
+def _check_run(run: Path) -> None:
     for name in ("run.toml", "about.json"):
         try:
-            plain = stat.S_ISREG((folder / name).lstat().st_mode)
+            plain = stat.S_ISREG((run / name).lstat().st_mode)
         except OSError:
             plain = False
         if not plain:
-            raise UserError(f"{folder}: not a run's folder (it has no file {name})")
-    check_own(folder)
+            raise UserError(f"{run}: not a run's folder (it has no file {name})")
+    check_own(run)
 
 
-def _held(folder: Path) -> Lock:
-    try:
-        return Lock(folder)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror})") from None
+def _foreign(folder: Path, own: set[str]) -> Iterator[Path]:
+    yield from (folder / name for name in os.listdir(folder) if name not in own)
+
+
+@contextmanager
+def _held(folder: Path, runs: list[Path]) -> Iterator[None]:
+    """Hold the folder and each of its runs."""
+    with ExitStack() as locks:
+        for place in dict.fromkeys((folder, *runs)):
+            try:
+                locks.callback(Lock(place).release)
+            except OSError as error:
+                raise UserError(f"{place}: cannot be written ({error.strerror})") from None
+        yield

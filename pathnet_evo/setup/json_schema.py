@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -14,12 +14,19 @@ from pathnet_evo.plugins.registry import BASES, PluginError, Registry
 from pathnet_evo.setup.config import RunConfig
 from pathnet_evo.setup.meanings import meanings, summary
 from pathnet_evo.setup.sections import FAMILY
+from pathnet_evo.setup.spaces import FIXED, Choices, Numbers
+from pathnet_evo.setup.sweeps import SweepConfig
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 
 SCHEMA_FILE = "pathnet-evo.schema.json"
 SCHEMA_COMMENT = f"#:schema ./{SCHEMA_FILE}"
 """First line of a TOML file: editors complete and check it by the schema in the file beside it."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+SPACE = "search space"
+"""The definition of what a sweep can search in place of a value."""
+PLAIN = {"default", "enum", "const", "required", "properties", "items"}
+"""Keys of a schema that hold no schemas, or are handled by themselves."""
 
 REPEAT: JsonSchemaValue = {
     "type": "integer",
@@ -81,6 +88,55 @@ def configuration_schema(registry: Registry) -> JsonSchemaValue:
     used = json.dumps(resolved)
     named = {key: d for key, d in resolved["$defs"].items() if f'"{_pointer(key)}"' in used}
     return {**resolved, "$defs": named}
+
+
+def sweep_schema(registry: Registry) -> JsonSchemaValue:
+    """The JSON Schema of a sweep: a configuration's, with ``[sweep]`` and search spaces as values.
+
+    What a space's own values must be is left to the sweep, which tries its ends.
+    """
+    schema = configuration_schema(registry)
+    definitions = {key: _searchable(value) for key, value in schema["$defs"].items()}
+    kinds: dict[str, type[BaseModel]] = {
+        "sweep": SweepConfig,
+        "space.numbers": Numbers,
+        "space.choices": Choices,
+    }
+    own = {key: section_schema(kind) for key, kind in kinds.items()}
+    spaces = [{"$ref": _pointer(key)} for key in own if key != "sweep"]
+    return {
+        **_searchable(schema, FIXED),
+        "title": "A sweep of pathnet-evo",
+        "properties": {
+            **_searchable(schema, FIXED)["properties"],
+            "sweep": {"$ref": _pointer("sweep")},
+        },
+        "$defs": {**definitions, **own, SPACE: {"oneOf": spaces}},
+    }
+
+
+def _searchable(schema: Any, fixed: Container[str] = ()) -> Any:
+    """The same with a search space as another value of every key and entry, except fixed ones."""
+    if isinstance(schema, list):
+        return [_searchable(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {k: v if k in PLAIN else _searchable(v) for k, v in schema.items() if k != "$defs"}
+    if "properties" in found:
+        found["properties"] = {
+            key: schema["properties"][key] if key in fixed else _or_space(value)
+            for key, value in schema["properties"].items()
+        }
+    if isinstance(found.get("items"), dict):
+        found["items"] = _or_space(schema["items"])
+    return found
+
+
+def _or_space(value: dict[str, Any]) -> dict[str, Any]:
+    if "const" in value:
+        return value
+    about: dict[str, Any] = {key: value[key] for key in ("description", "default") if key in value}
+    return {**about, "anyOf": [_searchable(value), {"$ref": _pointer(SPACE)}]}
 
 
 class _Described(GenerateJsonSchema):

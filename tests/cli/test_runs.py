@@ -96,3 +96,94 @@ def test_rm_refuses(made: Path, command: Any) -> None:
     assert result.status == 2
     assert result.err.startswith("runs/whole: in use by process ")
     assert {path.name for path in made.iterdir()} == {"whole", "part", "link", "other", "linked"}
+
+
+MATRIX = """
+sources = 2
+[[stages]]
+name = "a"
+task = "digits"
+[[stages]]
+name = "b"
+task = "digits"
+[[stages]]
+name = "c"
+task = "digits"
+"""
+SWEEP = """
+[sweep]
+trials = 2
+[learner]
+name = "sgd"
+learning_rate = {low = 0.1, high = 0.2}
+[[stages]]
+task = "digits"
+"""
+
+
+@pytest.fixture
+def series(made: Path) -> Path:
+    """A matrix of two runs and a sweep with one of its two trials, in ``runs``."""
+    results = {
+        "grid/matrix.toml": MATRIX,
+        "grid/matrix.json": json.dumps({"arms": {"pathnet": {"mean": 1.25}}}),
+        "search/sweep.toml": SWEEP,
+        "search/sweep.json": json.dumps(
+            {
+                "target": {"arm": "pathnet", "stage": 0, "score": "validation"},
+                "trials": [{"trial": 0, "score": 0.5}],
+                "best": 0,
+            }
+        ),
+        "search/study.sqlite": "",
+    }
+    for name in ("grid/a-c", "grid/b-c", "search/trial-0"):
+        shutil.copytree(made / "whole", made / name)
+    for name, text in results.items():
+        (made / name).write_text(text)
+    return made
+
+
+def test_series_are_listed(series: Path, command: Any) -> None:
+    """A night's matrix or sweep would not be among the runs."""
+    (series / "linked").symlink_to("grid")
+    listed = {run["name"]: run for run in json.loads(command("runs", "--json").out)}
+    assert set(listed) == {"whole", "part", "grid", "search"}
+    assert (listed["grid"]["state"], listed["grid"]["share"]) == ("finished", 1)
+    assert (listed["search"]["state"], listed["search"]["share"]) == ("interrupted", 0.5)
+    assert listed["search"]["what"] == "sweep: 1 of 2 runs"
+    lines = command("runs").out.splitlines()
+    assert any("grid" in line and "pathnet 1.25\N{MULTIPLICATION SIGN}" in line for line in lines)
+    assert any("search" in line and "pathnet 0.5" in line for line in lines)
+    (series / "grid/matrix.toml").write_text("sources = ")
+    (series / "search/sweep.json").write_text("[]")
+    listed = {run["name"]: run for run in json.loads(command("runs", "--json").out)}
+    assert listed["grid"]["state"] == "unreadable"
+    assert listed["search"]["scores"] == []
+
+
+def test_rm_removes_series(series: Path, command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of a matrix's many runs would have to be removed by itself, and its folder by hand."""
+    (series / "grid/notes.txt").write_text("mine")
+    (series / "grid/a-c/more.txt").write_text("mine")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    asked = command("rm", "runs/grid").err
+    assert asked.startswith("remove runs/grid (2 runs, ")
+    assert "with a-c/more.txt, notes.txt, which the run did not write?" in asked
+    result = command("rm", "-y", "runs/grid", "runs/search")
+    assert (result.status, result.err) == (0, "")
+    assert sorted(path.name for path in series.iterdir()) == ["part", "whole"]
+
+
+def test_rm_refuses_a_series_in_use(series: Path, command: Any) -> None:
+    """The runs of a matrix that is under way would be removed under its hands."""
+    lock = Lock(series / "grid/b-c")
+    try:
+        result = command("rm", "-y", "runs/grid")
+    finally:
+        lock.release()
+    assert result.status == 2
+    assert result.err.startswith("runs/grid/b-c: in use by process ")
+    (series / "search/trial-0/about.json").unlink()
+    assert "runs/search/trial-0: not a run's folder" in command("rm", "-y", "runs/search").err
+    assert (series / "grid/a-c/lineage.sqlite").exists()

@@ -14,8 +14,10 @@ from jsonschema import Draft202012Validator
 from pathnet_evo import presets
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.config import validate
-from pathnet_evo.setup.json_schema import SCHEMA_COMMENT, configuration_schema
+from pathnet_evo.setup.json_schema import SCHEMA_COMMENT, configuration_schema, sweep_schema
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.setup.sweeps import read_sweep
 from pathnet_evo.store.directory import resolved
 
 FREE = {"kwargs", "attributes", "optimizer_kwargs"}
@@ -103,3 +105,56 @@ def test_short_forms(change: dict[str, Any], schema: Draft202012Validator) -> No
 def test_what_a_run_refuses(change: dict[str, Any], schema: Draft202012Validator) -> None:
     """An editor would accept the option of another plugin, or a value that a run refuses."""
     assert not schema.is_valid({"stages": [{"task": "digits"}], **change})
+
+
+@pytest.fixture(scope="module")
+def sweeps() -> Draft202012Validator:
+    """A validator of sweeps with the plugins that are installed."""
+    found = json.loads(json.dumps(sweep_schema(Registry()), allow_nan=False))
+    Draft202012Validator.check_schema(found)
+    return Draft202012Validator(found)
+
+
+SEARCH = {
+    "learner": {"name": "sgd", "learning_rate": {"low": 0.001, "high": 0.3, "log": True}},
+    "strategy": {"choices": ["racing", {"name": "aging", "sample": 5}]},
+    "pool": {
+        "width": {"low": 2, "high": 4},
+        "layers": [{"kind": "linear", "units": {"choices": [20, 40]}}],
+    },
+    "sweep": {"trials": 5, "stage": "digits", "score": "fitness"},
+    "stages": [{"task": {"name": "digits", "noise": {"low": 0.0, "high": 0.5}}}],
+}
+
+
+def test_sweeps(sweeps: Draft202012Validator, schema: Draft202012Validator) -> None:
+    """An editor would mark a sweep as wrong, or pass over a misspelt key of it."""
+    read_sweep(SEARCH, (), Registry())
+    sweeps.validate(SEARCH)
+    assert not schema.is_valid(SEARCH)
+    changed = misspelt(copy.deepcopy(SEARCH))
+    accepted = [where for where, wrong in changed if sweeps.is_valid(wrong)]
+    assert [where for where in accepted if ".choices." not in where] == []
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_a_sweep_of_a_preset(name: str, sweeps: Draft202012Validator) -> None:
+    """An editor would mark as wrong what a sweep leaves as it is."""
+    sweeps.validate({**tomllib.loads(presets.read(name)), "sweep": {"trials": 3}})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seeds": {"low": 1, "high": 3}},
+        {"sweep": {"trials": 0}},
+        {"sweep": {"score": "test"}},
+        {"learner": {"name": "sgd", "learning_rate": {"low": 0.1}}},
+        {"pool": {"width": {"choices": []}}},
+    ],
+)
+def test_what_a_sweep_refuses(change: dict[str, Any], sweeps: Draft202012Validator) -> None:
+    """An editor would accept a search that ends before its first trial."""
+    with pytest.raises(ConfigError):
+        read_sweep({**SEARCH, **change}, (), Registry())
+    assert not sweeps.is_valid({**SEARCH, **change})
