@@ -184,6 +184,18 @@ class Stack:
         self.incarnations[target] += 1
         self.versions[target] = 0
 
+    def takes(self, other: Stack) -> bool:
+        """Whether another stack's parameters fit."""
+        return {n: v.shape for n, v in self.parameters.items()} == {
+            n: v.shape for n, v in other.parameters.items()
+        }
+
+    @torch.no_grad()
+    def overwrite(self, other: Stack) -> None:
+        """Copy all parameters of a stack that fits; see ``takes``."""
+        for name, values in self.parameters.items():
+            values.copy_(other.parameters[name])
+
     @torch.no_grad()
     def grow(self, modules: int, generator: torch.Generator) -> None:
         """Append newly initialised modules; existing ones keep their indices."""

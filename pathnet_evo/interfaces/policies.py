@@ -22,6 +22,8 @@ Connect: TypeAlias = Literal["named", "sum", "lateral"]
 """How frozen modules enter a new task's path."""
 InitialModules: TypeAlias = Literal["fresh", "copies", "mixed"]
 """How free modules start."""
+InitialReadout: TypeAlias = Literal["fresh", "copy"]
+"""How a task's readout starts."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +114,14 @@ class TransferPolicy(BaseModel, ABC):
     Attributes:
         freezes: whether the path of a finished stage never changes again.
         listens: whether later tasks can listen to it as a column.
+        remembers: whether a later task's readout can start as a copy of its readout.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     freezes: ClassVar[bool] = False
     listens: ClassVar[bool] = False
+    remembers: ClassVar[bool] = False
 
     connect: Connect | Literal["published"] | None = None
     """How frozen modules enter a new task's path: if the genotype names them (``named``), in every
@@ -125,6 +129,8 @@ class TransferPolicy(BaseModel, ABC):
     (``published``). Default: ``transfer.connect``."""
     initial_modules: InitialModules | None = None
     """How free modules start. Default: ``transfer.initial_modules``."""
+    initial_readout: InitialReadout | None = None
+    """How a task's readout starts. Default: ``transfer.initial_readout``."""
 
     @abstractmethod
     def begin(self, beginning: Beginning) -> tuple[list[Start], list[Grown]]:

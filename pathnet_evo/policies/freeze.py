@@ -16,6 +16,7 @@ class Freeze(TransferPolicy):
 
     freezes: ClassVar[bool] = True
     listens: ClassVar[bool] = True
+    remembers: ClassVar[bool] = True
 
     def begin(self, beginning: Beginning) -> tuple[list[Start], list[Grown]]:
         """Make room, re-initialise free modules, and prepare starts on them."""

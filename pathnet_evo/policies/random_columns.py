@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces.policies import Beginning, Grown, Start
@@ -14,6 +16,8 @@ class RandomColumns(Freeze):
     This is the control of progressive networks (Rusu et al. 2016, section 5): nothing that an
     earlier task learned reaches a later one, and everything else is equal.
     """
+
+    remembers: ClassVar[bool] = False
 
     def begin(self, beginning: Beginning) -> tuple[list[Start], list[Grown]]:
         """As ``freeze``, without copies."""

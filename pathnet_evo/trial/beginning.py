@@ -28,7 +28,7 @@ from pathnet_evo.interfaces.records import (
     TransferPlanned,
 )
 from pathnet_evo.interfaces.run_info import Trial
-from pathnet_evo.interfaces.tasks import SupervisedTask, Task, TaskError
+from pathnet_evo.interfaces.tasks import EnvironmentTask, SupervisedTask, Task, TaskError
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.system.plugin_calls import calling
 from pathnet_evo.trial.duplication import Duplication
@@ -71,6 +71,7 @@ class StageBeginning:
         self.policy = self.arm.policy
         self.connect = plan.connect(stage, trial.arm)
         self.columns: tuple[int, ...] = ()
+        self.ranked: list[int] = []
         self.budget = Budget(self.stage.evaluations, self.stage.frames)
         with calling("learner"):
             self.budget.visits = self.stage.learner.visits(self.task, self.budget)
@@ -85,6 +86,7 @@ class StageBeginning:
         initial = self.policy.initial_modules or transfer.initial_modules
         prior = self._prior(pool, initial)
         ranked = list(reversed(range(self.i))) if prior is None else prior.ranked
+        self.ranked = ranked
         beginning = Beginning(
             pool=pool,
             streams=self.streams,
@@ -220,6 +222,17 @@ class StageBeginning:
         ]
         return TaskHead(pool.layers, readout, Columns(columns, heard).to(self.device))
 
+    def _copy_readout(self, head: TaskHead) -> None:
+        """Start the readout as an earlier task's, if so configured and one has the same outputs."""
+        wanted = self.policy.initial_readout or self.plan.config.transfer.initial_readout
+        if wanted == "fresh" or not self.policy.remembers:
+            return
+        for stage in (self.learned[j] for j in self.ranked):
+            theirs = stage.head.readout
+            if _same_outputs(stage.task, self.task) and head.readout.takes(theirs):
+                head.readout.overwrite(theirs)
+                return
+
     def stage_run(
         self,
         pool: ModulePool,
@@ -232,6 +245,7 @@ class StageBeginning:
         stage, arm, here = self.stage, self.arm, self.streams
         if resumed is None:
             head = self.head(pool, self.columns)
+            self._copy_readout(head)
             if head.columns is not None:
                 homes = [self._inputs(self.learned[j].task, j) for j in self.columns]
                 head.fit(self._inputs(self.task, self.i), homes)
@@ -289,6 +303,15 @@ class StageBeginning:
     def _random_baseline(self) -> float | None:
         found = self.stage.learner.random_baseline(self.task, self.streams)
         return None if found is None else float(found)
+
+
+def _same_outputs(a: Task, b: Task) -> bool:
+    """Whether two tasks have the same classes or actions; without names there is no telling."""
+    if isinstance(a, SupervisedTask) and isinstance(b, SupervisedTask):
+        return bool(a.class_names) and a.class_names == b.class_names
+    if isinstance(a, EnvironmentTask) and isinstance(b, EnvironmentTask):
+        return (a.n_actions, a.continuous, a.actions) == (b.n_actions, b.continuous, b.actions)
+    return False
 
 
 def _of_sources(task: SupervisedTask, generator: torch.Generator) -> Tensor:

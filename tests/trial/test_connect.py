@@ -39,7 +39,7 @@ def test_modules_that_cannot_hear_are_connected_as_published(monkeypatch):
         plan([DIGITS, DIGITS], connect="lateral")
 
 
-def learned(stages, **settings):
+def learned(stages, arm="pathnet", **settings):
     """What a trial of a few evaluations learned and recorded, on bundled digits."""
     data = {
         "arms": ["pathnet"],
@@ -50,7 +50,7 @@ def learned(stages, **settings):
         **settings,
     }
     made, records = resolve(config.validate(data), Registry()), []
-    found = learn_sequence(made, Trial(0, "pathnet", 0), "cpu", records.append)
+    found = learn_sequence(made, Trial(0, arm, 0), "cpu", records.append)
     return found, records
 
 
@@ -106,8 +106,43 @@ def test_many_examples_are_learned_by_copies_of_lower_layers(
 
 
 @pytest.mark.parametrize(
+    ("arm", "classes", "option", "copied"),
+    [
+        ("pathnet", [0, 1], "copy", True),
+        ("fine-tuning", [0, 1], "copy", True),
+        ("pathnet", [0, 2], "copy", False),
+        ("pathnet", [0, 1], "fresh", False),
+        ("independent", [0, 1], "copy", False),
+        ("random-columns", [0, 1], "copy", False),
+    ],
+)
+def test_a_readout_starts_as_one_for_the_same_classes(arm, classes, option, copied):
+    """Broken: a policy would be learned again, or a control would begin with what it must not know.
+
+    At this learning rate no weight changes, so that readouts end as they began.
+    """
+    found, _ = learned(
+        [{"classes": [0, 1], "examples": 20}, {"classes": classes, "examples": 20}],
+        arms=["pathnet", arm] if arm != "pathnet" else [arm],
+        arm=arm,
+        learner={"name": "sgd", "n_batches": 1, "batch_size": 4, "learning_rate": 1e-30},
+        transfer={"initial_readout": option},
+    )
+    before, after = (stage.head.readout.parameters["weight"] for stage in found)
+    assert before.equal(after) is copied
+
+
+@pytest.mark.parametrize(
     ("data", "message"),
     [
+        (
+            {"arms": ["independent"], "transfer": {"initial_readout": "copy"}},
+            'transfer.initial_readout: "copy" needs an arm that keeps',
+        ),
+        (
+            {"arms": [{"name": "x", "transfer": {"name": "scratch", "initial_readout": "copy"}}]},
+            'arms.0.transfer.initial_readout: "copy" needs a policy that keeps',
+        ),
         ({"stages": [DIGITS, GAME], "transfer": {"prior": True}}, "transfer.prior: .* no labels"),
         (
             {"arms": ["independent"], "transfer": {"initial_modules": "copies"}},
