@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathnet_evo.executors.worker_executor import WorkerExecutor
     from pathnet_evo.interfaces import fingerprint, memory
     from pathnet_evo.interfaces.budget import Budget
+    from pathnet_evo.interfaces.encoders import Encoder
     from pathnet_evo.interfaces.engines import Engine
     from pathnet_evo.interfaces.executors import Executor, ExecutorError, Job, RunSetting, Trials
     from pathnet_evo.interfaces.learners import (
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from pathnet_evo.models.info import NetworkInfo
     from pathnet_evo.models.restoring import load_network
     from pathnet_evo.models.trained import TrainedNetwork
+    from pathnet_evo.plugins.backbones import plugin_backbone
     from pathnet_evo.plugins.files import (
         CarriedFile,
         PluginFileError,
@@ -99,6 +101,7 @@ if TYPE_CHECKING:
         import_carried,
     )
     from pathnet_evo.plugins.hookspecs import Register, RegisterOperator, hookimpl
+    from pathnet_evo.plugins.marks import backbone
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.report.figures import save_figures
     from pathnet_evo.running.loading import Run, RunFailed, load_run
@@ -144,6 +147,7 @@ _HOMES = {
     "executors.remote": ("RemoteTrials",),
     "executors.worker_executor": ("WorkerExecutor",),
     "interfaces.budget": ("Budget",),
+    "interfaces.encoders": ("Encoder",),
     "interfaces.engines": ("Engine",),
     "interfaces.executors": ("Executor", "ExecutorError", "Job", "RunSetting", "Trials"),
     "interfaces.learners": (
@@ -194,6 +198,7 @@ _HOMES = {
         "cache_folder",
     ),
     "interfaces.trackers": ("Tracker",),
+    "plugins.backbones": ("plugin_backbone",),
     "plugins.files": ("CarriedFile", "PluginFileError", "carried_files", "import_carried"),
     "models.answers": ("Prediction", "Predictions"),
     "models.examples": ("ModelError",),
@@ -201,6 +206,7 @@ _HOMES = {
     "models.restoring": ("load_network",),
     "models.trained": ("TrainedNetwork",),
     "plugins.hookspecs": ("Register", "RegisterOperator", "hookimpl"),
+    "plugins.marks": ("backbone",),
     "plugins.registry": ("Registry",),
     "report.figures": ("save_figures",),
     "running.loading": ("Run", "RunFailed", "load_run"),
@@ -226,6 +232,7 @@ __all__ = [
     "CarriedFile",
     "Connect",
     "Course",
+    "Encoder",
     "Engine",
     "EnvironmentTask",
     "Episode",
@@ -315,6 +322,7 @@ __all__ = [
     "WorkerLost",
     "WorkerMain",
     "WorkerUnable",
+    "backbone",
     "cache_folder",
     "carried_files",
     "compare_runs",
@@ -332,6 +340,7 @@ __all__ = [
     "memory",
     "on_one_line",
     "overlap",
+    "plugin_backbone",
     "redraw",
     "resume",
     "said",

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pathnet_evo.core.modules import Shape
 from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.encoders import Encoder
 from pathnet_evo.system.folders import cache_folder as cache_folder
 from pathnet_evo.values.numbers import whole
 
@@ -352,3 +353,29 @@ class TaskSettings(BaseModel, ABC):
             TaskError: it cannot be read; by default nothing can.
         """
         raise TaskError(f"cannot read {type(source).__name__}: give arrays or tensors")
+
+    @classmethod
+    def encoder(cls, reading: Mapping[str, Any]) -> Encoder | None:
+        """The network that made a task's inputs from raw ones, for a saved network's own weights.
+
+        Args:
+            reading: the task's own ``reading``; untrusted, if the network is somebody else's.
+
+        Returns:
+            An encoder with any weights; None, the default, where the task's inputs are raw.
+
+        Raises:
+            TaskError: it cannot be built.
+        """
+        return None
+
+    def trained_encoder(self, reading: Mapping[str, Any]) -> Encoder | None:
+        """The same with the weights that these settings name.
+
+        Args:
+            reading: that of the task that was learned.
+
+        Raises:
+            TaskError: it cannot be built, or its weights are not those of the learned task.
+        """
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pathnet_evo.models.info import NetworkInfo
@@ -55,6 +55,11 @@ def _about(info: NetworkInfo, summary: Mapping[str, Any] | None) -> str:
         f"{sum(map(len, own.path))} modules in {len(own.path)} layers and a readout for "
         f"{info.signature.count} {info.signature.outputs}."
     )
+    if info.encoder is not None:
+        text += (
+            f" The path learned from the {_sizes(info.encoder.output_shape)} features of a frozen, "
+            f"pretrained backbone, *{_plain(info.encoder.name)}*, which is part of the network."
+        )
     if heard:
         s = "s" * (len(heard) > 1)
         text += f" It listens to the frozen path{s} of stage{s} {_listed(heard)}."
@@ -65,7 +70,7 @@ def _use(info: NetworkInfo) -> str:
     kind = {"uint8": "uint8, 0 to 255", "float32": "float32"}.get(
         info.signature.input_type or "", "uint8 or float32"
     )
-    sizes = " x ".join(map(str, info.input_shape))
+    sizes = _sizes(info.input_shape)
     names = ", ".join(map(_plain, info.signature.labels[:MOST_NAMES]))
     more = len(info.signature.labels) - MOST_NAMES
     outputs, use = f"logits of {info.signature.count} {info.signature.outputs}: {names}", None
@@ -159,12 +164,17 @@ def _training(info: NetworkInfo, summary: Mapping[str, Any] | None) -> str:
 def _limits(info: NetworkInfo) -> str:
     licence = "not stated" if info.license is None else _plain(info.license)
     what = "inputs unlike the task's" if info.signature.outputs == "classes" else "other tasks"
+    backbone = "" if info.encoder is None else " The backbone's own licence applies to its weights."
     return (
         "## Limits\n\n"
         f"The scores are those of the task's own test data; nothing is known of {what}. "
         "The probabilities are not calibrated.\n\n"
-        f"Licence of the weights: {licence}."
+        f"Licence of the weights: {licence}.{backbone}"
     )
+
+
+def _sizes(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,8 @@
 
 Tensors are called ``I.J.NAME``: path I of the header's ``networks``, layer J, parameter NAME, the
 module as first dimension. ``I.J.shift`` and ``I.J.scale`` standardise what layer J hears of other
-paths; ``shift`` and ``scale`` prepare the input.
+paths; ``shift`` and ``scale`` prepare the input. ``encoder.NAME`` is a tensor of the encoder's
+state.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from torch import Tensor
 
 HEADER = "pathnet_evo"
 """The one key of the header, whose value is the JSON of ``NetworkInfo``."""
+ENCODER = "encoder."
+"""Begins the names of an encoder's tensors."""
 READOUT = "affine"
 """The kind of a readout, which no plugin registers."""
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
 
 from pathnet_evo.interfaces.signature import Signature
 
-FORMAT = 1
-"""Version of the file's format; readers refuse newer ones."""
+FORMAT = 2
+"""Newest version of the file's format; readers refuse newer ones. Version 2 has encoders."""
 
 Text = Annotated[str, StringConstraints(max_length=1000)]
 Index = Annotated[int, Field(ge=0, lt=2**31)]
@@ -32,10 +39,19 @@ class PathInfo(_Part):
     """The paths that it listens to, as indices of the file's ``networks``, all before its own."""
 
 
+class EncoderInfo(_Part):
+    """The frozen network before the paths, such as a pretrained backbone."""
+
+    name: Text
+    """What it is called."""
+    output_shape: tuple[Index, ...]
+    """Shape of what it computes from one input."""
+
+
 class NetworkInfo(_Part):
     """Everything about a trained network but its tensors."""
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 1
     """Version of the format."""
     pathnet_evo: Text
     """Version of pathnet-evo that wrote it."""
@@ -59,6 +75,8 @@ class NetworkInfo(_Part):
     """Test scores of this network, by name; null if not finite."""
     input_shape: tuple[Index, ...]
     """Shape of one input."""
+    encoder: EncoderInfo | None = None
+    """What computes the paths' input from the network's; None where they are the same."""
     signature: Signature
     """What the inputs and outputs are."""
     policy: bool = False
@@ -69,3 +87,16 @@ class NetworkInfo(_Part):
     """The paths that the network listens to, then its own."""
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     """In a file: SHA-256 of its content, computed with null in place of this."""
+
+    @property
+    def path_shape(self) -> tuple[int, ...]:
+        """Shape of one input of the paths."""
+        return self.input_shape if self.encoder is None else self.encoder.output_shape
+
+    @model_serializer(mode="wrap")
+    def _without_absent_encoder(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Files without an encoder are those of format 1, byte for byte."""
+        found: dict[str, Any] = handler(self)
+        if self.encoder is None:
+            del found["encoder"]
+        return found

@@ -18,13 +18,15 @@ from pathnet_evo.core.columns import Columns
 from pathnet_evo.core.kinds import Affine
 from pathnet_evo.core.modules import ModuleKind, Shape
 from pathnet_evo.core.network import PathNetwork
+from pathnet_evo.interfaces.encoders import Encoder
 from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo.models.examples import ModelError, Reader
-from pathnet_evo.models.format import HEADER, READOUT, checksum
+from pathnet_evo.models.format import ENCODER, HEADER, READOUT, checksum
 from pathnet_evo.models.info import FORMAT, NetworkInfo
 from pathnet_evo.models.trained import TrainedNetwork, no_reader
 from pathnet_evo.plugins.registry import PluginError, Registry
 from pathnet_evo.store.places import open_plain
+from pathnet_evo.system.plugin_calls import PluginFailed, calling
 from pathnet_evo.values.names import on_one_line
 
 
@@ -41,17 +43,18 @@ def load_network(
 
     Raises:
         ModelError: the file is missing, damaged, no such file, or of a newer format; or a module
-            kind is not installed.
+            kind, or the task whose encoder it needs, is not installed.
     """
     info, tensors = _opened(Path(file))
     registry = Registry() if registry is None else registry
     try:
+        encoder = _encoder(info, tensors, registry)
         network = _built(info, tensors, registry)
-    except PluginError as error:
+    except (PluginError, TaskError, PluginFailed) as error:
         raise ModelError(f"{file}: {error}") from None
     except Exception as error:  # module kinds are plugins, and raise what they like
         raise ModelError(f"{file}: damaged ({_said(error)})") from None
-    return TrainedNetwork(network, info, _reader(info, registry)).to(device)
+    return TrainedNetwork(network, info, _reader(info, registry), encoder).to(device)
 
 
 class TaskReader:
@@ -128,6 +131,33 @@ class _Version(BaseModel):
     format: int = Field(strict=True)
 
 
+def _encoder(info: NetworkInfo, tensors: dict[str, Tensor], registry: Registry) -> Encoder | None:
+    """The encoder of a file, with its tensors, which are taken out.
+
+    Raises:
+        PluginError, TaskError, PluginFailed: its task is not installed, or cannot build it.
+        ValueError: the file contradicts itself.
+    """
+    if info.encoder is None:
+        return None
+    task = registry.get("tasks", info.task)
+    with calling(f"encoder {info.encoder.name}", TaskError):
+        encoder: Encoder | None = task.encoder(info.signature.reading)
+    shapes = (info.input_shape, info.encoder.output_shape)
+    if encoder is None or (encoder.input_shape, encoder.output_shape) != shapes:
+        raise ValueError(f"task {info.task!r} has no encoder of this shape")
+    names = [name for name in tensors if name.startswith(ENCODER)]
+    state = {name.removeprefix(ENCODER): tensors.pop(name) for name in names}
+    wanted = encoder.state_dict()
+    if state.keys() != wanted.keys():
+        raise ValueError(f"the encoder has other tensors than {info.encoder.name}")
+    for name, values in state.items():
+        if (values.shape, values.dtype) != (wanted[name].shape, wanted[name].dtype):
+            raise ValueError(f"tensor {ENCODER}{name} does not fit {info.encoder.name}")
+    encoder.load_state_dict(state)
+    return encoder
+
+
 def _built(info: NetworkInfo, tensors: Mapping[str, Tensor], registry: Registry) -> PathNetwork:
     """The network of a file, every shape checked against its module kinds.
 
@@ -138,7 +168,7 @@ def _built(info: NetworkInfo, tensors: Mapping[str, Tensor], registry: Registry)
     left = dict(tensors)
     shift, scale = left.pop("shift"), left.pop("scale")
     for values in (shift, scale):
-        if np.broadcast_shapes(tuple(values.shape), info.input_shape) != info.input_shape:
+        if np.broadcast_shapes(tuple(values.shape), info.path_shape) != info.path_shape:
             raise ValueError("shift or scale does not fit the input")
     built: list[PathNetwork] = []
     for i, about in enumerate(info.networks):
@@ -152,7 +182,7 @@ def _built(info: NetworkInfo, tensors: Mapping[str, Tensor], registry: Registry)
                 kinds,
                 _layers(left, i, kinds, info, columns),
                 path=about.path,
-                input_shape=info.input_shape,
+                input_shape=info.path_shape,
                 aggregate=AGGREGATES[info.aggregate],
                 shift=shift if last else None,
                 scale=scale if last else None,
@@ -184,7 +214,7 @@ def _layers(
     columns: Columns | None,
 ) -> list[dict[str, Tensor]]:
     """The parameters of each layer of path i, taken out of ``left``; ``columns`` get theirs."""
-    layers, shape = [], info.input_shape
+    layers, shape = [], info.path_shape
     for j, kind in enumerate(kinds):
         n, source = [*map(len, info.networks[i].path), 1][j], None
         if columns is not None and j:

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import torch
 from safetensors.torch import save
 from torch import Tensor
 
 from pathnet_evo.core.modules import ModuleKind
 from pathnet_evo.core.network import PathNetwork
+from pathnet_evo.interfaces.encoders import Encoder
 from pathnet_evo.models.examples import ModelError
-from pathnet_evo.models.format import HEADER, checksum
+from pathnet_evo.models.format import ENCODER, HEADER, checksum
 from pathnet_evo.models.info import NetworkInfo, PathInfo
 from pathnet_evo.store.directory import replace_all
 
 
-def content(network: PathNetwork, info: NetworkInfo) -> bytes:
-    """The file of a network."""
+def content(network: PathNetwork, info: NetworkInfo, encoder: Encoder | None = None) -> bytes:
+    """The file of a network and of the encoder before it."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in _tensors(network, info.stage)}
+    for name, values in ({} if encoder is None else encoder.state_dict()).items():
+        tensors[f"{ENCODER}{name}"] = (
+            values.detach().cpu().clone(memory_format=torch.contiguous_format)
+        )
     found = checksum(info.model_dump_json(), tensors)
     return save(tensors, {HEADER: info.model_copy(update={"sha256": found}).model_dump_json()})
 

@@ -12,7 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from pathnet_evo.core.modules import ShapeError
 from pathnet_evo.core.network import PathNetwork
+from pathnet_evo.interfaces.encoders import Encoder
 from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo.models.answers import Predictions
 from pathnet_evo.models.examples import ModelError, Reader, batch
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 256
 """Inputs in one forward pass."""
+AT_ONCE_ENCODED = 16
+"""The same through an encoder, which needs more memory an input."""
 
 
 def no_reader(source: Any) -> Tensor:
@@ -41,16 +45,24 @@ class TrainedNetwork(PathNetwork):
         network: path and head; copied, except for the columns.
         info: what is known of it; None for networks of early versions, which only compute.
         read: reads files and pictures for ``predict``.
+        encoder: computes the path's input from the network's, where they differ.
+
+    Attributes:
+        encoder: the same; None where the path takes the network's input.
     """
 
     def __init__(
-        self, network: PathNetwork, info: NetworkInfo | None, read: Reader = no_reader
+        self,
+        network: PathNetwork,
+        info: NetworkInfo | None,
+        read: Reader = no_reader,
+        encoder: Encoder | None = None,
     ) -> None:
         super().__init__(
             network.kinds,
             [dict(layer.items()) for layer in network.layers],  # type: ignore[operator]
             path=network.path,
-            input_shape=network.input_shape if info is None else info.input_shape,
+            input_shape=network.input_shape if info is None else info.path_shape,
             aggregate=network.aggregate,
             shift=network.shift,
             scale=network.scale,
@@ -58,7 +70,27 @@ class TrainedNetwork(PathNetwork):
         )
         self._info = info
         self._read = read
+        self.encoder = encoder
         self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the encoder, if there is one, and the path.
+
+        Args:
+            x: ``(batch, *input_shape)`` as the task gives it, or raw inputs for the encoder.
+
+        Returns:
+            ``(batch, outputs)`` float32: logits, or policy and value.
+
+        Raises:
+            ShapeError: inputs of another shape than the network was learned on.
+        """
+        if self.encoder is not None and tuple(x.shape[1:]) != self.input_shape:
+            if tuple(x.shape[1:]) != self.encoder.input_shape:
+                sizes = ", ".join(map(str, self.encoder.input_shape))
+                raise ShapeError(f"the network takes (batch, {sizes}), got {tuple(x.shape)}")
+            x = self.encoder(x)
+        return super().forward(x)
 
     @property
     def info(self) -> NetworkInfo:
@@ -85,7 +117,8 @@ class TrainedNetwork(PathNetwork):
 
         Args:
             inputs: one or many: a tensor or array ``(n, *input_shape)`` or ``input_shape`` as in
-                training, a file name or a Pillow image if the task reads pictures, or a list.
+                training, a file name or a Pillow image if the task reads pictures, or a list. Where
+                there is an encoder, raw inputs, or what it computed from them ``(n, features)``.
 
         Returns:
             An answer per input, in order: ``predict("rose.jpg")[0].label``.
@@ -145,7 +178,7 @@ class TrainedNetwork(PathNetwork):
             info = self.info.model_copy(update={"license": label(license)})
         except ValueError as error:
             raise ModelError(f"license: {error}") from None
-        return TrainedNetwork(self, info, self._read)
+        return TrainedNetwork(self, info, self._read, self.encoder)
 
     def save(self, file: str | os.PathLike[str], license: str | None = None) -> None:  # noqa: A002
         """Save to one safetensors file, atomically; ``load_network`` reads it.
@@ -161,7 +194,7 @@ class TrainedNetwork(PathNetwork):
 
     def to_bytes(self) -> bytes:
         """The content of the file that ``save`` writes."""
-        return content(self, self.info)
+        return content(self, self.info, self.encoder)
 
     def to_exported(self) -> ExportedProgram:
         """The network as a ``torch.export`` program that takes a batch of any size.
@@ -200,8 +233,12 @@ class TrainedNetwork(PathNetwork):
     def _logits(self, inputs: Any) -> tuple[Tensor, bool]:
         """The logits of classes or actions, ``(n, count)``, and whether there was one input."""
         signature, shape = self.info.signature, self.info.input_shape
-        x, single = batch(inputs, shape, signature.input_type, self._read)
-        parts = [self(part.to(self.shift.device)).cpu() for part in torch.split(x, AT_ONCE)]
+        input_type: str | None = signature.input_type
+        if self.encoder is not None and tuple(getattr(inputs, "shape", ())[1:]) == self.input_shape:
+            shape, input_type = self.encoder.output_shape, "float32"
+        x, single = batch(inputs, shape, input_type, self._read)
+        at_once = AT_ONCE if self.encoder is None else AT_ONCE_ENCODED
+        parts = [self(part.to(self.shift.device)).cpu() for part in torch.split(x, at_once)]
         logits = torch.cat(parts)
         if signature.outputs == "classes" and logits.shape[1] != signature.count:
             raise ModelError(

@@ -130,6 +130,12 @@ def import_carried(files: Iterable[CarriedFile]) -> None:
         import_file(file)
 
 
+def module_of(stem: str) -> ModuleType | None:
+    """The imported plugin file of this name, without ``.py``; the latest of several."""
+    found = [name for name, (file, _) in _imported.items() if Path(file.path).stem == stem]
+    return sys.modules.get(found[-1]) if found else None
+
+
 def environments(module: ModuleType) -> tuple[str, ...]:
     """The ids that an imported file registered with Gymnasium."""
     return _environments.get(module.__name__, ())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from pathnet_evo.plugins import hookspecs
+from pathnet_evo.plugins.marks import backbones_of
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 from pathnet_evo.values.suggestions import did_you_mean
 
@@ -65,7 +66,8 @@ class Plugin:
         distribution: the package that brought it.
         version: the package's version.
         hooks: the hooks that it implements.
-        names: what it registered, by family; ``environments`` are Gymnasium's.
+        names: what it registered, by family; ``environments`` are Gymnasium's, ``backbones`` those
+            that it marked.
         errors: why it, or a part of it, does not work.
     """
 
@@ -203,10 +205,9 @@ class Registry:
         return recorded
 
     def _chosen(self, entries: Iterable[EntryPoint]) -> list[EntryPoint]:
-        entries, wanted = list(entries), os.environ.get(CHOSEN)
-        if wanted is None:
+        entries, names = list(entries), _wanted()
+        if names is None:
             return entries
-        names = {name.strip() for name in wanted.split(",")} - {""}
         for name in sorted(names - {entry.name for entry in entries}):
             error = f"{CHOSEN} names it, but it is not installed"
             self.plugins.append(Plugin(name, "", errors=[error]))
@@ -248,6 +249,8 @@ class Registry:
                 meant = did_you_mean(caller.name, sorted(known))
                 plugin.errors.append(f"{caller.name} is not a hook.{meant}")
         plugin.hooks.sort()
+        if isinstance(module, ModuleType) and (marked := backbones_of(module)):
+            plugin.names["backbones"] = [f"{_called(module)}:{name}" for name in marked]
         if not plugin.hooks and not plugin.names and not plugin.errors:
             plugin.errors.append("implements no hook (is @hookimpl missing?)")
         for family in FAMILIES:
@@ -318,12 +321,31 @@ class _Operators(Mapping[str, Callable[..., Any]]):
         return len(self._registry.names("operators"))
 
 
+def installed_packages() -> list[str]:
+    """The packages of the installed plugins of others that ``PATHNET_EVO_PLUGINS`` lets through."""
+    names, entries = _wanted(), entry_points(group=hookspecs.NAME)
+    chosen = [e for e in entries if not _is_own(e) and (names is None or e.name in names)]
+    return sorted({entry.module.partition(".")[0] for entry in chosen})
+
+
+def _wanted() -> set[str] | None:
+    """The entry points that ``PATHNET_EVO_PLUGINS`` names; None for all."""
+    wanted = os.environ.get(CHOSEN)
+    return None if wanted is None else {name.strip() for name in wanted.split(",")} - {""}
+
+
 def _is_own(entry: EntryPoint) -> bool:
     return entry.dist is not None and entry.dist.name == "pathnet-evo"
 
 
 def _has_commands(app: typer.Typer) -> bool:
     return bool(app.registered_commands or app.registered_groups)
+
+
+def _called(module: ModuleType) -> str:
+    """What a configuration calls a plugin's module: a file by its name without ``.py``."""
+    file = module.__name__.startswith("pathnet_evo_file_")
+    return Path(str(module.__file__)).stem if file else module.__name__
 
 
 def _imported(path: str) -> Any:

@@ -17,7 +17,7 @@ from pathnet_evo.errors import UserError
 from pathnet_evo.interfaces.evolution_record import EvolutionRecord
 from pathnet_evo.interfaces.fingerprint import Fingerprint
 from pathnet_evo.interfaces.summary import Summary
-from pathnet_evo.interfaces.tasks import Task
+from pathnet_evo.interfaces.tasks import Task, TaskError
 from pathnet_evo.models.trained import TrainedNetwork
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running.frames import Frames
@@ -185,7 +185,8 @@ class Run(Frames):
 
         Raises:
             RunError: there is no such stage, arm or seed, the stage is unfinished, its checkpoint
-                is damaged or does not match the lineage, or the task provides other data.
+                is damaged or does not match the lineage, the task provides other data, or the
+                task's encoder is missing or another.
         """
         i = self.index(stage)
         j = i if after is None else self.index(after)
@@ -204,7 +205,7 @@ class Run(Frames):
             wanted = Wanted(self.folder, i, j, arm, seed, self.stages[i])
             known = self._learned_on(arm, seed).get(i, ())
             return trained_network(wanted, self._plan(), folder, task, known)
-        except (CheckpointError, LineageError, PluginFailed) as error:
+        except (CheckpointError, LineageError, PluginFailed, TaskError) as error:
             raise RunError(str(error)) from None
         except (KeyError, IndexError, TypeError, ValueError, RecursionError, OSError) as error:
             raise RunError(f"{folder}: not a checkpoint of this run ({error!r})") from None

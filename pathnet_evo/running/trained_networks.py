@@ -11,11 +11,12 @@ from pathnet_evo.core.kinds import Affine
 from pathnet_evo.core.modules import ModuleKind
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.encoders import Encoder
 from pathnet_evo.interfaces.fingerprint import Fingerprint
 from pathnet_evo.interfaces.signature import Signature
-from pathnet_evo.interfaces.tasks import Task
+from pathnet_evo.interfaces.tasks import Task, TaskError, TaskSettings
 from pathnet_evo.models.format import READOUT
-from pathnet_evo.models.info import NetworkInfo
+from pathnet_evo.models.info import EncoderInfo, NetworkInfo
 from pathnet_evo.models.restoring import TaskReader
 from pathnet_evo.models.saving import described
 from pathnet_evo.models.trained import TrainedNetwork, no_reader
@@ -69,6 +70,7 @@ def trained_network(
     Raises:
         CheckpointError, LineageError, PluginFailed, ValueError, LookupError, TypeError: the
             checkpoint or the lineage is damaged, or the transfer policy raises.
+        TaskError: the task's encoder cannot be had, or has other weights than it had.
     """
     stage = wanted.stage
     policy, settings = plan.arms[wanted.arm].policy, plan.stages[stage].task
@@ -86,7 +88,12 @@ def trained_network(
     shape = task.input_shape if network.input_shape is None and task else network.input_shape
     if signature is None or shape is None:
         return TrainedNetwork(network, None, no_reader)
+    encoder = _encoder(settings, signature)
+    if encoder is not None:
+        shape = encoder.input_shape
+        signature = signature.model_copy(update={"input_type": "uint8"})
     info = NetworkInfo(
+        format=1 if encoder is None else 2,
         pathnet_evo=version("pathnet-evo"),
         run=plan.config.name,
         arm=wanted.arm,
@@ -97,12 +104,24 @@ def trained_network(
         task=str(plan.config.stages[stage].task["name"]),
         scores=_scores(wanted),
         input_shape=tuple(shape),
+        encoder=_about(encoder),
         signature=signature,
         policy=plan.stages[stage].learner.policy and not signature.continuous,
         aggregate=plan.config.pool.aggregate,
         networks=described(network, stage, _kind_names(plan)),
     )
-    return TrainedNetwork(network, info, TaskReader(type(settings).read_input, info))
+    return TrainedNetwork(network, info, TaskReader(type(settings).read_input, info), encoder)
+
+
+def _encoder(settings: TaskSettings, signature: Signature) -> Encoder | None:
+    with calling("encoder", TaskError):
+        return settings.trained_encoder(signature.reading)
+
+
+def _about(encoder: Encoder | None) -> EncoderInfo | None:
+    if encoder is None:
+        return None
+    return EncoderInfo(name=encoder.name, output_shape=encoder.output_shape)
 
 
 def _scores(wanted: Wanted) -> dict[str, float | None]:

@@ -12,8 +12,18 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from pathnet_evo import Shape, SupervisedTask, TaskContext, TaskSettings, memory
+from pathnet_evo import (
+    Encoder,
+    Shape,
+    SupervisedTask,
+    TaskContext,
+    TaskError,
+    TaskSettings,
+    memory,
+)
+from pathnet_evo_images.backbone import Backbone, Loaded, rebuilt, trained
 from pathnet_evo_images.classes import Classes, balanced, choose
+from pathnet_evo_images.features import encoded, feature_moments
 from pathnet_evo_images.pixels import Frame, moments, moved, salt_and_pepper
 from pathnet_evo_images.source import Place, Source, decoded
 
@@ -24,7 +34,8 @@ class ImageTask(TaskSettings):
     """A classification task on images, held in memory as uint8.
 
     Steps, in order: resize the images, choose classes and examples, rotate, permute, add noise,
-    compute the normalisation from the resulting training images.
+    compute the backbone's features if there is one, compute the normalisation from the resulting
+    training inputs.
     """
 
     kind: ClassVar[str]
@@ -39,7 +50,8 @@ class ImageTask(TaskSettings):
     random classes, different ones in every stage on the same data, or ``{part = i, of = n}`` for
     one of n equal parts. Default: all."""
     size: Count | None = None
-    """Height and width in pixels. Default: the pool's, or the files'."""
+    """Height and width in pixels. Default: the pool's, or the files'; for ``folder`` with a
+    backbone, the backbone's."""
     channels: Count | None = None
     """Number of channels; colour becomes grey by luma, grey is repeated. Default: the pool's, or
     the files'."""
@@ -61,7 +73,12 @@ class ImageTask(TaskSettings):
     noise were drawn on every access."""
     normalise: bool = True
     """Subtract each channel's mean and divide by its standard deviation, computed on the training
-    images; false only divides by 255."""
+    images; false only divides by 255. With a backbone, subtract each feature's mean and divide by
+    the standard deviation of all; false leaves features as they are."""
+    backbone: Backbone | None = None
+    """A frozen, pretrained network whose features paths learn from, instead of pixels:
+    ``{name = "efficientnet-lite0"}``. Keys: ``name``, ``weights``, ``size``, ``mean`` and
+    ``deviation``. The task's shape is then ``(features,)``."""
 
     @field_validator("classes")
     @classmethod
@@ -94,16 +111,17 @@ class ImageTask(TaskSettings):
         return Path(os.path.expanduser(self.root))
 
     def make(self, context: TaskContext) -> SupervisedTask:
-        """The task: uint8 images ``(n, C, H, W)`` and labels from 0.
+        """The task: uint8 images ``(n, C, H, W)``, or float32 features, and labels from 0.
 
         Where the context gives the shape ``(C, H, W)`` that the pool takes, ``size`` and
         ``channels`` that are not set follow it.
 
         Raises:
             TaskError: data missing or unreadable, classes that do not exist, images that do not
-                fit, more examples than there are.
+                fit, more examples than there are, a backbone that cannot be used.
         """
         place = Place(self.kind, context.stage)
+        loaded = self._loaded(place)
         try:
             images = decoded(self.find(place), self._frame(context.input_shape))
         except OSError as error:
@@ -137,6 +155,10 @@ class ImageTask(TaskSettings):
         if self.noise > 0:
             inputs = salt_and_pepper(inputs, self.noise, context.numpy("noise/train"))
             test_inputs = salt_and_pepper(test_inputs, self.noise, context.numpy("noise/test"))
+        reading: dict[str, Any] = {"fit": self.fit, **self._moves}
+        if loaded is not None:
+            reading["backbone"] = loaded.reading(inputs.shape[1:])
+            inputs, test_inputs = _features(place, loaded, inputs, test_inputs)
         shift, scale = self._normalisation(inputs)
         names = tuple(images.names[index] for index in chosen)
         return SupervisedTask(
@@ -150,7 +172,8 @@ class ImageTask(TaskSettings):
             scale=scale,
             class_names=names,
             sources=sources,
-            reading={"fit": self.fit, **self._moves},
+            facts={} if loaded is None else loaded.facts,
+            reading=reading,
         )
 
     @classmethod
@@ -159,6 +182,23 @@ class ImageTask(TaskSettings):
         from pathnet_evo_images.given import as_input
 
         return as_input(source, shape, reading)
+
+    @classmethod
+    def encoder(cls, reading: Mapping[str, Any]) -> Encoder | None:
+        """The backbone that a saved network names, for its own weights."""
+        found = reading.get("backbone")
+        return None if found is None else rebuilt(found)
+
+    def trained_encoder(self, reading: Mapping[str, Any]) -> Encoder | None:
+        """The backbone of these settings, if it has the weights that it had."""
+        found = reading.get("backbone")
+        return None if found is None else trained(self.backbone, found)
+
+    def _loaded(self, place: Place) -> Loaded | None:
+        try:
+            return None if self.backbone is None else self.backbone.load()
+        except TaskError as error:
+            raise place.error(str(error)) from None
 
     def _frame(self, input_shape: Shape | None) -> Frame:
         channels, height, width = self.channels, self.size, self.size
@@ -186,10 +226,11 @@ class ImageTask(TaskSettings):
         moves = {"rotation": self.rotation or None, "permutation": self.permutation}
         return {name: value for name, value in moves.items() if value is not None}
 
-    def _normalisation(self, inputs: Tensor) -> tuple[Tensor | None, Tensor]:
+    def _normalisation(self, inputs: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        features = inputs.is_floating_point()
         if not self.normalise:
-            return None, torch.full((inputs.shape[1], 1, 1), 1 / 255)
-        mean, deviation = moments(inputs)
+            return None, None if features else torch.full((inputs.shape[1], 1, 1), 1 / 255)
+        mean, deviation = feature_moments(inputs) if features else moments(inputs)
         deviation[deviation == 0] = 255.0
         return mean.float(), (1 / deviation).float()
 
@@ -197,6 +238,15 @@ class ImageTask(TaskSettings):
         if len(names) == available:
             return self.title
         return f"{self.title} {'-'.join(names) if len(names) <= 4 else f'{len(names)} classes'}"
+
+
+def _features(place: Place, loaded: Loaded, *splits: Tensor) -> list[Tensor]:
+    """The backbone's features of each split's images."""
+    try:
+        encoder = loaded.encoder(splits[0].shape[1:])
+    except TaskError as error:
+        raise place.error(str(error)) from None
+    return [encoded(place, encoder, loaded.digest, images) for images in splits]
 
 
 def _select(

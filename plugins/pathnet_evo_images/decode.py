@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +16,7 @@ from PIL import UnidentifiedImageError
 from pathnet_evo_images.depth import FULL, Depth, used
 from pathnet_evo_images.picture import Pixels, read
 from pathnet_evo_images.pixels import Frame, with_channels
+from pathnet_evo_images.progress import Advance, progress
 from pathnet_evo_images.source import Place
 from pathnet_evo_images.walk import Found
 
@@ -59,11 +58,13 @@ def decode_all(place: Place, files: Sequence[Found], frame: Frame) -> Decoded:
     except ValueError as error:
         raise place.error(f"{error}") from None
     decoder = _Decoder(place, files, frame)
-    with _progress(place.kind, len(files)) as advance:
+    long = len(files) >= LONG
+    bar = progress(f"{place.kind}: decoding {len(files):,} images", len(files))
+    with bar if long else nullcontext(_silent) as advance:
         decoder.decode(range(len(files)), advance)
         bits = used(decoder.depths.values())
         fewer = [i for i, depth in decoder.depths.items() if bits[depth.declared] < FULL]
-        decoder.decode(fewer, lambda files: None, bits)
+        decoder.decode(fewer, _silent, bits)
     pixels, is_image = decoder.pixels, decoder.is_image
     if frame.channels is None and decoder.grey[is_image].all():
         pixels = pixels[:, :1]
@@ -71,6 +72,10 @@ def decode_all(place: Place, files: Sequence[Found], frame: Frame) -> Decoded:
         pixels = pixels[is_image]
     others = tuple(np.flatnonzero(~is_image).tolist())
     return Decoded(np.ascontiguousarray(pixels), others, _remark(decoder.depths, bits))
+
+
+def _silent(done: int) -> None:
+    """Shows no progress."""
 
 
 def _remark(depths: Mapping[int, Depth], bits: Mapping[int, int]) -> str:
@@ -119,7 +124,7 @@ class _Decoder:
         self.pixels = np.empty((n, 1, 1, 1), dtype=np.uint8)
 
     def decode(
-        self, chosen: Sequence[int], advance: _Advance, bits: Mapping[int, int] | None = None
+        self, chosen: Sequence[int], advance: Advance, bits: Mapping[int, int] | None = None
     ) -> None:
         """Decode files; of 16 bits so many are used, for each number that is declared."""
 
@@ -183,21 +188,3 @@ def _reason(error: Exception) -> str:
 
 def _size(image: Pixels) -> str:
     return f"{image.shape[-1]}x{image.shape[-2]}"
-
-
-class _Advance(Protocol):
-    def __call__(self, files: int) -> None: ...
-
-
-@contextmanager
-def _progress(kind: str, n: int) -> Iterator[_Advance]:
-    """A bar on a terminal's standard error while many files are decoded."""
-    if n < LONG or not sys.stderr.isatty():
-        yield lambda files: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"{kind}: decoding {n:,} images", total=n)
-        yield lambda files: progress.advance(task, files)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
+from pathnet_evo import Shape
 from pathnet_evo_images.base import ImageTask
+from pathnet_evo_images.pixels import Frame
 from pathnet_evo_images.source import Place, Source
 from pathnet_evo_images.tree import Tree
 from pathnet_evo_images.walk import class_folders
@@ -33,6 +36,13 @@ class Folder(ImageTask):
     def title(self) -> str:
         """The name of the tree's folder."""
         return self.folder.resolve().name
+
+    def _frame(self, input_shape: Shape | None) -> Frame:
+        frame = super()._frame(input_shape)
+        if self.backbone is None or self.size is not None:
+            return frame
+        side = self.backbone.load().backbone.size
+        return replace(frame, height=side, width=side)
 
     def find(self, place: Place) -> Source:
         """The files of the tree."""

@@ -89,7 +89,7 @@ def test_other_files_are_refused(registry, tmp_path):
 
 def test_a_newer_format_is_told(make_network, registry, tmp_path):
     """A user would hear of damage where an update is all that is missing."""
-    forge(make_network, tmp_path / "m", lambda about: {**about, "format": 2, "new": "field"})
+    forge(make_network, tmp_path / "m", lambda about: {**about, "format": 3, "new": "field"})
     assert "newer pathnet-evo" in refused(tmp_path / "m", registry)
 
 
