@@ -104,6 +104,7 @@ if TYPE_CHECKING:
     from pathnet_evo.plugins.marks import backbone
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.report.figures import save_figures
+    from pathnet_evo.running.in_memory import PathNet
     from pathnet_evo.running.loading import Run, RunFailed, load_run
     from pathnet_evo.running.runner import launch, resume
     from pathnet_evo.system.plugin_calls import said
@@ -209,6 +210,7 @@ _HOMES = {
     "plugins.marks": ("backbone",),
     "plugins.registry": ("Registry",),
     "report.figures": ("save_figures",),
+    "running.in_memory": ("PathNet",),
     "running.loading": ("Run", "RunFailed", "load_run"),
     "running.runner": ("launch", "resume"),
     "system.plugin_calls": ("said",),
@@ -260,6 +262,7 @@ __all__ = [
     "Observer",
     "Path",
     "PathError",
+    "PathNet",
     "PathNetwork",
     "PathShape",
     "Pipes",

@@ -94,9 +94,7 @@ def before_training(
     if not isinstance(task, SupervisedTask):
         return None
     with suppress(PluginFailed, TaskError), calling("score", TaskError):
-        readout = learner.readout(pool, task, streams.torch("readout"))
-        head = last.head.with_readout(pool.layers, readout)
-        network = pool.network(last.path, head, task.shift, task.scale)
+        network = not_trained(pool, last, learner, task, streams)
         untrained = network.untrained(streams.torch("before-training"))
         untrained.shift, untrained.scale = network.shift, network.scale
         return BeforeTraining(
@@ -106,6 +104,15 @@ def before_training(
             untrained=named(learner.score(untrained, task, streams)),
         )
     return None
+
+
+def not_trained(
+    pool: ModulePool, last: Learned, learner: Learner, task: SupervisedTask, streams: Streams
+) -> PathNetwork:
+    """The features of the last stage, with the readout that a new stage starts with."""
+    readout = learner.readout(pool, task, streams.torch("readout"))
+    head = last.head.with_readout(pool.layers, readout)
+    return pool.network(last.path, head, task.shift, task.scale)
 
 
 def _in_use(network: PathNetwork, seen: set[int], listened: bool = False) -> int:

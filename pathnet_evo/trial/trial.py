@@ -62,6 +62,7 @@ def learn_sequence(
     checkpointer: Checkpointer | None = None,
     start: dict[str, Any] | None = None,
     ends: Callable[[int], bool] = lambda stage: False,
+    begun: tuple[ModulePool | None, list[Learned]] = (None, []),
 ) -> list[Learned]:
     """Learn every stage in turn, with the arm's transfer policy between them.
 
@@ -74,6 +75,7 @@ def learn_sequence(
         checkpointer: hears when a checkpoint can be taken.
         start: what to go on from, as ``state`` gave it; None begins the trial.
         ends: asked before each round whether this stage is to end early; the next one follows.
+        begun: the pool and the stages learned so far, where they are still in memory.
 
     Returns:
         The stages that were learned to their end.
@@ -91,7 +93,9 @@ def learn_sequence(
         emit(TaskMade(trial.id, i, fingerprint))
         return (task.to(device) if isinstance(task, SupervisedTask) else task), fingerprint
 
-    learned, pool = ([], None) if start is None else _learned(plan, trial, device, start, made)
+    pool, learned = begun[0], [*begun[1]]
+    if start is not None:
+        learned, pool = _learned(plan, trial, device, start, made)
     stage_state = None if start is None else start["session"]
     for i in range(len(learned), len(plan.stages)):
         given = made(i, pool)
@@ -100,12 +104,12 @@ def learn_sequence(
         if pool is not None and stage_state is None:
             before = _before(plan, trial, here, pool, learned, given[0])
         seed_globals(here, "stage")
-        begun = StageBeginning(plan, trial, i, here, given, device, learned)
+        beginning = StageBeginning(plan, trial, i, here, given, device, learned)
         notes: list[Record] = []
         starts: list[Start] = []
         if pool is None or stage_state is None:
-            pool, starts, notes = begun.prepare(pool)
-        stage_run = begun.stage_run(pool, starts, emit, stage_state, notes.append)
+            pool, starts, notes = beginning.prepare(pool)
+        stage_run = beginning.stage_run(pool, starts, emit, stage_state, notes.append)
         if stage_state is None:
             emit(stage_run.started)
             for record in [*before, *notes]:
