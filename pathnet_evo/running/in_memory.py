@@ -36,6 +36,9 @@ class PathNet:
         registry: the plugins; by default all that are installed.
         on_record: called with every record, in order.
 
+    Attributes:
+        device: where networks are: ``cpu`` or ``cuda``.
+
     Raises:
         ConfigError: everything that is wrong with the configuration.
         UserError: the arm does not freeze.
@@ -61,7 +64,7 @@ class PathNet:
             raise UserError(
                 f"arm {arm!r} freezes nothing, so its networks do not last: use pathnet"
             )
-        self._trial, self._device = Trial(0, arm, plan.config.seed), device_of(plan)
+        self._trial, self.device = Trial(0, arm, plan.config.seed), device_of(plan)
         self._state = _State()
 
     @property
@@ -97,7 +100,7 @@ class PathNet:
         learn_sequence(
             plan,
             self._trial,
-            self._device,
+            self.device,
             self.on_record,
             checkpointer=state,
             ends=lambda stage: ends(),
@@ -108,7 +111,7 @@ class PathNet:
         return state.finished_as
 
     def network(self, stage: int) -> PathNetwork:
-        """A task's network, with the weights that the pool has now; ``logits = network(inputs)``.
+        """A task's network, with the weights that the pool has now.
 
         Args:
             stage: index of the task, in the order of learning.
@@ -124,10 +127,10 @@ class PathNet:
         """
         streams = Streams(self._trial.seed, self.n_learned)
         with borrow():
-            task = task.to(self._device)
+            task = task.to(self.device)
             pool, last = self._state.pool, self._state.learned[-1:]
             if pool is None:
-                pool = self._plan.make_pool(task.input_shape, self._device)
+                pool = self._plan.make_pool(task.input_shape, self.device)
                 pool.initialise(lambda layer: streams.torch("init", layer))
                 last = [_first(self._plan, pool, self.learner, task, streams)]
             return not_trained(pool, last[0], self.learner, task, streams)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -71,7 +72,7 @@ def test_nothing_is_forgotten(tasks, net):
 def test_untrained_scores_are_those_of_a_run(run, tasks, net):
     """FWT would be measured on another network than in a run's summary."""
     before = [None]
-    for task, following in zip(tasks, tasks[1:], strict=False):
+    for task, following in pairwise(tasks):
         net.learn(task)
         score = net.learner.score(net.untrained(following), following, None)
         before.append(score["test_accuracy"])
