@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
 from pathnet_evo.core.modules import ModuleKind, Shape
 from pathnet_evo.interfaces.tasks import SupervisedTask
+
+Predict: TypeAlias = Callable[[Tensor], Tensor]
+"""Logits ``(n, classes)`` of prepared inputs ``(n, *input_shape)``."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class Course:
         device: where to compute.
         told: to be called after each evaluation with the training accuracy and the mean loss of its
             minibatches, and with the number of their examples; what it raises must pass through.
+        before: to be called before a stage after the first is trained, with the predictions of the
+            network that training starts from, and with what makes those of the same network with
+            random weights throughout; these may be drawn from the global generators, which are
+            restored. Without it, the arm has no forward transfer.
     """
 
     stage: int
@@ -41,6 +48,7 @@ class Course:
     evaluations: int
     device: str
     told: Callable[[float, float, int], None]
+    before: Callable[[Predict, Callable[[], Predict]], None]
 
 
 class Rival(ABC):

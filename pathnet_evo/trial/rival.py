@@ -8,14 +8,14 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from pathnet_evo.core.genotype import Path
 from pathnet_evo.core.pool import ModulePool
-from pathnet_evo.core.streams import Streams, borrow, seed_globals
+from pathnet_evo.core.streams import Streams, borrow, lend, seed_globals
 from pathnet_evo.interfaces.fingerprint import Fingerprint
 from pathnet_evo.interfaces.learners import Candidate, Evaluation, StageFailed
 from pathnet_evo.interfaces.records import (
+    BeforeTraining,
     Emit,
     Evaluated,
     GenerationFinished,
@@ -24,7 +24,7 @@ from pathnet_evo.interfaces.records import (
     StageStarted,
     TaskMade,
 )
-from pathnet_evo.interfaces.rivals import Course, Rival
+from pathnet_evo.interfaces.rivals import Course, Predict, Rival
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo.setup.plan import Plan
@@ -102,10 +102,11 @@ class _RivalStage:
             stage.evaluations,
             device,
             self._told,
+            partial(self._before, task),
         )
         with calling("rival", _Stopped):
             rival.learn(course)
-            scores = {j: _score(rival, j, of) for j, of in enumerate(tasks)}
+            scores = {j: _score(partial(rival.predict, j), of) for j, of in enumerate(tasks)}
             self._measure(rival, device)
         none, fitness = ((),) * len(self.path), self.fitnesses[-1] if self.fitnesses else None
         if fitness is None:
@@ -163,6 +164,17 @@ class _RivalStage:
         if self.stop():
             raise _Stopped
 
+    def _before(
+        self, task: SupervisedTask, predict: Predict, untrained: Callable[[], Predict]
+    ) -> None:
+        """Score a task that is not trained yet, for its forward transfer."""
+        if not self.i:
+            return
+        scores = _score(predict, task)
+        with lend(Streams(self.trial.seed, self.i).python("before-training")):
+            baseline = _score(untrained(), task)
+        self.emit(BeforeTraining(self.trial.id, self.i, scores=scores, untrained=baseline))
+
     def _measure(self, rival: Rival, device: str) -> None:
         predict = partial(rival.predict, self.i)
         self.emit(
@@ -178,13 +190,13 @@ class _RivalStage:
 
 
 @torch.no_grad()
-def _score(rival: Rival, stage: int, task: SupervisedTask) -> dict[str, float]:
+def _score(predict: Predict, task: SupervisedTask) -> dict[str, float]:
     """Accuracy on a task's test examples."""
     right = 0
     for x, y in zip(
         torch.split(task.test_inputs, AT_ONCE), torch.split(task.test_labels, AT_ONCE), strict=True
     ):
-        logits: Tensor = rival.predict(stage, task.prepare(x))
+        logits = predict(task.prepare(x))
         finite = torch.isfinite(logits).all(-1)
         right += int(((logits.argmax(-1) == y) & finite).sum())
     return {"test_accuracy": right / len(task.test_labels)}

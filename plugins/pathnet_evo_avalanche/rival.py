@@ -6,10 +6,10 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from pathnet_evo import Course, Rival
+from pathnet_evo_avalanche.answers import answer
 from pathnet_evo_avalanche.settings import RivalSettings
 
 
@@ -37,14 +37,9 @@ class AvalancheRival(Rival):
             self.strategy.train_epochs = course.evaluations
             self.strategy.train(experience(course))
 
-    @torch.no_grad()
     def predict(self, stage: int, inputs: Tensor) -> Tensor:
         """Logits of the task's own head."""
-        model: nn.Module = self.strategy.model
-        model.eval()
-        labels = torch.full((len(inputs),), stage, dtype=torch.int64, device=inputs.device)
-        logits: Tensor = model(inputs, labels)
-        return logits[:, : self.watch.classes[stage]]
+        return answer(self.strategy.model, stage, self.watch.classes[stage], inputs)
 
     def parameters(self, stage: int | None = None) -> int:
         """Parameters of the network; of one task's predictions, without the heads of others."""

@@ -1,9 +1,10 @@
-"""What is made of Avalanche's classes; the one module that imports Avalanche."""
+"""Rivals, made of Avalanche's classes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,6 +29,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from pathnet_evo import Course
+from pathnet_evo_avalanche.answers import answer, untrained
 from pathnet_evo_avalanche.network import trunk
 from pathnet_evo_avalanche.settings import RivalSettings
 
@@ -95,9 +97,15 @@ class Watch(SupervisedPlugin):  # type: ignore[misc]
         self.loss = 0.0
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count anew."""
-        self.classes.append(self.course.task.n_classes)
+        """Reset the counters, and show what the network answers with its new, untrained head."""
+        stage, n_classes = self.course.stage, self.course.task.n_classes
+        self.classes.append(n_classes)
         self.iterations = 0
+
+        def answers(model: nn.Module) -> Callable[[Tensor], Tensor]:
+            return partial(answer, model, stage, n_classes)
+
+        self.course.before(answers(strategy.model), lambda: answers(untrained(strategy.model)))
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """An epoch is the minibatches of one evaluation."""

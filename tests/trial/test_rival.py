@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
 from pathnet_evo.interfaces.learners import StageFailed
 from pathnet_evo.interfaces.records import (
+    BeforeTraining,
     Evaluated,
     GenerationFinished,
     NetworkMeasured,
@@ -91,6 +93,34 @@ def test_a_rival_gets_the_budget_and_the_network_of_the_others(make_plan):
     course = rival.courses[1]
     assert (course.stage, course.n_stages, course.evaluations) == (1, 2, 8)
     assert (course.width, len(course.kinds), course.input_shape) == (2, 2, (1, 4, 4))
+
+
+def test_forward_transfer_of_a_rival(make_plan):
+    """FWT would be missing, or measuring it would change what a rival draws."""
+    rival, shares = Nearest(), []
+    learn = rival.learn
+
+    def always(n, inputs):
+        return torch.eye(3)[n].expand(len(inputs), -1)
+
+    def random():
+        torch.rand(1)
+        return partial(always, 1)
+
+    def measuring(course):
+        state = torch.get_rng_state()
+        course.before(partial(always, 0), random)
+        assert torch.equal(torch.get_rng_state(), state)
+        labels = course.task.test_labels
+        shares.append([(labels == n).double().mean().item() for n in (0, 1)])
+        learn(course)
+
+    rival.learn = measuring
+    _, records = learned(make_plan(), rival)
+    (found,) = of(BeforeTraining, records)
+    assert found.stage == 1
+    assert found.scores == {"test_accuracy": pytest.approx(shares[1][0])}
+    assert found.untrained == {"test_accuracy": pytest.approx(shares[1][1])}
 
 
 def test_a_rival_can_be_stopped(make_plan):

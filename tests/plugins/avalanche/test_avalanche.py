@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,7 +108,51 @@ def test_rivals_learn_the_stream_with_equal_examples(learned):
     for method in ("packnet", "progressive"):
         assert arms[method]["continual"]["bwt"]["mean"] == 0, method
     assert arms["replay"]["continual"]["acc"]["mean"] > 0.8
+    for method in METHODS:
+        assert abs(arms[method]["continual"]["fwt"]["mean"]) < 0.5, method
+    for method in METHODS:
+        assert abs(arms[method]["continual"]["fwt"]["mean"]) < 0.5, method
     assert compare_runs([run.folder])["continual"].keys() == {"independent", *METHODS}
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "progressive"])
+def test_forward_transfer_is_that_of_the_last_features(method, avalanche, make_plan):
+    """FWT would be measured on a network that learned the task, or change what it learns."""
+    import copy
+
+    import torch
+
+    from pathnet_evo.interfaces.run_info import Trial
+    from pathnet_evo.trial.rival import learn_with_rival
+    from pathnet_evo_avalanche.rival import AvalancheRival
+
+    seen = []
+
+    class Seen(AvalancheRival):
+        def learn(self, course):
+            last = copy.deepcopy(self.strategy and self.strategy.model)
+
+            def before(predict, untrained):
+                course.before(predict, untrained)
+                if last is not None:
+                    model = self.strategy.model
+                    last.heads = copy.deepcopy(model.heads)
+                    now = copy.deepcopy(model.state_dict())
+                    x = course.task.prepare(course.task.test_inputs)
+                    seen.append((predict(x), untrained()(x), last(x, torch.ones(len(x)).long())))
+                    same = [torch.equal(now[k], v) for k, v in model.state_dict().items()]
+                    assert all(same)
+
+            super().learn(replace(course, before=before))
+
+    rival = Seen(policy.Avalanche(method=method))
+    learn_with_rival(
+        make_plan(), Trial(0, "pathnet", 0), "cpu", lambda r: None, lambda: False, rival
+    )
+    ((predicted, random, wanted),) = seen
+    assert torch.equal(predicted, wanted[:, :3])
+    assert random.shape == predicted.shape
+    assert not torch.allclose(random, predicted)
 
 
 def test_convolutions(learned):
