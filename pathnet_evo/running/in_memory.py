@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from pydantic import PrivateAttr
+
 from pathnet_evo.core.head import TaskHead
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.core.pool import ModulePool
@@ -152,7 +154,7 @@ class _State(Checkpointer):
 class _Given(TaskSettings):
     """A task that exists already."""
 
-    _task: Task
+    _task: Task = PrivateAttr()
 
     @classmethod
     def of(cls, task: Task) -> _Given:

@@ -190,6 +190,21 @@ def _arm(value: Any) -> Any:
     return value
 
 
+def arm_tables(arms: Any) -> Any:
+    """Arms with those that are given by name spelt out as tables, so that parts can be changed.
+
+    Args:
+        arms: plain data, not checked yet; None is a configuration's default.
+    """
+    given = RunConfig.model_fields["arms"].default if arms is None else arms
+    if not isinstance(given, list):
+        return given
+    return [
+        ARMS[arm].model_dump(exclude_none=True) if isinstance(arm, str) and arm in ARMS else arm
+        for arm in given
+    ]
+
+
 Arm = Annotated[ArmConfig, BeforeValidator(_arm, json_schema_input_type=_ArmName | ArmConfig)]
 """An arm: a table, or one of the names in ``ARMS``."""
 File = Annotated[PluginFile, BeforeValidator(_file_named, json_schema_input_type=str | PluginFile)]

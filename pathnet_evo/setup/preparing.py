@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from pathnet_evo import presets
 from pathnet_evo.plugins.files import given
 from pathnet_evo.plugins.registry import Registry
-from pathnet_evo.setup.config import RunConfig, parse, validate, with_stages
+from pathnet_evo.setup.config import RunConfig, arm_tables, parse, validate, with_stages
 from pathnet_evo.setup.overrides import override
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.problems import ConfigError, Problem
@@ -76,6 +77,8 @@ def overridden(
     """
     read, label = read_source(source)
     data = dict(upgraded(read))
+    if any(re.match(r"arms\.[^.=]*\.", setting) for setting in settings):
+        data["arms"] = arm_tables(data.get("arms"))
     of_stages = [setting for setting in settings if setting.startswith("stages")]
     override(data, [setting for setting in settings if setting not in of_stages])
     data = with_stages(data, label)

@@ -115,7 +115,7 @@ class PathNetStrategy(SupervisedTemplate):  # type: ignore[misc]
 
     def make_train_dataloader(self, **kwargs: Any) -> None:
         """Make none: PathNet draws minibatches of its own."""
-        self.dataloader = []
+        self.dataloader: Any = []
 
     def check_model_and_optimizer(self, **kwargs: Any) -> None:
         """Refuse an experience that is not a new task; there is no optimizer."""

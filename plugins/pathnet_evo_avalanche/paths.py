@@ -59,7 +59,7 @@ class Paths(MultiTaskModule):  # type: ignore[misc]
         if isinstance(task_labels, int):
             return self.forward_single_task(x, task_labels)
         logits = torch.empty(len(x), self.n_classes, device=x.device)
-        for label in task_labels.unique().tolist():
+        for label in torch.unique(task_labels).tolist():
             rows = task_labels == label
             logits[rows] = self.forward_single_task(x[rows], label)
         return logits

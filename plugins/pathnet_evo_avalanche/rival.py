@@ -27,7 +27,7 @@ class AvalancheRival(Rival):
 
     def learn(self, course: Course) -> None:
         """Train the strategy on the next experience; an epoch is one evaluation's minibatches."""
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(record=True):  # Avalanche overrides the filter in places
             warnings.simplefilter("ignore")
             from pathnet_evo_avalanche.strategies import experience, made
 
