@@ -84,7 +84,9 @@ def _learned_all(
     with calling("transfer policy"):
         rival = plan.arms[trial.arm].policy.rival()
     if rival is not None:
-        return learn_with_rival(plan, trial, device, checkpoints.emit, stop, rival)
+        return learn_with_rival(
+            plan, trial, device, checkpoints.emit, stop, rival, checkpoints, state
+        )
     learned = learn_sequence(plan, trial, device, checkpoints.emit, stop, checkpoints, state, ends)
     return len(learned) == len(plan.stages)
 

@@ -73,3 +73,19 @@ class Rival(ABC):
     @abstractmethod
     def parameters(self, stage: int | None = None) -> int:
         """Parameters that a stage's predictions use; None for those of all stages together."""
+
+    def state(self) -> dict[str, Any] | None:
+        """What is kept at the end of a stage: JSON data in which any value can be a tensor.
+
+        None, the default, keeps nothing: a trial that is stopped starts again.
+        """
+        return None
+
+    def restore(self, state: dict[str, Any], courses: Sequence[Course]) -> None:
+        """Resume from ``state``; the next stage then gives the bits of a trial that never stopped.
+
+        Args:
+            state: what ``state`` gave.
+            courses: the stages that were learned before, which are not to be reported again.
+        """
+        raise NotImplementedError

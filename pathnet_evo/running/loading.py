@@ -193,7 +193,12 @@ class Run(Frames):
         if j < i:
             raise RunError(f"stage {self.stages[i]!r} is learned only after {self.stages[j]!r}")
         seed = self._seed(arm, seed)
-        if not self._plan().arms[arm].policy.usable(i, j):
+        policy = self._plan().arms[arm].policy
+        if policy.rival() is not None:
+            raise RunError(
+                f"arm {arm!r} is a rival: what it learned is kept for `resume`, not as networks"
+            )
+        if not policy.usable(i, j):
             raise RunError(
                 f"arm {arm!r} re-initialises all weights after each stage: stage "
                 f"{self.stages[i]!r} has no network after a later one"

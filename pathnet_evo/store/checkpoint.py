@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from pathnet_evo.core.aggregate import SUM
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.errors import UserError
 from pathnet_evo.interfaces.signature import Signature
@@ -49,11 +50,10 @@ def snapshot(
     }
 
 
-def save(
-    store: Store, place: str, about: dict[str, Any], pool: ModulePool, learned: list[Learned]
-) -> str:
-    """Write the checkpoint at the end of a stage; see ``write``."""
-    return write(store, place, about, snapshot(pool, learned))
+def without_pool(state: dict[str, Any]) -> dict[str, Any]:
+    """The contents of a rival's checkpoint, which has no modules and no heads of ours."""
+    nothing: dict[str, Any] = {"kinds": [], "normalisation": [], "signatures": []}
+    return {**copied(state), **nothing, "aggregate": SUM.name}
 
 
 def write(

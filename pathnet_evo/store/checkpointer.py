@@ -123,11 +123,25 @@ class TrialCheckpointer(Checkpointer):
         if self._writing is not None:
             self._written()
         self._chains.on_record(record)
+        return self._end(checkpoint.snapshot(pool, learned), record)
+
+    def rival_finished(
+        self, state: dict[str, Any] | None, record: StageFinished
+    ) -> tuple[str, str] | None:
+        """Take the checkpoint at the end of a rival's stage, if the rival keeps anything.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        self._chains.on_record(record)
+        return None if state is None else self._end(checkpoint.without_pool(state), record)
+
+    def _end(self, taken: dict[str, Any], record: StageFinished) -> tuple[str, str]:
+        """Write the checkpoint of a stage's end."""
         name = f"stage-{record.stage}"
         position = Position(record.stage, record.evaluations, 0, finished=True)
-        about = self._about(position, 0.0)
         relative = f"{folder_of(self.trial)}/{name}"
-        manifest = checkpoint.save(self.store, relative, about, pool, learned)
+        manifest = checkpoint.write(self.store, relative, self._about(position, 0.0), taken)
         self._base = (name, manifest)
         return relative, manifest
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -30,6 +32,7 @@ from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.system.plugin_calls import calling
 from pathnet_evo.trial.measuring import counted
+from pathnet_evo.trial.trial import Checkpointer
 
 AT_ONCE = 1000
 """Examples in one prediction."""
@@ -42,29 +45,72 @@ class _Stopped(Exception):  # noqa: N818
 
 @borrow()
 def learn_with_rival(
-    plan: Plan, trial: Trial, device: str, emit: Emit, stop: Callable[[], bool], rival: Rival
+    plan: Plan,
+    trial: Trial,
+    device: str,
+    emit: Emit,
+    stop: Callable[[], bool],
+    rival: Rival,
+    checkpointer: Checkpointer | None = None,
+    start: dict[str, Any] | None = None,
 ) -> bool:
     """Let a rival learn every stage in turn.
 
-    A rival has no checkpoints: a trial that was stopped starts again from its beginning.
+    A rival has checkpoints at the ends of stages, if it has any: a stage that was stopped starts
+    again.
+
+    Args:
+        plan: the run.
+        trial: which arm, which seed.
+        device: where to compute.
+        emit: hears of everything that happens, in order.
+        stop: asked after each evaluation; true ends the trial where it is.
+        rival: learns; it has learned nothing yet.
+        checkpointer: hears of the ends of stages.
+        start: the state of the last checkpoint, as ``_state`` gave it; None begins the trial.
 
     Returns:
         Whether all stages were learned.
     """
-    streams, pool, tasks = Streams(trial.seed), None, list[SupervisedTask]()
+    checkpointer = Checkpointer() if checkpointer is None else checkpointer
+    streams, pool, data = Streams(trial.seed), None, list[str]()
+    stages: list[_RivalStage] = []
+    n_learned = 0 if start is None else start["session"]["stages"]
     for i in range(len(plan.stages)):
         task = plan.make_task(i, streams, pool)
         assert isinstance(task, SupervisedTask)  # rehearsed
-        emit(TaskMade(trial.id, i, Fingerprint.of(task)))
+        fingerprint = Fingerprint.of(task)
+        emit(TaskMade(trial.id, i, fingerprint))
+        data.append(str(fingerprint))
         pool = plan.make_pool(task.input_shape, "meta") if pool is None else pool
-        tasks.append(task.to(device))
+        stages.append(_RivalStage(plan, trial, i, task.to(device), pool, device, emit, stop))
+        if i < n_learned:
+            continue
+        if i == n_learned and start is not None:
+            with calling("rival"):
+                rival.restore(start["session"]["rival"], [stage.course for stage in stages[:-1]])
         seed_globals(streams.at(i), "stage")
-        stage = _RivalStage(plan, trial, i, pool, emit, stop)
         try:
-            stage.learn(rival, tasks, device)
+            finished = stages[-1].learn(rival, [stage.task for stage in stages])
         except _Stopped:
             return False
+        with calling("rival"):
+            kept = rival.state()
+        state = None if kept is None else _state(pool, kept, data)
+        emit(replace(finished, checkpoint=checkpointer.rival_finished(state, finished)))
     return True
+
+
+def _state(pool: ModulePool, kept: dict[str, Any], data: Sequence[str]) -> dict[str, Any]:
+    """A trial's state after a stage, like ``trial.state``; the pool of a rival is empty."""
+    return {
+        "input_shape": list(pool.input_shape),
+        "layers": [],
+        "learned": [],
+        "session": {"rival": kept, "stages": len(data)},
+        "seconds": 0.0,
+        "data": list(data),
+    }
 
 
 class _RivalStage:
@@ -75,65 +121,71 @@ class _RivalStage:
         plan: Plan,
         trial: Trial,
         stage: int,
+        task: SupervisedTask,
         pool: ModulePool,
+        device: str,
         emit: Emit,
         stop: Callable[[], bool],
     ) -> None:
         self.plan, self.trial, self.i, self.pool = plan, trial, stage, pool
+        self.task, self.device = task, device
         self.emit, self.stop = emit, stop
         width = plan.config.pool.width
         self.path: Path = (tuple(range(width)),) * len(plan.kinds)
         self.fitnesses: list[float | None] = []
         self.examples = 0
 
-    def learn(self, rival: Rival, tasks: list[SupervisedTask], device: str) -> None:
-        """Learn the stage and score all tasks so far."""
-        stage, task, since = self.plan.stages[self.i], tasks[-1], time.perf_counter()
+    @property
+    def course(self) -> Course:
+        """What the rival is given."""
+        stage = self.plan.stages[self.i]
         assert stage.evaluations is not None  # checked before the run
-        self.emit(self._started(task, stage.evaluations))
-        course = Course(
+        return Course(
             self.i,
             len(self.plan.stages),
-            task,
+            self.task,
             stage.learner,
             self.plan.kinds,
             self.plan.config.pool.width,
             self.pool.input_shape,
             stage.evaluations,
-            device,
+            self.device,
             self._told,
-            partial(self._before, task),
+            self._before,
         )
+
+    def learn(self, rival: Rival, tasks: list[SupervisedTask]) -> StageFinished:
+        """Learn the stage and score all tasks so far."""
+        course, since = self.course, time.perf_counter()
+        self.emit(self._started(course.evaluations))
         with calling("rival", _Stopped):
             rival.learn(course)
             scores = {j: _score(partial(rival.predict, j), of) for j, of in enumerate(tasks)}
-            self._measure(rival, device)
+            self._measure(rival)
         none, fitness = ((),) * len(self.path), self.fitnesses[-1] if self.fitnesses else None
         if fitness is None:
             raise StageFailed(f"the rival ended without a fitness: {NOT_FINITE}")
-        self.emit(
-            StageFinished(
-                self.trial.id,
-                self.i,
-                len(self.fitnesses),
-                self.examples,
-                time.perf_counter() - since,
-                genotype=self.path,
-                path=self.path,
-                fitness=fitness,
-                reused=none,
-                frozen=none,
-                scores=scores,
-                checkpoint=None,
-            )
+        return StageFinished(
+            self.trial.id,
+            self.i,
+            len(self.fitnesses),
+            self.examples,
+            time.perf_counter() - since,
+            genotype=self.path,
+            path=self.path,
+            fitness=fitness,
+            reused=none,
+            frozen=none,
+            scores=scores,
+            checkpoint=None,
         )
 
-    def _started(self, task: SupervisedTask, budget: int) -> StageStarted:
+    def _started(self, budget: int) -> StageStarted:
         stage = self.plan.stages[self.i]
         return StageStarted(
             self.trial.id,
             self.i,
-            task=stage.name or task.name,
+            task=stage.name or self.task.name,
             budget=budget,
             by_frames=False,
             random_baseline=None,
@@ -164,18 +216,16 @@ class _RivalStage:
         if self.stop():
             raise _Stopped
 
-    def _before(
-        self, task: SupervisedTask, predict: Predict, untrained: Callable[[], Predict]
-    ) -> None:
+    def _before(self, predict: Predict, untrained: Callable[[], Predict]) -> None:
         """Score a task that is not trained yet, for its forward transfer."""
         if not self.i:
             return
-        scores = _score(predict, task)
+        scores = _score(predict, self.task)
         with lend(Streams(self.trial.seed, self.i).python("before-training")):
-            baseline = _score(untrained(), task)
+            baseline = _score(untrained(), self.task)
         self.emit(BeforeTraining(self.trial.id, self.i, scores=scores, untrained=baseline))
 
-    def _measure(self, rival: Rival, device: str) -> None:
+    def _measure(self, rival: Rival) -> None:
         predict = partial(rival.predict, self.i)
         self.emit(
             NetworkMeasured(
@@ -183,7 +233,7 @@ class _RivalStage:
                 self.i,
                 len(self.fitnesses),
                 parameters=rival.parameters(self.i),
-                multiply_adds=counted(predict, self.pool.input_shape, torch.device(device)),
+                multiply_adds=counted(predict, self.pool.input_shape, torch.device(self.device)),
                 stored=rival.parameters(),
             )
         )

@@ -51,6 +51,12 @@ class Checkpointer:
         """
         return None
 
+    def rival_finished(
+        self, state: dict[str, Any] | None, record: StageFinished
+    ) -> tuple[str, str] | None:
+        """At the end of a rival's stage; ``state`` is None if the rival keeps nothing."""
+        return None
+
 
 @borrow()
 def learn_sequence(

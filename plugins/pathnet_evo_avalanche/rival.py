@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -27,15 +28,32 @@ class AvalancheRival(Rival):
 
     def learn(self, course: Course) -> None:
         """Train the strategy on the next experience; an epoch is one evaluation's minibatches."""
-        with warnings.catch_warnings(record=True):  # Avalanche overrides the filter in places
-            warnings.simplefilter("ignore")
-            from pathnet_evo_avalanche.strategies import experience, made
+        with _quiet():
+            from pathnet_evo_avalanche.examples import experience_of
+            from pathnet_evo_avalanche.strategies import made
 
             if self.strategy is None:
                 self.strategy, self.watch = made(self.settings, course)
             self.watch.course = course
             self.strategy.train_epochs = course.evaluations
-            self.strategy.train(experience(course))
+            self.strategy.train(experience_of(course))
+
+    def state(self) -> dict[str, Any]:
+        """What the strategy carries to the next stage."""
+        from pathnet_evo_avalanche.keeping import kept
+
+        return kept(self.strategy)
+
+    def restore(self, state: dict[str, Any], courses: Sequence[Course]) -> None:
+        """Make the strategy again, as it was after those stages."""
+        with _quiet():
+            from pathnet_evo_avalanche.examples import experience_of
+            from pathnet_evo_avalanche.keeping import put
+            from pathnet_evo_avalanche.strategies import made
+
+            self.strategy, self.watch = made(self.settings, courses[0])
+            self.watch.classes = [course.task.n_classes for course in courses]
+            put(self.strategy, state, map(experience_of, courses))
 
     def predict(self, stage: int, inputs: Tensor) -> Tensor:
         """Logits of the task's own head."""
@@ -55,3 +73,11 @@ class AvalancheRival(Rival):
 
 def _count(parameters: Iterator[nn.Parameter]) -> int:
     return sum(values.numel() for values in parameters)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Avalanche's warnings from users; it overrides the filter in places."""
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("ignore")
+        yield

@@ -7,13 +7,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-import torch
-from avalanche.benchmarks import benchmark_from_datasets, with_classes_timeline, with_task_labels
-from avalanche.benchmarks.utils import (
-    ConstantSequence,
-    DataAttribute,
-    TaskAwareSupervisedClassificationDataset,
-)
 from avalanche.models import MultiHeadClassifier, MultiTaskModule
 from avalanche.models.packnet import PackNetModel, PackNetPlugin
 from avalanche.models.pnn import PNN
@@ -26,7 +19,6 @@ from avalanche.training.plugins import (
 )
 from avalanche.training.supervised import Cumulative, Naive, PNNStrategy
 from torch import Tensor, nn
-from torch.utils.data import TensorDataset
 
 from pathnet_evo import Course
 from pathnet_evo_avalanche.answers import answer, untrained
@@ -199,20 +191,3 @@ def _pruned(settings: RivalSettings, n_stages: int) -> list[float]:
     if settings.prune is not None:
         return [settings.prune] * n_stages
     return [(n_stages - i - 1) / (n_stages - i) for i in range(n_stages)]
-
-
-def experience(course: Course) -> Any:
-    """A stage's task as an experience with its index as task label."""
-    task = course.task
-    inputs = torch.cat([task.prepare(part) for part in torch.split(task.inputs, 1000)])
-    labels = task.labels.cpu()
-    stage = ConstantSequence(course.stage, len(labels))
-    dataset = TaskAwareSupervisedClassificationDataset(
-        [TensorDataset(inputs.cpu(), labels)],
-        data_attributes=[
-            DataAttribute(labels.tolist(), "targets"),
-            DataAttribute(stage, "targets_task_labels", use_in_getitem=True),
-        ],
-    )
-    benchmark = with_classes_timeline(with_task_labels(benchmark_from_datasets(train=[dataset])))
-    return benchmark.train_stream[0]

@@ -169,7 +169,8 @@ class Stages(Checkpointer):
         """A checkpoint."""
         place = f"checkpoints/trial-{self.trial}/stage-{record.stage}"
         about = {"trial": self.trial}
-        return place, checkpoint.save(Folder(self.folder), place, about, pool, learned)
+        taken = checkpoint.snapshot(pool, learned)
+        return place, checkpoint.write(Folder(self.folder), place, about, taken)
 
 
 def learn(folder: Path, text: str = TOML) -> None:

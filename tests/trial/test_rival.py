@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,7 @@ from pathnet_evo.interfaces.rivals import Rival
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.system.plugin_calls import PluginFailed
 from pathnet_evo.trial.rival import learn_with_rival
+from pathnet_evo.trial.trial import Checkpointer
 
 
 class Nearest(Rival):
@@ -152,3 +154,60 @@ def test_a_rival_that_fails_is_named(make_plan):
     rival.predict = lambda stage, inputs: inputs.no_such_thing
     with pytest.raises(PluginFailed, match="^rival: AttributeError"):
         learned(make_plan(), rival)
+
+
+class Remembering(Nearest):
+    """Keeps its means at the end of a stage."""
+
+    def state(self):
+        """The means."""
+        return {"means": self.means}
+
+    def restore(self, state, courses):
+        """Take the means, and see which stages they are of."""
+        self.means, self.restored = [*state["means"]], [course.stage for course in courses]
+
+
+class Kept(Checkpointer):
+    """Keeps what a rival carries after each stage."""
+
+    def __init__(self):
+        self.states = []
+
+    def rival_finished(self, state, record):
+        """A checkpoint, if there is anything to keep."""
+        self.states.append(copy.deepcopy(state))
+        return None if state is None else (f"stage-{record.stage}", "manifest")
+
+
+def test_a_rival_resumes_after_its_last_stage(make_plan):
+    """A stopped trial would learn all stages again, or report them twice."""
+    trial, first, kept, records = Trial(0, "pathnet", 0), Remembering(), Kept(), []
+    common = (make_plan(), trial, "cpu", records.append, lambda: False)
+    assert learn_with_rival(*common, first, kept)
+    whole, second = [*records], Remembering()
+    records.clear()
+    assert learn_with_rival(*common, second, Kept(), kept.states[0])
+    assert second.restored == [0]
+    assert [c.stage for c in second.courses] == [1]
+    began = whole.index(next(r for r in of(StageStarted, whole) if r.stage == 1))
+    after = [r for r in records if not isinstance(r, TaskMade)]
+    assert timeless(after) == timeless(whole[began:])
+    assert [r.checkpoint for r in of(StageFinished, whole)] == [
+        ("stage-0", "manifest"),
+        ("stage-1", "manifest"),
+    ]
+
+
+def test_a_rival_that_keeps_nothing_has_no_checkpoints(make_plan):
+    """Its checkpoint could not be resumed from."""
+    kept, records = Kept(), []
+    trial = Trial(0, "pathnet", 0)
+    learn_with_rival(make_plan(), trial, "cpu", records.append, lambda: False, Nearest(), kept)
+    assert kept.states == [None, None]
+    assert [record.checkpoint for record in of(StageFinished, records)] == [None, None]
+
+
+def timeless(records):
+    """Records without what depends on the clock."""
+    return [replace(r, seconds=0.0) if isinstance(r, StageFinished) else r for r in records]

@@ -8,13 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pathnet_evo import compare_runs, launch
+from pathnet_evo import Evaluated, StageStarted, compare_runs, launch, resume
 from pathnet_evo.analysis.continual import acc, bwt, fwt
 from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.running.checking import inspect
 from pathnet_evo.running.loading import load_run
 from pathnet_evo.setup.config import validate
 from pathnet_evo.setup.preparing import ready
 from pathnet_evo.setup.problems import ConfigError
+from pathnet_evo.store.reading import RunError
 from pathnet_evo_avalanche import policy
 
 METHODS = ["ewc", "lwf", "replay", "packnet", "progressive", "joint"]
@@ -28,6 +30,13 @@ SMALL = {
     "learner": {"name": "sgd", "n_batches": 5, "learning_rate": 0.05, "schedule": "cosine"},
     "stream": {"name": "split", "task": "digits", "parts": 3, "generations": 10},
 }
+CARRYING = {**SMALL, "learner": {**SMALL["learner"], "momentum": 0.9, "learning_rate": 0.01}}
+
+
+def arm(method):
+    """An arm with a memory that is smaller than a task."""
+    transfer = {"name": "avalanche", "method": method, "memory": 40}
+    return {"name": method, "strategy": "fixed-path", "transfer": transfer}
 
 
 @pytest.fixture
@@ -171,6 +180,45 @@ def test_the_same_seed_learns_the_same(learned):
     """A rival's result could not be repeated."""
     first, second = (learned("replay", "packnet", name=name) for name in "ab")
     assert first.summary["digest"] == second.summary["digest"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """All rivals, never interrupted, by name; momentum is one more thing that they carry."""
+    pytest.importorskip("avalanche", reason="the extra avalanche is not installed")
+    runs = tmp_path_factory.mktemp("whole")
+    return {
+        method: launch({**CARRYING, "arms": [arm(method)]}, runs_dir=runs, name=method)
+        for method in METHODS
+    }
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_killed_rival_resumes_after_its_last_stage(method, whole, tmp_path):
+    """Hours of a rival would be lost, or it would resume as another method than it was."""
+
+    def kill(record):
+        if isinstance(record, Evaluated) and (record.stage, record.number) == (2, 3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        launch({**CARRYING, "arms": [arm(method)]}, runs_dir=tmp_path, name="run", on_record=kill)
+    began = []
+    resumed = resume(
+        tmp_path / "run",
+        on_record=lambda r: began.append(r.stage) if isinstance(r, StageStarted) else None,
+    )
+    assert began == [2]
+    assert resumed.summary["digest"] == whole[method].summary["digest"]
+    assert not inspect(resumed.folder).problems
+    files = {file.suffix for file in (resumed.folder / "checkpoints").rglob("*") if file.is_file()}
+    assert files == {".json", ".safetensors"}
+
+
+def test_networks_of_rivals_cannot_be_loaded(whole):
+    """A user would be told that a finished stage is not finished, or get a traceback."""
+    with pytest.raises(RunError, match="arm 'ewc' is a rival"):
+        whole["ewc"].network(0, "ewc")
 
 
 def test_metrics_are_those_of_avalanche(avalanche, learned):
