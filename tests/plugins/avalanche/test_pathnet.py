@@ -22,7 +22,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:No loggers specified")
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from avalanche.benchmarks import benchmark_from_datasets, nc_benchmark
+    from avalanche.benchmarks import (
+        benchmark_from_datasets,
+        class_incremental_benchmark,
+        nc_benchmark,
+        task_incremental_benchmark,
+    )
     from avalanche.benchmarks.utils import as_classification_dataset
     from avalanche.evaluation import metrics
     from avalanche.training.plugins import EvaluationPlugin, LwFPlugin, ReplayPlugin
@@ -171,6 +176,15 @@ def test_images(stream):
     kinds = [type(kind).__name__ for kind in strategy.pathnet.network(1).kinds]
     assert kinds == ["Conv2d"] * 3 + ["Linear", "Affine"]
     assert (reported(reports, "Top1_Acc", 2)[:, 0] > 0).all()
+
+
+def test_benchmarks_that_do_not_tell_their_classes():
+    """Avalanche's newer generators leave the classes of an experience out."""
+    train, test = map(as_classification_dataset, halves())
+    classes = class_incremental_benchmark({"train": train, "test": test}, num_experiences=5, seed=1)
+    strategy, reports = learned(task_incremental_benchmark(classes), generations=2)
+    assert len(strategy.stages) == 5
+    assert reported(reports, "Top1_Acc")[-1].mean() > 0.7
 
 
 def refused(stream, **options):
