@@ -28,7 +28,7 @@ def runs(
     """
     from pathnet_evo.errors import UserError
     from pathnet_evo.watch.runs import RunsFolder
-    from pathnet_evo.watch.series import series_in
+    from pathnet_evo.watch.groups import series_in
 
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
