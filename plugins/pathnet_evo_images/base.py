@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -122,13 +123,8 @@ class ImageTask(TaskSettings):
         """
         place = Place(self.kind, context.stage)
         loaded = self._loaded(place)
-        try:
+        with self.readable(place):
             images = decoded(self.find(place), self._frame(context.input_shape))
-        except OSError as error:
-            raise place.error(
-                f"cannot read {error.filename or self.root} ({error.strerror or error}). "
-                f"Fix it, or {place.setting('root=FOLDER')}."
-            ) from error
         chosen = self._choose(context, images.names)
         inputs, labels = _select(images.train, images.labels, chosen, len(images.names))
         test_inputs, test_labels = _select(
@@ -175,6 +171,21 @@ class ImageTask(TaskSettings):
             facts={} if loaded is None else loaded.facts,
             reading=reading,
         )
+
+    @contextmanager
+    def readable(self, place: Place) -> Iterator[None]:
+        """Report what cannot be read in one line.
+
+        Raises:
+            TaskError: something raised an ``OSError``.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise place.error(
+                f"cannot read {error.filename or self.root} ({error.strerror or error}). "
+                f"Fix it, or {place.setting('root=FOLDER')}."
+            ) from error
 
     @classmethod
     def read_input(cls, source: Any, shape: Shape, reading: Mapping[str, Any]) -> Tensor:
