@@ -35,7 +35,8 @@ class Folder(ImageTask):
     """Share of the images for testing, if there are no folders ``train`` and ``test``."""
     max_size: Count | None = Field(None, ge=SMALLEST)
     """Images may have any sizes; unless ``size`` or the pool says another, they are brought to the
-    median of their shorter sides, at most this. Default: all images must have one size."""
+    median of their shorter sides, at most this. Images of fewer than 8 pixels are refused. Default:
+    all images must have one size."""
 
     @property
     def data_set(self) -> tuple[str, ...]:
@@ -60,12 +61,14 @@ class Folder(ImageTask):
 
     def make(self, context: TaskContext) -> SupervisedTask:
         """The task; see ``ImageTask``."""
-        if self.max_size is None or self.size is not None or context.input_shape is not None:
+        if self.max_size is None:
             return super().make(context)
         place = Place(self.kind, context.stage)
         with self.readable(place):
-            side = min(shorter_side(place, self._tree(place).files), self.max_size)
-        return self.model_copy(update={"size": side}).make(context)
+            side = shorter_side(place, self._tree(place))
+        given = self.size is not None or context.input_shape is not None
+        size = self.size if given else min(side, self.max_size)
+        return self.model_copy(update={"size": size, "max_size": None}).make(context)
 
     def _tree(self, place: Place) -> Tree:
         root, train = self.folder, self.folder / "train"

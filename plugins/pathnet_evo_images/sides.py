@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from contextlib import suppress
 from statistics import median_low
 
@@ -12,6 +11,7 @@ from PIL import Image
 from pathnet_evo_images.picture import FORMATS, PLAIN
 from pathnet_evo_images.source import Place
 from pathnet_evo_images.stamps import open_regular
+from pathnet_evo_images.tree import Tree
 from pathnet_evo_images.walk import Found
 
 SMALLEST = 8
@@ -20,7 +20,7 @@ LOOKED_AT = 1000
 """Files whose size is looked at, spread evenly."""
 
 
-def shorter_side(place: Place, files: Sequence[Found]) -> int:
+def shorter_side(place: Place, tree: Tree) -> int:
     """The median of the pictures' shorter sides, in pixels; only their headers are read.
 
     Files that cannot be read are passed over: decoding them reports them.
@@ -28,14 +28,14 @@ def shorter_side(place: Place, files: Sequence[Found]) -> int:
     Raises:
         TaskError: the pictures are too small to learn from.
     """
-    looked_at = files[:: -(-len(files) // LOOKED_AT)]
+    looked_at = tree.files[:: -(-len(tree.files) // LOOKED_AT)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pictures that are large, or damaged in part
         found = [side for side in map(_side, looked_at) if side is not None]
     side = median_low(found) if found else SMALLEST
     if side < SMALLEST:
         raise place.error(
-            f"the images are too small to learn from: {side} pixels wide or high. "
+            f"the images in {tree.root} are too small to learn from: {side} pixels wide or high. "
             f"Use images of at least {SMALLEST}x{SMALLEST} pixels."
         )
     return side

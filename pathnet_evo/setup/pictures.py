@@ -1,0 +1,188 @@
+"""Folders of pictures as the stages of a run, with a budget that suits their number."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pathnet_evo import presets
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.errors import UserError
+from pathnet_evo.interfaces.budget import Budget
+from pathnet_evo.interfaces.tasks import SupervisedTask
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup.config import parse
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.preparing import prepare
+from pathnet_evo.setup.problems import ConfigError
+from pathnet_evo.values.names import folder_name, label
+
+PRESET, TASK = "pictures", "folder"
+"""Names of the preset that a run on pictures starts from, and of the task."""
+LARGEST = 64
+"""Height and width that larger pictures are brought to, in pixels."""
+ALIKE = ("size", "channels", "fit", "normalise", "test_fraction")
+"""Options that a further folder takes over from the folder before it."""
+MOST_VISITS, LEAST_VISITS, MANY = 60, 10, 600
+"""How often a budget visits each training picture: the most where they are at most MANY, fewer in
+proportion where they are more, but never fewer than the least."""
+HELD_OUT = 10
+"""Training pictures from which some are held out for validation."""
+
+
+def configuration(
+    folders: Sequence[Path],
+    registry: Registry,
+    size: int | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """A configuration that learns folders of pictures, one task each.
+
+    Args:
+        folders: their order is that of the stages.
+        registry: where the task is found.
+        size: height and width in pixels; None is the median of the first folder's pictures, at
+            most ``LARGEST``.
+        say: called with a line about each folder.
+
+    Raises:
+        UserError: a folder that is missing, given twice, or no task.
+    """
+    data: dict[str, Any] = dict(parse(presets.read(PRESET), PRESET))
+    data["name"] = _run_name(folders[0])
+    data["arms"] = [*data["arms"], *(["fine-tuning"] if len(folders) > 1 else [])]
+    workers = min(_cores(), data["seeds"] * len(data["arms"]))
+    data["executor"] = {"name": "processes", "workers": workers} if workers > 1 else "inline"
+    data["stages"] = []
+    for folder in folders:
+        root = _root(folder, [stage["task"]["root"] for stage in data["stages"]])
+        task = {"name": TASK, "root": root, **_probed(size), "channels": 3}
+        data["stages"].append({"name": _stage_name(root), "generations": 1, "task": task})
+    plan = prepare(data, (), registry, rehearse=False)
+    pool: ModulePool | None = None
+    for i, (folder, stage) in enumerate(zip(folders, data["stages"], strict=True)):
+        with _in_plain_words():
+            task = plan.make_task(i, Streams(plan.config.seed), pool)
+            pool = pool or plan.make_pool(task.input_shape, "meta")
+        assert isinstance(task, SupervisedTask)
+        del stage["task"]["max_size"]
+        stage["task"]["size"] = task.input_shape[-1]
+        stage["generations"] = generations(plan, i, task) or stage["generations"]
+        say(f"{folder}: {described(task)}")
+        if len(task.labels) < HELD_OUT:
+            data["learner"] = {**data["learner"], "validation_fraction": 0}
+    return data
+
+
+def further(plan: Plan, folders: Sequence[Path], registry: Registry) -> list[dict[str, Any]]:
+    """Stages that a run can go on with, one a folder.
+
+    Args:
+        plan: the run's.
+        folders: of pictures, none of which the run learns already.
+        registry: where the task is found.
+
+    Raises:
+        UserError: a folder that is missing, a task of the run, or no task; or a run that does not
+            learn from pictures.
+    """
+    config, last = plan.config, plan.stages[-1]
+    if last.learner.takes is not SupervisedTask:
+        kind = type(last.learner).__name__
+        raise UserError(
+            f"--add-task: the run's learner {kind} acts in environments, and cannot learn pictures"
+        )
+    known = [stage.task for stage in config.stages if stage.task.get("name") == TASK]
+    roots = [str(task["root"]) for task in known]
+    alike = {key: known[-1][key] for key in ALIKE if key in known[-1]} if known else {}
+    added: list[dict[str, Any]] = []
+    for folder in folders:
+        root = _root(folder, roots)
+        roots.append(root)
+        task = {"name": TASK, **alike, "root": root, "max_size": LARGEST}
+        learner = config.stages[-1].learner
+        stage = {"name": _stage_name(root), "generations": 1, "task": task}
+        added.append({**stage, **({} if learner is None else {"learner": learner})})
+    data = config.model_dump(mode="json", exclude_none=True)
+    longer = prepare({**data, "stages": [*data["stages"], *added]}, (), registry, rehearse=False)
+    for i, stage in enumerate(added, len(plan.stages)):
+        with _in_plain_words():
+            task = longer.task_of(i, config.seed)
+        assert isinstance(task, SupervisedTask)
+        del stage["task"]["max_size"]
+        stage["generations"] = generations(longer, i, task) or config.stages[-1].generations
+    return added
+
+
+def generations(plan: Plan, stage: int, task: SupervisedTask) -> int | None:
+    """The budget that visits each training picture often enough.
+
+    None where the learner does not count visits.
+    """
+    here = plan.stages[stage]
+    visits = here.learner.visits(task, Budget(here.evaluations))
+    if not visits:
+        return None
+    n = len(task.labels)
+    wanted = max(min(MOST_VISITS, MOST_VISITS * MANY / n), LEAST_VISITS)
+    return math.ceil(wanted / visits)
+
+
+def described(task: SupervisedTask) -> str:
+    """What a folder holds, in words."""
+    _, height, width = task.input_shape
+    return (
+        f"{len(task.labels):,} training and {len(task.test_labels):,} test pictures of "
+        f"{task.n_classes} classes, as {width}x{height} pixels"
+    )
+
+
+def _probed(size: int | None) -> dict[str, int]:
+    """Options of a task that says which size suits its pictures, if none is given."""
+    return {"max_size": LARGEST} if size is None else {"max_size": LARGEST, "size": size}
+
+
+@contextmanager
+def _in_plain_words() -> Iterator[None]:
+    """Say what is wrong with a folder without the place in a configuration that nobody wrote."""
+    try:
+        yield
+    except ConfigError as error:
+        raise UserError("\n".join(problem.text for problem in error.problems)) from None
+
+
+def _root(folder: Path, known: Collection[str]) -> str:
+    """A folder's absolute path, which stays right wherever the run is resumed from."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
+    root = folder.resolve()
+    for i, other in enumerate(known, 1):
+        if Path(os.path.expanduser(other)).resolve() == root:
+            raise UserError(f"{folder}: already task {i}; each folder is one task")
+    return str(root)
+
+
+def _stage_name(root: str) -> str:
+    try:
+        return label(Path(root).name)
+    except ValueError:
+        return TASK
+
+
+def _run_name(folder: Path) -> str:
+    try:
+        return folder_name(folder.resolve().name)
+    except ValueError:
+        return PRESET
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
