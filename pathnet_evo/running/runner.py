@@ -316,24 +316,28 @@ def proceed(run: Reopened, on_record: OnRecord = lambda record: None) -> int:
         raise
     except BaseException:
         lineage.abandon()
-        _conclude(folder, observers)
+        _conclude(run, observers, whole=False)
         raise
     else:
         lineage.close()
-        _conclude(folder, observers)
+        _conclude(run, observers, whole=not stopped)
     finally:
         run.lock.release()
     return stopped[0] if stopped else 0
 
 
-def _conclude(folder: Path, observers: Observers) -> None:
-    """Write what came out."""
+def _conclude(run: Reopened, observers: Observers, whole: bool) -> None:
+    """Write what came out; of a run that was stopped, only what takes no time."""
     from pathnet_evo.report import write_report
+    from pathnet_evo.running.picturing import picture
 
+    folder = run.folder
     with _errors(folder, "`pathnet-evo report` writes what is missing"):
         summary = summarise(folder, ending=True)
         directory.replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
         observers.finished(summary)
+        if whole:
+            picture(folder, run.plan, run.registry)
         write_report(folder, summary)
 
 

@@ -28,7 +28,7 @@ LARGEST = 64
 """Height and width that larger pictures are brought to, in pixels."""
 ALIKE = ("size", "channels", "fit", "normalise", "test_fraction")
 """Options that a further folder takes over from the folder before it."""
-MOST_VISITS, LEAST_VISITS, MANY = 60, 10, 600
+MOST_VISITS, LEAST_VISITS, MANY = 40, 10, 600
 """How often a budget visits each training picture: the most where they are at most MANY, fewer in
 proportion where they are more, but never fewer than the least."""
 HELD_OUT = 10
