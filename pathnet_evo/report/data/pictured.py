@@ -25,11 +25,11 @@ PAIRS = 20
 ClassNumber = Annotated[int, Field(ge=0)]
 
 
-class _Part(BaseModel):
+class _Pictured(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Thumbnail(_Part):
+class Thumbnail(_Pictured):
     """A small picture of a class."""
 
     label: ClassNumber
@@ -47,7 +47,7 @@ class Mistake(Thumbnail):
     """The network's probability of that class."""
 
 
-class PicturedStage(_Part):
+class PicturedStage(_Pictured):
     """The pictures of a stage, and what its network makes of them."""
 
     stage: int = Field(ge=0)
@@ -106,7 +106,7 @@ class PicturedStage(_Part):
                 yield name, own
 
 
-class _File(_Part):
+class _File(_Pictured):
     version: int
     stages: tuple[PicturedStage, ...]
 
