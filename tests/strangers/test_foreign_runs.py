@@ -189,7 +189,7 @@ def test_no_place_outside_a_trials_own_checkpoints(tmp_path: Path, named: str) -
 
 @pytest.mark.parametrize(
     "place",
-    ["lock", "summary.json", "report.html", "about.json", "run.toml", "lineage.sqlite",
+    ["lock", "summary.json", "report.html", "pictures.json", "about.json", "run.toml", "lineage.sqlite",
      "lineage.sqlite-wal", "figures", "figures/scores-0.png", "tensorboard",
      "tensorboard/pathnet-0", "checkpoints", "checkpoints/pathnet-0"],
 )  # fmt: skip
