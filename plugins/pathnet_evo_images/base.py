@@ -6,6 +6,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -27,6 +28,9 @@ from pathnet_evo_images.classes import Classes, balanced, choose
 from pathnet_evo_images.features import encoded, feature_moments
 from pathnet_evo_images.pixels import Frame, moments, moved, salt_and_pepper
 from pathnet_evo_images.source import Place, Source, decoded
+
+THUMBNAIL = 64
+"""Height and width of the pictures of a task that has features for inputs, in pixels."""
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 
@@ -171,6 +175,13 @@ class ImageTask(TaskSettings):
             facts={} if loaded is None else loaded.facts,
             reading=reading,
         )
+
+    def pictured(self, context: TaskContext) -> SupervisedTask:
+        """The task on pixels; with a backbone, on thumbnails of the images that it sees."""
+        if self.backbone is None:
+            return self.make(context)
+        pixels = self.model_copy(update={"backbone": None, "size": THUMBNAIL})
+        return pixels.make(replace(context, input_shape=None))
 
     @contextmanager
     def readable(self, place: Place) -> Iterator[None]:

@@ -34,9 +34,9 @@ class Folder(ImageTask):
     test_fraction: float = Field(0.2, gt=0, lt=1)
     """Share of the images for testing, if there are no folders ``train`` and ``test``."""
     max_size: Count | None = Field(None, ge=SMALLEST)
-    """Images may have any sizes; unless ``size`` or the pool says another, they are brought to the
-    median of their shorter sides, at most this. Images of fewer than 8 pixels are refused. Default:
-    all images must have one size."""
+    """Images may have any sizes; unless ``size``, the pool or a backbone says another, they are
+    brought to the median of their shorter sides, at most this. Images of fewer than 8 pixels are
+    refused. Default: all images must have one size."""
 
     @property
     def data_set(self) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ class Folder(ImageTask):
         place = Place(self.kind, context.stage)
         with self.readable(place):
             side = shorter_side(place, self._tree(place))
-        given = self.size is not None or context.input_shape is not None
+        given = any(one is not None for one in (self.size, self.backbone, context.input_shape))
         size = self.size if given else min(side, self.max_size)
         return self.model_copy(update={"size": size, "max_size": None}).make(context)
 
