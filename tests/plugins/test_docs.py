@@ -108,7 +108,7 @@ def test_learning_ones_own_pictures(program, tmp_path, monkeypatch):
             pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / folder / f"{number:03}.jpg")
     short = {
-        "learn": ["-q", "--seeds=1", "--jobs=1", "--set=stages.*.generations=1"],
+        "learn": ["-q", "--seeds=1", "--jobs=1", "--size=32", "--set=stages.*.generations=1"],
         "resume": ["-q", "--set=stages.1.generations=1"],
         "run": ["-q"],
     }

@@ -36,7 +36,7 @@ def made(tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
         short = ("seeds=2", "executor=inline", "stages.*.generations=2")
-        found = configuration([home / "pets"], Registry())
+        found = configuration([home / "pets"], Registry(), backbone="none")
         launch(found, short, name="run", runs_dir=home)
         yield home
 
