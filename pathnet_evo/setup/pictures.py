@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import prepare
 from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.system.extras import missing
+from pathnet_evo.system.plugin_calls import PluginFailed, calling
 from pathnet_evo.values.names import folder_name, label
 
 PRESET, TASK = "pictures", "folder"
@@ -68,27 +69,23 @@ def configuration(
     workers = min(_cores(), data["seeds"] * len(data["arms"]))
     data["executor"] = {"name": "processes", "workers": workers} if workers > 1 else "inline"
     network = _backbone(backbone, size)
+    options: dict[str, Any] = {"channels": 3} if network is None else {"backbone": network}
     if network is not None:
         data["pool"] = {**data["pool"], "layers": LAYERS}
-        shape = {"backbone": network}
-    else:
-        shape = {"channels": 3} if size is None else {"channels": 3, "size": size}
-    data["stages"] = []
-    for folder in folders:
-        root = _root(folder, [stage["task"]["root"] for stage in data["stages"]])
-        task = {"name": TASK, "root": root, "max_size": LARGEST, **shape}
-        data["stages"].append({"name": _stage_name(root), "generations": 1, "task": task})
+    elif size is not None:
+        options["size"] = size
+    data["stages"] = stages = _stages(folders, {}, options)
     plan = prepare(data, (), registry, rehearse=False)
     pool: ModulePool | None = None
-    for i, (folder, stage) in enumerate(zip(folders, data["stages"], strict=True)):
+    for i, (folder, stage) in enumerate(zip(folders, stages, strict=True)):
         with _in_plain_words():
             task = plan.make_task(i, Streams(plan.config.seed), pool)
             pool = pool or plan.make_pool(task.input_shape, "meta")
-        assert isinstance(task, SupervisedTask)
+            assert isinstance(task, SupervisedTask)
+            stage["generations"] = generations(plan, i, task) or stage["generations"]
         del stage["task"]["max_size"]
         if network is None:
             stage["task"]["size"] = task.input_shape[-1]
-        stage["generations"] = generations(plan, i, task) or stage["generations"]
         say(f"{folder}: {described(task)}")
         if len(task.labels) < HELD_OUT:
             data["learner"] = {**data["learner"], "validation_fraction": 0}
@@ -113,25 +110,24 @@ def further(plan: Plan, folders: Sequence[Path], registry: Registry) -> list[dic
         raise UserError(
             f"--add-task: the run's learner {kind} acts in environments, and cannot learn pictures"
         )
-    known = [stage.task for stage in config.stages if stage.task.get("name") == TASK]
-    roots = [str(task["root"]) for task in known]
-    alike = {key: known[-1][key] for key in ALIKE if key in known[-1]} if known else {}
-    added: list[dict[str, Any]] = []
-    for folder in folders:
-        root = _root(folder, roots)
-        roots.append(root)
-        task = {"name": TASK, **alike, "root": root, "max_size": LARGEST}
-        learner = config.stages[-1].learner
-        stage = {"name": _stage_name(root), "generations": 1, "task": task}
-        added.append({**stage, **({} if learner is None else {"learner": learner})})
+    known = {
+        str(stage.task["root"]): number
+        for number, stage in enumerate(config.stages, 1)
+        if stage.task["name"] == TASK
+    }
+    before = config.stages[max(known.values()) - 1].task if known else {}
+    alike = {key: before[key] for key in ALIKE if key in before}
+    added = _stages(folders, known, alike, len(plan.stages))
+    if config.stages[-1].learner is not None:
+        added = [{**stage, "learner": config.stages[-1].learner} for stage in added]
     data = config.model_dump(mode="json", exclude_none=True)
     longer = prepare({**data, "stages": [*data["stages"], *added]}, (), registry, rehearse=False)
     for i, stage in enumerate(added, len(plan.stages)):
         with _in_plain_words():
             task = longer.task_of(i, config.seed)
-        assert isinstance(task, SupervisedTask)
+            assert isinstance(task, SupervisedTask)
+            stage["generations"] = generations(longer, i, task) or config.stages[-1].generations
         del stage["task"]["max_size"]
-        stage["generations"] = generations(longer, i, task) or config.stages[-1].generations
     return added
 
 
@@ -139,9 +135,13 @@ def generations(plan: Plan, stage: int, task: SupervisedTask) -> int | None:
     """The budget that visits each training picture often enough.
 
     None where the learner does not count visits.
+
+    Raises:
+        PluginFailed: the learner raises.
     """
     here = plan.stages[stage]
-    visits = here.learner.visits(task, Budget(here.evaluations))
+    with calling("learner"):
+        visits = here.learner.visits(task, Budget(here.evaluations))
     if not visits:
         return None
     n = len(task.labels)
@@ -176,16 +176,42 @@ def _in_plain_words() -> Iterator[None]:
         yield
     except ConfigError as error:
         raise UserError("\n".join(problem.text for problem in error.problems)) from None
+    except PluginFailed as error:
+        raise UserError(str(error)) from None
 
 
-def _root(folder: Path, known: Collection[str]) -> str:
+def _stages(
+    folders: Sequence[Path], known: Mapping[str, int], options: Mapping[str, Any], n: int = 0
+) -> list[dict[str, Any]]:
+    """A stage for each folder, with a task that says which size suits its pictures.
+
+    Args:
+        folders: of pictures.
+        known: the numbers of tasks, from 1, by the folders that are learned already.
+        options: of all the tasks.
+        n: how many stages there are before.
+
+    Raises:
+        UserError: a folder that is missing, or that is a task already.
+    """
+    found: list[dict[str, Any]] = []
+    numbers = dict(known)
+    for folder in folders:
+        root = _root(folder, numbers)
+        task = {"name": TASK, "root": root, "max_size": LARGEST, **options}
+        found.append({"name": _stage_name(root), "generations": 1, "task": task})
+        numbers[root] = n + len(found)
+    return found
+
+
+def _root(folder: Path, known: Mapping[str, int]) -> str:
     """A folder's absolute path, which stays right wherever the run is resumed from."""
     if not folder.is_dir():
         raise UserError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
     root = folder.resolve()
-    for i, other in enumerate(known, 1):
+    for other, number in known.items():
         if Path(os.path.expanduser(other)).resolve() == root:
-            raise UserError(f"{folder}: already task {i}; each folder is one task")
+            raise UserError(f"{folder}: already task {number}; each folder is one task")
     return str(root)
 
 
