@@ -15,6 +15,7 @@ from pathnet_evo.cli import (
     check,
     compare,
     export,
+    learn,
     new,
     options,
     play,
@@ -109,6 +110,7 @@ def options_of_the_program(
 
 for command in (
     run.run,
+    learn.learn,
     resume.resume,
     sweep.sweep,
     runs.runs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,6 +42,15 @@ def resume(
             help="Resume even if the data has changed, and record the change.",
         ),
     ] = False,
+    add_tasks: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--add-task",
+            metavar="FOLDER",
+            help="Learn a folder of pictures after the last stage; earlier stages stay as they "
+            "are.",
+        ),
+    ] = None,
     as_json: SummaryAsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -57,16 +66,41 @@ def resume(
 
     detail = detail_of(quiet or as_json, verbose)
     extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
+    if add_tasks:
+        _refuse_several(run)
     if (run / sweeps.FILE).is_file():
         again(run, [*extra, *(settings or [])], detail, accept_changed_data, as_json)
     elif (run / matrix.FILE).is_file():
         _matrix(run, [*extra, *(settings or [])], detail, accept_changed_data, as_json)
     else:
-        done = _go_on(run, [*extra, *(settings or [])], detail, accept_changed_data)
+        wanted = [*extra, *(settings or [])]
+        done = _go_on(run, wanted, detail, accept_changed_data, add_tasks or ())
         conclude(run, done, as_json)
 
 
-def _go_on(run: Path, settings: list[str], detail: Detail, accept: bool) -> Failed:
+def _refuse_several(run: Path) -> None:
+    """Refuse to add a task to what is no run of its own.
+
+    Raises:
+        UserError: it is a matrix or a sweep, or part of one.
+    """
+    from pathnet_evo.analysis import matrix
+    from pathnet_evo.analysis import sweep as sweeps
+    from pathnet_evo.errors import UserError
+
+    for what, file in (("a matrix", matrix.FILE), ("a sweep", sweeps.FILE)):
+        for part, folder in (("", run), ("part of ", run.resolve().parent)):
+            if (folder / file).is_file():
+                raise UserError(f"--add-task: {run} is {part}{what}, whose runs take no more tasks")
+
+
+def _go_on(
+    run: Path,
+    settings: list[str],
+    detail: Detail,
+    accept: bool,
+    add_tasks: Sequence[Path] = (),
+) -> Failed:
     """Resume one run; what went wrong."""
     from pathnet_evo.cli.progress import Progress
     from pathnet_evo.cli.run import stoppable, tell_how_to_go_on
@@ -74,7 +108,9 @@ def _go_on(run: Path, settings: list[str], detail: Detail, accept: bool) -> Fail
 
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
 
-    opened = runner.reopen(run, settings, command, partial(say, err=True), accept)
+    opened = runner.reopen(
+        run, settings, command, partial(say, err=True), accept, add_tasks=add_tasks
+    )
     for line in opened.ledger.accepted:
         say(f"changed data accepted: {line}", err=True)
     done = opened.stages_over

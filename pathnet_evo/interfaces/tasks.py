@@ -337,6 +337,17 @@ class TaskSettings(BaseModel, ABC):
             TaskError: it cannot be created; the message says what is wrong and the way out.
         """
 
+    def pictured(self, context: TaskContext) -> Task:
+        """The task with the pictures that its inputs were made from, for a report.
+
+        Returns:
+            The examples of ``make`` in the same order; by default ``make``'s.
+
+        Raises:
+            TaskError: it cannot be created.
+        """
+        return self.make(context)
+
     @classmethod
     def read_input(cls, source: Any, shape: Shape, reading: Mapping[str, Any]) -> Tensor:
         """Read an input of this kind for a saved network, such as a picture's file.

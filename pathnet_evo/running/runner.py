@@ -24,6 +24,7 @@ from pathnet_evo.running import notebook
 from pathnet_evo.running.handing_out import hand_out
 from pathnet_evo.running.loading import Run, RunFailed, load_run
 from pathnet_evo.running.observing import Observers
+from pathnet_evo.setup.pictures import further
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import device_of, labelled, prepare
 from pathnet_evo.setup.resolving import resolve_observers
@@ -33,7 +34,7 @@ from pathnet_evo.store.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.store.lock import Lock
 from pathnet_evo.store.places import PlaceError, check_own, remove_checkpoint
 from pathnet_evo.store.reading import RunError, config_text, intact
-from pathnet_evo.store.resuming import Say, check_changes, starts_of
+from pathnet_evo.store.resuming import Say, check_changes, check_further, starts_of
 from pathnet_evo.store.same_data import Ledger, recorded
 from pathnet_evo.workers.spawning import check_main, refuse_while_imported
 
@@ -121,6 +122,7 @@ def resume(
     command: str = "",
     say: Say = lambda text: None,
     accept_changed_data: bool = False,
+    add_tasks: Sequence[str | Path] = (),
 ) -> Run:
     """Resume an interrupted or killed run from its last checkpoints.
 
@@ -132,6 +134,7 @@ def resume(
         command: the command that was typed, for the run's report.
         say: called with a message for each unusable checkpoint.
         accept_changed_data: continue if tasks provide other data than before, and record it.
+        add_tasks: folders of pictures to learn after the last stage, each a stage of its own.
 
     Returns:
         The finished run.
@@ -139,15 +142,14 @@ def resume(
     Raises:
         DataError: the tasks provide other data than the run learned.
         RunError: there is no such run, or its configuration was edited by hand.
-        ConfigError: a setting that cannot change, and why.
+        ConfigError: a setting that cannot change, or a task that cannot be added, and why.
         LockError: another process is writing the run.
         LineageError: the lineage is damaged.
         SpawnError, RunFailed, KeyboardInterrupt, SystemExit: as of ``launch``.
     """
     refuse_while_imported()
-    reopened = reopen(
-        Path(folder), settings, command, say, accept_changed_data, spawning=check_main
-    )
+    added = [Path(task) for task in add_tasks]
+    reopened = reopen(Path(folder), settings, command, say, accept_changed_data, check_main, added)
     with notebook.shown(reopened.plan, Path(folder), on_record, reopened.stages_over) as take:
         ended = proceed(reopened, take)
     return _over(ended, Path(folder), reopened.registry)
@@ -177,6 +179,7 @@ def reopen(
     say: Say,
     accept: bool = False,
     spawning: Callable[[], None] = lambda: None,
+    add_tasks: Sequence[Path] = (),
 ) -> Reopened:
     """Hold a run and bring it back to its last checkpoints; see ``resume``.
 
@@ -191,7 +194,10 @@ def reopen(
         registry = Registry()
         source, path = folder / "run.toml", folder / "lineage.sqlite"
         before = prepare(source, (), registry, rehearse=False)
-        plan = prepare(source, settings, registry, rehearse=False) if settings else before
+        plan = before
+        if settings or add_tasks:
+            added = further(before, add_tasks, registry) if add_tasks else []
+            plan = prepare(source, settings, registry, rehearse=False, further=added)
         if plan.spawns:
             spawning()
         with _errors(folder):
@@ -200,6 +206,7 @@ def reopen(
                 old, new = (tomllib.loads(directory.toml(p)) for p in (before, plan))
                 with closing(open_lineage(path, thorough=True)) as db, intact(path):
                     check_changes(db, old, new)
+                    check_further(db, plan, len(before.stages))
                     ledger = Ledger(folder, recorded(db), accept)
             with labelled(str(source)):
                 device_of(plan)
@@ -309,24 +316,28 @@ def proceed(run: Reopened, on_record: OnRecord = lambda record: None) -> int:
         raise
     except BaseException:
         lineage.abandon()
-        _conclude(folder, observers)
+        _conclude(run, observers, whole=False)
         raise
     else:
         lineage.close()
-        _conclude(folder, observers)
+        _conclude(run, observers, whole=not stopped)
     finally:
         run.lock.release()
     return stopped[0] if stopped else 0
 
 
-def _conclude(folder: Path, observers: Observers) -> None:
-    """Write what came out."""
+def _conclude(run: Reopened, observers: Observers, whole: bool) -> None:
+    """Write what came out; of a run that was stopped, only what takes no time."""
     from pathnet_evo.report import write_report
+    from pathnet_evo.running.picturing import picture
 
+    folder = run.folder
     with _errors(folder, "`pathnet-evo report` writes what is missing"):
         summary = summarise(folder, ending=True)
         directory.replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
         observers.finished(summary)
+        if whole:
+            picture(folder, run.plan, run.registry)
         write_report(folder, summary)
 
 

@@ -28,6 +28,7 @@ def prepare(
     registry: Registry,
     plugins: Sequence[str | Path] = (),
     rehearse: bool = True,
+    further: Sequence[Mapping[str, Any]] = (),
 ) -> Plan:
     """A configuration, overridden, checked by every plugin, its tasks made once.
 
@@ -37,12 +38,13 @@ def prepare(
         registry: the plugins; the files that the configuration names are added to it.
         plugins: further files of plugins.
         rehearse: make the tasks.
+        further: stages to learn after those of the source.
 
     Raises:
         ConfigError: everything that is wrong, or a matrix of runs.
         PluginFileError: a plugin's file that cannot be used.
     """
-    config, label = configure(source, settings, registry, plugins)
+    config, label = configure(source, settings, registry, plugins, further)
     if config.sources is not None:
         problem = Problem("sources", "a matrix of runs; `pathnet-evo run` runs them all")
         raise ConfigError([problem], label)
@@ -54,23 +56,30 @@ def configure(
     settings: Sequence[str],
     registry: Registry,
     plugins: Sequence[str | Path] = (),
+    further: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[RunConfig, str]:
     """A configuration, overridden, with the plugins' files that it needs; and what errors call it.
+
+    ``further`` are stages to learn after those of the source.
 
     Raises:
         ConfigError: everything that is wrong with the framework's own part.
         PluginFileError: a plugin's file that cannot be used.
     """
-    data, label, folder = overridden(source, settings)
+    data, label, folder = overridden(source, settings, further)
     if "sweep" in data:
         raise ConfigError([Problem("sweep", "a search; `pathnet-evo sweep` runs it")], label)
     return configured(data, label, folder, registry, plugins), label
 
 
 def overridden(
-    source: str | Path | Mapping[str, Any], settings: Sequence[str]
+    source: str | Path | Mapping[str, Any],
+    settings: Sequence[str],
+    further: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[dict[str, Any], str, Path]:
     """A configuration as plain data, what errors call it, and the folder of its plugins' files.
+
+    ``further`` are stages to learn after those of the source.
 
     Raises:
         ConfigError: it cannot be read, or has no place for a setting.
@@ -82,6 +91,8 @@ def overridden(
     of_stages = [setting for setting in settings if setting.startswith("stages")]
     override(data, [setting for setting in settings if setting not in of_stages])
     data = with_stages(data, label)
+    if further:
+        data["stages"] = [*data["stages"], *further]
     override(data, of_stages)
     is_file = not isinstance(source, Mapping) and label.endswith(".toml")
     return data, label, Path(label).parent if is_file else Path()

@@ -27,7 +27,7 @@ from pathnet_evo.values.encodings import in_words
 from pathnet_evo.values.names import folder_name
 
 LEFT = re.compile(
-    r"\.(run\.toml|about\.json|summary\.json|report(\.html)?|sweep\.(toml|json|csv|html))\.tmp-\d+"
+    r"\.(run\.toml|about\.json|summary\.json|pictures\.json|report(\.html)?|sweep\.(toml|json|csv|html))\.tmp-\d+"
 )
 """Names of files that ``replace`` was writing when its process was killed."""
 

@@ -15,7 +15,8 @@ from pathnet_evo.errors import UserError
 from pathnet_evo.values.names import folder_name
 
 CHECKPOINTS = "checkpoints"
-FILES = ("run.toml", "about.json", "lock", "summary.json", "report.html")
+PICTURES = "pictures.json"
+FILES = ("run.toml", "about.json", "lock", "summary.json", PICTURES, "report.html")
 LINEAGE = "lineage.sqlite"
 BESIDE = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite creates beside a lineage."""

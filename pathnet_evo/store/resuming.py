@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -154,12 +155,15 @@ def _clear(run: Path, lineage: Lineage, trial: Trial) -> None:
 # What may change --------------------------------------------------------------------------
 
 BUDGET = re.compile(r"stages\.(\d+)\.(generations|frames|threshold)")
+STAGE = re.compile(r"stages\.(\d+)\.")
 FREE = re.compile(r"executor(\..*)?|device|observers(\..*)?|checkpoints\..*|plugins\.\d+\.path")
 """Keys that can change on any resume."""
 
 
 def check_changes(db: sqlite3.Connection, before: dict[str, Any], after: dict[str, Any]) -> None:
     """Refuse configuration changes that would invalidate the results so far.
+
+    Stages after the last one change nothing of what was learned before; see ``check_further``.
 
     Args:
         db: the lineage.
@@ -173,12 +177,64 @@ def check_changes(db: sqlite3.Connection, before: dict[str, Any], after: dict[st
     found = []
     for place in sorted(old.keys() | new.keys()):
         was, wanted = old.get(place), new.get(place)
-        if was != wanted and not FREE.fullmatch(place):
+        stage = STAGE.match(place)
+        added = stage is not None and int(stage[1]) >= len(before["stages"])
+        if was != wanted and not added and not FREE.fullmatch(place):
             reason = _refusal(db, place, was, wanted)
             if reason:
                 found.append(Problem(place, reason))
     if found:
         raise ConfigError(found)
+
+
+def check_further(db: sqlite3.Connection, plan: Plan, known: int) -> None:
+    """Refuse further stages where a trial cannot go on to them.
+
+    Args:
+        db: the lineage.
+        plan: what is to be run.
+        known: how many stages the run has so far.
+
+    Raises:
+        ConfigError: an arm has a learner of the whole sequence, a trial was ended for good, or a
+            layer has no free module left.
+    """
+    if len(plan.stages) <= known:
+        return
+    place, found = f"stages.{known}", []
+    if rivals := [name for name, arm in plan.arms.items() if arm.policy.rival() is not None]:
+        text = (
+            f"cannot be added: {', '.join(rivals)} cannot resume after the last stage; start a new "
+            "run with all tasks"
+        )
+        found.append(Problem(place, text))
+    (stopped,) = db.execute("SELECT count(*) FROM trials WHERE state = 'stopped'").fetchone()
+    if stopped:
+        text = f"cannot be added: {stopped} trial{'s' * (stopped > 1)} ended early, for good"
+        found.append(Problem(place, text))
+    if not plan.config.transfer.grow and (full := _full(db, plan, known - 1)):
+        text = (
+            f"cannot be added: layer {full} has no free module; start a new run with transfer.grow"
+        )
+        found.append(Problem(place, text))
+    if found:
+        raise ConfigError(found)
+
+
+def _full(db: sqlite3.Connection, plan: Plan, stage: int) -> int | None:
+    """The first layer, from 1, of which a trial has frozen all modules after a stage."""
+    rows = db.execute(
+        "SELECT arm, counts, frozen_before, path FROM stages JOIN trials USING (trial) "
+        "WHERE stage = ? AND path IS NOT NULL",
+        (stage,),
+    )
+    for arm, *texts in rows:
+        if plan.arms[arm].policy.freezes:
+            layers = zip(*map(json.loads, texts), strict=True)
+            for i, (count, frozen, active) in enumerate(layers, 1):
+                if len({*frozen, *active}) >= count:
+                    return i
+    return None
 
 
 def _refusal(db: sqlite3.Connection, place: str, was: Any, wanted: Any) -> str | None:

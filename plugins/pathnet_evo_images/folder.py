@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from pathnet_evo import Shape
-from pathnet_evo_images.base import ImageTask
+from pydantic import Field
+
+from pathnet_evo import Shape, SupervisedTask, TaskContext
+from pathnet_evo_images.base import Count, ImageTask
 from pathnet_evo_images.pixels import Frame
+from pathnet_evo_images.sides import SMALLEST, shorter_side
 from pathnet_evo_images.source import Place, Source
-from pathnet_evo_images.tree import Tree
+from pathnet_evo_images.tree import Tree, is_tree
 from pathnet_evo_images.walk import class_folders
 
 
 class Folder(ImageTask):
     """A tree of images of your own: ``root/train/CLASS/*`` and ``root/test/CLASS/*``.
 
-    Classes are the folders under ``train``, in alphabetical order. All files that Pillow can read
+    Classes are the folders under ``train``, in alphabetical order. Without ``train`` and ``test``,
+    they are the folders under ``root``, and each image's content decides whether it is for training
+    or for testing: equal files are always on the same side. All files that Pillow can read
     as images are read, in folders within folders too, upright as their EXIF orientation says; a
     line says what is skipped, and why. All images must have one size, or ``size`` be set. Colour
     and grey may be mixed: then all are colour.
@@ -26,6 +31,12 @@ class Folder(ImageTask):
 
     download: Literal[False] = False
     """There is nothing to download."""
+    test_fraction: float = Field(0.2, gt=0, lt=1)
+    """Share of the images for testing, if there are no folders ``train`` and ``test``."""
+    max_size: Count | None = Field(None, ge=SMALLEST)
+    """Images may have any sizes; unless ``size``, the pool or a backbone says another, they are
+    brought to the median of their shorter sides, at most this. Images of fewer than 8 pixels are
+    refused. Default: all images must have one size."""
 
     @property
     def data_set(self) -> tuple[str, ...]:
@@ -46,10 +57,27 @@ class Folder(ImageTask):
 
     def find(self, place: Place) -> Source:
         """The files of the tree."""
-        train = self.folder / "train"
+        return self._tree(place)
+
+    def make(self, context: TaskContext) -> SupervisedTask:
+        """The task; see ``ImageTask``."""
+        if self.max_size is None:
+            return super().make(context)
+        place = Place(self.kind, context.stage)
+        with self.readable(place):
+            side = shorter_side(place, self._tree(place))
+        given = any(one is not None for one in (self.size, self.backbone, context.input_shape))
+        size = self.size if given else min(side, self.max_size)
+        return self.model_copy(update={"size": size, "max_size": None}).make(context)
+
+    def _tree(self, place: Place) -> Tree:
+        root, train = self.folder, self.folder / "train"
+        classes = () if is_tree(root) else tuple(class_folders(place, root))
+        if classes:
+            return Tree.find_unsplit(place, root, classes, self.test_fraction)
         if not train.is_dir():
             raise place.error(
-                f"no folder {train}. Put images into {train}/CLASS/ and "
-                f"{self.folder / 'test'}/CLASS/, or {place.setting('root=FOLDER')}."
+                f"no folder {train}. Put images into {root}/CLASS/, or into {train}/CLASS/ and "
+                f"{root / 'test'}/CLASS/, or {place.setting('root=FOLDER')}."
             )
-        return Tree.find(place, self.folder, tuple(class_folders(place, train)))
+        return Tree.find(place, root, tuple(class_folders(place, train)))

@@ -1,4 +1,7 @@
-"""Trees of images, ``train/CLASS/*`` and ``test/CLASS/*``, decoded whole or read from the cache."""
+"""Trees of images, decoded whole or read from the cache.
+
+A tree has ``train/CLASS/*`` and ``test/CLASS/*``, or only ``CLASS/*``, split by content.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,15 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import PIL
 import torch
 
+from pathnet_evo_images import content
 from pathnet_evo_images.cache import load, save
 from pathnet_evo_images.decode import Decoded, decode_all
 from pathnet_evo_images.lock import exclusive
@@ -40,12 +45,13 @@ class Tree(Source):
 
     Args:
         digest: SHA-256 of the tree's path and all stamps.
-        root: the folder with ``train`` and ``test``, without links on the way.
+        root: the folder with ``train`` and ``test``, or with the classes, without links on the way.
         names: the classes, in order.
-        n_train: how many of the files are training files.
+        n_train: how many of the files are training files; None where content decides.
+        test_fraction: the share of test files where content decides.
         native: the frame to decode to whatever is wanted, where all images are known to have one
             size: decoded once, they then serve every frame.
-        files: training files, then test files.
+        files: training files, then test files; mixed where content decides.
         labels: for each file the index of its class.
         skipped: what is no file of a class, in a line.
     """
@@ -53,7 +59,8 @@ class Tree(Source):
     digest: str
     root: str
     names: tuple[str, ...]
-    n_train: int
+    n_train: int | None
+    test_fraction: float
     native: Frame | None
     files: tuple[Found, ...] = field(compare=False, repr=False)
     labels: tuple[int, ...] = field(compare=False, repr=False)
@@ -94,19 +101,61 @@ class Tree(Source):
             found.append(
                 _split(place, folder, [folders.get(n, folder / n) for n in names], skipped)
             )
-        if len(names) < 2:
-            raise place.error(f"{root / 'train'} holds {len(names)} classes; a task needs two.")
         train, test = found
-        every = train + test
+        return cls._of(
+            place, root / "train", root, names, train + test, len(train), 0, native, skipped
+        )
+
+    @classmethod
+    def find_unsplit(
+        cls, place: Place, root: Path, names: Sequence[str], test_fraction: float
+    ) -> Tree:
+        """Walk a folder of classes that has no training and test folders.
+
+        Args:
+            place: who asks.
+            root: the folder with a folder for each class.
+            names: the classes, in the order wanted.
+            test_fraction: the share of test files.
+
+        Raises:
+            TaskError: a class is empty, or there are fewer than two.
+        """
+        skipped, folders = Skipped(), class_folders(place, root)
+        loose(root, skipped)
+        found = _split(place, root, [folders[name] for name in names], skipped)
+        return cls._of(place, root, root, names, found, None, test_fraction, None, skipped)
+
+    @classmethod
+    def _of(
+        cls,
+        place: Place,
+        home: Path,
+        root: Path,
+        names: Sequence[str],
+        every: Sequence[tuple[Found, int]],
+        n_train: int | None,
+        test_fraction: float,
+        native: Frame | None,
+        skipped: Skipped,
+    ) -> Tree:
+        """A tree of files that were found; ``home`` is where its classes lie."""
+        if len(names) < 2:
+            only = "" if not names else f" ({names[0]})"
+            raise place.error(
+                f"{home} holds {len(names)} class{'es' * (not names)}{only}; a task needs two."
+            )
         resolved = str(root.resolve())
-        facts = json.dumps([resolved, list(names), len(train), every])
+        split = [n_train] if n_train is not None else ["by content", test_fraction]
+        facts = json.dumps([resolved, list(names), *split, every])
         return cls(
             place,
             (),
             hashlib.sha256(facts.encode()).hexdigest(),
             resolved,
             tuple(names),
-            len(train),
+            n_train,
+            test_fraction,
             native,
             tuple(file for file, _ in every),
             tuple(label for _, label in every),
@@ -127,10 +176,30 @@ class Tree(Source):
         is_image = np.ones(len(self.files), dtype=np.bool_)
         is_image[list(found.others)] = False
         labels = torch.from_numpy(np.array(self.labels, dtype=np.int64)[is_image])
-        n = int(is_image[: self.n_train].sum())
-        self._check_classes(labels[:n], labels[n:])
         images = torch.from_numpy(found.pixels)
-        return Images(images[:n], labels[:n], images[n:], labels[n:], self.names)
+        if self.n_train is None:
+            tested = self._tested(found, is_image, labels)
+            parts = (images[~tested], labels[~tested], images[tested], labels[tested])
+        else:
+            n = int(is_image[: self.n_train].sum())
+            parts = (images[:n], labels[:n], images[n:], labels[n:])
+        self._check_classes(parts[1], parts[3])
+        return Images(*parts, self.names)
+
+    def _tested(
+        self, found: Decoded, is_image: npt.NDArray[np.bool_], labels: torch.Tensor
+    ) -> torch.Tensor:
+        """Which images are for testing, by content; ``(images,)`` bool."""
+        digests = [digest for digest, image in zip(found.digests, is_image, strict=True) if image]
+        try:
+            return torch.tensor(
+                content.for_testing(digests, labels.tolist(), self.test_fraction), dtype=torch.bool
+            )
+        except content.LonelyClassError as error:
+            raise self.place.error(
+                f"{Path(self.root) / self.names[error.label]} needs two different pictures at "
+                "least: one to train on, and one to test with."
+            ) from None
 
     def _decode(self, frame: Frame, name: str, key: str) -> Decoded:
         """Decode all files, and keep the pixels for the next time if they are certain.
@@ -140,6 +209,8 @@ class Tree(Source):
         """
         settled = settle(file.stamp for file in self.files)
         found = decode_all(self.place, self.files, frame)
+        if self.n_train is None:
+            found = replace(found, digests=content.digests(self.files))
         self.place.check_unchanged(file.stamp for file in self.files)
         self._keep(name, key, found, settled)
         return found
@@ -174,7 +245,8 @@ class Tree(Source):
         for split, labels in zip(SPLITS, splits, strict=True):
             counts = torch.bincount(labels, minlength=len(self.names))
             if counts.min() == 0:
-                raise _no_images(self.place, Path(self.root) / split / self.names[counts.argmin()])
+                home = Path(self.root) if self.n_train is None else Path(self.root) / split
+                raise _no_images(self.place, home / self.names[int(counts.argmin())])
 
 
 def _split(
@@ -198,7 +270,7 @@ def _split(
 def _no_images(place: Place, folder: Path) -> Exception:
     return place.error(
         f"no images in {folder} (looked for files that Pillow can read). "
-        "Every class needs some, in train/ and in test/."
+        "Every class needs some to train on, and some to test with."
     )
 
 

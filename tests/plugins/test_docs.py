@@ -3,10 +3,15 @@
 import csv
 import json
 import re
+import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
@@ -91,3 +96,29 @@ def test_swapping_the_strategy(number, program, small, tmp_path):
         )
     (tmp_path / "swapped.toml").write_text(text)
     program("run", "swapped.toml")
+
+
+def test_learning_ones_own_pictures(program, tmp_path, monkeypatch):
+    """The page would show a command, or code, that does not work."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for folder in ("pets/cat", "pets/dog", "cars/taxi", "cars/van"):
+        (tmp_path / folder).mkdir(parents=True)
+        for number in range(1, 13):
+            pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{number:03}.jpg")
+    short = {
+        "learn": ["-q", "--seeds=1", "--jobs=1", "--size=32", "--set=stages.*.generations=1"],
+        "resume": ["-q", "--set=stages.1.generations=1"],
+        "run": ["-q"],
+    }
+    page = "how-to/learn-your-own-pictures.md"
+    for block in blocks(page, "sh"):
+        for line in block.splitlines():
+            _, command, *arguments = shlex.split(line)
+            program(command, *arguments, *short.get(command, []))
+    (code,) = blocks(page, "python")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() in ("cat", "dog"), done.stderr

@@ -189,8 +189,8 @@ def test_no_place_outside_a_trials_own_checkpoints(tmp_path: Path, named: str) -
 
 @pytest.mark.parametrize(
     "place",
-    ["lock", "summary.json", "report.html", "about.json", "run.toml", "lineage.sqlite",
-     "lineage.sqlite-wal", "figures", "figures/scores-0.png", "tensorboard",
+    ["lock", "summary.json", "report.html", "pictures.json", "about.json", "run.toml",
+     "lineage.sqlite", "lineage.sqlite-wal", "figures", "figures/scores-0.png", "tensorboard",
      "tensorboard/pathnet-0", "checkpoints", "checkpoints/pathnet-0"],
 )  # fmt: skip
 def test_links_in_a_foreign_run(command: Any, foreign: Path, tmp_path: Path, place: str) -> None:

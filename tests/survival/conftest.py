@@ -111,7 +111,8 @@ def outcome(run: Path) -> dict[str, Any]:
     for key in ("times", "about"):
         del summary[key]
     folders = sorted((run / "checkpoints").glob("*/*"))
-    assert [f.name for f in folders] == ["stage-0", "stage-1"] * len(summary["arms"])
+    ends = [f"stage-{i}" for i in range(len(summary["stages"]))]
+    assert [f.name for f in folders] == ends * len(summary["arms"])
     assert not list(run.rglob("*tmp*"))
     assert not (run / "lock").exists()
     weights = {

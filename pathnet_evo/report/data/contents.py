@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pathnet_evo.interfaces.summary import StageSummary, Summary
 from pathnet_evo.report.data.beginnings import Begun, read_beginnings
 from pathnet_evo.report.data.history import read_history
 from pathnet_evo.report.data.lines import Curve, Line, curve
+from pathnet_evo.report.data.pictured import PicturedStage, read_pictured
 from pathnet_evo.report.data.stages import StageView
 from pathnet_evo.setup.config import RunConfig
 from pathnet_evo.store.cells import number
@@ -66,6 +67,7 @@ class ReportData:
         failures: the first evaluations that failed.
         n_failures: how many there are.
         beginnings: how stages that are not the first began, by arm and stage.
+        pictured: pictures of stages, and which of them the network mistakes.
     """
 
     folder: Path
@@ -77,6 +79,7 @@ class ReportData:
     failures: list[Failure]
     n_failures: int
     beginnings: list[Begun]
+    pictured: list[PicturedStage] = field(default_factory=list)
 
     @property
     def arms(self) -> list[str]:
@@ -169,15 +172,16 @@ def read_report_data(
             toml=config_text(folder),
             config=config,
             summary=summary,
-            shown=_arm_to_draw(config),
+            shown=arm_to_draw(config),
             views=list(_views(db, config)),
             failures=_failures(db),
             n_failures=n_failures,
             beginnings=read_beginnings(db, len(config.stages)),
+            pictured=[p for p in read_pictured(folder) if p.stage < len(config.stages)],
         )
 
 
-def _arm_to_draw(config: RunConfig) -> str:
+def arm_to_draw(config: RunConfig) -> str:
     """``pathnet``, else the first arm that freezes, else the first."""
     order = sorted(config.arms, key=lambda arm: (arm.name != "pathnet", not arm.may_freeze))
     return order[0].name

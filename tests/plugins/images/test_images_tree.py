@@ -161,7 +161,7 @@ def test_trees_that_are_wrong(spoil, message, tmp_path, context, write_tree) -> 
 def test_one_class_is_no_task(tmp_path, context, write_tree) -> None:
     """A classifier of one class would be perfect at once."""
     write_tree(tmp_path / "d", ["a"], n=1)
-    with pytest.raises(TaskError, match="holds 1 classes; a task needs two"):
+    with pytest.raises(TaskError, match=r"holds 1 class \(a\); a task needs two"):
         Folder(root=tmp_path / "d").make(context())
 
 
