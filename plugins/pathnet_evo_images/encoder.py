@@ -75,11 +75,12 @@ class ImageEncoder(Encoder):
     def _features(self) -> Tensor:
         generator = torch.Generator().manual_seed(0)
         image = torch.randint(256, (1, *self.input_shape), generator=generator, dtype=torch.uint8)
+        side = self.rows.shape[0]
         try:
             found = self(image)
         except Exception as error:  # networks raise what they like at a size they do not take
             raise TaskError(
-                f"backbone {self.name}: fails on an image of {self.rows.shape[0]} pixels "
+                f"backbone {self.name}: fails on images of {side}x{side} pixels "
                 f"({str(error).partition(chr(10))[0][:200]}). Set another size"
             ) from None
         if not isinstance(found, Tensor) or found.dtype != torch.float32 or not found.numel():
