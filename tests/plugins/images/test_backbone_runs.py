@@ -181,7 +181,7 @@ def test_damaged_files_are_refused(run: Run, tmp_path: Path) -> None:
         ((ARCHITECTURE, "os:getcwd"), "belongs to no plugin"),
         ((ARCHITECTURE, "squeezenet1_0"), "other tensors than squeezenet1_0"),
         (('"size":33', '"size":99999'), "description of its backbone is damaged"),
-        (('"size":33', '"size":1'), "fails on an image"),
+        (('"size":33', '"size":1'), "fails on images of 1x1"),
     ):
         about = json.loads(text.replace(*wrong))
         plain = json.dumps({**about, "sha256": None})
