@@ -76,7 +76,10 @@ def test_a_saved_network_without_its_plugin(
     program(
         "run", with_backbone(small, "other_lab:tiny"), "--plugin", "other_lab.py", "--name", "r"
     )
-    program("export", "runs/r", "--model", "m.safetensors")
+    done = program("export", "runs/r", "--model", "m.safetensors", status=2)
+    assert done.stderr.endswith("other_lab.py: --load-plugins executes it\n")
+    assert not (tmp_path / "m.safetensors").exists()
+    program("export", "runs/r", "--load-plugins", "--model", "m.safetensors")
     with pytest.raises(
         pathnet_evo.ModelError, match='backbone other_lab:tiny: module "other_lab" belongs to no'
     ):
