@@ -25,7 +25,8 @@ def opened(folder: Path, load_plugins: bool) -> Iterator[Run]:
     try:
         yield load_run(folder, Registry(files=files if load_plugins else ()))
     except RunError as error:
-        if files and not load_plugins and "is not registered" in str(error):
+        lacking = any(said in str(error) for said in ("is not registered", "belongs to no plugin"))
+        if files and not load_plugins and lacking:
             names = ", ".join(file.path for file in files)
             raise RunError(f"{error} The run used {names}: --load-plugins executes it") from None
         raise

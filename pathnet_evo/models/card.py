@@ -47,12 +47,13 @@ def _front(info: NetworkInfo) -> str:
 
 def _about(info: NetworkInfo, summary: Mapping[str, Any] | None) -> str:
     own = info.networks[-1]
+    layers = f"{len(own.path)} layer{'s' * (len(own.path) > 1)}"
     stages = "" if summary is None else f" of {len(summary['stages'])}"
     heard = [str(path.stage + 1) for path in info.networks[:-1]]
     text = (
         f"A PathNet (Fernando et al. 2017): the path that evolution chose for stage "
         f"{info.stage + 1}{stages}, *{_plain(info.name)}*, of the run *{_plain(info.run)}*. It has "
-        f"{sum(map(len, own.path))} modules in {len(own.path)} layers and a readout for "
+        f"{sum(map(len, own.path))} modules in {layers} and a readout for "
         f"{info.signature.count} {info.signature.outputs}."
     )
     if info.encoder is not None:

@@ -73,6 +73,16 @@ class TrainedNetwork(PathNetwork):
         self.encoder = encoder
         self.eval()
 
+    def __repr__(self) -> str:
+        """What it takes, and the number of modules of each layer, on one line."""
+        text = super().__repr__()
+        if self.encoder is None:
+            return text
+        features = f"{self.encoder.name} features {self.input_shape}"
+        return text.replace(
+            f"inputs {self.input_shape}", f"inputs {self.encoder.input_shape}, {features}", 1
+        )
+
     def forward(self, x: Tensor) -> Tensor:
         """Apply the encoder, if there is one, and the path.
 

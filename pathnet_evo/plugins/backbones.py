@@ -30,7 +30,7 @@ def plugin_backbone(name: str) -> Callable[[], nn.Module]:
     if module is None and path.partition(".")[0] not in (have := installed_packages()):
         raise PluginError(
             f'module "{path}" belongs to no plugin (installed: {", ".join(have) or "none"}; a '
-            "plugin file is named without .py)"
+            "plugin file is named without .py)."
         )
     try:
         with calling(""):

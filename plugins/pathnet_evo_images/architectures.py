@@ -62,7 +62,7 @@ def architecture(name: str, size: int | None) -> Architecture:
         if ":" in name:
             return _of_plugin(name, size)
         for known, build in _families():
-            if name in known:
+            if name in known or name.partition(".")[0] in known:  # timm's name.weights
                 return build(name, size)
     names = [name for known, _ in _families() for name in known]
     raise TaskError(

@@ -158,7 +158,7 @@ class ImageTask(TaskSettings):
         reading: dict[str, Any] = {"fit": self.fit, **self._moves}
         if loaded is not None:
             reading["backbone"] = loaded.reading(inputs.shape[1:])
-            inputs, test_inputs = _features(place, loaded, inputs, test_inputs)
+            inputs, test_inputs = encoded(place, loaded, inputs, test_inputs)
         shift, scale = self._normalisation(inputs)
         names = tuple(images.names[index] for index in chosen)
         return SupervisedTask(
@@ -260,15 +260,6 @@ class ImageTask(TaskSettings):
         if len(names) == available:
             return self.title
         return f"{self.title} {'-'.join(names) if len(names) <= 4 else f'{len(names)} classes'}"
-
-
-def _features(place: Place, loaded: Loaded, *splits: Tensor) -> list[Tensor]:
-    """The backbone's features of each split's images."""
-    try:
-        encoder = loaded.encoder(splits[0].shape[1:])
-    except TaskError as error:
-        raise place.error(str(error)) from None
-    return [encoded(place, encoder, loaded.digest, images) for images in splits]
 
 
 def _select(

@@ -47,7 +47,7 @@ class ImageEncoder(Encoder):
         }.items():
             self.register_buffer(buffer, values, persistent=False)
         self._resizes = (height, width) != (size, size)
-        self.output_shape = self._features().shape[1:]
+        self.output_shape = tuple(self._tried().shape[1:])
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of images.
@@ -65,21 +65,20 @@ class ImageEncoder(Encoder):
         found: Tensor = self.network(x)
         return found.flatten(1)
 
-    @torch.inference_mode()
-    def probe(self) -> bytes:
-        """What it makes of a fixed image, which tells of architecture, weights and arithmetic."""
-        found: Any = self._features().numpy()
-        return bytes(found.tobytes())
+    @property
+    def sample(self) -> Tensor:
+        """A fixed image; its features tell of architecture, weights and arithmetic."""
+        generator = torch.Generator().manual_seed(0)
+        return torch.randint(256, self.input_shape, generator=generator, dtype=torch.uint8)
 
     @torch.inference_mode()
-    def _features(self) -> Tensor:
-        generator = torch.Generator().manual_seed(0)
-        image = torch.randint(256, (1, *self.input_shape), generator=generator, dtype=torch.uint8)
+    def _tried(self) -> Tensor:
+        side = self.rows.shape[0]
         try:
-            found = self(image)
+            found: Any = self(self.sample[None])
         except Exception as error:  # networks raise what they like at a size they do not take
             raise TaskError(
-                f"backbone {self.name}: fails on an image of {self.rows.shape[0]} pixels "
+                f"backbone {self.name}: fails on images of {side}x{side} pixels "
                 f"({str(error).partition(chr(10))[0][:200]}). Set another size"
             ) from None
         if not isinstance(found, Tensor) or found.dtype != torch.float32 or not found.numel():

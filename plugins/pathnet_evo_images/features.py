@@ -12,7 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pathnet_evo import memory
+from pathnet_evo import TaskError, memory
+from pathnet_evo_images.backbone import Loaded
 from pathnet_evo_images.encoder import ImageEncoder
 from pathnet_evo_images.lock import exclusive
 from pathnet_evo_images.progress import Advance, progress
@@ -25,7 +26,7 @@ AT_ONCE = 2048
 """Images whose features are kept together: no more are lost if the program is interrupted."""
 
 
-def encoded(place: Place, encoder: ImageEncoder, digest: str, images: Tensor) -> Tensor:
+def encoded(place: Place, loaded: Loaded, *splits: Tensor) -> list[Tensor]:
     """Features of images, from the cache as far as they are known.
 
     Every image goes through the backbone alone and on one thread, so its features do not depend on
@@ -33,20 +34,27 @@ def encoded(place: Place, encoder: ImageEncoder, digest: str, images: Tensor) ->
 
     Args:
         place: who asks.
-        encoder: the backbone.
-        digest: SHA-256 of its weights.
-        images: ``(n, *encoder.input_shape)`` uint8.
+        loaded: the backbone.
+        splits: each ``(n, channels, height, width)`` uint8, of one shape of image.
 
     Returns:
-        ``(n, *encoder.output_shape)`` float32; mapped from the cache where it holds just these.
+        Each ``(n, features)`` float32; mapped from the cache where it holds just these.
 
     Raises:
-        TaskError: there is too little memory.
+        TaskError: the backbone does not take such images, or there is too little memory.
     """
+    try:
+        encoder = loaded.encoder(splits[0].shape[1:])
+    except TaskError as error:
+        raise place.error(str(error)) from None
+    key = _key(encoder, loaded.digest)
+    return [_split(place, encoder, key, images.contiguous()) for images in splits]
+
+
+def _split(place: Place, encoder: ImageEncoder, key: str, images: Tensor) -> Tensor:
     n, width = len(images), encoder.output_shape[0]
     if lack := memory.lacking(f"features of {n:,} images", n * width * memory.NUMBER):
         raise place.error(lack)
-    key = _key(encoder, digest)
     names = [hashlib.sha256(image.data).digest() for image in images.numpy()]
     shards = Shards(key, width, place.say)
     with exclusive(f"features {key}"):
@@ -95,7 +103,8 @@ def _key(encoder: ImageEncoder, digest: str) -> str:
         encoder.mean.flatten().tolist(),
         encoder.deviation.flatten().tolist(),
     ]
-    return hashlib.sha256(json.dumps(facts).encode() + encoder.probe()).hexdigest()
+    (sample,) = _computed(encoder, [encoder.sample], lambda done: None)
+    return hashlib.sha256(json.dumps(facts).encode() + sample.tobytes()).hexdigest()
 
 
 def _make(

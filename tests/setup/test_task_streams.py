@@ -14,7 +14,7 @@ from pathnet_evo.store.directory import resolved
 
 DIGITS = {"name": "digits"}
 STREAMS = ["split-mnist", "permuted-mnist", "rotated-mnist", "split-cifar10", "split-cifar100"]
-STREAMS += ["ctrl-s-minus"]
+STREAMS += ["split-cifar10-backbone", "ctrl-s-minus"]
 
 
 def stages(**stream: object) -> list[dict[str, object]]:
