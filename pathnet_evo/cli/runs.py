@@ -27,8 +27,8 @@ def runs(
     of a sweep the best score.
     """
     from pathnet_evo.errors import UserError
-    from pathnet_evo.watch.runs import RunsFolder
     from pathnet_evo.watch.groups import series_in
+    from pathnet_evo.watch.runs import RunsFolder
 
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")

@@ -53,7 +53,7 @@ def test_a_newcomer_judged_cartpole_by_what_it_can_do():
 def test_a_newcomer_ran_cartpole(tmp_path):
     """The README's demonstration would show a pole that falls as if nobody had learned.
 
-    A fifth of the frames of the preset. Random actions return 22, and a second stage whose policy was
+    A fifth of the preset's frames. Random actions return 22, and a second stage whose policy was
     settled at its start, by the large features of what is frozen, 9.
     """
     settings = ["arms=['pathnet']", "seeds=1", "seed=10", "stages.*.frames=60_000"]
