@@ -12,7 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable
-from importlib.metadata import Distribution, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -31,7 +31,10 @@ def required(wanted: Iterable[str]) -> dict[str, Distribution]:
         key = (re.sub(r"[-_.]+", "-", asked.name).lower(), frozenset(asked.extras))
         if key in found or (asked.marker and not asked.marker.evaluate({"extra": ""})):
             continue
-        found[key] = distribution(asked.name)
+        try:
+            found[key] = distribution(asked.name)
+        except PackageNotFoundError:  # pip may know an extra by another spelling, and bring nothing
+            continue
         for further in map(Requirement, found[key].requires or []):
             extras = ("", *asked.extras)
             if further.marker is None or any(further.marker.evaluate({"extra": e}) for e in extras):
