@@ -110,8 +110,8 @@ def options_of_the_program(
 
 for command in (
     run.run,
-    learn.learn,
     resume.resume,
+    learn.learn,
     sweep.sweep,
     runs.runs,
     rm.rm,

@@ -204,8 +204,8 @@ def check_further(db: sqlite3.Connection, plan: Plan, known: int) -> None:
     place, found = f"stages.{known}", []
     if rivals := [name for name, arm in plan.arms.items() if arm.policy.rival() is not None]:
         text = (
-            f"cannot be added: {', '.join(rivals)} cannot resume after the last stage; start a new "
-            "run with all tasks"
+            f"cannot be added: rivals ({', '.join(rivals)}) plan for the number of tasks; start a "
+            "new run with all of them"
         )
         found.append(Problem(place, text))
     (stopped,) = db.execute("SELECT count(*) FROM trials WHERE state = 'stopped'").fetchone()

@@ -215,13 +215,13 @@ def test_what_ended_for_good_takes_no_task(command, learned) -> None:
 
 
 def test_rivals_take_no_task(command, tmp_path) -> None:
-    """A rival has no checkpoint to go on from: what it learned would be forgotten."""
+    """A rival that prunes for a number of tasks would go on with another."""
     pytest.importorskip("avalanche")
     write(tmp_path / "pets")
     write(tmp_path / "cars", "xy")
     arms = '--set=arms=["pathnet", "ewc"]'
     assert command("learn", "pets", "-q", "--name=run", arms, *SHORT).status == 0
-    assert "ewc cannot resume after the last" in refused(
+    assert "rivals (ewc) plan for the number of tasks" in refused(
         command, Path("runs/run"), "--add-task=cars"
     )
 
