@@ -285,14 +285,16 @@ class SGDEvaluator(Evaluator):
     def _train_by_autograd(
         self, lease: Lease, index: Tensor, labels: Tensor, rates: list[float]
     ) -> Tensor:
-        optimizer = self.learner.make_optimizer(lease.parameters())
+        parameters = lease.parameters()
+        optimizer = self.learner.make_optimizer(parameters)
         state.put(optimizer, lease, self.learner.kept_state)
         outputs = []
         for rows, y, rate in zip(index.view_as(labels), labels, rates, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate
             logits = lease.forward(self.task.prepare(self.task.inputs[rows]), self._hear(rows))
-            optimizer.zero_grad()
+            for parameter in parameters:
+                parameter.grad = None
             F.cross_entropy(logits, y).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             outputs.append(logits.detach())
