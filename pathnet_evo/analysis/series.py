@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,12 +19,21 @@ OURS: Mapping[str, frozenset[str]] = {
 """The files of a series beside its runs, by the one that says what it is."""
 
 
+EVIDENCE = {matrix.FILE: matrix.RESULTS, sweep.FILE: study.FILE}
+"""What only the program writes into the folder of a series, before its first run ends."""
+
+
 def kind_of(folder: Path) -> str | None:
     """The file that makes a folder a series, or None; a link is none."""
-    for name in OURS:
-        if (folder / name).is_file() and not (folder / name).is_symlink():
-            return name
-    return None
+    return next((name for name in OURS if is_plain(folder / name)), None)
+
+
+def is_plain(file: Path) -> bool:
+    """Whether something is a file, and no link; what cannot be inspected is none."""
+    try:
+        return stat.S_ISREG(file.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def runs_in(folder: Path) -> list[Path]:

@@ -66,12 +66,13 @@ def learn(
     folders later: pathnet-evo resume RUN --add-task FOLDER.
     """
     from pathnet_evo.cli.run import conclude, detail_of, one, options
+    from pathnet_evo.plugins.files import given
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.setup import preparing
     from pathnet_evo.setup.pictures import configuration
 
     detail = detail_of(quiet or as_json, verbose)
-    registry = Registry()
+    registry = Registry(files=[given(file) for file in plugins or ()])
     data = configuration(
         folders,
         registry,

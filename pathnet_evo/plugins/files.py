@@ -95,6 +95,8 @@ def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
     recorded = given(path).model_copy(update={"sha256": sha256})
     name = f"pathnet_evo_file_{path.stem}_{sha256[:12]}"
     if name in sys.modules:
+        if name in _imported:
+            _imported[name] = _imported.pop(name)  # the latest of its name now
         return sys.modules[name], recorded
     module = ModuleType(name)
     module.__file__ = str(path)

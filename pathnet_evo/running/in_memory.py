@@ -98,16 +98,22 @@ class PathNet:
         stage = replace(self._template, task=_Given.of(task))
         replace(self._plan, stages=(stage,)).rehearse()
         plan = replace(self._plan, stages=(*self._plan.stages, stage))
-        state = _State()
-        learn_sequence(
-            plan,
-            self._trial,
-            self.device,
-            self.on_record,
-            checkpointer=state,
-            ends=lambda stage: ends(),
-            begun=(self._state.pool, self._state.learned),
-        )
+        state, layers = _State(), [] if self._state.pool is None else self._state.pool.layers
+        before = [layer.state() for layer in layers]
+        try:
+            learn_sequence(
+                plan,
+                self._trial,
+                self.device,
+                self.on_record,
+                checkpointer=state,
+                ends=lambda stage: ends(),
+                begun=(self._state.pool, list(self._state.learned)),
+            )
+        except BaseException:
+            for layer, kept in zip(layers, before, strict=True):
+                layer.restore(kept)
+            raise
         assert state.finished_as is not None
         self._plan, self._state = plan, state
         return state.finished_as

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -85,13 +84,18 @@ def _check(folder: Path) -> tuple[str | None, list[Path]]:
     """The kind of a series, or None for a run, and the runs that would be removed.
 
     Raises:
-        UserError: no run, or a link, which would remove something else.
+        UserError: no run or series, or a link, which would remove something else.
     """
     if folder.is_symlink():
         raise UserError(f"{folder}: a link; name the run that it leads to")
     if not folder.is_dir():
         raise UserError(f"{folder}: no such run")
     kind = series.kind_of(folder)
+    if kind is not None:
+        series.wanted(folder)
+        proof = series.EVIDENCE[kind]
+        if not series.is_plain(folder / proof):
+            raise UserError(f"{folder}: not a folder of runs (it has {kind}, but no file {proof})")
     runs = [folder] if kind is None else series.runs_in(folder)
     for run in runs:
         _check_run(run)
@@ -100,11 +104,7 @@ def _check(folder: Path) -> tuple[str | None, list[Path]]:
 
 def _check_run(run: Path) -> None:
     for name in ("run.toml", "about.json"):
-        try:
-            plain = stat.S_ISREG((run / name).lstat().st_mode)
-        except OSError:
-            plain = False
-        if not plain:
+        if not series.is_plain(run / name):
             raise UserError(f"{run}: not a run's folder (it has no file {name})")
     check_own(run)
 

@@ -336,9 +336,11 @@ def _conclude(run: Reopened, observers: Observers, whole: bool) -> None:
         summary = summarise(folder, ending=True)
         directory.replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
         observers.finished(summary)
-        if whole:
-            picture(folder, run.plan, run.registry)
-        write_report(folder, summary)
+        try:
+            if whole:
+                picture(folder, run.plan, run.registry)
+        finally:  # after Ctrl-C as well
+            write_report(folder, summary)
 
 
 def _retire(run: Reopened, trial: Trial, keep: int) -> None:

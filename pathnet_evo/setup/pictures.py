@@ -117,6 +117,9 @@ def further(plan: Plan, folders: Sequence[Path], registry: Registry) -> list[dic
     }
     before = config.stages[max(known.values()) - 1].task if known else {}
     alike = {key: before[key] for key in ALIKE if key in before}
+    seen = [stage.task["backbone"] for stage in config.stages if stage.task.get("backbone")]
+    if seen and not known:
+        alike["backbone"] = seen[-1]
     added = _stages(folders, known, alike, len(plan.stages))
     if config.stages[-1].learner is not None:
         added = [{**stage, "learner": config.stages[-1].learner} for stage in added]
@@ -166,6 +169,8 @@ def _backbone(wanted: str | None, size: int | None) -> dict[str, Any] | None:
     table = {"name": wanted or BACKBONE}
     if wanted is not None and wanted.startswith("{"):
         table = parse(f"backbone = {wanted}", "--backbone")["backbone"]
+        if isinstance(table.get("weights"), str):  # right wherever the run is resumed from
+            table["weights"] = str(Path(os.path.expanduser(table["weights"])).resolve())
     return table if size is None else {**table, "size": size}
 
 

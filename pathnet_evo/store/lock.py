@@ -9,6 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,8 +84,10 @@ class Lock:
         os.pwrite(self._descriptor, json.dumps(about).encode(), 0)
 
     def release(self) -> None:
-        """Release the run."""
-        self.path.unlink(missing_ok=True)
+        """Release the run; a lock that another process has put in its place stays."""
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(self._descriptor), os.stat(self.path)):
+                self.path.unlink()
         os.close(self._descriptor)
 
     def _taken(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
-from pathnet_evo import TaskError, did_you_mean, plugin_backbone
+from pathnet_evo import TaskError, did_you_mean, on_one_line, plugin_backbone
 
 Colour: TypeAlias = tuple[float, float, float]
 """A number for each of red, green and blue."""
@@ -62,7 +62,8 @@ def architecture(name: str, size: int | None) -> Architecture:
         if ":" in name:
             return _of_plugin(name, size)
         for known, build in _families():
-            if name in known or name.partition(".")[0] in known:  # timm's name.weights
+            base = name.partition(".")[0] if build is _of_timm else name  # timm's name.weights
+            if base in known:
                 return build(name, size)
     names = [name for known, _ in _families() for name in known]
     raise TaskError(
@@ -107,23 +108,26 @@ def _lite(name: str, size: int | None) -> Architecture:
 def _of_torchvision(name: str, size: int | None) -> Architecture:
     from torchvision import models
 
-    network = models.get_model(name, weights=None, **_pixels(name, size))
     seen = models.get_model_weights(name).DEFAULT.transforms()
     own = seen.crop_size[0] if isinstance(seen.crop_size, list) else int(seen.crop_size)
+    network = models.get_model(name, weights=None, **_arguments(name, size or own))
     head = _without_classifier(network)
     return Architecture(network, size or own, tuple(seen.mean), tuple(seen.std), head)
 
 
-def _pixels(name: str, size: int | None) -> dict[str, Any]:
-    """What torchvision needs to know of the pictures' size: that of vision transformers."""
-    if size is None or not name.startswith("vit_"):
-        return {}
-    return {"image_size": size}
+def _arguments(name: str, size: int) -> dict[str, Any]:
+    """What torchvision's networks have to know: what those with weights of their own would set."""
+    if name in ("googlenet", "inception_v3"):
+        return {"transform_input": True, "init_weights": False}
+    return {"image_size": size} if name.startswith("vit_") else {}
 
 
 def _of_timm(name: str, size: int | None) -> Architecture:
     timm = import_module("timm")
-    network = timm.create_model(name, pretrained=False, num_classes=0)
+    try:
+        network = timm.create_model(name, pretrained=False, num_classes=0)
+    except RuntimeError as error:
+        raise TaskError(f"backbone {name}: {on_one_line(str(error))}") from None
     seen = network.default_cfg
     head = seen.get("classifier") or ()
     heads = (head,) if isinstance(head, str) else tuple(head)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pathnet_evo import Shape, TaskError
+from pathnet_evo import Shape, TaskError, plugin_backbone
 from pathnet_evo_images.architectures import Architecture, architecture
 from pathnet_evo_images.encoder import ImageEncoder
 from pathnet_evo_images.stamps import Stamp, stamp
@@ -52,7 +52,7 @@ class Backbone(BaseModel):
             TaskError: there is none of this name, its extra is not installed, or its weights are
                 missing, damaged or of another network.
         """
-        return _loaded(self, self._stamp())
+        return _loaded(self, self._stamp(), self._factory())
 
     def fresh(self) -> Loaded:
         """The same, shared with nobody."""
@@ -62,6 +62,13 @@ class Backbone(BaseModel):
     def file(self) -> Path | None:
         """The file of weights with the home folder filled in."""
         return None if self.weights is None else Path(os.path.expanduser(self.weights))
+
+    def _factory(self) -> Callable[[], Any] | None:
+        """A plugin's function, which may be another one by now."""
+        try:
+            return plugin_backbone(self.name) if ":" in self.name else None
+        except LookupError as error:
+            raise TaskError(f"backbone {self.name}: {error}") from None
 
     def _stamp(self) -> Stamp | None:
         try:
@@ -178,7 +185,7 @@ def trained(options: Backbone | None, found: Mapping[str, Any]) -> ImageEncoder:
 
 
 @lru_cache(maxsize=2)
-def _loaded(options: Backbone, stamp: Stamp | None) -> Loaded:
+def _loaded(options: Backbone, stamp: Stamp | None, factory: Callable[[], Any] | None) -> Loaded:
     return _load(options)
 
 

@@ -34,7 +34,8 @@ def for_testing(digests: Sequence[str], labels: Sequence[int], fraction: float) 
 
     The side of a picture depends on its content alone, so copies are never on different sides, and
     pictures that are added later move no other. Only a class that would be left without training or
-    test pictures gives the other side its picture that is nearest to the limit.
+    test pictures gives the other side its picture that is nearest to the limit; as long as it is
+    that small, pictures that are added can move that one.
 
     Args:
         digests: hexadecimal SHA-256 of each picture.
@@ -49,13 +50,20 @@ def for_testing(digests: Sequence[str], labels: Sequence[int], fraction: float) 
         of_class[label].add(digest)
     limit = int(fraction * 2**64)
     tested = {digest for digest in digests if int(digest[:16], 16) < limit}
+    lent: set[str] = set()
     for label, own in enumerate(of_class):
         if len(own) < 2:
             raise LonelyClassError(label)
         if not own & tested:
+            lent.add(min(own))
             tested.add(min(own))
         elif own <= tested:
-            tested.remove(max(own))
+            if own <= lent:
+                raise LonelyClassError(label)
+            tested.remove(max(own - lent))
+    for label, own in enumerate(of_class):
+        if not own & tested or own <= tested:  # it shares its pictures with other classes
+            raise LonelyClassError(label)
     return [digest in tested for digest in digests]
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ LINE = 4096
 """Bytes of the digest and the line of facts together."""
 MOST = 8 * 2**30
 """Bytes of all shards; the longest unused ones make room."""
+ABANDONED = 86_400
+"""Seconds after which a file that is still being written belongs to a process that was killed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,11 +165,15 @@ def _write(file: Path, facts: str, content: bytes, values: Features) -> None:
 
 def _make_room(folder: Path) -> None:
     """Remove shards, the longest unused first, until the rest is no more than ``MOST`` bytes."""
-    found = sorted(
-        ((file.stat(), file) for file in folder.glob(f"*{ENDING}")),
-        key=lambda pair: pair[0].st_mtime_ns,
-        reverse=True,
-    )
+    found = []
+    for file in folder.glob(f"*{ENDING}*"):
+        with suppress(OSError):  # another process has removed it
+            status = file.stat()
+            if file.name.endswith(ENDING):
+                found.append((status, file))
+            elif time.time() - status.st_mtime > ABANDONED:
+                _remove(file)
+    found.sort(key=lambda pair: pair[0].st_mtime_ns, reverse=True)
     total = 0
     for status, file in found:
         total += status.st_size

@@ -16,6 +16,7 @@ from PIL import Image
 
 from pathnet_evo.setup import pictures
 from pathnet_evo.store.lock import Lock
+from pathnet_evo_images.backbone import Backbone
 
 ONCE = "--set=stages.*.generations=1"
 SHORT = ("--seeds=1", "--jobs=1", "--backbone=none", "--set=learner.n_batches=2", ONCE)
@@ -268,6 +269,56 @@ def test_features_of_a_backbone(command, tmp_path) -> None:
         assert Image.open(io.BytesIO(jpeg)).size == (64, 64)
 
 
+PLUGIN = """
+import torch
+from pathnet_evo import backbone
+
+@backbone
+def tiny():
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(2))
+    network.size = 8
+    torch.nn.init.constant_(network[0].weight, VALUE)
+    torch.nn.init.zeros_(network[0].bias)
+    return network
+"""
+
+
+def test_a_backbone_of_a_plugins_file(command, tmp_path) -> None:
+    """A backbone of one's own would belong to no plugin, or stay what it was before an edit."""
+    write(tmp_path / "pets", n=5)
+    digests = []
+    for value in ("0.25", "0.5", "0.25"):
+        Path("own_eyes.py").write_text(PLUGIN.replace("VALUE", value))
+        done = command(
+            "learn", "pets", "-q", f"--name=run{len(digests)}", "--backbone=own_eyes:tiny",
+            "--plugin=own_eyes.py", *SHORT[:2], *SHORT[3:],
+        )  # fmt: skip
+        assert done.status == 0, done.err
+        digests.append(Backbone(name="own_eyes:tiny").load().digest)
+    assert digests[0] == digests[2] != digests[1]
+
+
+def test_a_folder_is_added_to_features_of_other_pictures(command, tmp_path) -> None:
+    """A run on a backbone would refuse folders for their number of pixels."""
+    write(tmp_path / "pets", n=5)
+    Path("own_lab.py").write_text(PLUGIN.replace("VALUE", "0.25"))
+    Path("eyes.toml").write_text(
+        """
+        arms = ["pathnet"]
+        pool = { layers = [{ kind = "linear" }] }
+        learner = { name = "sgd", n_batches = 2 }
+        [[stages]]
+        generations = 1
+        task = { name = "digits", examples = 20, backbone = { name = "own_lab:tiny" } }
+        """
+    )
+    done = command("run", "eyes.toml", "--plugin=own_lab.py", "--name=run", "-q")
+    assert done.status == 0, done.err
+    done = command("resume", "runs/run", "--add-task=pets", "-q", ONCE)
+    assert done.status == 0, done.err
+    assert config("run")["stages"][-1]["task"]["backbone"] == {"name": "own_lab:tiny"}
+
+
 @pytest.mark.parametrize("installed", [True, False])
 def test_a_backbone_is_used_where_it_is_installed(monkeypatch, tmp_path, installed) -> None:
     """Pixels would be learned although features are far better, or a missing extra be needed."""
@@ -277,4 +328,5 @@ def test_a_backbone_is_used_where_it_is_installed(monkeypatch, tmp_path, install
     assert pictures._backbone("none", None) is None
     assert pictures._backbone("resnet18", 64) == {"name": "resnet18", "size": 64}
     given = '{name = "resnet18", weights = "w.pt"}'
-    assert pictures._backbone(given, None) == {"name": "resnet18", "weights": "w.pt"}
+    absolute = str(Path("w.pt").resolve())
+    assert pictures._backbone(given, None) == {"name": "resnet18", "weights": absolute}

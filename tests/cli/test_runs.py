@@ -175,6 +175,38 @@ def test_rm_removes_series(series: Path, command: Any, monkeypatch: pytest.Monke
     assert sorted(path.name for path in series.iterdir()) == ["part", "whole"]
 
 
+def test_rm_refuses_a_folder_of_somebody_else(made: Path, command: Any) -> None:
+    """A project would be gone for a file of its own that is called as those of a sweep are."""
+    for name, text in {"sweep.toml": SWEEP, "matrix.toml": MATRIX, "matrix.json": "{}"}.items():
+        folder = made / Path(name).stem
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    (made / "sweep/thesis.tex").write_text("mine")
+    (made / "matrix/matrix.toml").write_text("rows = 3")
+    for name in ("sweep", "matrix"):
+        result = command("rm", "-y", f"runs/{name}")
+        assert (result.status, result.out) == (2, "")
+    assert (made / "sweep/thesis.tex").exists()
+    assert (made / "matrix/matrix.json").exists()
+
+
+def test_runs_beside_folders_that_nobody_may_enter(
+    made: Path, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk's own lost+found would end the list in a traceback."""
+    (made / "lost+found").mkdir()
+    inspected = Path.lstat
+
+    def lstat(path: Path) -> Any:
+        if path.parent.name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(path))
+        return inspected(path)
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    listed = json.loads(command("runs", "--json").out)
+    assert {run["name"] for run in listed} == {"whole", "part"}
+
+
 def test_rm_refuses_a_series_in_use(series: Path, command: Any) -> None:
     """The runs of a matrix that is under way would be removed under its hands."""
     lock = Lock(series / "grid/b-c")

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from pathnet_evo import Evaluated, PathNet, StageFailed, UserError, launch
+from pathnet_evo import Evaluated, PathNet, StageFailed, StageFinished, UserError, launch
 from pathnet_evo.setup.problems import ConfigError
 
 CONFIG = {
@@ -106,6 +106,25 @@ def test_a_failed_task_was_not_learned(tasks):
     with pytest.raises(StageFailed):
         net.learn(tasks[0])
     assert net.n_learned == 0
+
+
+def test_a_task_that_was_interrupted_can_be_learned_again(run, tasks, net):
+    """The pool would keep what the broken stage froze, grew and trained."""
+    net.learn(tasks[0])
+
+    def interrupt(record):
+        if isinstance(record, StageFinished):
+            raise KeyboardInterrupt
+
+    net.on_record = interrupt
+    for task in tasks[1:3]:
+        with pytest.raises(KeyboardInterrupt):
+            net.learn(task)
+    assert net.n_learned == 1
+    net.on_record = lambda record: None
+    for i, task in enumerate(tasks[1:], 1):
+        net.learn(task)
+        same(weights(net.network(i)), weights(run.network(i)))
 
 
 def test_refused(tasks, net):

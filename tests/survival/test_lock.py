@@ -70,6 +70,19 @@ def test_what_a_dead_process_left_is_recovered(tmp_path, other):
     assert holder(tmp_path) is None
 
 
+def test_a_folder_that_was_renamed_leaves_its_successor_locked(tmp_path):
+    """``rm`` would remove the lock of a run that has begun under the freed name."""
+    (tmp_path / "run").mkdir()
+    old = Lock(tmp_path / "run")
+    (tmp_path / "run").rename(tmp_path / "gone")
+    (tmp_path / "run").mkdir()
+    new = Lock(tmp_path / "run")
+    old.release()
+    with pytest.raises(LockError):
+        Lock(tmp_path / "run")
+    new.release()
+
+
 def test_looking_takes_a_run_from_nobody(tmp_path):
     """A live page that asks for a run's state would keep it from being resumed."""
     end, taken = time.monotonic() + 0.5, 0

@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pathnet_evo.store.directory import replace
 from pathnet_evo.store.places import PICTURES, read_plain
 
-VERSION = 1
-"""Version of the file's schema."""
 MOST_IN_A_TABLE = 20
 """Classes of which a page shows the whole confusion matrix."""
 PAIRS = 20
@@ -107,7 +105,7 @@ class PicturedStage(_Pictured):
 
 
 class _File(_Pictured):
-    version: int
+    version: Literal[1]
     stages: tuple[PicturedStage, ...]
 
 
@@ -125,5 +123,5 @@ def write_pictured(run: Path, stages: Sequence[PicturedStage]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    content = _File(version=VERSION, stages=tuple(stages)).model_dump(mode="json")
+    content = _File(version=1, stages=tuple(stages)).model_dump(mode="json")
     replace(run / PICTURES, json.dumps(content, separators=(",", ":")) + "\n")

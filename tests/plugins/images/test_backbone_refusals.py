@@ -15,6 +15,7 @@ from torchvision import models
 from pathnet_evo.errors import UserNotice
 from pathnet_evo.interfaces.tasks import SupervisedTask, TaskContext, TaskError
 from pathnet_evo_images import shards
+from pathnet_evo_images.architectures import architecture
 from pathnet_evo_images.digits import Digits
 from pathnet_evo_images.encoder import ImageEncoder
 
@@ -163,6 +164,27 @@ def test_a_damaged_file_of_weights(make: Make, weights: dict[str, Tensor], tmp_p
         )
 
 
+def test_odd_files_of_weights(make: Make, weights: dict[str, Tensor], tmp_path: Path) -> None:
+    """Errors of torch's readers would name neither the file nor what is wrong with it."""
+    file = tmp_path / "w.pt"
+    torch.save(weights, file, _use_new_zipfile_serialization=False)
+    content = file.read_bytes()
+    for length in range(1, 400, 3):
+        file.write_bytes(content[:length])
+        assert f"weights {file}" in refused(make, weights=file)
+    name, values = next(iter(weights.items()))
+    for odd in (values.to("meta"), values.to(torch.complex64)):
+        torch.save({**weights, name: odd}, file)
+        assert f"{name} is no plain tensor of numbers" in refused(make, weights=file)
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_networks_that_normalise_by_themselves(name: str) -> None:
+    """Their pretrained weights would see other inputs than in training."""
+    built = architecture(name, None).network
+    assert built.transform_input is True
+
+
 def test_a_size_that_the_network_does_not_take(make: Make) -> None:
     """An error of torch's would say nothing of the setting."""
     assert "fails on images of 2x2 pixels" in refused(make, size=2)
@@ -293,3 +315,6 @@ def test_a_network_of_timm(
     backbone = {"name": "test_resnet.r160_in1k", "weights": tmp_path / "w", "size": 32}
     task = Digits(classes=(0, 1), examples=4, backbone=backbone).make(context())
     assert task.input_shape == (network.num_features,)
+    assert architecture("resnet18.a1_in1k", 32).network.num_features == 512
+    with pytest.raises(TaskError, match="backbone resnet18.nobodys: "):
+        architecture("resnet18.nobodys", 32)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pathnet_evo.interfaces.tasks import SupervisedTask, TaskError
 from pathnet_evo_images import tree
+from pathnet_evo_images.content import for_testing
 from pathnet_evo_images.folder import Folder
 from pathnet_evo_images.source import decoded
 
@@ -72,6 +73,18 @@ def test_every_class_has_both_sides(tmp_path, context) -> None:
         decoded.cache_clear()
         task = Folder(root=tmp_path / "d", test_fraction=fraction).make(context())
         assert task.labels.unique().tolist() == task.test_labels.unique().tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("names", "labels", "fraction"),
+    [("xzxw", [0, 0, 1, 1], 0.001), ("xzxw", [0, 0, 1, 1], 0.999), ("xyxy", [0, 0, 1, 1], 0.001)],
+)
+def test_classes_that_share_pictures_have_both_sides(names, labels, fraction) -> None:
+    """A class would be left without test pictures, for a picture that another class has as well."""
+    found = {name: hashlib.sha256(name.encode()).hexdigest() for name in "wxyz"}
+    tested = for_testing([found[name] for name in names], labels, fraction)
+    for label in (0, 1):
+        assert {t for t, own in zip(tested, labels, strict=True) if own == label} == {True, False}
 
 
 def test_the_split_is_kept_with_the_pixels(tmp_path, context, monkeypatch) -> None:
