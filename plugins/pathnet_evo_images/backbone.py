@@ -18,6 +18,8 @@ from pathnet_evo_images.stamps import Stamp, stamp
 from pathnet_evo_images.weights import digest, fit, read
 
 Side = Annotated[int, Field(ge=1, le=4096, strict=True)]
+Seen = Annotated[int, Field(ge=1, le=1024, strict=True)]
+"""Height and width that a backbone sees; a larger one in somebody's file could fill the memory."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -35,7 +37,7 @@ class Backbone(BaseModel):
     """File of weights, as safetensors or a ``state_dict`` of ``torch.save``, relative to the
     working directory. Networks of torchvision and timm need one: nothing is downloaded. Default:
     the weights that come along."""
-    size: Side | None = None
+    size: Seen | None = None
     """Height and width in pixels to which images are resized for the backbone. Default: as in its
     training, 224 for most. Features of smaller images are computed faster."""
     mean: tuple[Share, Share, Share] | None = None
@@ -129,7 +131,7 @@ class Reading(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(max_length=200)
-    size: Side
+    size: Seen
     mean: tuple[Share, Share, Share]
     deviation: tuple[Positive, Positive, Positive]
     input_shape: tuple[Side, Side, Side]
