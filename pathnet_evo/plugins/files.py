@@ -117,8 +117,13 @@ def in_use() -> tuple[PluginFile, ...]:
 
 
 def carried_files() -> tuple[CarriedFile, ...]:
-    """The files that are imported here, with the bytes that were executed."""
-    return tuple(carried for name, carried in _imported.items() if name in sys.modules)
+    """The files that are imported here, with the bytes that were executed last.
+
+    Of a file that was edited and imported again, as in a notebook, only the latest counts: its
+    earlier contents are nowhere any more.
+    """
+    carried = (carried for name, carried in _imported.items() if name in sys.modules)
+    return tuple({one.file.path: one for one in carried}.values())
 
 
 def import_carried(files: Iterable[CarriedFile]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,12 +37,12 @@ def read(file: Path) -> dict[str, Tensor]:
             found = torch.load(opened, map_location="cpu", weights_only=True)
     except OSError as error:
         raise TaskError(f"weights {file}: {error.strerror or error}") from None
-    except pickle.UnpicklingError:
-        raise TaskError(
-            f"weights {file}: holds more than tensors, and nothing else is unpickled. Save the "
-            "network's state_dict()"
-        ) from None
     except Exception as error:  # torch raises almost anything on damaged files
+        if type(error).__name__ == "UnpicklingError":
+            raise TaskError(
+                f"weights {file}: holds more than tensors, and nothing else is unpickled. Save the "
+                "network's state_dict()"
+            ) from None
         reason = on_one_line(str(error).partition("\n")[0])[:120]
         raise TaskError(
             f"weights {file}: neither safetensors nor a file of torch.save, or damaged ({reason})"

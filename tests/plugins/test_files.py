@@ -8,6 +8,7 @@ import tomllib
 import pytest
 
 from pathnet_evo import launch, load_run
+from pathnet_evo.plugins.files import PluginFile, import_file, in_use, module_of
 from pathnet_evo.plugins.registry import Registry
 
 pytestmark = pytest.mark.slow
@@ -140,3 +141,13 @@ def test_refused(program, small, file, source, message):
     error = program("run", small(task='"mine"'), "--plugin", "my_task.py", status=2).stderr
     assert message in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_an_edited_file_is_in_use_once(tmp_path):
+    """After an edit in a notebook, no process could be started: the earlier content is gone."""
+    path = tmp_path / "edited_lab.py"
+    for text in ("VALUE = 1\n", "VALUE = 2\n", "VALUE = 1\n"):
+        path.write_text(text)
+        module, recorded = import_file(PluginFile(path=str(path)))
+        assert [file for file in in_use() if file.path == str(path)] == [recorded]
+        assert module_of("edited_lab") is module

@@ -458,6 +458,7 @@ def test_a_real_game_whose_returns_overflow(command: Any) -> None:
     try:
         ended = command(
             "run", "cartpole", "--set", "arms=['pathnet', 'independent']",
+            "--seeds", "1", "--executor", "inline",
             "--set", "strategy.population=4", "--set", "stages.*.frames=60",
             "--set", "learner={name='a3c', num_envs=3, rollout_length=10, episodes=1}",
             "--set", "learner.score_episodes=6",

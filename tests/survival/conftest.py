@@ -31,6 +31,7 @@ SMALL = [
 """Two arms, two stages of ten evaluations; three checkpoints in each."""
 CARTPOLE = [
     "cartpole",
+    "--executor=inline",
     *SMALL[1:6],
     "--set=strategy.population=4",
     "--set=learner={name='a3c', num_envs=3, rollout_length=10, episodes=1, score_episodes=2}",
