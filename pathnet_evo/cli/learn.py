@@ -13,7 +13,9 @@ from pathnet_evo.cli.shared import (
     Jobs,
     PluginFiles,
     Quiet,
+    RunName,
     RunsFolder,
+    Seeds,
     SummaryAsJson,
     Verbose,
 )
@@ -49,9 +51,9 @@ def learn(
         list[str] | None,
         typer.Option("--set", metavar="A.B=VALUE", help="Override a key, as for run."),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run's folder, a new one.")] = None,
+    name: RunName = None,
     runs_dir: RunsFolder = Path("runs"),
-    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds.")] = None,
+    seeds: Seeds = None,
     jobs: Jobs = None,
     executor: ExecutorName = None,
     device: Device = None,
@@ -73,16 +75,16 @@ def learn(
 
     detail = detail_of(quiet or as_json, verbose)
     registry = Registry(files=[given(file) for file in plugins or ()])
+    extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
+    overrides = [*extra, *(settings or [])]
     data = configuration(
         folders,
         registry,
         size,
         backbone,
+        overrides,
         lambda line: None if quiet or as_json else say(line, err=True),
     )
-    extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
-    if executor is not None or jobs is not None:
-        del data["executor"]
-    config, label = preparing.configure(data, [*extra, *(settings or [])], registry, plugins or ())
+    config, label = preparing.configure(data, overrides, registry, plugins or ())
     folder, failed = one(preparing.ready(config, registry, label), registry, runs_dir, name, detail)
     conclude(folder, failed, as_json)

@@ -8,6 +8,10 @@ from typing import Annotated, TypeAlias
 import typer
 
 RunsFolder: TypeAlias = Annotated[Path, typer.Option(help="Folder that holds all runs.")]
+RunName: TypeAlias = Annotated[
+    str | None, typer.Option(help="Name of the run's folder, a new one.")
+]
+Seeds: TypeAlias = Annotated[int | None, typer.Option(min=1, help="Number of seeds.")]
 Jobs: TypeAlias = Annotated[int | None, typer.Option(min=1, help="Trials to run in parallel.")]
 ExecutorName: TypeAlias = Annotated[
     str | None, typer.Option(metavar="NAME", help="Where trials run: inline, processes, ...")

@@ -87,5 +87,8 @@ class Rival(ABC):
         Args:
             state: what ``state`` gave.
             courses: the stages that were learned before, which are not to be reported again.
+
+        Raises:
+            TypeError: the default, for a rival that keeps a state must also resume from one.
         """
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} overrides state, but not restore")

@@ -47,6 +47,7 @@ def configuration(
     registry: Registry,
     size: int | None = None,
     backbone: str | None = None,
+    settings: Sequence[str] = (),
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """A configuration that learns folders of pictures, one task each.
@@ -58,16 +59,16 @@ def configuration(
             most ``LARGEST``, or what the backbone wants.
         backbone: a network whose features are learned instead of pixels: its name, ``none``, or
             options as a TOML table; None is ``BACKBONE`` where that is installed.
+        settings: ``"a.b=VALUE"`` overrides that are to follow; budget and processes suit them.
         say: called with a line about each folder.
 
     Raises:
         UserError: a folder that is missing, given twice, or no task.
+        ConfigError: an override that does not fit.
     """
     data: dict[str, Any] = dict(parse(presets.read(PRESET), PRESET))
     data["name"] = _run_name(folders[0])
     data["arms"] = [*data["arms"], *(["fine-tuning"] if len(folders) > 1 else [])]
-    workers = min(_cores(), data["seeds"] * len(data["arms"]))
-    data["executor"] = {"name": "processes", "workers": workers} if workers > 1 else "inline"
     network = _backbone(backbone, size)
     options: dict[str, Any] = {"channels": 3} if network is None else {"backbone": network}
     if network is not None:
@@ -75,7 +76,13 @@ def configuration(
     elif size is not None:
         options["size"] = size
     data["stages"] = stages = _stages(folders, {}, options)
-    plan = prepare(data, (), registry, rehearse=False)
+    chosen = {"executor", "jobs"} & {setting.partition("=")[0] for setting in settings}
+    if chosen:
+        del data["executor"]
+    plan = prepare(data, settings, registry, rehearse=False)
+    if not chosen:
+        workers = min(_cores(), plan.config.seeds * len(plan.arms))
+        data["executor"] = {"name": "processes", "workers": workers} if workers > 1 else "inline"
     pool: ModulePool | None = None
     for i, (folder, stage) in enumerate(zip(folders, stages, strict=True)):
         with _in_plain_words():

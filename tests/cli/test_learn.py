@@ -84,6 +84,18 @@ def test_the_budget_follows_the_number_of_pictures(command, tmp_path, n, visits)
     assert stage["generations"] == math.ceil(wanted / each)
 
 
+def test_budget_and_processes_suit_what_is_set(command, tmp_path) -> None:
+    """Evaluations that are made shorter would leave pictures visited too rarely."""
+    write(tmp_path / "pets")
+    usual = ("-q", "--backbone=none", "--set=stages.*.threshold=0", "--seeds=1")
+    assert command("learn", "pets", "--name=long", *usual).status == 0
+    halved = ("--set=learner.n_batches=5", "--set=arms=['pathnet']")
+    assert command("learn", "pets", "--name=short", *usual, *halved).status == 0
+    (long,), (short,) = config("long")["stages"], config("short")["stages"]
+    assert short["generations"] - 2 * long["generations"] in (-1, 0)
+    assert config("short")["executor"]["name"] == "inline"
+
+
 def test_one_folder_has_no_arm_that_forgets(command, tmp_path) -> None:
     """A control would repeat another one's work."""
     write(tmp_path / "pets")

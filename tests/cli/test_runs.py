@@ -70,6 +70,17 @@ def test_rm_without_a_question(made: Path, command: Any) -> None:
     assert result.out == "runs/whole: removed\nruns/part: removed\n"
 
 
+def check_in_use(command: Any, removed: str, held: str) -> None:
+    """What is held cannot be removed, and neither can what it is part of."""
+    lock = Lock(Path(held))
+    try:
+        result = command("rm", "-y", removed)
+    finally:
+        lock.release()
+    assert result.status == 2
+    assert result.err.startswith(f"{held}: in use by process ")
+
+
 def test_rm_refuses(made: Path, command: Any) -> None:
     """Something else than a run would be removed, or a run under its writer's hands."""
     (made / "link").symlink_to("whole")
@@ -88,13 +99,7 @@ def test_rm_refuses(made: Path, command: Any) -> None:
         result = command("rm", "-y", "runs/part", run)
         assert (result.status, result.err) == (2, line)
     assert "a link" in command("rm", "-y", "runs/linked").err
-    lock = Lock(made / "whole")
-    try:
-        result = command("rm", "-y", "runs/whole")
-    finally:
-        lock.release()
-    assert result.status == 2
-    assert result.err.startswith("runs/whole: in use by process ")
+    check_in_use(command, "runs/whole", held="runs/whole")
     assert {path.name for path in made.iterdir()} == {"whole", "part", "link", "other", "linked"}
 
 
@@ -209,13 +214,7 @@ def test_runs_beside_folders_that_nobody_may_enter(
 
 def test_rm_refuses_a_series_in_use(series: Path, command: Any) -> None:
     """The runs of a matrix that is under way would be removed under its hands."""
-    lock = Lock(series / "grid/b-c")
-    try:
-        result = command("rm", "-y", "runs/grid")
-    finally:
-        lock.release()
-    assert result.status == 2
-    assert result.err.startswith("runs/grid/b-c: in use by process ")
+    check_in_use(command, "runs/grid", held="runs/grid/b-c")
     (series / "search/trial-0/about.json").unlink()
     assert "runs/search/trial-0: not a run's folder" in command("rm", "-y", "runs/search").err
     assert (series / "grid/a-c/lineage.sqlite").exists()
