@@ -15,6 +15,7 @@ from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.errors import UserError
 from pathnet_evo.setup.sweeps import Sweep, recorded_sweep
 from pathnet_evo.store.directory import DirectoryError, claim, replace
+from pathnet_evo.store.places import is_plain
 from pathnet_evo.store.reading import RunError
 
 VERSION = 1
@@ -151,8 +152,7 @@ def check_sweep(folder: Path) -> None:
     Raises:
         UserError: it has no ``sweep.toml``, or a link in its place.
     """
-    path = folder / FILE
-    if path.is_symlink() or not path.is_file():
+    if not is_plain(folder / FILE):
         raise UserError(f"{folder}: not a sweep's folder (it has no file {FILE})")
 
 

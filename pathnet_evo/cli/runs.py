@@ -32,8 +32,8 @@ def runs(
 
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
-    runs = RunsFolder(folder).entries()
-    found = [*((run, _scores(folder / run.name)) for run in runs), *series_in(folder)]
+    entries = RunsFolder(folder).entries()
+    found = [*((run, _scores(folder / run.name)) for run in entries), *series_in(folder)]
     found.sort(key=lambda each: -each[0].changed)
     if as_json:
         say(json.dumps([{**vars(entry), "scores": scores} for entry, scores in found], indent=1))

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-RunsFolder: TypeAlias = Annotated[Path, typer.Option(help="Folder that holds all runs.")]
+RunsDir: TypeAlias = Annotated[Path, typer.Option(help="Folder that holds all runs.")]
 RunName: TypeAlias = Annotated[
     str | None, typer.Option(help="Name of the run's folder, a new one.")
 ]

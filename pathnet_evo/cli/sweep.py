@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pathnet_evo.cli.run import presets_and_files
-from pathnet_evo.cli.shared import Device, PluginFiles, Quiet, RunsFolder, Verbose
+from pathnet_evo.cli.shared import Device, PluginFiles, Quiet, RunsDir, Verbose
 from pathnet_evo.cli.status import Status
 from pathnet_evo.cli.terminal import say
 from pathnet_evo.errors import UserError
@@ -43,7 +43,7 @@ def sweep(
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the sweep's folder, a new one.")] = None,
-    runs_dir: RunsFolder = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
     trials: Annotated[int | None, typer.Option(min=1, help="Number of trials.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per trial.")] = None,
     jobs: Annotated[

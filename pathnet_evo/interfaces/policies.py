@@ -22,8 +22,6 @@ Connect: TypeAlias = Literal["named", "sum", "lateral"]
 """How frozen modules enter a new task's path."""
 InitialModules: TypeAlias = Literal["fresh", "copies", "mixed"]
 """How free modules start."""
-InitialReadout: TypeAlias = Literal["fresh", "copy"]
-"""How a task's readout starts."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +127,8 @@ class TransferPolicy(BaseModel, ABC):
     (``published``). Default: ``transfer.connect``."""
     initial_modules: InitialModules | None = None
     """How free modules start. Default: ``transfer.initial_modules``."""
-    initial_readout: InitialReadout | None = None
-    """How a task's readout starts. Default: ``transfer.initial_readout``."""
+    copy_readout: bool | None = None
+    """Start a task's readout as an earlier task's. Default: ``transfer.copy_readout``."""
 
     @abstractmethod
     def begin(self, beginning: Beginning) -> tuple[list[Start], list[Grown]]:

@@ -74,15 +74,16 @@ def _use(info: NetworkInfo) -> str:
     sizes = _sizes(info.input_shape)
     names = ", ".join(map(_plain, info.signature.labels[:MOST_NAMES]))
     more = len(info.signature.labels) - MOST_NAMES
-    outputs, use = f"logits of {info.signature.count} {info.signature.outputs}: {names}", None
-    outputs += f", and {more} more." if more > 0 else "."
     if info.signature.outputs == "actions" and not info.policy:
         outputs, use = "as the learner defines them.", "outputs = network(observations)"
+    else:
+        end = f", and {more} more." if more > 0 else "."
+        outputs = f"logits of {info.signature.count} {info.signature.outputs}: {names}{end}"
+        use = USES[info.signature.outputs]
     lines = [
         f"- Inputs: {sizes}, {kind}. The network shifts and scales them itself.",
         f"- Outputs: {outputs}",
     ]
-    use = use or USES[info.signature.outputs]
     code = f'network = load_network("model.safetensors")\n{use}'
     example = f"```python\nfrom pathnet_evo import load_network\n\n{code}\n```"
     return "## Use\n\n" + example + "\n\n" + "\n".join(lines)

@@ -244,10 +244,11 @@ class TrainedNetwork(PathNetwork):
         """The logits of classes or actions, ``(n, count)``, and whether there was one input."""
         signature, shape = self.info.signature, self.info.input_shape
         input_type: str | None = signature.input_type
-        if self.encoder is not None and tuple(getattr(inputs, "shape", ())[1:]) == self.input_shape:
-            shape, input_type = self.encoder.output_shape, "float32"
+        encoder = self.encoder
+        if encoder is not None and tuple(getattr(inputs, "shape", ())[1:]) == self.input_shape:
+            shape, input_type, encoder = self.input_shape, "float32", None
         x, single = batch(inputs, shape, input_type, self._read)
-        at_once = AT_ONCE if self.encoder is None else AT_ONCE_ENCODED
+        at_once = AT_ONCE if encoder is None else AT_ONCE_ENCODED
         parts = [self(part.to(self.shift.device)).cpu() for part in torch.split(x, at_once)]
         logits = torch.cat(parts)
         if signature.outputs == "classes" and logits.shape[1] != signature.count:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from pathnet_evo.errors import UserError
-from pathnet_evo.system.plugin_calls import PluginFailed, calling
+from pathnet_evo.system.plugin_calls import FILE_MODULE, PluginFailed, calling
 from pathnet_evo.values.encodings import NOT_TEXT, is_text
 from pathnet_evo.values.names import on_one_line
 
@@ -93,7 +93,7 @@ def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
             f"{str(file.sha256)[:12]}...); restore it, or remove sha256 from the configuration"
         )
     recorded = given(path).model_copy(update={"sha256": sha256})
-    name = f"pathnet_evo_file_{path.stem}_{sha256[:12]}"
+    name = f"{FILE_MODULE}{path.stem}_{sha256[:12]}"
     if name in sys.modules:
         if name in _imported:
             _imported[name] = _imported.pop(name)  # the latest of its name now

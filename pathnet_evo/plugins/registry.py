@@ -15,7 +15,7 @@ import pluggy
 
 from pathnet_evo.plugins import hookspecs
 from pathnet_evo.plugins.marks import backbones_of
-from pathnet_evo.system.plugin_calls import PluginFailed, calling
+from pathnet_evo.system.plugin_calls import FILE_MODULE, PluginFailed, calling
 from pathnet_evo.values.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -344,7 +344,7 @@ def _has_commands(app: typer.Typer) -> bool:
 
 def _called(module: ModuleType) -> str:
     """What a configuration calls a plugin's module: a file by its name without ``.py``."""
-    file = module.__name__.startswith("pathnet_evo_file_")
+    file = module.__name__.startswith(FILE_MODULE)
     return Path(str(module.__file__)).stem if file else module.__name__
 
 

@@ -22,7 +22,7 @@ from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import device_of, prepare
 from pathnet_evo.trial.learned import Learned
-from pathnet_evo.trial.measuring import not_trained
+from pathnet_evo.trial.measuring import with_fresh_readout
 from pathnet_evo.trial.trial import Checkpointer, learn_sequence
 
 
@@ -127,10 +127,10 @@ class PathNet:
         assert self._state.pool is not None
         return self._state.learned[stage].network(self._state.pool)
 
-    def untrained(self, task: SupervisedTask) -> PathNetwork:
-        """The network that the next task starts from, as for the metric FWT.
+    def before_training(self, task: SupervisedTask) -> PathNetwork:
+        """The network that the metric FWT measures before the next task is learned.
 
-        It has the features of the last task's network and a readout that is not trained yet; before
+        It has the features of the last task's network and a fresh readout; before
         the first task its features are not trained either.
         """
         streams = Streams(self._trial.seed, self.n_learned)
@@ -141,7 +141,7 @@ class PathNet:
                 pool = self._plan.make_pool(task.input_shape, self.device)
                 pool.initialise(lambda layer: streams.torch("init", layer))
                 last = [_first(self._plan, pool, self.learner, task, streams)]
-            return not_trained(pool, last[0], self.learner, task, streams)
+            return with_fresh_readout(pool, last[0], self.learner, task, streams)
 
 
 class _State(Checkpointer):

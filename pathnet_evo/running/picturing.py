@@ -14,10 +14,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from pathnet_evo.core.streams import Streams, lend
 from pathnet_evo.errors import UserError
-from pathnet_evo.interfaces.tasks import SupervisedTask, Task, TaskContext, TaskError
-from pathnet_evo.models.trained import AT_ONCE
+from pathnet_evo.interfaces.tasks import SupervisedTask, Task, TaskError
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.report.data.contents import arm_to_draw
 from pathnet_evo.report.data.pictured import (
@@ -86,13 +84,13 @@ def _pictured(
             task = run.task(stage, arm, seed)
             if not isinstance(task, SupervisedTask) or len(task.class_names) < 2:
                 return
-            shown = task if _has_pictures(task) else _shown(plan, stage, seed)
+            shown = task if _has_pictures(task) else plan.pictured_task(stage, seed)
             if not (_has_pictures(shown) and torch.equal(shown.test_labels, task.test_labels)):
                 return
-            probabilities = _probabilities(run.network(stage, arm, seed), task)
+            answers = run.network(stage, arm, seed).predict(task.test_inputs)
     except (UserError, PluginFailed, TaskError):
         return
-    sure, predicted = probabilities.max(1)
+    sure, predicted = answers.probabilities.max(1)
     labels = task.test_labels
     pairs = Counter(zip(labels.tolist(), predicted.tolist(), strict=True))
     wrong = (predicted != labels).nonzero().flatten()
@@ -119,33 +117,12 @@ def _pictured(
     )
 
 
-def _shown(plan: Plan, stage: int, seed: int) -> Task:
-    """The task of a stage with pictures for inputs, if it has any."""
-    streams, settings = Streams(seed), [each.task for each in plan.stages]
-    with lend(streams.at(stage).python("global/task")), calling("pictured", TaskError):
-        return settings[stage].pictured(TaskContext(streams, stage, settings))
-
-
 def _has_pictures(task: Task) -> TypeGuard[SupervisedTask]:
     """Whether the inputs are pixels."""
     if not isinstance(task, SupervisedTask):
         return False
     shape = task.input_shape
     return task.inputs.dtype == torch.uint8 and len(shape) == 3 and shape[0] in (1, 3)
-
-
-@torch.inference_mode()
-def _probabilities(network: torch.nn.Module, task: SupervisedTask) -> Tensor:
-    """Of each test picture and class, ``(test examples, n_classes)``.
-
-    Raises:
-        UserError: some are not finite.
-    """
-    parts = [network(part) for part in torch.split(task.test_inputs, AT_ONCE)]
-    found = torch.cat(parts)[:, : task.n_classes].softmax(1)
-    if not bool(torch.isfinite(found).all()):
-        raise UserError("the network's outputs are not finite")
-    return found
 
 
 def _some(task: SupervisedTask) -> list[int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pathnet_evo.analysis import series
 from pathnet_evo.errors import UserError
 from pathnet_evo.store.lock import NAME, Lock
-from pathnet_evo.store.places import BESIDE, FILES, FOLDERS, LINEAGE, check_own
+from pathnet_evo.store.places import BESIDE, FILES, FOLDERS, LINEAGE, check_own, is_plain
 
 OURS = {*FILES, *FOLDERS, LINEAGE, *(LINEAGE + end for end in BESIDE)}
 
@@ -55,7 +55,7 @@ def check_removable(folder: Path) -> Removable:
     size = sum(path.lstat().st_size for path in files)
     foreign = {path.relative_to(folder) for run in runs for path in _foreign(run, OURS)}
     if kind is not None:
-        own = {*series.OURS[kind], NAME, *(run.name for run in runs)}
+        own = {*kind.own, NAME, *(run.name for run in runs)}
         foreign |= {path.relative_to(folder) for path in _foreign(folder, own)}
     count = None if kind is None else len(runs)
     return Removable(folder, count, len(files), size, tuple(sorted(map(str, foreign))))
@@ -80,7 +80,7 @@ def remove(folder: Path) -> None:
             raise UserError(f"{error.filename}: cannot be removed ({error.strerror})") from None
 
 
-def _check(folder: Path) -> tuple[str | None, list[Path]]:
+def _check(folder: Path) -> tuple[series.Kind | None, list[Path]]:
     """The kind of a series, or None for a run, and the runs that would be removed.
 
     Raises:
@@ -92,10 +92,11 @@ def _check(folder: Path) -> tuple[str | None, list[Path]]:
         raise UserError(f"{folder}: no such run")
     kind = series.kind_of(folder)
     if kind is not None:
-        series.wanted(folder)
-        proof = series.EVIDENCE[kind]
-        if not series.is_plain(folder / proof):
-            raise UserError(f"{folder}: not a folder of runs (it has {kind}, but no file {proof})")
+        kind.wanted(folder)  # refuses a configuration that cannot be read
+        if not is_plain(folder / kind.evidence):
+            raise UserError(
+                f"{folder}: not a folder of runs (it has {kind.file}, but no file {kind.evidence})"
+            )
     runs = [folder] if kind is None else series.runs_in(folder)
     for run in runs:
         _check_run(run)
@@ -104,7 +105,7 @@ def _check(folder: Path) -> tuple[str | None, list[Path]]:
 
 def _check_run(run: Path) -> None:
     for name in ("run.toml", "about.json"):
-        if not series.is_plain(run / name):
+        if not is_plain(run / name):
             raise UserError(f"{run}: not a run's folder (it has no file {name})")
     check_own(run)
 

@@ -80,9 +80,9 @@ class TransferConfig(_Section):
     """How many layers, from the input, copies take; the layers above start fresh. Default: all
     layers where examples are few, the lower half where the budget visits each example fewer than 10
     times."""
-    initial_readout: Literal["fresh", "copy"] = "fresh"
-    """How a task's readout starts: at random, or as a copy of an earlier task's readout for the
-    same classes or actions, the most suitable one first, if the arm keeps what it learned."""
+    copy_readout: bool = False
+    """Start a task's readout as a copy of an earlier task's for the same classes or actions, the
+    most suitable one first, if the arm keeps what it learned; otherwise at random."""
     max_columns: int = Field(default=2, ge=1)
     """Maximum number of earlier paths that a task listens to, most informative first. Paths that
     these listen to count as well, which bounds the cost of a prediction."""

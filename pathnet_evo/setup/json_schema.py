@@ -104,11 +104,12 @@ def sweep_schema(registry: Registry) -> JsonSchemaValue:
     }
     own = {key: section_schema(kind) for key, kind in kinds.items()}
     spaces = [{"$ref": _pointer(key)} for key in own if key != "sweep"]
+    root = _searchable(schema, FIXED)
     return {
-        **_searchable(schema, FIXED),
+        **root,
         "title": "A sweep of pathnet-evo",
         "properties": {
-            **_searchable(schema, FIXED)["properties"],
+            **root["properties"],
             "sweep": {"$ref": _pointer("sweep")},
         },
         "$defs": {**definitions, **own, SPACE: {"oneOf": spaces}},

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pathnet_evo.core.aggregate import AGGREGATES
-from pathnet_evo.core.modules import ModuleKind, ShapeError
+from pathnet_evo.core.modules import ModuleKind, Shape, ShapeError
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams, lend
 from pathnet_evo.interfaces import memory
@@ -101,6 +102,24 @@ class Plan:
         pairs = [(arm, seed) for seed in seeds for arm in self.arms]
         return [Trial(i, arm, seed) for i, (arm, seed) in enumerate(pairs)]
 
+    def pictured_task(self, stage: int, seed: int) -> Task:
+        """The task of a stage with pictures for inputs, if it has any.
+
+        Raises:
+            TaskError, PluginFailed: it cannot be made.
+        """
+        with self._making("pictured", stage, Streams(seed)) as context:
+            return self.stages[stage].task.pictured(context)
+
+    @contextmanager
+    def _making(
+        self, what: str, stage: int, streams: Streams, shape: Shape | None = None
+    ) -> Iterator[TaskContext]:
+        """What a task is made from, with the random numbers that it may draw."""
+        settings = [each.task for each in self.stages]
+        with lend(streams.at(stage).python("global/task")), calling(what, TaskError):
+            yield TaskContext(streams, stage, settings, shape)
+
     def make_task(self, stage: int, streams: Streams, pool: ModulePool | None) -> Task:
         """The task of a stage for one seed.
 
@@ -108,12 +127,11 @@ class Plan:
             ConfigError: it cannot be made, or does not fit its learner or the pool.
         """
         given = self.config.pool.input_shape if pool is None else pool.input_shape
-        settings = [s.task for s in self.stages]
         wanted = self.stages[stage]
         place = f"stages.{stage}.task"
         try:
-            with lend(streams.at(stage).python("global/task")), calling("make", TaskError):
-                task = wanted.task.make(TaskContext(streams, stage, settings, given))
+            with self._making("make", stage, streams, given) as context:
+                task = wanted.task.make(context)
         except (TaskError, PluginFailed) as error:
             raise ConfigError([Problem(place, str(error))]) from None
         if not isinstance(task, wanted.learner.takes):

@@ -191,15 +191,15 @@ def _transfer(config: RunConfig, arms: Mapping[str, Arm], stages: Sequence[Stage
         if policy.initial_modules in ("copies", "mixed") and not policy.freezes:
             text = f'"{policy.initial_modules}" needs frozen modules, and this policy freezes none'
             found.append(Problem(f"arms.{i}.transfer.initial_modules", text))
-        if policy.initial_readout == "copy" and not policy.remembers:
-            text = '"copy" needs a policy that keeps what it learned'
-            found.append(Problem(f"arms.{i}.transfer.initial_readout", text))
+        if policy.copy_readout and not policy.remembers:
+            text = "needs a policy that keeps what it learned"
+            found.append(Problem(f"arms.{i}.transfer.copy_readout", text))
     if config.transfer.initial_modules == "copies" and not any(p.freezes for p in policies):
         text = '"copies" needs an arm that freezes modules, such as "pathnet"'
         found.append(Problem("transfer.initial_modules", text))
-    if config.transfer.initial_readout == "copy" and not any(p.remembers for p in policies):
-        text = '"copy" needs an arm that keeps what it learned, such as "pathnet"'
-        found.append(Problem("transfer.initial_readout", text))
+    if config.transfer.copy_readout and not any(p.remembers for p in policies):
+        text = 'needs an arm that keeps what it learned, such as "pathnet"'
+        found.append(Problem("transfer.copy_readout", text))
     return found
 
 

@@ -86,9 +86,13 @@ class Lock:
     def release(self) -> None:
         """Release the run; a lock that another process has put in its place stays."""
         with suppress(OSError):
-            if os.path.samestat(os.fstat(self._descriptor), os.stat(self.path)):
+            if self._in_place():
                 self.path.unlink()
         os.close(self._descriptor)
+
+    def _in_place(self) -> bool:
+        """Whether the file that was opened is still the lock."""
+        return os.path.samestat(os.fstat(self._descriptor), os.stat(self.path))
 
     def _taken(self) -> bool:
         try:
@@ -99,7 +103,7 @@ class Lock:
             found = _read(self.path)
             return found is None or (found.host == socket.gethostname() and not _runs(found.pid))
         try:  # another may have released, and so removed, the very file that was opened
-            return os.path.samestat(os.fstat(self._descriptor), os.stat(self.path))
+            return self._in_place()
         except FileNotFoundError:
             return False
 

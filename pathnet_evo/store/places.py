@@ -147,6 +147,14 @@ def size_of_plain(path: Path) -> int:
     return about.st_size
 
 
+def is_plain(file: Path) -> bool:
+    """Whether something is a file, and no link; what cannot be inspected is none."""
+    try:
+        return stat.S_ISREG(file.lstat().st_mode)
+    except OSError:
+        return False
+
+
 def read_plain(path: Path, largest: int = LARGEST_TEXT) -> str:
     """The text of a file of a run.
 

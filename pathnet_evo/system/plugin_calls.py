@@ -16,6 +16,8 @@ LONGEST = 400
 """Characters of an error to show."""
 LIBRARIES = {"deap", "gymnasium", "numpy", "PIL", "pluggy", "pydantic", "scipy", "torch"}
 """Packages whose frames are not a plugin's own."""
+FILE_MODULE = "pathnet_evo_file_"
+"""Begins the names of the modules of plugin files."""
 
 
 class PluginFailed(RuntimeError):  # noqa: N818
@@ -114,7 +116,7 @@ def _place(error: BaseException) -> str | None:
     for frame, line in traceback.walk_tb(error.__traceback__):
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
         file = frame.f_code.co_filename
-        ours = package.startswith("pathnet_evo") and not package.startswith("pathnet_evo_file_")
+        ours = package.startswith("pathnet_evo") and not package.startswith(FILE_MODULE)
         if ours or package in LIBRARIES or package in sys.stdlib_module_names - {"__main__"}:
             continue
         if not file.startswith("<"):

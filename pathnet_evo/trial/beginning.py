@@ -224,8 +224,9 @@ class StageBeginning:
 
     def _copy_readout(self, head: TaskHead) -> None:
         """Start the readout as an earlier task's, if so configured and one has the same outputs."""
-        wanted = self.policy.initial_readout or self.plan.config.transfer.initial_readout
-        if wanted == "fresh" or not self.policy.remembers:
+        own = self.policy.copy_readout
+        wanted = self.plan.config.transfer.copy_readout if own is None else own
+        if not wanted or not self.policy.remembers:
             return
         for stage in (self.learned[j] for j in self.ranked):
             theirs = stage.head.readout
@@ -306,7 +307,10 @@ class StageBeginning:
 
 
 def _same_outputs(a: Task, b: Task) -> bool:
-    """Whether two tasks have the same classes or actions; without names there is no telling."""
+    """Whether two tasks have the same classes, which must have names, or the same actions.
+
+    Actions without names are the same where they are as many and of one kind.
+    """
     if isinstance(a, SupervisedTask) and isinstance(b, SupervisedTask):
         return bool(a.class_names) and a.class_names == b.class_names
     if isinstance(a, EnvironmentTask) and isinstance(b, EnvironmentTask):

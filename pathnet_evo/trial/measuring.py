@@ -94,7 +94,7 @@ def before_training(
     if not isinstance(task, SupervisedTask):
         return None
     with suppress(PluginFailed, TaskError), calling("score", TaskError):
-        network = not_trained(pool, last, learner, task, streams)
+        network = with_fresh_readout(pool, last, learner, task, streams)
         untrained = network.untrained(streams.torch("before-training"))
         untrained.shift, untrained.scale = network.shift, network.scale
         return BeforeTraining(
@@ -106,10 +106,10 @@ def before_training(
     return None
 
 
-def not_trained(
+def with_fresh_readout(
     pool: ModulePool, last: Learned, learner: Learner, task: SupervisedTask, streams: Streams
 ) -> PathNetwork:
-    """The features of the last stage, with the readout that a new stage starts with."""
+    """The features of the last stage with a fresh readout, even where the stage copies one."""
     readout = learner.readout(pool, task, streams.torch("readout"))
     head = last.head.with_readout(pool.layers, readout)
     return pool.network(last.path, head, task.shift, task.scale)

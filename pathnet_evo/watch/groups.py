@@ -6,26 +6,27 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pathnet_evo.analysis import matrix, series, sweep
+from pathnet_evo.analysis import series
 from pathnet_evo.errors import UserError
 from pathnet_evo.store.places import read_plain
 from pathnet_evo.watch.runs import Entry, RunsFolder
 
-OVER = ("finished", "failed", "stopped")
+OVER = ("finished", "failed")
 """States of a run that does not go on."""
 
 
 def series_in(folder: Path) -> list[tuple[Entry, list[dict[str, Any]]]]:
     """The series directly in a folder, each with its results so far; links lead nowhere."""
-    inside = sorted(p for p in folder.iterdir() if p.is_dir() and not p.is_symlink())
-    return [(_entry(p), _results(p)) for p in inside if series.kind_of(p) is not None]
+    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+    kinds = ((path, series.kind_of(path)) for path in inside)
+    return [(_entry(path, kind), _results(path, kind)) for path, kind in kinds if kind is not None]
 
 
-def _entry(folder: Path) -> Entry:
+def _entry(folder: Path, kind: series.Kind) -> Entry:
     runs = RunsFolder(folder).entries()
     changed = max((run.changed for run in runs), default=folder.lstat().st_mtime)
     try:
-        wanted = series.wanted(folder)
+        wanted = kind.wanted(folder)
     except UserError as error:
         return Entry(folder.name, "unreadable", str(error).splitlines()[0], 0.0, changed)
     states = [run.state for run in runs]
@@ -35,18 +36,15 @@ def _entry(folder: Path) -> Entry:
         state = "running"
     elif over >= wanted:
         state = "finished"
-    kind = "matrix" if series.kind_of(folder) == matrix.FILE else "sweep"
     share = min(sum(1.0 if run.state in OVER else run.share for run in runs) / wanted, 1.0)
-    return Entry(folder.name, state, f"{kind}: {over} of {wanted} runs", share, changed)
+    return Entry(folder.name, state, f"{kind.name}: {over} of {wanted} runs", share, changed)
 
 
-def _results(folder: Path) -> list[dict[str, Any]]:
+def _results(folder: Path, kind: series.Kind) -> list[dict[str, Any]]:
     """Each arm's mean speed-up in a matrix, or the best score of a sweep; nothing before those."""
-    kind = series.kind_of(folder)
-    name = matrix.RESULTS if kind == matrix.FILE else sweep.RESULTS
     try:
-        found = json.loads(read_plain(folder / name))
-        if kind == matrix.FILE:
+        found = json.loads(read_plain(folder / kind.results))
+        if kind is series.MATRIX:
             means = {arm: about["mean"] for arm, about in found["arms"].items()}
             return [
                 {"arm": arm, "stage": None, "score": "speed-up", "mean": float(mean)}

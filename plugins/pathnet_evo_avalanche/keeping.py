@@ -15,7 +15,7 @@ from avalanche.training.plugins import EWCPlugin, LwFPlugin, ReplayPlugin
 from avalanche.training.storage_policy import ReservoirSamplingBuffer
 from avalanche.training.utils import ParamData
 
-from pathnet_evo_avalanche.examples import dataset_of
+from pathnet_evo_avalanche.to_avalanche import dataset_of
 
 State = dict[str, Any]
 

@@ -23,10 +23,10 @@ from pathnet_evo import (
     lend,
 )
 from pathnet_evo_avalanche.defaults import configuration
-from pathnet_evo_avalanche.experiences import (
-    beginning_of,
+from pathnet_evo_avalanche.from_avalanche import (
     check_stream,
     classes_of,
+    first_example_of,
     label_of,
     task_of,
 )
@@ -128,8 +128,8 @@ class PathNetStrategy(SupervisedTemplate):  # type: ignore[misc]
         """Have the model answer for the experience that is evaluated, even if it is not learned."""
         label, classes = label_of(self.experience), classes_of(self.adapted_dataset)
         if label not in self.stages:
-            beginning = beginning_of(self.experience, self.adapted_dataset)
-            untrained = self._opened(beginning).untrained(beginning)
+            beginning = first_example_of(self.experience, self.adapted_dataset)
+            untrained = self._opened(beginning).before_training(beginning)
             self.model.hold(label, classes, untrained)
         self.model.widen(classes)
         return self.model.to(self.device)

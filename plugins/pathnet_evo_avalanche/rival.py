@@ -29,8 +29,8 @@ class AvalancheRival(Rival):
     def learn(self, course: Course) -> None:
         """Train the strategy on the next experience; an epoch is one evaluation's minibatches."""
         with _quiet():
-            from pathnet_evo_avalanche.examples import experience_of
             from pathnet_evo_avalanche.strategies import made
+            from pathnet_evo_avalanche.to_avalanche import experience_of
 
             if self.strategy is None:
                 self.strategy, self.watch = made(self.settings, course)
@@ -47,9 +47,9 @@ class AvalancheRival(Rival):
     def restore(self, state: dict[str, Any], courses: Sequence[Course]) -> None:
         """Make the strategy again, as it was after those stages."""
         with _quiet():
-            from pathnet_evo_avalanche.examples import experience_of
             from pathnet_evo_avalanche.keeping import put
             from pathnet_evo_avalanche.strategies import made
+            from pathnet_evo_avalanche.to_avalanche import experience_of
 
             self.strategy, self.watch = made(self.settings, courses[0])
             self.watch.classes = [course.task.n_classes for course in courses]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,7 +44,7 @@ class Architecture:
     deviation: Colour = IMAGENET_DEVIATION
     head: tuple[str, ...] = ()
     weights: Path | None = None
-    trained: bool = field(default=False)
+    trained: bool = False
 
 
 def architecture(name: str, size: int | None) -> Architecture:

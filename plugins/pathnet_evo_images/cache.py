@@ -11,13 +11,12 @@ import hashlib
 import json
 import math
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from pathnet_evo_images.decode import Decoded
-from pathnet_evo_images.private import open_private, private_folder
+from pathnet_evo_images.private import open_private, private_folder, write_private
 
 LONGEST_LINE = 2**24
 """Bytes of a line of facts, at most."""
@@ -71,16 +70,8 @@ def save(name: str, key: str, found: Decoded) -> None:
         "digests": found.digests,
     }
     line = json.dumps(facts).encode() + b"\n"
-    target = _location(name)
-    handle, temporary = tempfile.mkstemp(prefix=f"{name}.tmp-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_digest(line, found).encode() + b"\n" + line)
-            file.write(np.ascontiguousarray(found.pixels).data)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    pixels = np.ascontiguousarray(found.pixels).data
+    write_private(_location(name), _digest(line, found).encode() + b"\n" + line, pixels)
 
 
 def _location(name: str) -> Path:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from pathnet_evo_images.stamps import open_regular
+from pathnet_evo_images.stamps import file_digest
 from pathnet_evo_images.walk import Found
 
 
@@ -26,7 +25,7 @@ def digests(files: Sequence[Found]) -> tuple[str, ...]:
         OSError: a file cannot be read.
     """
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
-        return tuple(threads.map(_sha256, [file.stamp.path for file in files]))
+        return tuple(threads.map(file_digest, [file.stamp.path for file in files]))
 
 
 def for_testing(digests: Sequence[str], labels: Sequence[int], fraction: float) -> list[bool]:
@@ -65,8 +64,3 @@ def for_testing(digests: Sequence[str], labels: Sequence[int], fraction: float) 
         if not own & tested or own <= tested:  # it shares its pictures with other classes
             raise LonelyClassError(label)
     return [digest in tested for digest in digests]
-
-
-def _sha256(path: str) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

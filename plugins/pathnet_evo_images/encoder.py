@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from pathnet_evo import Encoder, Shape, TaskError
+from pathnet_evo import Encoder, Shape, TaskError, on_one_line
 from pathnet_evo_images.architectures import Architecture
 
 
@@ -77,9 +77,10 @@ class ImageEncoder(Encoder):
         try:
             found: Any = self(self.sample[None])
         except Exception as error:  # networks raise what they like at a size they do not take
+            reason = on_one_line(str(error).partition("\n")[0])[:200]
             raise TaskError(
-                f"backbone {self.name}: fails on images of {side}x{side} pixels "
-                f"({str(error).partition(chr(10))[0][:200]}). Set another size"
+                f"backbone {self.name}: fails on images of {side}x{side} pixels ({reason}). Set "
+                "another size"
             ) from None
         if not isinstance(found, Tensor) or found.dtype != torch.float32 or not found.numel():
             raise TaskError(f"backbone {self.name}: gives no float32 features")

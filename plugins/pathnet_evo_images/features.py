@@ -59,10 +59,10 @@ def _split(place: Place, encoder: ImageEncoder, key: str, images: Tensor) -> Ten
     shards = Shards(key, width, place.say)
     with exclusive(f"features {key}"):
         known = shards.load(names)
-        lacking = dict.fromkeys(name for name in names if name not in known)
+        lacking = {name: i for i, name in enumerate(names) if name not in known}
         if lacking:
-            first = {name: i for i, name in reversed(list(enumerate(names)))}
-            made = _make(place, encoder, shards, [(name, images[first[name]]) for name in lacking])
+            wanted = [(name, images[i]) for name, i in lacking.items()]
+            made = _make(place, encoder, shards, wanted)
             known |= {name: (shard, row) for shard in made for row, name in enumerate(shard.names)}
     return torch.from_numpy(_gathered(names, known, width))
 

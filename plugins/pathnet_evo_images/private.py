@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import sys
+import tempfile
 from io import BufferedReader
 from pathlib import Path
 
@@ -57,6 +58,22 @@ def open_private(file: Path) -> BufferedReader:
         opened.close()
         raise OSError(errno.EPERM, f"{file} can be written by others")
     return opened
+
+
+def write_private(file: Path, *parts: bytes | memoryview) -> None:
+    """Write a file in the folder: whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    handle, temporary = tempfile.mkstemp(prefix=f"{file.name}.tmp-", dir=file.parent)
+    try:
+        with os.fdopen(handle, "wb") as opened:
+            opened.writelines(parts)
+        os.replace(temporary, file)
+    except BaseException:
+        os.unlink(temporary)
+        raise
 
 
 def _withdraw(folder: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -21,21 +20,21 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pathnet_evo_images.private import open_private, private_folder
+from pathnet_evo_images.private import open_private, private_folder, write_private
 
 Features: TypeAlias = npt.NDArray[np.float32]
 """``(n, features)``."""
 
 ENDING = ".features"
-NAME = hashlib.sha256().digest_size
+NAME_BYTES = hashlib.sha256().digest_size
 """Bytes that stand for an image."""
-DIGEST = 2 * NAME
+DIGEST_BYTES = 2 * NAME_BYTES
 """Bytes of the digest of a file, in hexadecimal."""
-LINE = 4096
+HEADER_BYTES = 4096
 """Bytes of the digest and the line of facts together."""
-MOST = 8 * 2**30
+MAX_BYTES = 8 * 2**30
 """Bytes of all shards; the longest unused ones make room."""
-ABANDONED = 86_400
+ABANDONED_SECONDS = 86_400
 """Seconds after which a file that is still being written belongs to a process that was killed."""
 
 
@@ -52,6 +51,10 @@ class Shard:
     names: tuple[bytes, ...]
     values: Features
     file: Path | None = None
+
+
+class _ForeignError(ValueError):
+    """A shard of another backbone under this one's name."""
 
 
 class Shards:
@@ -121,63 +124,57 @@ class Shards:
         """A shard, verified; None where it holds nothing that is wanted."""
         try:
             with open_private(file) as opened:
-                stored = opened.read(DIGEST).decode("ascii")
-                facts = json.loads(opened.read(LINE - DIGEST))
+                stored = opened.read(DIGEST_BYTES).decode("ascii")
+                facts = json.loads(opened.read(HEADER_BYTES - DIGEST_BYTES))
                 n = int(facts["images"])
                 if facts != json.loads(self._facts(n)):
-                    raise ValueError("of another backbone")
-                content = opened.read(n * NAME)
-                names = tuple(content[i : i + NAME] for i in range(0, len(content), NAME))
+                    raise _ForeignError
+                content = opened.read(n * NAME_BYTES)
+                names = tuple(
+                    content[i : i + NAME_BYTES] for i in range(0, len(content), NAME_BYTES)
+                )
                 if len(names) == n and wanted.isdisjoint(names):
                     return None
-                opened.seek(DIGEST)
+                opened.seek(DIGEST_BYTES)
                 if hashlib.file_digest(opened, "sha256").hexdigest() != stored:
                     raise ValueError("damaged")
-                start = LINE + len(content)
+                start = HEADER_BYTES + len(content)
                 return Shard(
                     names, np.memmap(opened, np.float32, "c", start, (n, self.width)), file
                 )
         except OSError:
             return None
         except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
-            reason = str(error) if str(error) == "of another backbone" else "damaged"
+            reason = "of another backbone" if isinstance(error, _ForeignError) else "damaged"
             self.say(f"the cached features in {file} are {reason} and are computed again")
             _remove(file)
             return None
 
 
 def _write(file: Path, facts: str, content: bytes, values: Features) -> None:
-    line = facts.encode().ljust(LINE - DIGEST - 1) + b"\n"
+    line = facts.encode().ljust(HEADER_BYTES - DIGEST_BYTES - 1) + b"\n"
     data = np.ascontiguousarray(values, dtype=np.float32).data
     digest = hashlib.sha256(line)
     digest.update(content)
     digest.update(data)
-    handle, temporary = tempfile.mkstemp(prefix=f"{file.name}.tmp-", dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as opened:
-            opened.write(digest.hexdigest().encode() + line + content)
-            opened.write(data)
-        os.replace(temporary, file)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_private(file, digest.hexdigest().encode() + line + content, data)
 
 
 def _make_room(folder: Path) -> None:
-    """Remove shards, the longest unused first, until the rest is no more than ``MOST`` bytes."""
+    """Remove shards, the longest unused first, until the rest is within ``MAX_BYTES``."""
     found = []
     for file in folder.glob(f"*{ENDING}*"):
         with suppress(OSError):  # another process has removed it
             status = file.stat()
             if file.name.endswith(ENDING):
                 found.append((status, file))
-            elif time.time() - status.st_mtime > ABANDONED:
+            elif time.time() - status.st_mtime > ABANDONED_SECONDS:
                 _remove(file)
     found.sort(key=lambda pair: pair[0].st_mtime_ns, reverse=True)
     total = 0
     for status, file in found:
         total += status.st_size
-        if total > MOST and (status, file) != found[0]:
+        if total > MAX_BYTES and (status, file) != found[0]:
             _remove(file)
 
 

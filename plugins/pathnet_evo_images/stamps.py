@@ -63,7 +63,7 @@ def stamp(file: Path | str, status: os.stat_result | None = None) -> Stamp:
     """
     path = str(file)
     status = os.stat(path) if status is None else status
-    content = "" if _faithful(path, status.st_dev) else _sha256(path)
+    content = "" if _faithful(path, status.st_dev) else file_digest(path)
     return Stamp(
         path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, content
     )
@@ -98,7 +98,12 @@ def open_regular(file: Path | str, flags: int = 0) -> BufferedReader:
     return opened
 
 
-def _sha256(path: str) -> str:
+def file_digest(path: str) -> str:
+    """SHA-256 of a file's bytes, hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

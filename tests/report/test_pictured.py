@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from pathnet_evo import Registry, launch, load_run
+from pathnet_evo.models.trained import TrainedNetwork
 from pathnet_evo.report import write_report
 from pathnet_evo.report.data.pictured import PicturedStage
-from pathnet_evo.running import picturing
 from pathnet_evo.setup.pictures import configuration
 
 NAMES = ("<b>cat", "dog & fox", "eel")
@@ -121,7 +121,7 @@ def test_what_cannot_be_read_costs_no_run(made, run, tmp_path, monkeypatch) -> N
     def fail(*arguments: object) -> None:
         raise RuntimeError("no memory")
 
-    monkeypatch.setattr(picturing, "_probabilities", fail)
+    monkeypatch.setattr(TrainedNetwork, "predict", fail)
     again = launch(run / "run.toml", ["seeds=1"], name="again", runs_dir=tmp_path).folder
     assert not (again / "pictures.json").exists()
     assert '<section id="pictures"' not in (again / "report.html").read_text()

@@ -74,7 +74,7 @@ def test_untrained_scores_are_those_of_a_run(run, tasks, net):
     before = [None]
     for task, following in pairwise(tasks):
         net.learn(task)
-        score = net.learner.score(net.untrained(following), following, None)
+        score = net.learner.score(net.before_training(following), following, None)
         before.append(score["test_accuracy"])
     matrix = run.accuracy_matrix("pathnet", 0)
     assert before[1:] == [matrix[i - 1, i] for i in range(1, 4)]
@@ -83,7 +83,10 @@ def test_untrained_scores_are_those_of_a_run(run, tasks, net):
 def test_untrained_before_the_first_task_changes_nothing(run, tasks, net):
     """Measuring FWT's baseline would change what is learned."""
     state = torch.get_rng_state()
-    assert net.untrained(tasks[0])(tasks[0].inputs[:2].float()).shape == (2, tasks[0].n_classes)
+    assert net.before_training(tasks[0])(tasks[0].inputs[:2].float()).shape == (
+        2,
+        tasks[0].n_classes,
+    )
     assert torch.equal(torch.get_rng_state(), state)
     net.learn(tasks[0])
     same(weights(net.network(0)), weights(run.network(0)))

@@ -51,7 +51,7 @@ def test_a_newcomer_judged_cartpole_by_what_it_can_do():
 
 @pytest.mark.slow
 def test_a_newcomer_ran_cartpole(tmp_path):
-    """The README's demonstration would show a pole that falls as if nobody had learned.
+    """The demonstration would show a pole that falls as if nobody had learned.
 
     Half of the preset's frames. Random actions return 22, and a second stage whose policy was
     settled at its start, by the large features of what is frozen, 9.

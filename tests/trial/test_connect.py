@@ -108,12 +108,12 @@ def test_many_examples_are_learned_by_copies_of_lower_layers(
 @pytest.mark.parametrize(
     ("arm", "classes", "option", "copied"),
     [
-        ("pathnet", [0, 1], "copy", True),
-        ("fine-tuning", [0, 1], "copy", True),
-        ("pathnet", [0, 2], "copy", False),
-        ("pathnet", [0, 1], "fresh", False),
-        ("independent", [0, 1], "copy", False),
-        ("random-columns", [0, 1], "copy", False),
+        ("pathnet", [0, 1], True, True),
+        ("fine-tuning", [0, 1], True, True),
+        ("pathnet", [0, 2], True, False),
+        ("pathnet", [0, 1], False, False),
+        ("independent", [0, 1], True, False),
+        ("random-columns", [0, 1], True, False),
     ],
 )
 def test_a_readout_starts_as_one_for_the_same_classes(arm, classes, option, copied):
@@ -126,7 +126,7 @@ def test_a_readout_starts_as_one_for_the_same_classes(arm, classes, option, copi
         arms=["pathnet", arm] if arm != "pathnet" else [arm],
         arm=arm,
         learner={"name": "sgd", "n_batches": 1, "batch_size": 4, "learning_rate": 1e-30},
-        transfer={"initial_readout": option},
+        transfer={"copy_readout": option},
     )
     before, after = (stage.head.readout.parameters["weight"] for stage in found)
     assert before.equal(after) is copied
@@ -136,12 +136,12 @@ def test_a_readout_starts_as_one_for_the_same_classes(arm, classes, option, copi
     ("data", "message"),
     [
         (
-            {"arms": ["independent"], "transfer": {"initial_readout": "copy"}},
-            'transfer.initial_readout: "copy" needs an arm that keeps',
+            {"arms": ["independent"], "transfer": {"copy_readout": True}},
+            "transfer.copy_readout: needs an arm that keeps",
         ),
         (
-            {"arms": [{"name": "x", "transfer": {"name": "scratch", "initial_readout": "copy"}}]},
-            'arms.0.transfer.initial_readout: "copy" needs a policy that keeps',
+            {"arms": [{"name": "x", "transfer": {"name": "scratch", "copy_readout": True}}]},
+            "arms.0.transfer.copy_readout: needs a policy that keeps",
         ),
         ({"stages": [DIGITS, GAME], "transfer": {"prior": True}}, "transfer.prior: .* no labels"),
         (

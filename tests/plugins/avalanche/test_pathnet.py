@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from pathnet_evo import TaskContext, UserError
+from pathnet_evo import TaskContext, UserError, presets
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup.problems import ConfigError
@@ -33,6 +34,7 @@ with warnings.catch_warnings():
     from avalanche.training.plugins import EvaluationPlugin, LwFPlugin, ReplayPlugin
 
     from pathnet_evo_avalanche import PathNetStrategy
+    from pathnet_evo_avalanche.defaults import configuration
 
 DOCS = Path(__file__).parents[3] / "docs"
 SMALL = {
@@ -40,6 +42,16 @@ SMALL = {
     "pool": {"modules": 9, "width": 3},
     "learner": {"n_batches": 5, "learning_rate": 0.05},
 }
+
+
+@pytest.mark.parametrize(
+    ("preset", "shape"), [("split-mnist", (784,)), ("split-cifar10", (3, 32, 32))]
+)
+def test_defaults_are_those_of_the_presets(preset, shape):
+    """The page would promise layers that ``PathNetStrategy`` does not have."""
+    nothing = {key: {} for key in ("pool", "strategy", "learner", "transfer")}
+    layers = tomllib.loads(presets.read(preset))["pool"]["layers"]
+    assert configuration(nothing, shape)["pool"]["layers"] == layers
 
 
 def halves():

@@ -276,7 +276,7 @@ def test_the_cache_does_not_grow_without_bound(
     make: Make, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Noise drawn in every run would fill the disk."""
-    monkeypatch.setattr(shards, "MOST", 1)
+    monkeypatch.setattr(shards, "MAX_BYTES", 1)
     make()
     assert len(list(cache.glob("*.features"))) == 1
 

@@ -78,7 +78,7 @@ def task_of(experience: Any, dataset: Any) -> SupervisedTask:
     )
 
 
-def beginning_of(experience: Any, dataset: Any) -> SupervisedTask:
+def first_example_of(experience: Any, dataset: Any) -> SupervisedTask:
     """A task with the shape and the classes of a dataset, but only its first example."""
     inputs, targets = next(iter(_minibatches(experience, dataset, 1)))
     first = torch.zeros_like(targets)
