@@ -50,7 +50,7 @@ class PluginFile(BaseModel):
 
 
 class CarriedFile(NamedTuple):
-    """A plugin file with its content, for a machine that may not have the file."""
+    """A plugin file with its content, for a process or machine that may not have the file."""
 
     file: PluginFile
     content: bytes
@@ -76,7 +76,7 @@ def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
     """Import a file, exactly the bytes whose SHA-256 is returned; equal files are one module.
 
     Modules in the file's folder can be imported from then on, after all that are installed. A file
-    that another machine carried here need not exist.
+    that another process carried here need not exist.
 
     Raises:
         PluginFileError: it cannot be read, has changed since it was recorded, or fails.
@@ -111,23 +111,22 @@ def import_file(file: PluginFile) -> tuple[ModuleType, PluginFile]:
     return module, recorded
 
 
-def in_use() -> tuple[PluginFile, ...]:
-    """The files that are imported here; another process needs them to know what is theirs."""
-    return tuple(file for file, _ in carried_files())
-
-
 def carried_files() -> tuple[CarriedFile, ...]:
-    """The files that are imported here, with the bytes that were executed last.
+    """The files that are imported here, with the bytes that were executed.
 
-    Of a file that was edited and imported again, as in a notebook, only the latest counts: its
-    earlier contents are nowhere any more.
+    Another process needs them to know what is theirs, even if they have been edited or removed
+    since, as in a notebook.
     """
-    carried = (carried for name, carried in _imported.items() if name in sys.modules)
-    return tuple({one.file.path: one for one in carried}.values())
+    return tuple(carried for name, carried in _imported.items() if name in sys.modules)
 
 
-def import_carried(files: Iterable[CarriedFile]) -> None:
-    """Import files of another machine, by their contents.
+def import_carried(files: Iterable[CarriedFile], keep: bool = True) -> None:
+    """Import files of another process or machine, by their contents.
+
+    Args:
+        files: what ``carried_files`` gave there.
+        keep: use the contents as well when a configuration names the files, which need not exist
+            here; otherwise the files are read then, and refused if they have changed.
 
     Raises:
         PluginFileError: a content is not the one that was recorded, or fails.
@@ -135,6 +134,8 @@ def import_carried(files: Iterable[CarriedFile]) -> None:
     for file, content in files:
         _carried[file.path, file.sha256] = content
         import_file(file)
+        if not keep:
+            del _carried[file.path, file.sha256]
 
 
 def module_of(stem: str) -> ModuleType | None:

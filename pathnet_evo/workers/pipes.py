@@ -14,7 +14,7 @@ import torch
 import torch.multiprocessing as multiprocessing
 from torch import Tensor
 
-from pathnet_evo.plugins.files import PluginFile, import_file, in_use
+from pathnet_evo.plugins.files import CarriedFile, carried_files, import_carried
 from pathnet_evo.system import standard_streams
 from pathnet_evo.workers.messages import WorkerUnable
 from pathnet_evo.workers.orphans import end_with_parent
@@ -52,7 +52,7 @@ class Pipes(Transport):
         ignored = ENDINGS if parent else INTERRUPTS
         process = context.Process(
             target=_live,
-            args=(work, self.line, theirs, number, in_use(), deterministic, ignored),
+            args=(work, self.line, theirs, number, carried_files(), deterministic, ignored),
             name=name,
             daemon=not parent,
         )
@@ -162,7 +162,7 @@ def _live(
     line_of: Any,
     connection: Connection,
     number: int,
-    files: Sequence[PluginFile],
+    files: Sequence[CarriedFile],
     deterministic: bool,
     ignored: Sequence[signal.Signals],
 ) -> None:
@@ -177,8 +177,7 @@ def _live(
     line: WorkerLine = line_of(connection)
     try:
         try:
-            for file in files:
-                import_file(file)
+            import_carried(files, keep=False)
         except Exception as error:
             line.send(WorkerUnable(str(error)))
             return

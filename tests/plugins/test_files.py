@@ -8,7 +8,7 @@ import tomllib
 import pytest
 
 from pathnet_evo import launch, load_run
-from pathnet_evo.plugins.files import PluginFile, import_file, in_use, module_of
+from pathnet_evo.plugins.files import PluginFile, import_file, module_of
 from pathnet_evo.plugins.registry import Registry
 
 pytestmark = pytest.mark.slow
@@ -143,11 +143,14 @@ def test_refused(program, small, file, source, message):
     assert len(error.strip().splitlines()) == 1
 
 
-def test_an_edited_file_is_in_use_once(tmp_path):
-    """After an edit in a notebook, no process could be started: the earlier content is gone."""
+def test_an_edited_file_stops_no_process(tmp_path):
+    """After an edit in a notebook, no process could be started: what was imported is gone."""
     path = tmp_path / "edited_lab.py"
     for text in ("VALUE = 1\n", "VALUE = 2\n", "VALUE = 1\n"):
         path.write_text(text)
-        module, recorded = import_file(PluginFile(path=str(path)))
-        assert [file for file in in_use() if file.path == str(path)] == [recorded]
+        module, _ = import_file(PluginFile(path=str(path)))
         assert module_of("edited_lab") is module
+    for change in (lambda: path.write_text("VALUE = 3\n"), path.unlink):
+        change()
+        settings = ["seeds=2", "arms=['pathnet']", "stages.*.generations=1", "jobs=2"]
+        assert launch("digits", settings, runs_dir=tmp_path / "runs").summary["state"] == "finished"

@@ -335,7 +335,7 @@ def test_a_run_was_started_again(d, monkeypatch) -> None:
         raise AssertionError("a file was opened")
 
     monkeypatch.setattr(picture, "open_regular", opened)
-    monkeypatch.setattr(stamps, "_sha256", opened)
+    monkeypatch.setattr(stamps, "file_digest", opened)
     assert torch.equal(make(d, again=True).inputs, first.inputs)
 
 
