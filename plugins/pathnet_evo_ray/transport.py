@@ -10,7 +10,7 @@ from typing import Any
 
 import ray
 import torch
-from ray.exceptions import GetTimeoutError, RayError
+from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError
 
 from pathnet_evo import Transport, WorkerLink, WorkerMain, carried_files
 from pathnet_evo_ray.packing import packed, unpacked
@@ -19,6 +19,9 @@ from pathnet_evo_ray.worker import About, Fetched, RayWorkerActor, Start
 
 GRACE = 15.0
 """Seconds in which an actor that was killed must be gone."""
+SETTLING, PAUSE = 5.0, 0.1
+"""Seconds in which Ray finds out that an actor is unavailable because its node is gone, and those
+between two looks."""
 CARRIED = ("PATHNET_EVO_PLUGINS",)
 """Environment variables that decide what a process loads."""
 
@@ -150,7 +153,8 @@ class RayLink(WorkerLink):
     def _cause(self, error: RayError) -> str:
         """How an actor ended that did not say so itself."""
         about, text = self._placed, str(error)
-        if about is not None and not _is_alive(about.node):
+        patience = SETTLING if isinstance(error, ActorUnavailableError) else 0.0
+        if about is not None and not _stays_alive(about.node, patience):
             return f"was lost with its node {about.host}"
         if "Memory on the node" in text:
             return f"was killed by Ray, as its node ran out of memory ({self.where})"
@@ -160,5 +164,11 @@ class RayLink(WorkerLink):
         return f"was lost: {line[:300]}"
 
 
-def _is_alive(node: str) -> bool:
-    return any(found["NodeID"] == node and found["Alive"] for found in ray.nodes())
+def _stays_alive(node: str, seconds: float) -> bool:
+    """Whether a node is there, and still is after some seconds."""
+    until = time.monotonic() + seconds
+    while alive := any(found["NodeID"] == node and found["Alive"] for found in ray.nodes()):
+        if time.monotonic() >= until:
+            break
+        time.sleep(PAUSE)
+    return alive
