@@ -81,7 +81,8 @@ def failures(evaluator, accident, seconds=200):
         if failed := [evaluation for evaluation in over if evaluation.failed]:
             return failed
         done += len(over)
-        if done > 20 and not happened:
+        players = evaluator.evaluator.workers.members
+        if done > 20 and not happened and all(p.ready and p.pending for p in players):
             happened = True
             accident()
     raise AssertionError("nothing was reported")
