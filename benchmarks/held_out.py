@@ -1,4 +1,4 @@
-"""Data sets whose test images are training images, to choose settings without a look at the test set.
+"""Data sets whose test images are training images, to choose settings without the test set.
 
     python benchmarks/held_out.py DATA TARGET
 
