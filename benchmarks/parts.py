@@ -1,4 +1,4 @@
-"""Parts of image data sets as tasks: a plugin for the benchmarks of transfer.
+"""Parts of image data sets as tasks, and one more control: a plugin for benchmarks of transfer.
 
 A part has some classes and some training examples of another image task, and keeps 1,000 training
 examples aside on which learning curves are measured. With ``choosing`` the test examples are
@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pathnet_evo import SupervisedTask, TaskContext, TaskSettings, hookimpl
+from pathnet_evo import Beginning, Grown, Start, SupervisedTask, TaskContext, TaskSettings, hookimpl
 from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.policies.keep import Keep
 
 WATCHED = 1000
 """Training examples of every part that are kept aside to draw learning curves, at the most."""
@@ -69,6 +70,21 @@ class Part(TaskSettings):
                 "watched_labels": whole.labels[watched],
             }
         )
+
+
+class KeepBySubPaths(Keep):
+    """Fine-tuning whose evaluations train random sub-paths, as those of copies do."""
+
+    def begin(self, beginning: Beginning) -> tuple[list[Start], list[Grown]]:
+        """Leave every module as it is; the path is the one that fine-tuning has."""
+        row = tuple(range(beginning.width))
+        return [Start((row,) * len(beginning.pool.layers), beginning.ranked[0], retrain=True)], []
+
+
+@hookimpl
+def register_policies(register: Any) -> None:
+    """The policy ``keep-by-sub-paths``."""
+    register("keep-by-sub-paths", KeepBySubPaths)
 
 
 @hookimpl

@@ -1,7 +1,7 @@
 """A run that checkpoints every second: ``soak.py [MINUTES] [ray]``; what must stay flat, does it?
 
-With ``ray``, two trials run on a local Ray. Lines then have the memory of each worker, shared memory
-apart, and the bytes that the object store spilled, which must stay 0.
+With ``ray``, two trials run on a local Ray. Lines then have the memory of each worker, shared
+memory apart, and the bytes that the object store spilled, which must stay 0.
 """
 
 from __future__ import annotations

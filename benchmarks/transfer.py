@@ -78,6 +78,8 @@ ARMS: dict[str, dict[str, Any]] = {
         "transfer": {"name": "freeze", "connect": "named", "initial_modules": "fresh"},
     },
     "random-columns": {"transfer": {"name": "random-columns"}},
+    # Fine-tuning with what copies of unsuitable features get:
+    "fine-tuning by sub-paths": {"transfer": {"name": "keep-by-sub-paths"}},
     # Each way in by itself:
     "laterals": {"transfer": {"name": "freeze", "initial_modules": "fresh"}},
     "copies and laterals": {"transfer": {"name": "freeze", "initial_modules": "copies"}},

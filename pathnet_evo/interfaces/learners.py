@@ -327,14 +327,15 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
             streams: the stage's random streams.
 
         Returns:
-            ``(n, *input_shape)`` float32.
+            ``(n, *input_shape)`` float32, drawn at random: examples may be sorted by class.
 
         Raises:
             TypeError: the task has no examples, and the learner does not override this.
         """
         if not isinstance(task, SupervisedTask):
             raise TypeError(f"{type(self).__name__} must override inputs() for this task")
-        return task.prepare(task.inputs[:n])
+        drawn = torch.randperm(len(task.inputs), generator=streams.torch("inputs"))[:n]
+        return task.prepare(task.inputs[drawn.sort().values.to(task.inputs.device)])
 
     @abstractmethod
     def score(self, network: PathNetwork, task: TaskT, streams: Streams) -> dict[str, float]:

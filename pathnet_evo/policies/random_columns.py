@@ -13,8 +13,10 @@ from pathnet_evo.policies.freeze import Freeze
 class RandomColumns(Freeze):
     """As ``freeze``, but later tasks hear paths with random weights instead of the learned ones.
 
-    This is the control of progressive networks (Rusu et al. 2016, section 5): nothing that an
-    earlier task learned reaches a later one, and everything else is equal.
+    This is the control of progressive networks (Rusu et al. 2016, section 5): no weight that an
+    earlier task learned reaches a later one. Whether a task listens, and to how many paths, is
+    decided as for ``freeze``, by a prior on the learned paths. It has no copies, and so none that
+    are trained by sub-paths.
     """
 
     remembers: ClassVar[bool] = False

@@ -187,15 +187,25 @@ class StageBeginning:
 
         random = [told(network) for network in untrained]
         stages = {j: told(network) for j, network in networks.items()}
+        alone = {
+            j: told(self._alone(pool, j)) if network.columns is not None else stages[j]
+            for j, network in networks.items()
+        }
         return Prior(
             examples=len(rows),
             raw=tells([x], labels, n).accuracy,
             random=sum(one.accuracy for one in random) / UNTRAINED,
             stages={j: one.accuracy for j, one in stages.items()},
             chance=1 / n,
-            explained={j: one.explained for j, one in stages.items()},
+            alone={j: one.accuracy for j, one in alone.items()},
+            explained={j: one.explained for j, one in alone.items()},
             explained_random=sum(one.explained for one in random) / UNTRAINED,
         )
+
+    def _alone(self, pool: ModulePool, stage: int) -> PathNetwork:
+        """An earlier path without what it hears."""
+        learned = self.learned[stage]
+        return pool.network(learned.path, TaskHead(pool.layers, learned.head.readout))
 
     def _inputs(self, task: Task, stage: int) -> Tensor:
         """Some inputs of a task, prepared for the network."""

@@ -45,7 +45,8 @@ class Prior:
         random: on the units of paths of random weights, the mean of some.
         stages: on the units of each earlier stage's path.
         chance: of guessing.
-        explained: the share of the labels' variance that each earlier stage's units explain.
+        alone: as ``stages``, of the paths without what they hear themselves, as copies begin.
+        explained: the share of the labels' variance that these units explain.
         explained_random: the share that the units of random weights explain, the mean of some.
     """
 
@@ -54,13 +55,14 @@ class Prior:
     random: float
     stages: dict[int, float]
     chance: float = 0.0
+    alone: dict[int, float] = field(default_factory=dict)
     explained: dict[int, float] = field(default_factory=dict)
     explained_random: float = 0.0
 
     @property
     def ranked(self) -> list[int]:
         """Stages, the most telling first; of equals the latest."""
-        return sorted(self.stages, key=lambda stage: (self.stages[stage], stage), reverse=True)
+        return _ranked(self.stages)
 
     @property
     def error(self) -> float:
@@ -92,12 +94,17 @@ class Prior:
 
         Copies of the best path, and of others that tell as much within one standard error, of those
         that explain more of the labels than random weights do: a copy of what is unrelated is a
-        worse beginning than none.
+        worse beginning than none. A copy does not hear what its source heard, so only the source's
+        own modules count.
         """
         least = self.explained_random + MARGIN
-        related = [stage for stage in self.ranked if self.explained[stage] > least]
-        best = max((self.stages[stage] for stage in related), default=0.0)
-        return [s for s in related if self.stages[s] >= best - self.error] or [None]
+        related = [s for s in _ranked(self.alone) if self.explained[s] > least]
+        best = max((self.alone[stage] for stage in related), default=0.0)
+        return [s for s in related if self.alone[s] >= best - self.error] or [None]
+
+
+def _ranked(accuracies: dict[int, float]) -> list[int]:
+    return sorted(accuracies, key=lambda stage: (accuracies[stage], stage), reverse=True)
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,20 @@ def test_a_prediction_computes_no_more_paths_than_allowed(most, monkeypatch):
     assert [len(c) for c in computed] == [min(i, most) for i in range(4)]
 
 
+def test_a_path_is_also_judged_without_what_it_hears(monkeypatch):
+    """Broken: a path would be copied for what it heard, which its copy does not hear."""
+    monkeypatch.setattr(Prior, "telling", lambda self: sorted(self.stages))
+    monkeypatch.setattr(Prior, "unfamiliar", False)
+    learner = {"name": "sgd", "n_batches": 20, "batch_size": 16, "learning_rate": 0.1}
+    layers = [{"kind": "conv2d", "channels": 2}, {"kind": "linear", "units": 4}]
+    pool = {"modules": 12, "width": 2, "layers": layers}
+    _, records = learned([{"noise": 0.3}] * 3, learner=learner, pool=pool,
+                         transfer={"initial_modules": "fresh"})  # fmt: skip
+    prior = next(r.prior for r in records if isinstance(r, TransferPlanned) and r.stage == 2)
+    assert prior["alone"][0] == prior["stages"][0]
+    assert prior["alone"][1] != prior["stages"][1]
+
+
 def test_copies_of_unfamiliar_features_listen_to_nobody(monkeypatch):
     """Broken: few examples would be learned by heart from features that do not suit them."""
     monkeypatch.setattr(Prior, "starts", lambda self: [0])

@@ -78,8 +78,17 @@ def test_noise_tells_nothing_and_distant_classes_everything():
 def test_what_to_race_depends_on_what_is_told(accuracies, explained, starts):
     """Broken: a related task would be raced against what is surely worse, or not be used."""
     stages, told = dict(enumerate(accuracies)), dict(enumerate(explained))
-    prior = Prior(1000, 0.6, 0.55, stages, explained=told, explained_random=0.2)
+    prior = Prior(1000, 0.6, 0.55, stages, alone=stages, explained=told, explained_random=0.2)
     assert prior.starts() == starts
+
+
+def test_copies_are_made_for_what_paths_tell_by_themselves():
+    """Broken: a copy would be made for what its source heard, which the copy does not hear."""
+    alone = {0: 0.8, 1: 0.5}
+    prior = Prior(
+        1000, 0.6, 0.55, {0: 0.8, 1: 0.9}, alone=alone, explained={0: 0.4, 1: 0.1}
+    )  # fmt: skip
+    assert (prior.starts(), prior.ranked) == ([0], [1, 0])
 
 
 def test_what_tells_no_more_than_noise_is_not_listened_to():
