@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pathnet_evo.analysis.significance import magnitude
@@ -25,25 +25,33 @@ class Comparison(dict[str, Any]):
         return on_one_line(f"<Comparison of {runs}: {len(self['stages'])} stages, {tests} tests>")
 
     def _repr_html_(self) -> str:
+        tables = [(stage_title(s["stage"], s["name"]), s["tests"]) for s in self["stages"]]
+        if self["continual_tests"]:
+            tables.append(("all stages", self["continual_tests"]))
         return "".join(
             table(
                 ("difference", "score", *COLUMNS),
                 (
                     (f"{test['a']} minus {test['b']}", test["score"].replace("_", " "), *said(test))
-                    for test in against_references(self, stage)
+                    for test in against_references(self, tests)
                 ),
-                stage_title(stage["stage"], stage["name"]),
+                title,
             )
-            for stage in self["stages"]
+            for title, tests in tables
         )
 
 
 def against_references(
-    found: Mapping[str, Any], stage: Mapping[str, Any]
-) -> Iterator[dict[str, Any]]:
-    """The tests of each entry against its reference, as the entry minus its reference."""
+    found: Mapping[str, Any], tests: Iterable[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    """Those tests that compare an entry with its reference, as the entry minus its reference.
+
+    Args:
+        found: the comparison.
+        tests: a stage's, or those over all stages.
+    """
     wanted = {(e["entry"], e["reference"]) for e in found["entries"]}
-    for test in stage["tests"]:
+    for test in tests:
         if test["mean"] is None:
             continue
         if (test["a"], test["b"]) in wanted:
@@ -87,10 +95,9 @@ def used(test: Mapping[str, Any]) -> str:
     return f"{name}; interval: {test['interval_from']}" if test["interval_from"] else name
 
 
-def cannot_tell(stage: Mapping[str, Any]) -> str:
-    """A sentence if a stage has too few seeds for any p value below 0.05, or an empty text."""
-    known = [test for test in stage["tests"] if test["least_p"] is not None]
-    least = [test["least_p"] for test in known]
+def cannot_tell(tests: Iterable[Mapping[str, Any]]) -> str:
+    """A sentence if tests have too few seeds for any p value below 0.05, or an empty text."""
+    least = [test["least_p"] for test in tests if test["least_p"] is not None]
     if not least or min(least) <= 0.05:
         return ""
     return (

@@ -59,15 +59,17 @@ def _show(found: dict[str, Any]) -> None:
     for stage in found["stages"]:
         paragraph(f"stage {stage_title(stage['stage'], stage['name'])}")
         show(costs(stage))
-        show(differences(found, stage))
-        if note := cannot_tell(stage):
+        show(differences(found, stage["tests"]))
+        if note := cannot_tell(stage["tests"]):
             paragraph(note)
         if not stage["same_budget"]:
             paragraph("The budgets differ, so these scores are not directly comparable.")
     if found["continual"]:
         paragraph("all stages")
         show(continual(found["continual"]))
-        show(differences(found, {"tests": found["continual_tests"]}))
+        show(differences(found, found["continual_tests"]))
+        if note := cannot_tell(found["continual_tests"]):
+            paragraph(note)
     for difference in found["differences"]:
         values = ", ".join(json.dumps(value) for value in difference["values"])
         paragraph(f"{difference['key']}: {values}")

@@ -127,10 +127,10 @@ def continual(found: dict[str, Any]) -> Table:
     return table
 
 
-def differences(found: dict[str, Any], stage: dict[str, Any]) -> Table:
-    """A compared stage: each entry minus its reference."""
+def differences(found: dict[str, Any], tests: list[dict[str, Any]]) -> Table:
+    """Tests of a compared stage, or over all: each entry minus its reference."""
     table = _plain(["difference", "score", *COLUMNS])
-    for test in against_references(found, stage):
+    for test in against_references(found, tests):
         what = (f"{test['a']} minus {test['b']}", test["score"].replace("_", " "))
         table.add_row(*map(cell, (*what, *said(test))))
     return table

@@ -41,7 +41,8 @@ def comparison_page(found: Mapping[str, Any], folders: Sequence[Path]) -> str:
         "compare",
         title="Runs side by side",
         found=found,
-        too_few=[cannot_tell(stage) for stage in found["stages"]],
+        too_few=[cannot_tell(stage["tests"]) for stage in found["stages"]],
+        too_few_over_all=cannot_tell(found["continual_tests"]),
         notes=[
             f"{run['run']}: {said}"
             for run in found["runs"]
@@ -99,6 +100,6 @@ def _differences(
             **{key: test[key] for key in ("a", "b", "seeds", "mean", "interval")},
             "said": said(test),
         }
-        for test in against_references(found, stage)
+        for test in against_references(found, stage["tests"])
         if test["score"] == name
     ]

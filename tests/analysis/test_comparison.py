@@ -190,7 +190,7 @@ def test_each_arm_has_its_reference(write_run: WriteRun) -> None:
     found = compare_runs([write_run("a", A), write_run("b", B)])
     assert [entry["reference"] for entry in found["entries"]] == [None, "a: pathnet"]
     (stage,) = found["stages"]
-    (test,) = against_references(found, stage)
+    (test,) = against_references(found, stage["tests"])
     (turned,) = stage["tests"]
     assert (test["a"], test["b"]) == ("b: pathnet", "a: pathnet")
     assert test["mean"] == pytest.approx(sum(B[s] - A[s] for s in (1, 2, 3)) / 3)

@@ -232,6 +232,21 @@ def test_the_page_of_a_comparison_shows_all_tasks(run):
     (table,) = re.findall(r"<caption>ACC, BWT and FWT.*?</table>", page, re.S)
     assert "61.0 %" in table
     assert "-35.0 points" in table
+    (tests,) = re.findall(r'aria-label="Differences over all tasks".*?</table>', page, re.S)
+    (row,) = [row for row in tests.split("<tr>") if re.search("pathnet . fine-tuning", row)]
+    assert "average accuracy" in row
+    assert "+20.0 points" in row
+    assert "Wilcoxon signed-rank, 2 pairs of seeds" in row
+    assert page.count("no rank test has a p value below") == 4, "three stages, and all of them"
+
+
+def test_a_notebook_shows_the_tests_over_all_tasks(run):
+    """A notebook would leave out what the terminal and the page show."""
+    shown = compare_runs([run])._repr_html_()
+    *_, table = shown.split("<table")
+    assert "all stages" in table
+    assert "fine-tuning minus pathnet" in table
+    assert "-20.0 points" in table
 
 
 def test_tensorboard_has_the_metrics_of_a_trial(run, tmp_path):
