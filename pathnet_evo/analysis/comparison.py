@@ -12,8 +12,8 @@ from pathnet_evo.analysis.compared import Comparison
 from pathnet_evo.analysis.continual import accuracy_of, continual
 from pathnet_evo.analysis.not_finite import not_finite
 from pathnet_evo.analysis.results import StageResult, TrialResult, read_trials, returned
-from pathnet_evo.analysis.significance import difference, holm, skewed_statistic
-from pathnet_evo.analysis.statistics import AMOUNT, SHARE, Range, score_range
+from pathnet_evo.analysis.significance import correct, difference, skewed_statistic
+from pathnet_evo.analysis.statistics import AMOUNT, Range, score_range
 from pathnet_evo.setup.config import RunConfig
 from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.store.lineage import LineageError
@@ -166,7 +166,7 @@ def _acc_tests(over_all: Mapping[str, Mapping[str, Any]], entries: Sequence[_Ent
     """All pairs of entries on ACC, corrected for their number."""
     name = "average_accuracy"
     scores = {entry: {name: _acc(metrics)} for entry, metrics in over_all.items()}
-    return _tests(name, SHARE, scores, entries) if over_all else []
+    return _tests(name, scores, entries) if over_all else []
 
 
 def _acc(metrics: Mapping[str, Any]) -> dict[int, float]:
@@ -301,17 +301,17 @@ def _stage(
         "unit": begun.unit if begun else None,
         "same_budget": len(_budgets(i, entries)) < 2,
         "results": {entry.name: _result(entry, i, scores[entry.name], ranges) for entry in entries},
-        "tests": [test for name in names for test in _tests(name, ranges[name], scores, entries)],
+        "tests": [test for name in names for test in _tests(name, scores, entries)],
     }
 
 
 def _tests(
     score: str,
-    within: Range,
     scores: Mapping[str, Mapping[str, Mapping[int, float]]],
     entries: Sequence[_Entry],
 ) -> list[dict[str, Any]]:
     """All pairs of entries on one score, corrected for their number."""
+    within = score_range(score)
     found = [
         {
             "score": score,
@@ -321,8 +321,8 @@ def _tests(
         }
         for a, b in combinations(entries, 2)
     ]
-    corrected = holm([test["p"] for test in found])
-    return [{**test, "p_holm": p} for test, p in zip(found, corrected, strict=True)]
+    correct(found)
+    return found
 
 
 def _budgets(stage: int, entries: Sequence[_Entry]) -> set[int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import tomli_w
 
-from pathnet_evo.analysis.speed_up import CONTROL
+from pathnet_evo.analysis.arms import CONTROL
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.errors import UserError
 from pathnet_evo.setup.config import RunConfig, StageConfig, parse, validate

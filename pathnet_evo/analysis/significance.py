@@ -43,7 +43,8 @@ def difference(
     Args:
         a: values by seed; non-finite ones are left out.
         b: values by seed.
-        within: bounds of a value; the interval is clipped to possible differences.
+        within: bounds of a value; the interval is clipped to possible differences. Bounds that were
+            only observed are none.
     """
     a, b = ({s: v for s, v in of.items() if math.isfinite(v)} for of in (a, b))
     shared = sorted(a.keys() & b.keys())
@@ -67,7 +68,7 @@ def _paired(pairs: Mapping[int, tuple[float, float]], within: Range) -> dict[str
     return {
         **found,
         "mean": average(values.tolist()),
-        **_chosen(interval, "paired t", [values], within),
+        **_chosen(interval, "paired t", [values], within, seeds.values()),
         "t_test": "paired t",
         "t_p": p,
         "test": "Wilcoxon signed-rank",
@@ -84,6 +85,7 @@ def _unpaired(a: Sequence[float], b: Sequence[float], within: Range) -> dict[str
     ours, theirs = _array(a), _array(b)
     found: dict[str, Any] = {"paired": False, "n": n, "seeds": {}}
     interval, p, rank_p = None, None, None
+    apart = [max(a) - min(b), max(b) - min(a)] if all(n) else []
     if min(n) > 1:
         interval, p = _constant(ours, theirs) or _t(
             lambda: stats.ttest_ind(ours, theirs, equal_var=False)
@@ -92,7 +94,7 @@ def _unpaired(a: Sequence[float], b: Sequence[float], within: Range) -> dict[str
     return {
         **found,
         "mean": average(a) - average(b) if all(n) else None,
-        **_chosen(interval, "Welch's t", [ours, theirs], within),
+        **_chosen(interval, "Welch's t", [ours, theirs], within, apart),
         "t_test": "Welch's t",
         "t_p": p,
         "test": "Mann-Whitney U",
@@ -111,6 +113,12 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         most = max(most, min((len(known) - rank) * p, 1.0))
         corrected[i] = most
     return corrected
+
+
+def correct(tests: Sequence[dict[str, Any]]) -> None:
+    """Add ``p_holm`` to each test: its ``p``, corrected for all of them."""
+    for test, p_holm in zip(tests, holm([test["p"] for test in tests]), strict=True):
+        test["p_holm"] = p_holm
 
 
 def magnitude(effect: float) -> str:
@@ -161,12 +169,16 @@ def bootstrap_interval(samples: Sequence[Values]) -> list[float] | None:
 
 
 def _chosen(
-    interval: list[float] | None, test: str, samples: Sequence[Values], within: Range
+    interval: list[float] | None,
+    test: str,
+    samples: Sequence[Values],
+    within: Range,
+    differences: Iterable[float],
 ) -> dict[str, Any]:
-    """The interval to show, and where it is from."""
+    """The interval to show, and where it is from; ``differences`` are possible ones."""
     if within != SHARE and (skewed := bootstrap_interval(samples)) is not None:
         interval, test = skewed, "bootstrap"
-    return {"interval": cut(interval, within), "interval_from": interval and test}
+    return {"interval": cut(interval, within, differences), "interval_from": interval and test}
 
 
 def _t(test: Any) -> tuple[list[float] | None, float | None]:

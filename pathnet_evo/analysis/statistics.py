@@ -24,8 +24,9 @@ def score_range(name: str, returned: Range = ANY) -> Range:
 
     Args:
         name: such as ``test_accuracy`` or ``mean_return``.
-        returned: the least and the greatest return of an episode. Environments do not say what
-            they can return, so a mean return is taken to lie between these.
+        returned: the least and the greatest return that were observed. Environments do not say
+            what they can return, so a mean return is taken to lie between these; a difference of
+            returns is not.
     """
     if "accuracy" in name:
         return SHARE
@@ -56,20 +57,25 @@ def difference_statistic(values: Mapping[int, float | None], within: Range = ANY
 
     Args:
         values: by seed, one minus another of two quantities.
-        within: what either quantity can be; the interval ends where no difference can be.
+        within: what either quantity can be; the interval ends where no difference can be. Bounds
+            that were only observed are none.
     """
-    mean, interval = mean_interval(finite_values(values.values()))
-    return _over_seeds(values, mean, cut(interval, within))
+    known = finite_values(values.values())
+    mean, interval = mean_interval(known)
+    return _over_seeds(values, mean, cut(interval, within, known))
 
 
-def cut(interval: Sequence[float] | None, within: Range) -> list[float] | None:
+def cut(
+    interval: Sequence[float] | None, within: Range, differences: Iterable[float]
+) -> list[float] | None:
     """An interval of a difference between two quantities, clipped to possible values.
 
     Args:
         interval: its ends, or None.
         within: what either quantity can be.
+        differences: those that were measured; all of them are possible.
     """
-    most = within[1] - within[0]
+    most = max(within[1] - within[0], *map(abs, differences), 0.0)
     return None if interval is None else [min(max(end, -most), most) for end in interval]
 
 

@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from pathnet_evo.analysis.arms import shown_arm
 from pathnet_evo.errors import UserError
 from pathnet_evo.interfaces.tasks import SupervisedTask, Task, TaskError
 from pathnet_evo.plugins.registry import Registry
-from pathnet_evo.report.data.contents import arm_to_draw
 from pathnet_evo.report.data.pictured import (
     Mistake,
     PicturedStage,
@@ -48,7 +48,7 @@ def picture(folder: Path, plan: Plan, registry: Registry) -> None:
     """
     if not any(stage.learner.takes is SupervisedTask for stage in plan.stages):
         return
-    arm, seed = arm_to_draw(plan.config), plan.config.seed
+    arm, seed = shown_arm(plan.config), plan.config.seed
     kept = {stage.checkpoint: stage for stage in read_pictured(folder)}
     run = load_run(folder, registry)
     found = []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pathnet_evo.analysis.significance import difference, holm, magnitude, skewed_statistic
-from pathnet_evo.analysis.statistics import ANY, SHARE
+from pathnet_evo.analysis.statistics import ANY, SHARE, difference_statistic
 
 
 def by_seed(values: Sequence[float], first: int = 0) -> dict[int, float]:
@@ -162,3 +162,34 @@ def test_equal_and_enormous_values_end_in_no_warning(n: int) -> None:
     assert (apart["interval"], apart["t_p"]) == ([0.25, 0.25], None)
     huge = difference(by_seed([1e308, -1e308] * n), by_seed([-1e308, 1e308] * n))
     assert huge["t_p"] is None or huge["t_p"] > 0.1
+
+
+RETURNS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8)
+
+
+@settings(deadline=None, max_examples=50)
+@given(RETURNS, RETURNS, st.sampled_from([0, 100]), st.sampled_from([(8.0, 300.0), SHARE]))
+def test_an_interval_of_a_difference_has_its_mean(
+    a: list[float], b: list[float], first: int, within: tuple[float, float]
+) -> None:
+    """Test returns beyond the training returns would have a mean of 390 in [292, 292]."""
+    found = difference(by_seed(a), by_seed(b, first), within)
+    slack = 1e-9 * max(1.0, abs(found["mean"]))
+    if found["interval"] is not None:
+        low, high = found["interval"]
+        assert low - slack <= found["mean"] <= high + slack
+    paired = difference_statistic(by_seed(a), within)
+    if paired["interval"] is not None:
+        low, high = paired["interval"]
+        assert low - 1e-3 <= paired["mean"] <= high + 1e-3
+
+
+def test_differences_beyond_observed_bounds() -> None:
+    """The reported fault itself: six seeds, all differences between 380 and 400."""
+    ours, theirs = (
+        by_seed([500.0 - i for i in range(6)]),
+        by_seed([100.0 + 3 * i for i in range(6)]),
+    )
+    found = difference(ours, theirs, (8.0, 300.0))
+    assert found["mean"] == 390
+    assert 380 < found["interval"][0] < 390 < found["interval"][1] <= 400

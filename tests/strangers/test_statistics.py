@@ -143,13 +143,15 @@ def scored(episode: Episode, score: float) -> Episode:
     return replace(episode, score=score)
 
 
-def played(made_up: SimpleNamespace, folder: Path, control: float) -> Path:
+def played(made_up: SimpleNamespace, folder: Path, control: float, lead: float = 0.0) -> Path:
     """A run of two arms and three seeds on a game that returns from 8 to 500.
 
     Args:
         made_up: what writes runs.
         folder: where; it is made.
         control: the score of every episode of the control.
+        lead: by how much pathnet's test score exceeds the control's under the first seed; twice
+            as much under the second, and three times under the third.
     """
     folder.mkdir()
     made_up.toml(folder, 3, ["pathnet", "independent"], stages=1)
@@ -170,7 +172,7 @@ def played(made_up: SimpleNamespace, folder: Path, control: float) -> Path:
                     done,
                     fitness=held_out,
                     seconds=(0.1, 9.0, 0.2)[seed],
-                    scores={0: {"mean_return": held_out}},
+                    scores={0: {"mean_return": held_out + lead * (seed + 1) * (k == 0)}},
                 ),
                 TrialFinished(trial, "finished"),
             ]
@@ -219,3 +221,13 @@ def test_where_all_areas_have_ratios_there_is_no_other_column(tmp_path, made_up,
     assert summary["speed_up"]["pathnet"][0]["mean"] is not None
     tables.results(summary)
     assert "area gained" not in capsys.readouterr().out
+
+
+def test_test_returns_beyond_those_of_training(tmp_path, made_up):
+    """A difference of 1,200 would have an interval that ends at the 492 points seen in training."""
+    folder = played(made_up, tmp_path / "run", control=9.0, lead=600.0)
+    wanted = student([600.0, 1200.0, 1800.0])
+    (one,) = summarise(folder)["comparisons"]
+    assert (one["mean"], *one["interval"]) == pytest.approx(wanted)
+    (test,) = compare_runs([folder])["stages"][0]["tests"]
+    assert (test["mean"], *test["interval"]) == pytest.approx(wanted)

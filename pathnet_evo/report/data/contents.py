@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from pathnet_evo.analysis.arms import shown_arm
 from pathnet_evo.analysis.statistics import SHARE, Range, extent, score_range
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.core.genotype import Path as ModulePath
@@ -172,19 +173,13 @@ def read_report_data(
             toml=config_text(folder),
             config=config,
             summary=summary,
-            shown=arm_to_draw(config),
+            shown=shown_arm(config),
             views=list(_views(db, config)),
             failures=_failures(db),
             n_failures=n_failures,
             beginnings=read_beginnings(db, len(config.stages)),
             pictured=[p for p in read_pictured(folder) if p.stage < len(config.stages)],
         )
-
-
-def arm_to_draw(config: RunConfig) -> str:
-    """``pathnet``, else the first arm that freezes, else the first."""
-    order = sorted(config.arms, key=lambda arm: (arm.name != "pathnet", not arm.may_freeze))
-    return order[0].name
 
 
 def _views(db: sqlite3.Connection, config: RunConfig) -> Iterator[StageView]:
