@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pathnet_evo.analysis.results import TrialResult
+from pathnet_evo.analysis.curves import evaluations_within, mean_over_budget, smoothing_window
+from pathnet_evo.analysis.results import StageResult, TrialResult
 from pathnet_evo.analysis.statistics import ANY, SHARE, Range, average, statistic
 
 Matrix = npt.NDArray[np.float64]
@@ -82,14 +83,22 @@ def learning_area(trial: TrialResult, tasks: int) -> float:
     """Area under the learning curves: the mean fitness over each task's budget, then over tasks.
 
     In the spirit of the learning curve area of Chaudhry et al. (2019), but of the fitness, which is
-    what a run measures as it learns, and over the whole budget.
+    what a run measures as it learns, and over the whole budget: a stage that ends early keeps its
+    last smoothed fitness for the rest.
     """
-    areas = []
-    for i in range(tasks):
-        stage = trial.finished(i)
-        told = [f for f in stage.fitnesses if f is not None] if stage else []
-        areas.append(average(told) if told else math.nan)
-    return average(areas)
+    stages = (trial.finished(i) for i in range(tasks))
+    return average([math.nan if stage is None else _area(stage) for stage in stages])
+
+
+def _area(stage: StageResult) -> float:
+    evaluations = evaluations_within(stage.budget, stage.by_frames, stage.sizes)
+    return mean_over_budget(
+        stage.fitnesses,
+        stage.sizes if stage.by_frames else [1] * len(stage.fitnesses),
+        stage.budget,
+        smoothing_window(evaluations),
+        stage.random_baseline,
+    )
 
 
 def accuracy_of(trials: Iterable[TrialResult]) -> str | None:

@@ -1,9 +1,10 @@
-"""Learning curves against frames, and the areas under them."""
+"""Learning curves, smoothed or in bins of frames, and the areas under them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from pathnet_evo.analysis.statistics import average
@@ -70,3 +71,79 @@ def area_speed_up(
         "arm": ours,
         "control": theirs,
     }
+
+
+def smoothing_window(evaluations: int) -> int:
+    """Smoothing window of a learning curve: a tenth of its evaluations, at least 20."""
+    return max(20, round(evaluations / 10))
+
+
+def evaluations_within(budget: int, by_frames: bool, sizes: Sequence[int]) -> int:
+    """Evaluations that a stage's budget holds.
+
+    Args:
+        budget: evaluations, or examples or frames if ``by_frames``.
+        by_frames: what the budget counts.
+        sizes: examples or frames of each evaluation so far; the others are taken to be of their
+            mean size.
+    """
+    if not by_frames:
+        return budget
+    return round(budget * len(sizes) / used) if (used := sum(sizes)) else len(sizes)
+
+
+def smoothed(fitnesses: Sequence[float | None], window: int) -> list[float | None]:
+    """Trailing means over ``window`` evaluations, from the first full window on.
+
+    Failed evaluations count as evaluations and are left out of the mean, as is what is not finite.
+    """
+    values = [f if f is not None and math.isfinite(f) else None for f in fitnesses]
+    sums = [0.0, *accumulate(0.0 if f is None else f for f in values)]
+    finite = [0, *accumulate(f is not None for f in values)]
+    return [
+        (sums[end] - sums[end - window]) / n if (n := finite[end] - finite[end - window]) else None
+        for end in range(window, len(fitnesses) + 1)
+    ]
+
+
+def mean_over_budget(
+    fitnesses: Sequence[float | None],
+    used: Sequence[int],
+    budget: int,
+    window: int,
+    baseline: float | None = None,
+) -> float:
+    """The mean fitness over a stage's whole budget, whether the stage used it or ended early.
+
+    A fitness counts for the share of the budget that its evaluation used. Failed evaluations, and
+    the rest of the budget after the last one, count with the smoothed fitness so far: the mean of
+    the last ``window`` fitnesses.
+
+    Args:
+        fitnesses: of each evaluation; None where it failed.
+        used: what each evaluation used of the budget.
+        budget: of the stage; what exceeds it is left out.
+        window: see ``smoothing_window``.
+        baseline: the fitness before the first one; None leaves that part out.
+
+    Returns:
+        NaN if nothing is known.
+    """
+    known: list[float] = []
+    parts: list[tuple[float, int]] = []
+    left = budget
+
+    def level() -> float | None:
+        return average(known[-window:]) if known else baseline
+
+    for fitness, size in zip(fitnesses, used, strict=True):
+        share = min(size, left)
+        left -= share
+        if fitness is not None:
+            known.append(fitness)
+        if (value := level() if fitness is None else fitness) is not None:
+            parts.append((value, share))
+    if (value := level()) is not None:
+        parts.append((value, left))
+    total = sum(share for _, share in parts)
+    return math.fsum(value * share for value, share in parts) / total if total else math.nan

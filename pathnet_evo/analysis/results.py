@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pathnet_evo.analysis.statistics import Range, extent
+from pathnet_evo.analysis.statistics import ANY, Range, extent
 from pathnet_evo.core.genotype import distinct, n_modules
 from pathnet_evo.interfaces.records import not_scored
 from pathnet_evo.store import cells
@@ -31,6 +31,7 @@ class StageResult:
         finished: whether its best path was found and scored.
         generations: how many are over.
         examples: examples or frames used.
+        sizes: the examples or frames of each evaluation, in the order told.
         episodes: the frames used when each ended, and its score.
         failed: evaluations without a fitness.
         fitnesses: each evaluation's fitness in the order told; None where it failed.
@@ -58,6 +59,7 @@ class StageResult:
     finished: bool
     generations: int
     examples: int
+    sizes: tuple[int, ...]
     episodes: tuple[tuple[int, float], ...]
     failed: int
     fitnesses: tuple[float | None, ...]
@@ -117,6 +119,7 @@ def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
     ).fetchall()
     episodes = db.execute(f"SELECT at, score FROM episodes {where} ORDER BY episode", key)  # noqa: S608
     fitnesses = tuple(number_or_none(e["fitness"]) for e in evaluations)
+    sizes = tuple(e["examples"] for e in evaluations)
     used = row["examples"]
     counts = cells.counts(row["counts"])
     before = _event(db, key, "before training")
@@ -131,7 +134,8 @@ def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
         unit=row["unit"],
         finished=row["path"] is not None,
         generations=generations,
-        examples=sum(e["examples"] for e in evaluations) if used is None else used,
+        examples=sum(sizes) if used is None else used,
+        sizes=sizes,
         episodes=tuple((at, number(score)) for at, score in episodes),
         failed=fitnesses.count(None),
         fitnesses=fitnesses,
@@ -192,6 +196,13 @@ def _front(
 
 
 def returned(trials: Iterable[TrialResult], stage: int) -> Range:
-    """The lowest and highest episode score of a stage."""
-    played = (t.stages[stage].episodes for t in trials if stage in t.stages)
-    return extent(score for episodes in played for _, score in episodes)
+    """The lowest and highest return of a stage, of an episode or a test score of any trial.
+
+    Without episodes there are no returns: anything.
+    """
+    begun = [t.stages[stage] for t in trials if stage in t.stages]
+    played = [score for s in begun for _, score in s.episodes]
+    tested = [
+        value for s in begun for name, value in s.scores.get(stage, {}).items() if "return" in name
+    ]
+    return extent([*played, *tested]) if played else ANY

@@ -7,16 +7,23 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-from pathnet_evo.analysis.curves import area_speed_up
+from pathnet_evo.analysis.arms import CONTROL
+from pathnet_evo.analysis.curves import (
+    area_speed_up,
+    evaluations_within,
+    smoothed,
+    smoothing_window,
+)
 from pathnet_evo.analysis.results import StageResult, TrialResult
-from pathnet_evo.analysis.statistics import mean_interval, statistic
+from pathnet_evo.analysis.significance import correct
+from pathnet_evo.analysis.statistics import mean_interval, paired_p, statistic
 from pathnet_evo.setup.config import RunConfig
 
 LARGEST_LOG = math.log(1e300)
-CONTROL = "independent"
-"""The arm that speed-up is measured against."""
 FIXED = "fixed-path"
 """The strategy of controls that do not evolve."""
+TOURNAMENTS = ("binary-tournament", "elitist-tournament")
+"""The strategies that public implementations have: a generation is a tournament of two."""
 
 
 def speed_ups(
@@ -56,19 +63,25 @@ def speed_ups(
             known = {seed: pair for seed, pair in pairs.items() if pair is not None}
             over = _over_pairs(known)
             if stage["unit"] == "examples":
-                over["by_generations"] = _by_generations(over, config, arm)
+                over["by_generations"] = _by_generations(over, stage, config, arm)
             found[arm].append({"stage": i, "measure": measure, **over})
+    correct([speed for of_stages in found.values() for speed in of_stages])
     return found
 
 
-def _by_generations(over: Mapping[str, Any], config: RunConfig, arm: str) -> dict[str, Any] | None:
-    """A speed-up as counted by public implementations, or None if identical.
+def _by_generations(
+    over: Mapping[str, Any], stage: Mapping[str, Any], config: RunConfig, arm: str
+) -> dict[str, Any] | None:
+    """A speed-up as counted by public implementations; None for what they do not have.
 
-    A generation of theirs is two evaluations of PathNet, but one of a control: at equal generations
-    PathNet has seen twice as many examples, and what is given here by examples is doubled.
+    A generation of theirs is a tournament, two evaluations of PathNet, but one evaluation of a
+    control: at equal generations PathNet has seen twice as many examples, and what is given here by
+    evaluations is doubled. Other strategies, and budgets in examples, have no such count.
     """
-    evolves = {a.name: (a.strategy or config.strategy).get("name") != FIXED for a in config.arms}
-    if over["mean"] is None or not evolves[arm] or evolves[CONTROL]:
+    strategies = {a.name: (a.strategy or config.strategy).get("name") for a in config.arms}
+    if over["mean"] is None or stage["by_frames"]:
+        return None
+    if strategies[arm] not in TOURNAMENTS or strategies[CONTROL] != FIXED:
         return None
     interval = over["interval"] and [2 * end for end in over["interval"]]
     return {"mean": 2 * over["mean"], "interval": interval}
@@ -77,7 +90,8 @@ def _by_generations(over: Mapping[str, Any], config: RunConfig, arm: str) -> dic
 def _by_target(
     arm: StageResult, control: StageResult, threshold: float | None
 ) -> dict[str, Any] | None:
-    return speed_up(arm.fitnesses, control.fitnesses, arm.budget, threshold)
+    sizes = (arm.sizes, control.sizes) if arm.by_frames else None
+    return speed_up(arm.fitnesses, control.fitnesses, arm.budget, threshold, sizes)
 
 
 def _by_area(arm: StageResult, control: StageResult) -> dict[str, Any] | None:
@@ -94,73 +108,65 @@ def speed_up(
     control: Sequence[float | None],
     budget: int,
     threshold: float | None,
+    sizes: tuple[Sequence[int], Sequence[int]] | None = None,
 ) -> dict[str, Any] | None:
-    """Evaluations that the control needs to reach the target, divided by the arm's.
+    """What the control uses of its budget to reach the target, divided by what the arm uses.
 
     The target is the threshold, or without one the final value of the control's smoothed curve.
 
     Args:
         arm: fitness of each evaluation; None where it failed.
         control: the same of the control.
-        budget: evaluations that each of them had.
+        budget: evaluations that each of them had, or examples if there are ``sizes``.
         threshold: the fitness to reach, or None.
+        sizes: examples of each evaluation of the arm and of the control, if the budget counts them.
 
     Returns:
         ``value``, ``censored`` (who never reached the target: ``arm``, then the value is an upper
         bound; ``control``, then a lower one; ``both``, then there is none; or None), ``target``,
-        and the evaluations of ``arm`` and ``control``. None where there are too few evaluations
-        for a smoothed curve.
+        and the evaluations, or examples, of ``arm`` and ``control`` to the target. None where there
+        are too few evaluations for a smoothed curve.
     """
+    both = (arm, control)
+    counted = sizes or tuple([1] * len(fitnesses) for fitnesses in both)
+    used = [[*accumulate(of)] for of in counted]
     if threshold is None:
-        window = smoothing_window(budget)
-        curves = [smoothed(arm, window), smoothed(control, window)]
+        held = (evaluations_within(budget, sizes is not None, of) for of in counted)
+        first = [*map(smoothing_window, held)]
+        curves = [*map(smoothed, both, first)]
         if not all(curves) or curves[1][-1] is None:
             return None
-        target, first = curves[1][-1], window
+        target = curves[1][-1]
     else:
-        target, first = threshold, 1
-        curves = [list(arm), list(control)]
-    ours, theirs = (_reached(curve, target, first) for curve in curves)
+        target, first = threshold, [1, 1]
+        curves = [[*arm], [*control]]
+    ours, theirs = (
+        _reached(curve, target, after[start - 1 :])
+        for curve, after, start in zip(curves, used, first, strict=True)
+    )
     censored = {
         (False, False): None,
         (True, False): "arm",
         (False, True): "control",
         (True, True): "both",
     }[ours is None, theirs is None]
-    value = None if censored == "both" else (theirs or len(control)) / (ours or len(arm) or 1)
+    most = [after[-1] if after else 0 for after in used]
+    value = None if censored == "both" else (theirs or most[1]) / (ours or most[0] or 1)
     return {"value": value, "censored": censored, "target": target, "arm": ours, "control": theirs}
 
 
-def smoothing_window(budget: int) -> int:
-    """Smoothing window of a learning curve, in evaluations: a tenth of the budget, at least 20."""
-    return max(20, round(budget / 10))
-
-
-def smoothed(fitnesses: Sequence[float | None], window: int) -> list[float | None]:
-    """Trailing means over ``window`` evaluations, from the first full window on.
-
-    Failed evaluations count as evaluations and are left out of the mean, as is what is not finite.
-    """
-    values = [f if f is not None and math.isfinite(f) else None for f in fitnesses]
-    sums = [0.0, *accumulate(0.0 if f is None else f for f in values)]
-    finite = [0, *accumulate(f is not None for f in values)]
-    return [
-        (sums[end] - sums[end - window]) / n if (n := finite[end] - finite[end - window]) else None
-        for end in range(window, len(fitnesses) + 1)
-    ]
-
-
-def _reached(curve: Sequence[float | None], target: float, first: int) -> int | None:
-    """Evaluations until a curve that starts after ``first`` of them reaches its target."""
+def _reached(curve: Sequence[float | None], target: float, used: Sequence[int]) -> int | None:
+    """What was used when a curve reached its target; ``used`` is what was at each of its points."""
     enough = target - 1e-12 * max(1.0, abs(target))  # sums are rounded
-    return next((i + first for i, v in enumerate(curve) if v is not None and v >= enough), None)
+    points = zip(curve, used, strict=True)
+    return next((at for value, at in points if value is not None and value >= enough), None)
 
 
 def _over_pairs(pairs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
     """Geometric mean of the uncensored pairs, with an interval from t on logarithms.
 
     There is none where one of the values is not positive, or cannot be said; areas have the mean
-    of their differences besides.
+    of their differences besides. The p value is that of the t test on logarithms.
     """
     told = [p["value"] for p in pairs.values() if p["censored"] is None]
     logs = [math.log(v) for v in told] if all(map(_is_ratio, told)) else []
@@ -174,6 +180,7 @@ def _over_pairs(pairs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         "censored": len(pairs) - len(told),
         "mean": None if mean is None else math.exp(mean),
         "interval": None if interval is None else [math.exp(end) for end in interval],
+        "p": paired_p(logs),
         **({"difference": statistic(differences)} if differences else {}),
     }
 

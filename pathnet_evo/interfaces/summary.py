@@ -176,7 +176,8 @@ class ContinualSummary(_Table):
     forgetting: OverSeeds
     """1/(T-1) sum_{j<T} max_{j<=i<T} R[i, j] - R[T, j]."""
     learning_area: OverSeeds
-    """Mean fitness over the budget of a stage, averaged over stages."""
+    """Mean fitness over the budget of a stage, averaged over stages; a stage that ended early keeps
+    its last smoothed fitness for the rest."""
 
 
 class ArmSummary(_Table):
@@ -194,7 +195,8 @@ class SpeedUpOfSeed(_Table):
     """A speed-up of one seed."""
 
     value: Number
-    """Ratio of the control's evaluations to the arm's, or of the arm's area to the control's."""
+    """Ratio of the control's evaluations (or examples) to the arm's, or of the arm's area to the
+    control's."""
     censored: Literal["arm", "control", "both"] | None
     """Which of the two did not reach the target."""
     target: NotRequired[Number]
@@ -202,13 +204,13 @@ class SpeedUpOfSeed(_Table):
     difference: NotRequired[Number]
     """Difference of the areas."""
     arm: Number
-    """The arm's evaluations to the target, or its area."""
+    """The arm's evaluations to the target, or examples if ``by_frames``; or its area."""
     control: Number
-    """The control's evaluations to the target, or its area."""
+    """The same of the control."""
 
 
 class ByGenerations(_Table):
-    """A speed-up counted in generations, as in public implementations."""
+    """A speed-up counted in generations, as in public implementations of a tournament of two."""
 
     mean: Number
     """Geometric mean."""
@@ -222,8 +224,8 @@ class SpeedUp(_Table):
     stage: int
     """Index in the sequence."""
     measure: Literal["threshold", "smoothed", "area"]
-    """Evaluations to the threshold, or to the control's final smoothed fitness; or areas under
-    learning curves."""
+    """Evaluations (examples if ``by_frames``) to the threshold, or to the control's final smoothed
+    fitness; or areas under learning curves."""
     seeds: dict[str, SpeedUpOfSeed]
     """Speed-ups by seed."""
     n: int
@@ -234,10 +236,15 @@ class SpeedUp(_Table):
     """Geometric mean of the ratios."""
     interval: list[float] | None
     """95 % interval of the mean."""
+    p: NotRequired[Number]
+    """Two-sided p value of the t test on logarithms of the ratios."""
+    p_holm: NotRequired[Number]
+    """``p``, corrected for all speed-ups of the run (Holm 1979)."""
     difference: NotRequired[OverSeeds]
     """Difference of the areas."""
     by_generations: NotRequired[ByGenerations | None]
-    """The speed-up if a generation of an evolving arm counts like one of a fixed path."""
+    """The speed-up if a tournament of two counts like one evaluation of a fixed path; null for
+    other strategies, and if ``by_frames``."""
 
 
 class ArmComparison(_Table):
@@ -261,6 +268,8 @@ class ArmComparison(_Table):
     """95 % interval of the mean, from the paired t test."""
     p: Number
     """Two-sided p value of the paired t test."""
+    p_holm: NotRequired[Number]
+    """``p``, corrected for all comparisons of this score in the run (Holm 1979)."""
 
 
 class NotFinite(_Table):

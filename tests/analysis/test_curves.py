@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathnet_evo.analysis.curves import POINTS, area_speed_up, learning_curve
+from pathnet_evo.analysis.curves import (
+    POINTS,
+    area_speed_up,
+    evaluations_within,
+    learning_curve,
+    mean_over_budget,
+)
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.interfaces.learners import Candidate, Episode, Evaluation
 from pathnet_evo.interfaces.records import (
@@ -184,3 +190,34 @@ def test_budgets_in_evaluations_compare_the_frames_that_both_played(tmp_path):
     # both over 500 frames: an episode ends at 100, which is the twentieth of a hundred points
     assert speed["seeds"]["0"]["arm"] == pytest.approx(4.0 * 81 / 100)
     assert speed["seeds"]["0"]["value"] == pytest.approx(2.0)
+
+
+@given(
+    st.lists(st.tuples(st.none() | st.floats(0, 1), st.integers(1, 9)), max_size=30),
+    st.integers(1, 200),
+    st.integers(1, 8),
+    st.none() | st.just(0.1),
+)
+def test_the_mean_over_a_budget_counts_every_example(told, budget, window, baseline):
+    """A stage that ended early, failed evaluations or small ones would count too much or nothing.
+
+    The reference writes down the level after each single example of the budget.
+    """
+    levels, known = [], []
+    for fitness, size in told:
+        known += [fitness] if fitness is not None else []
+        level = np.mean(known[-window:]) if known else baseline
+        levels += [level if fitness is None else fitness] * size
+    levels += [np.mean(known[-window:]) if known else baseline] * budget
+    wanted = [level for level in levels[:budget] if level is not None]
+    fitnesses, used = [f for f, _ in told], [n for _, n in told]
+    found = mean_over_budget(fitnesses, used, budget, window, baseline)
+    assert found == pytest.approx(np.mean(wanted) if wanted else np.nan, nan_ok=True)
+
+
+def test_evaluations_within_a_budget():
+    """Curves on budgets in examples would be smoothed over a tenth of the examples."""
+    assert evaluations_within(300, by_frames=False, sizes=[8] * 5) == 300
+    assert evaluations_within(320_000, by_frames=True, sizes=[800] * 400) == 400
+    assert evaluations_within(320_000, by_frames=True, sizes=[800] * 3) == 400, "at its beginning"
+    assert evaluations_within(1000, by_frames=True, sizes=[]) == 0

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from pathnet_evo.analysis.speed_up import smoothed, speed_up
+from pathnet_evo.analysis.curves import smoothed
+from pathnet_evo.analysis.speed_up import speed_up
 from pathnet_evo.analysis.statistics import SHARE, mean_interval, paired_p
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.interfaces.learners import Candidate, Evaluation
@@ -23,6 +24,8 @@ from pathnet_evo.interfaces.records import (
     TrialFinished,
     TrialStarted,
 )
+from pathnet_evo.report.data import read_report_data
+from pathnet_evo.report.words import sentences
 from pathnet_evo.store.lineage import Lineage
 from pathnet_evo.store.lock import Lock
 from pathnet_evo.store.reading import RunError
@@ -31,6 +34,7 @@ TOML = """
 name = "by-hand"
 arms = ["pathnet", "independent"]
 seeds = {seeds}
+strategy = "{strategy}"
 [pool]
 modules = 4
 width = 2
@@ -51,9 +55,16 @@ ROWS = ((0, 1), (2, 3))
 class ByHand:
     """Writes a run's folder record by record."""
 
-    def __init__(self, folder: Path, seeds: int, threshold: float | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seeds: int,
+        threshold: float | None = None,
+        strategy: str = "binary-tournament",
+    ) -> None:
         line = "" if threshold is None else f"threshold = {threshold}"
-        (folder / "run.toml").write_text(TOML.format(seeds=seeds, threshold=line))
+        text = TOML.format(seeds=seeds, threshold=line, strategy=strategy)
+        (folder / "run.toml").write_text(text)
         self.folder = folder
         self.lineage = Lineage(folder / "lineage.sqlite")
 
@@ -62,17 +73,23 @@ class ByHand:
         self.lineage.write(TrialStarted(trial, arm, seed))
 
     def evaluate(
-        self, trial: int, stage: int, fitnesses: Sequence[float | None], budget: int = 10
+        self,
+        trial: int,
+        stage: int,
+        fitnesses: Sequence[float | None],
+        budget: int = 10,
+        size: int = 8,
+        by_frames: bool = False,
     ) -> None:
-        """Begin a stage and tell these fitnesses."""
-        name, self.examples = "ab"[stage], 8 * len(fitnesses)
+        """Begin a stage and tell these fitnesses, each after ``size`` examples."""
+        name, self.examples = "ab"[stage], size * len(fitnesses)
         self.lineage.write(
             StageStarted(
                 trial=trial,
                 stage=stage,
                 task=name,
                 budget=budget,
-                by_frames=False,
+                by_frames=by_frames,
                 random_baseline=None,
                 population=(ROWS,),
                 frozen=((), ()),
@@ -86,7 +103,7 @@ class ByHand:
                 Candidate(number, 0, ROWS, None, number),
                 fitness,
                 None if fitness is not None else "not finite",
-                examples=8,
+                examples=size,
                 seconds=0.5,
             )
             self.lineage.write(Evaluated(trial, stage, number, number // 2, evaluation, ()))
@@ -215,6 +232,87 @@ def test_speed_up_without_a_threshold() -> None:
     assert speed_up(arm[:19], control, budget=100, threshold=None) is None
 
 
+def test_speed_up_on_a_budget_in_examples() -> None:
+    """A budget in examples would be taken for evaluations: a window longer than any curve.
+
+    Both arms have the same curve by evaluation, but the arm's evaluations take half as many
+    examples. Its smoothed curve rises to its end, so the target is reached there.
+    """
+    rising = [0.001 * n for n in range(400)]
+    sizes = ([400] * 400, [800] * 400)
+    found = speed_up(rising, rising, 400 * 800, None, sizes=(sizes[1], sizes[1]))
+    assert found is not None
+    assert (found["value"], found["arm"], found["control"]) == (1.0, 320_000, 320_000)
+    assert found["target"] == pytest.approx(sum(rising[-40:]) / 40)
+    faster = speed_up(rising, rising, 400 * 800, 0.2, sizes=sizes)
+    assert faster is not None
+    assert (faster["value"], faster["arm"], faster["control"]) == (2.0, 201 * 400, 201 * 800)
+    never = speed_up([0.0] * 400, rising, 400 * 800, 0.2, sizes=sizes)
+    assert never is not None
+    assert (never["censored"], never["value"]) == ("arm", 201 * 800 / 160_000)
+
+
+def test_a_run_with_a_budget_in_examples_has_a_speed_up(by_hand: Callable[..., ByHand]) -> None:
+    """A run would say nothing of speed, or the report draw another curve than the target's."""
+    run = by_hand(seeds=1)
+    curves = {"pathnet": [0.002 * n for n in range(250)], "independent": [0.001] * 250}
+    for trial, (arm, fitnesses) in enumerate(curves.items()):
+        run.start(trial, arm, 0)
+        run.evaluate(trial, 0, fitnesses, budget=250 * 16, size=16, by_frames=True)
+        run.finish(trial, 0, 0.9, {0: 0.8})
+        run.end(trial)
+    summary = run.summary()
+    (speed,) = summary["speed_up"]["pathnet"][:1]
+    (pair,) = speed["seeds"].values()
+    assert pair["arm"] == pair["control"] == 25 * 16, "the first full window of both"
+    assert speed["by_generations"] is None, "generations of unknown sizes"
+    data = read_report_data(run.folder)
+    (view,) = data.of("independent", 0)
+    xs, means = view.line()
+    assert (xs[-1], means[-1]) == (250 * 16, pytest.approx(pair["target"]))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "twice"),
+    [
+        ("binary-tournament", True),
+        ("elitist-tournament", True),
+        ("aging", False),
+        ("asynchronous-tournament", False),
+        ("mu-plus-lambda", False),
+        ("nsga2", False),
+        ("racing", False),
+        ("random-search", False),
+        ("fixed-path", False),
+    ],
+)
+def test_generations_are_counted_for_tournaments_of_two(
+    by_hand: Callable[..., ByHand], strategy: str, twice: bool
+) -> None:
+    """A strategy that no public implementation has would be given a speed-up counted in theirs."""
+    run = by_hand(seeds=2, threshold=0.9, strategy=strategy)
+    whole(run, 2)
+    summary = run.summary()
+    speed = summary["speed_up"]["pathnet"][1]
+    assert speed["mean"] == pytest.approx(2.0)
+    found = speed["by_generations"]
+    assert found is None if not twice else found["mean"] == pytest.approx(4.0)
+    said = [s for s in sentences(summary, "pathnet") if "Counted in generations" in s]
+    assert bool(said) == twice
+
+
+def test_the_learning_area_is_over_the_whole_budget(by_hand: Callable[..., ByHand]) -> None:
+    """An arm that got there early would seem to have learned worse than one that took its time.
+
+    Ten evaluations a stage. The first stage: 0.1, 0.5, a failure at the level 0.3 so far, 0.9,
+    and six at the level 0.5 after it, 4.8 together. The second: 0.2, 0.9 and eight at 0.55.
+    """
+    run = by_hand(seeds=1, threshold=0.9)
+    whole(run, 1)
+    found = run.summary()["arms"]["pathnet"]["continual"]["learning_area"]["mean"]
+    assert found == pytest.approx((0.48 + 0.55) / 2)
+
+
 def test_failed_evaluations_are_left_out_of_the_smoothed_curve() -> None:
     """One failed evaluation would pull a curve down, or end the summary with an error."""
     assert smoothed([1.0, None, 3.0, None, None], 2) == [1.0, 3.0, 3.0, None]
@@ -260,12 +358,14 @@ def test_speed_ups_are_averaged_on_logarithms(by_hand: Callable[..., ByHand]) ->
             run.evaluate(trial, 0, [0.1] * (n - 1) + [0.9] if n else [0.1] * 10)
             run.finish(trial, 0, 0.9, {0: 0.8})
             run.end(trial)
-    speed = run.summary()["speed_up"]["pathnet"][0]
+    speeds = run.summary()["speed_up"]["pathnet"]
+    speed = speeds[0]
     assert speed["mean"] == pytest.approx(1.0)
     assert (speed["n"], speed["censored"]) == (2, 1)
     logs = [math.log(2), -math.log(2)]
     wanted = stats.t.interval(0.95, 1, loc=0, scale=stats.sem(logs))
     assert speed["interval"] == pytest.approx([math.exp(end) for end in wanted])
+    assert speed["p"] == speed["p_holm"] == pytest.approx(stats.ttest_1samp(logs, 0).pvalue)
 
 
 def test_one_seed_has_no_interval(by_hand: Callable[..., ByHand]) -> None:

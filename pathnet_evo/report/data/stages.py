@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Literal, TypeAlias
 
-from pathnet_evo.analysis.speed_up import smoothing_window
+from pathnet_evo.analysis.curves import evaluations_within, smoothing_window
 from pathnet_evo.core.genotype import Path as ModulePath
 from pathnet_evo.report.data.history import History
 from pathnet_evo.report.data.lines import Line, trailing_means
@@ -81,7 +81,7 @@ class StageView:
             xs, scores = zip(*history.episodes, strict=True)
             return xs, trailing_means(scores, smoothing_window(len(scores)))
         fitnesses = [told.fitness for told in history.told]
-        examples = accumulate(told.examples for told in history.told)
-        n = len(fitnesses) if history.by_frames else history.budget
-        xs = tuple(examples if history.by_frames else range(1, len(fitnesses) + 1))
-        return xs, trailing_means(fitnesses, smoothing_window(n))
+        sizes = [told.examples for told in history.told]
+        evaluations = evaluations_within(history.budget, history.by_frames, sizes)
+        xs = tuple(accumulate(sizes) if history.by_frames else range(1, len(fitnesses) + 1))
+        return xs, trailing_means(fitnesses, smoothing_window(evaluations))
