@@ -7,11 +7,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from pathnet_evo.analysis.arms import compared_order
 from pathnet_evo.analysis.continual import accuracy_of, continual
 from pathnet_evo.analysis.curves import learning_curve
 from pathnet_evo.analysis.not_finite import not_finite
 from pathnet_evo.analysis.results import StageResult, TrialResult, read_trials, returned
-from pathnet_evo.analysis.speed_up import CONTROL, frames_of, speed_ups
+from pathnet_evo.analysis.significance import correct
+from pathnet_evo.analysis.speed_up import frames_of, speed_ups
 from pathnet_evo.analysis.statistics import (
     AMOUNT,
     ANY,
@@ -88,7 +90,7 @@ def _summary(config: RunConfig, trials: Sequence[TrialResult]) -> dict[str, Any]
             for arm in config.arms
         },
         "speed_up": speed_ups(config, of_arm, stages),
-        "comparisons": list(_comparisons(config, of_arm, ranges)),
+        "comparisons": _corrected([*_comparisons(config, of_arm)]),
         "not_finite": not_finite(trials),
         "times": {arm: _times(of_arm[arm], len(stages)) for arm in arms},
     }
@@ -173,7 +175,7 @@ def _arm_stage(
             for j in range(i + 1, last + 1)
             if after[j]
         },
-        "forgetting": _by_name(_minus(after[i], after[last]), difference_statistic, episodes)
+        "forgetting": _by_name(_minus(after[i], after[last]), difference_statistic)
         if i < last
         else {},
         "not_scored": {str(seed): list(s.not_scored) for seed, s in done.items() if s.not_scored},
@@ -215,8 +217,9 @@ def _curve(stage: StageResult) -> dict[str, Any] | None:
 def _by_name(
     scores: Mapping[int, Mapping[str, float]],
     over_seeds: Callable[[Mapping[int, float | None], Range], dict[str, Any]],
-    episodes: Range,
+    episodes: Range = ANY,
 ) -> dict[str, Any]:
+    """A statistic of each score; differences of returns are not bounded by those observed."""
     names = dict.fromkeys(name for values in scores.values() for name in values)
     return {
         name: over_seeds(
@@ -256,22 +259,25 @@ def _times(trials: Mapping[int, TrialResult], n_stages: int) -> list[dict[str, A
 
 
 def _comparisons(
-    config: RunConfig, of_arm: Mapping[str, Mapping[int, TrialResult]], ranges: Sequence[Range]
+    config: RunConfig, of_arm: Mapping[str, Mapping[int, TrialResult]]
 ) -> Iterator[dict[str, Any]]:
     """Each arm's test scores minus each control's, paired by seed."""
-    controls = {arm.name for arm in config.arms if arm.strategy is not None}
-    order = sorted(of_arm, key=lambda arm: (arm in controls) + (arm == CONTROL))
-    for i, episodes in enumerate(ranges):
+    order = compared_order(config)
+    for i in range(len(config.stages)):
         scores = {
             arm: {seed: s.scores.get(i, {}) for seed, t in trials.items() if (s := t.finished(i))}
             for arm, trials in of_arm.items()
         }
         for arm, control in combinations(order, 2):
-            if control not in controls:
-                continue
-            for name, found in _by_name(
-                _minus(scores[arm], scores[control]), difference_statistic, episodes
-            ).items():
+            differences = _minus(scores[arm], scores[control])
+            for name, found in _by_name(differences, difference_statistic).items():
                 values = [v for v in found["seeds"].values() if v is not None]
                 what = {"stage": i, "score": name, "arm": arm, "control": control}
                 yield {**what, **found, "p": paired_p(values)}
+
+
+def _corrected(comparisons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The comparisons with p values corrected for all of one score."""
+    for score in {one["score"] for one in comparisons}:
+        correct([one for one in comparisons if one["score"] == score])
+    return comparisons

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pathnet_evo.analysis.speed_up import CONTROL
+from pathnet_evo.analysis.arms import CONTROL
 from pathnet_evo.interfaces.summary import SpeedUp, SpeedUpOfSeed
+from pathnet_evo.report.verdicts import correction, verdict
 from pathnet_evo.values.readable import shown, shown_interval, times
 
 NO_RATIO = "no ratio"
@@ -64,11 +65,21 @@ def _area(speed: SpeedUp, arm: str) -> str:
     text = f"{what} is {times(speed['mean'])} that of {CONTROL}"
     if speed["interval"] is None:
         return f"{text} (a single pair of seeds gives no interval)."
-    low, high = (times(end) for end in speed["interval"])
-    text += f" (95 % interval {low} to {high}, {speed['n']} pairs of seeds)"
-    if speed["interval"][0] <= 1 <= speed["interval"][1]:
-        return f"{text}: these seeds do not tell the two apart."
-    return f"{text}: {'faster' if speed['mean'] > 1 else 'slower'}."
+    return f"{text} ({_span(speed)}): {_judged(speed)}."
+
+
+def _span(speed: SpeedUp) -> str:
+    p = correction(speed.get("p_holm"))
+    text = f"95 % interval {speed_up_interval(speed)}, {speed['n']} pairs of seeds"
+    return f"{text}, {p}" if p else text
+
+
+def _judged(speed: SpeedUp) -> str:
+    """The verdict on a speed-up that has an interval."""
+    sign, doubt = verdict(speed["interval"] or (1, 1), speed.get("p_holm"), neutral=1)
+    if not sign:
+        return "these seeds do not tell the two apart"
+    return doubt + ("faster" if sign > 0 else "slower")
 
 
 def speed_sentence(speed: SpeedUp, arm: str) -> str:
@@ -85,10 +96,7 @@ def speed_sentence(speed: SpeedUp, arm: str) -> str:
     if speed["interval"] is None:
         text += f" ({said}; a single pair of seeds gives no interval)"
     else:
-        low, high = (times(end) for end in speed["interval"])
-        clear = speed["interval"][0] > 1 or speed["interval"][1] < 1
-        verdict = said if clear else "these seeds do not tell the two apart"
-        text += f" (95 % interval {low} to {high}, {speed['n']} pairs of seeds): {verdict}"
+        text += f" ({_span(speed)}): {_judged(speed)}"
     text += f"; left out: {lost}." if lost else "."
     if twice := speed.get("by_generations"):
         text += (

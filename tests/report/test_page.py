@@ -7,11 +7,13 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from scipy import stats
 
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.cli.tables import results
@@ -124,6 +126,44 @@ def test_what_came_out_is_said_honestly(
     assert verdict in about_second
     (kept,) = [s for s in said if s.startswith("After the last stage, pathnet")]
     assert "forgot nothing" in kept
+
+
+def test_verdicts_are_corrected_for_their_number(tmp_path: Path, made_up: SimpleNamespace) -> None:
+    """Of many comparisons one in twenty would be called better by chance.
+
+    Four arms make six comparisons; p values from scipy, and Holm's correction step by step.
+    """
+    arms = {
+        "pathnet": [0.600, 0.610, 0.650],
+        "independent": [0.500, 0.490, 0.540],
+        "fine-tuning": [0.570, 0.570, 0.595],
+        "random-columns": [0.600, 0.580, 0.680],
+    }
+    made_up.toml(tmp_path, 3, list(arms), stages=1)
+    records: list[Record] = []
+    for k, (arm, scores) in enumerate(arms.items()):
+        for seed, score in enumerate(scores):
+            trial = 3 * k + seed
+            records += [TrialStarted(trial, arm, seed)]
+            records += made_up.stage(trial, 0, [0.1, 0.2], {0: score})
+            records += [TrialFinished(trial, "finished")]
+    made_up.lineage(tmp_path, records)
+    raw = {pair: stats.ttest_rel(*map(arms.get, pair)).pvalue for pair in combinations(arms, 2)}
+    corrected, most = {}, 0.0
+    for rank, (p, pair) in enumerate(sorted((p, pair) for pair, p in raw.items())):
+        most = max(most, min(1.0, (6 - rank) * p))
+        corrected[frozenset(pair)] = most
+    assert raw["pathnet", "fine-tuning"] < 0.05 < corrected[frozenset({"pathnet", "fine-tuning"})]
+    summary = summarise(tmp_path)
+    for one in summary["comparisons"]:
+        wanted = corrected[frozenset({one["arm"], one["control"]})]
+        assert one["p_holm"] == pytest.approx(wanted, rel=1e-6)
+    first, second, third = (s for s in sentences(summary, "pathnet") if "against" in s)
+    assert "with Holm's correction for 6 comparisons): pathnet is better." in first
+    assert "with Holm's correction for 6 comparisons): pathnet is possibly better." in second
+    assert third.endswith("these seeds do not tell the two apart.")
+    page = read(tmp_path)
+    assert "corrected for the number" in page.text
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """What a report says of a sequence of many tasks."""
 
+import pytest
+
+from pathnet_evo.report.speeds import speed_sentence
 from pathnet_evo.report.words import sentences
 
 N = 6
 
 
-def summary(gain, lost):
-    """Six stages, two seeds: pathnet ahead by ``gain``, fine-tuning forgetting ``lost``."""
+def summary(gain, lost, apart=0.001):
+    """Six stages, two seeds ``apart``: pathnet ahead by ``gain``, fine-tuning losing ``lost``."""
 
     def stage(value):
         score = {"seeds": {"0": 0.5, "1": 0.5}, "n": 2, "mean": 0.5, "interval": [0.5, 0.5]}
@@ -22,11 +25,12 @@ def summary(gain, lost):
             "score": "test_accuracy",
             "arm": "pathnet",
             "control": control,
-            "seeds": {"0": gain(i), "1": gain(i)},
+            "seeds": {"0": gain(i) - apart, "1": gain(i) + apart},
             "n": 2,
             "mean": gain(i),
             "interval": [gain(i), gain(i)],
             "p": None,
+            "p_holm": None,
         }
         for i in range(N)
         for control in ("independent", "fine-tuning")
@@ -48,7 +52,7 @@ def test_many_tasks_are_summed_up():
     """Broken: a page would begin with pages of sentences, and speak of the last task alone."""
     said = sentences(summary(lambda i: 0.02 * i, lost=0.2), "pathnet", brief=True)
     assert len(said) == 4, "the headline, and one for each arm that can be scored again"
-    assert said[0].startswith("pathnet learned the 5 stages after the first better than")
+    assert said[0].startswith("pathnet learned the 5 stages after the first better than the same")
     assert "+6.0 points" in said[0], "the mean of 2, 4, 6, 8 and 10 points"
     assert said[0].endswith("and forgot nothing.")
     assert "exactly the same on all 5 earlier stages" in said[1]
@@ -60,6 +64,44 @@ def test_many_tasks_are_summed_up():
 
 def test_every_task_is_spoken_of_at_length():
     """Broken: who wants to know of one task would have to read the JSON."""
-    said = sentences(summary(lambda i: -0.01, lost=0.2), "pathnet")
-    assert "worse than the same network from scratch" in said[0]
+    said = sentences(summary(lambda i: -0.02, lost=0.2), "pathnet")
+    assert "possibly worse than the same network from scratch" in said[0]
     assert sum("t3" in sentence for sentence in said) == 3, "two controls, and what was forgotten"
+
+
+def test_two_controls_make_a_headline_less_certain():
+    """Two tries at 5 % would be told as one.
+
+    With two seeds, t is the mean over half their distance, and p = 2 atan(1 / t) / pi: 0.030 for
+    t = 21.2, twice that for two controls.
+    """
+    said = sentences(
+        summary(lambda i: 0.02 * i, lost=0.2, apart=0.06 / 21.2), "pathnet", brief=True
+    )
+    assert said[0].count("possibly better than") == 2
+    assert said[0].count("; p = 0.06 with Holm's correction") == 2
+
+
+def test_without_variance_there_is_no_certainty():
+    """Two seeds with the same difference by chance would be told as a proof."""
+    said = sentences(summary(lambda i: 0.02 * i, lost=0.2, apart=0.0), "pathnet", brief=True)
+    assert "possibly better than fine-tuning (+6.0 points" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("interval", "p_holm", "verdict"),
+    [
+        ([1.2, 2.0], 0.01, ": faster."),
+        ([1.2, 2.0], 0.2, ": possibly faster."),
+        ([0.5, 0.8], 0.01, ": slower."),
+        ([0.5, 0.8], 0.2, ": possibly slower."),
+        ([0.8, 1.2], 1.0, ": these seeds do not tell the two apart."),
+    ],
+)
+@pytest.mark.parametrize("measure", ["smoothed", "area"])
+def test_verdicts_on_speed(measure, interval, p_holm, verdict):
+    """The best of many speed-ups would be called faster, since one in twenty is by chance."""
+    speed = {"measure": measure, "seeds": {}, "n": 5, "censored": 0, "mean": sum(interval) / 2}
+    said = speed_sentence({**speed, "interval": interval, "p_holm": p_holm}, "pathnet")
+    assert said.endswith(verdict)
+    assert f"p = {p_holm:.2g} with Holm's correction" in said
