@@ -59,7 +59,8 @@ class _OfModules:
         """Draw new weights from torch's global generator; the parameters are on the CPU."""
         assert isinstance(self, nn.Module)
         modules = {
-            name: values.unflatten(0, (self.n, -1)) for name, values in self.named_parameters()
+            name: torch.unflatten(values, 0, (self.n, -1))
+            for name, values in self.named_parameters()
         }
         self.kind.initialise(modules, torch.default_generator)
 
@@ -89,7 +90,7 @@ class Aggregated(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layer: ``(batch, size, ...)``."""
         out: Tensor = torch.relu(self.wide(x.flatten(1) if self.flat else x))
-        return self.aggregate(out.unflatten(1, (self.n, -1)))
+        return self.aggregate(torch.unflatten(out, 1, (self.n, -1)))
 
 
 def trunk(

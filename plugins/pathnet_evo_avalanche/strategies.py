@@ -101,7 +101,7 @@ def made(settings: RivalSettings, course: Course[MinibatchLearner]) -> tuple[Any
     """A strategy on a new network, and what watches it."""
     learner = course.learner
     watch, method, batch = Watch(course), settings.method, learner.batch_size
-    model: Any = _network(method, course)
+    model = _network(method, course)
     plugins: list[Any] = []
     match method:
         case "ewc":
@@ -129,7 +129,7 @@ def made(settings: RivalSettings, course: Course[MinibatchLearner]) -> tuple[Any
     return strategy, watch
 
 
-def _network(method: str, course: Course[MinibatchLearner]) -> nn.Module:
+def _network(method: str, course: Course[MinibatchLearner]) -> Any:
     if method == "progressive":
         return _progressive(course)
     layers = trunk(course.kinds, course.width, course.input_shape, course.aggregate)
