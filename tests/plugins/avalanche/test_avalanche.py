@@ -142,7 +142,12 @@ def test_a_learner_that_rivals_cannot_follow(monkeypatch, command):
     """A user's own learner would end a run with an AttributeError of Avalanche's plugin."""
     monkeypatch.setattr(policy, "find_spec", lambda name: object())
     Path("signs.py").write_text(SIGNS)
-    settings = ['plugins=["signs.py"]', 'arms=["pathnet","ewc"]', 'learner={name="signs"}']
+    settings = [
+        'plugins=["signs.py"]',
+        'transfer.connect="named"',
+        'arms=["pathnet","ewc"]',
+        'learner={name="signs"}',
+    ]
     sets = [part for setting in settings for part in ("--set", setting)]
     result = command("run", "digits-halves", *sets)
     assert result.status == 2
