@@ -19,7 +19,7 @@ GROUPS = {
     "Tasks": ("interfaces.tasks", "interfaces.fingerprint"),
     "Learners": ("interfaces.learn", "interfaces.budget"),
     "Strategies": ("interfaces.strateg", "interfaces.population"),
-    "Transfer policies": ("interfaces.policies",),
+    "Transfer policies": ("interfaces.policies", "interfaces.rivals"),
     "Observers and records": (
         "interfaces.observers",
         "interfaces.records",

@@ -70,7 +70,7 @@ if TYPE_CHECKING:
         TrialFinished,
         TrialStarted,
     )
-    from pathnet_evo.interfaces.rivals import Course, Rival
+    from pathnet_evo.interfaces.rivals import Course, MinibatchLearner, Rival
     from pathnet_evo.interfaces.run_info import RunInfo, Trial
     from pathnet_evo.interfaces.signature import Signature
     from pathnet_evo.interfaces.stopping import StopRun, StopStage
@@ -181,7 +181,7 @@ _HOMES = {
         "TrialFinished",
         "TrialStarted",
     ),
-    "interfaces.rivals": ("Course", "Rival"),
+    "interfaces.rivals": ("Course", "MinibatchLearner", "Rival"),
     "interfaces.run_info": ("RunInfo", "Trial"),
     "interfaces.stopping": ("StopRun", "StopStage"),
     "interfaces.signature": ("Signature",),
@@ -255,6 +255,7 @@ __all__ = [
     "LearningContext",
     "Lease",
     "LeasedStack",
+    "MinibatchLearner",
     "ModelError",
     "ModuleKind",
     "ModulePool",

@@ -296,6 +296,21 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
         """
         return None
 
+    def split_examples(self, task: SupervisedTask, streams: Streams) -> tuple[Tensor, Tensor]:
+        """The examples to train on, and those held out; by default none are held out.
+
+        Override it together with ``validates``, so that rivals learn from the same examples.
+
+        Args:
+            task: the stage's task.
+            streams: the stage's random streams.
+
+        Returns:
+            Two tensors of indices into ``task.inputs``, int64, on the CPU; the second is empty if
+            fitness is measured on training examples.
+        """
+        return torch.arange(len(task.inputs)), torch.arange(0)
+
     @property
     def validates(self) -> bool:
         """Whether fitness is measured on what paths do not train on, as a sweep's target must be.

@@ -155,6 +155,15 @@ class SupervisedTask:
         out = torch.isin(of_source, held)
         return (~out).nonzero().flatten(), out.nonzero().flatten()
 
+    def only(self, rows: Tensor) -> SupervisedTask:
+        """The same task with some of its training examples.
+
+        Args:
+            rows: indices into ``inputs``, int64.
+        """
+        sources = None if self.sources is None else self.sources[rows]
+        return replace(self, inputs=self.inputs[rows], labels=self.labels[rows], sources=sources)
+
     def to(self, device: torch.device | str) -> SupervisedTask:
         """The same task on another device; moved once, before training."""
         moved: dict[str, Any] = {

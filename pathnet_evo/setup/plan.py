@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from typing_extensions import get_protocol_members
+
 from pathnet_evo.core.aggregate import AGGREGATES
 from pathnet_evo.core.modules import ModuleKind, Shape, ShapeError
 from pathnet_evo.core.pool import ModulePool
@@ -16,6 +18,7 @@ from pathnet_evo.interfaces.engines import Engine
 from pathnet_evo.interfaces.executors import Executor, ExecutorError
 from pathnet_evo.interfaces.learners import Learner
 from pathnet_evo.interfaces.policies import Connect, TransferPolicy
+from pathnet_evo.interfaces.rivals import Rival
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
@@ -253,22 +256,32 @@ class Plan:
             try:
                 with calling("check", ValueError):
                     arm.policy.check(self.kinds)
-                    if arm.policy.rival() is not None:
-                        self._check_rival()
+                    if (rival := arm.policy.rival()) is not None:
+                        self._check_rival(rival)
             except (ValueError, PluginFailed) as error:
                 yield Problem(f"arms.{i}.transfer", str(error))
 
-    def _check_rival(self) -> None:
-        """Refuse what no rival can learn.
+    def _check_rival(self, rival: Rival) -> None:
+        """Refuse what a rival cannot learn, or not as the other arms do.
 
         Raises:
-            ValueError: a stage has no labels, or a budget that is not in evaluations.
+            ValueError: a stage has no labels, a budget that is not in evaluations, or a learner
+                that the rival cannot follow.
         """
         for i, stage in enumerate(self.stages):
             if stage.learner.takes is not SupervisedTask or stage.evaluations is None:
                 raise ValueError(
                     f"stage {i}: a rival learns from examples, with a budget in generations"
                 )
+            if lack := _cannot_follow(rival, stage.learner):
+                raise ValueError(
+                    f"stage {i}: learner {type(stage.learner).__name__} has no {lack}, which the "
+                    "rival follows: use another learner, such as sgd, or leave the arm out"
+                )
+        rival.check(
+            [stage.learner for stage in self.stages],
+            [stage.evaluations or 0 for stage in self.stages],
+        )
 
     def _rehearse_pool(self, task: Task) -> ModulePool:
         """A pool for the first task that holds no numbers.
@@ -282,6 +295,15 @@ class Plan:
                 return self.make_pool(task.input_shape, "meta")
         except PluginFailed as error:
             raise ConfigError([Problem("pool.layers", str(error))]) from None
+
+
+def _cannot_follow(rival: Rival, learner: Learner) -> str:
+    """What a learner lacks that a rival follows, in words, or an empty text."""
+    names = () if rival.follows is None else get_protocol_members(rival.follows)
+    lack = sorted(name for name in names if not hasattr(learner, name))
+    if learner.validates and type(learner).split_examples is Learner.split_examples:
+        lack.append("split_examples")  # it holds examples out, but does not say which
+    return ", ".join(lack)
 
 
 def _check_actions(learner: Learner, task: Task) -> None:

@@ -29,8 +29,8 @@ def answer(model: nn.Module, stage: int, n_classes: int, inputs: Tensor) -> Tens
 def untrained(model: nn.Module) -> nn.Module:
     """A copy of a model with weights from torch's global generator.
 
-    Layers are initialised as torch does; parameters outside of layers, which are the scales of a
-    progressive network's adapters, are standard normal, as Avalanche begins with.
+    Layers are initialised as the model began; parameters outside of layers, which are the scales
+    of a progressive network's adapters, are standard normal, as Avalanche begins with.
     """
     device = next(model.parameters()).device
     fresh = copy.deepcopy(model).cpu()

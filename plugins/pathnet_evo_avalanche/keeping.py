@@ -111,18 +111,22 @@ def _parameters(state: State, device: torch.device) -> dict[int, dict[str, Param
 
 
 def _of_group(group: Any) -> State:
-    """The replayed examples of an experience, with the weights that decide which ones stay."""
-    inputs, labels, *_ = zip(*group.buffer, strict=True)
+    """The replayed examples of an experience, with the weights that decide which ones stay.
+
+    There are none of some experiences if fewer examples than experiences are kept.
+    """
+    examples = [*group.buffer]
     return {
         "most": group.max_size,
-        "inputs": torch.stack(inputs),
-        "labels": torch.tensor(labels),
+        "inputs": torch.stack([x for x, *_ in examples]) if examples else torch.empty(0),
+        "labels": torch.tensor([y for _, y, *_ in examples], dtype=torch.int64),
         "weights": group._buffer_weights,
     }
 
 
 def _group(stage: int, state: State) -> ReservoirSamplingBuffer:
     group = ReservoirSamplingBuffer(state["most"])
-    group.buffer = dataset_of(state["inputs"], state["labels"], stage)
+    if len(state["labels"]):
+        group.buffer = dataset_of(state["inputs"], state["labels"], stage)
     group._buffer_weights = state["weights"]
     return group

@@ -5,28 +5,51 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
-from pathnet_evo import Course, Rival
+from pathnet_evo import Course, MinibatchLearner, Rival
 from pathnet_evo_avalanche.answers import answer
 from pathnet_evo_avalanche.settings import RivalSettings
 
 
-class AvalancheRival(Rival):
+class AvalancheRival(Rival[MinibatchLearner]):
     """One of Avalanche's strategies, which learns stage after stage.
 
     Args:
         settings: which, with its options.
     """
 
+    follows: ClassVar[type | None] = MinibatchLearner
+
     def __init__(self, settings: RivalSettings) -> None:
         self.settings = settings
         self.strategy: Any = None
         self.watch: Any = None
 
-    def learn(self, course: Course) -> None:
+    def check(self, learners: Sequence[MinibatchLearner], evaluations: Sequence[int]) -> None:
+        """Refuse what Avalanche's strategy cannot follow."""
+        if any(_kept(learner) != _kept(learners[0]) for learner in learners):
+            raise ValueError(
+                "a rival has one batch_size and one optimizer for all stages: give all stages the "
+                "same, or leave the arm out"
+            )
+        method, batch = self.settings.method, learners[0].batch_size
+        least = {"replay": 2, "joint": len(learners)}.get(method, 1)
+        if batch < least:
+            raise ValueError(
+                f"{method} has examples of several tasks in a minibatch, here {least} or more, but "
+                f"learner.batch_size is {batch}: raise it, or leave the arm out"
+            )
+        if method == "packnet" and min(evaluations) < 2:
+            raise ValueError(
+                "packnet trains before and after pruning, but a stage has one evaluation: give it "
+                "more generations, or leave the arm out"
+            )
+
+    def learn(self, course: Course[MinibatchLearner]) -> None:
         """Train the strategy on the next experience; an epoch is one evaluation's minibatches."""
         with _quiet():
             from pathnet_evo_avalanche.strategies import made
@@ -44,7 +67,7 @@ class AvalancheRival(Rival):
 
         return kept(self.strategy)
 
-    def restore(self, state: dict[str, Any], courses: Sequence[Course]) -> None:
+    def restore(self, state: dict[str, Any], courses: Sequence[Course[MinibatchLearner]]) -> None:
         """Make the strategy again, as it was after those stages."""
         with _quiet():
             from pathnet_evo_avalanche.keeping import put
@@ -69,6 +92,12 @@ class AvalancheRival(Rival):
         """The heads of other tasks than one."""
         heads = getattr(model, "classifier", None) or model.heads
         return [head for name, head in heads.classifiers.items() if name != str(stage)]
+
+
+def _kept(learner: MinibatchLearner) -> tuple[Any, ...]:
+    """What a strategy keeps of a learner from stage to stage; the rate follows a schedule."""
+    optimizer = learner.make_optimizer([torch.zeros(1, requires_grad=True)])
+    return learner.batch_size, type(optimizer), {**optimizer.defaults, "lr": None}
 
 
 def _count(parameters: Iterator[nn.Parameter]) -> int:

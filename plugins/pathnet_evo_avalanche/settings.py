@@ -24,7 +24,8 @@ class RivalSettings(TransferPolicy):
     temperature: float = Field(2.0, gt=0, allow_inf_nan=False)
     """Temperature of the distillation of ``lwf``."""
     memory: int = Field(1000, ge=1)
-    """Training examples that ``replay`` keeps; half of each minibatch comes from them."""
+    """Training examples of all tasks together that ``replay`` keeps. Half of each minibatch comes
+    from them, however few they are."""
     prune: float | None = Field(None, gt=0, lt=1)
     """Share of the free weights that ``packnet`` prunes after each task. Default: equal shares for
     all tasks."""

@@ -113,6 +113,10 @@ class SGD(Scheduled, Learner[SupervisedTask]):
         n = len(task.labels) if task.sources is None else len(set(task.sources.tolist()))
         return trained / (n * (1 - self.validation_fraction))
 
+    def split_examples(self, task: SupervisedTask, streams: Streams) -> tuple[Tensor, Tensor]:
+        """The examples to train on, and the share that is held out."""
+        return task.split(self.validation_fraction, streams.torch("held-out"))
+
     @property
     def validates(self) -> bool:
         """Whether examples are held out."""
@@ -180,7 +184,7 @@ class SGDEvaluator(Evaluator):
         self.context = context
         task: SupervisedTask = context.task
         self.task = task
-        kept, held = task.split(learner.validation_fraction, context.streams.torch("held-out"))
+        kept, held = learner.split_examples(task, context.streams)
         self.held = held.to(context.device)
         size = learner.n_batches * learner.batch_size
         self.batches = Batches(kept.to(context.device), size, context.streams)

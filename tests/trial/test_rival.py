@@ -10,7 +10,8 @@ from functools import partial
 import pytest
 import torch
 
-from pathnet_evo.interfaces.learners import StageFailed
+from pathnet_evo.core.streams import Streams
+from pathnet_evo.interfaces.learners import LearningContext, StageFailed
 from pathnet_evo.interfaces.records import (
     BeforeTraining,
     Evaluated,
@@ -95,6 +96,42 @@ def test_a_rival_gets_the_budget_and_the_network_of_the_others(make_plan):
     course = rival.courses[1]
     assert (course.stage, course.n_stages, course.evaluations) == (1, 2, 8)
     assert (course.width, len(course.kinds), course.input_shape) == (2, 2, (1, 4, 4))
+    assert course.aggregate.name == "sum"
+    averaged = Nearest()
+    learned(make_plan(pool={"aggregate": "mean"}), averaged)
+    assert averaged.courses[0].aggregate.name == "mean"
+
+
+def test_a_rival_holds_out_what_the_other_arms_hold_out(make_plan):
+    """It would learn from more examples, or give its training accuracy as a held-out one."""
+    plan, rival = make_plan(learner={"validation_fraction": 0.25}), Nearest()
+    _, records = learned(plan, rival)
+    for i, course in enumerate(rival.courses):
+        task = plan.make_task(i, Streams(0), None)
+        pool = plan.make_pool(task.input_shape, "cpu")
+        head = pool.head(task.n_classes, torch.Generator())
+        context = LearningContext(pool, head, task, torch.device("cpu"), Streams(0, i), False)
+        evaluator = plan.stages[i].learner.evaluator(context)
+        kept, held = evaluator.batches.examples, evaluator.held
+        assert (len(kept), len(held)) == (120, 40)
+        assert torch.equal(course.task.inputs, task.inputs[kept])
+        assert torch.equal(course.task.labels, task.labels[kept])
+        means = rival.means[i].flatten(1)
+        nearest = torch.cdist(task.prepare(task.inputs[held]).flatten(1), means).argmin(1)
+        accuracy = (nearest == task.labels[held]).double().mean().item()
+        told = [record.evaluation for record in of(Evaluated, records) if record.stage == i]
+        assert [evaluation.fitness for evaluation in told] == pytest.approx([accuracy] * 8)
+        assert of(StageFinished, records)[i].fitness == pytest.approx(accuracy)
+
+
+def test_sources_stay_with_their_examples(make_plan):
+    """Copies of a held-out example would be split from it, or belong to other examples."""
+    task = make_plan().make_task(0, Streams(0), None)
+    task = replace(task, sources=torch.arange(160) // 2)
+    part = task.only(torch.tensor([3, 150]))
+    assert part.sources.tolist() == [1, 75]
+    assert torch.equal(part.inputs, task.inputs[[3, 150]])
+    assert torch.equal(part.test_inputs, task.test_inputs)
 
 
 def test_forward_transfer_of_a_rival(make_plan):
