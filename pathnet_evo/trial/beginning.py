@@ -166,12 +166,17 @@ class StageBeginning:
         return [None, *ranked] if prior is None else prior.starts()
 
     def _prior(self, pool: ModulePool, initial: InitialModules) -> Prior | None:
-        """How well earlier paths separate the task's classes, if configured."""
+        """How well earlier paths separate the task's classes, if configured.
+
+        Examples that are held out for fitness are not looked at.
+        """
         wanted, task = self.plan.config.transfer.prior, self.task
         useful = self.policy.listens and (self.connect == "lateral" or initial != "fresh")
         if wanted is False or not useful or not isinstance(task, SupervisedTask):
             return None
-        rows = _of_sources(task, self.streams.torch("prior"))[:MOST].to(task.inputs.device)
+        with calling("split_examples"):
+            kept, _ = self.stage.learner.split_examples(task, self.streams)
+        rows = _of_sources(task, kept, self.streams.torch("prior"))[:MOST].to(task.inputs.device)
         x, labels = task.prepare(task.inputs[rows]), task.labels[rows]
         networks = {j: self.learned[j].network(pool) for j in range(self.i)}
         last = networks[self.i - 1]
@@ -328,9 +333,9 @@ def _same_outputs(a: Task, b: Task) -> bool:
     return False
 
 
-def _of_sources(task: SupervisedTask, generator: torch.Generator) -> Tensor:
-    """Training examples in random order, one per source, since copies would leak."""
-    order = torch.randperm(len(task.inputs), generator=generator)
+def _of_sources(task: SupervisedTask, kept: Tensor, generator: torch.Generator) -> Tensor:
+    """Examples of ``kept`` in random order, one per source, since copies would leak."""
+    order = kept.cpu()[torch.randperm(len(kept), generator=generator)]
     if task.sources is None:
         return order
     first: dict[int, int] = {}

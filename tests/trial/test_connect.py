@@ -82,6 +82,14 @@ def test_a_path_is_also_judged_without_what_it_hears(monkeypatch):
     assert prior["alone"][1] != prior["stages"][1]
 
 
+def test_the_prior_does_not_see_what_is_held_out():
+    """Broken: starts would be chosen with the labels on which a sweep measures them."""
+    learner = {"name": "sgd", "n_batches": 2, "batch_size": 4, "validation_fraction": 0.4}
+    _, records = learned([{}, {"examples": 50}], learner=learner)
+    (planned,) = [r for r in records if isinstance(r, TransferPlanned)]
+    assert planned.prior["examples"] == 30
+
+
 def test_copies_of_unfamiliar_features_listen_to_nobody(monkeypatch):
     """Broken: few examples would be learned by heart from features that do not suit them."""
     monkeypatch.setattr(Prior, "starts", lambda self: [0])
