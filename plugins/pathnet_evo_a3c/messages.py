@@ -42,7 +42,8 @@ class Begin:
     Args:
         learner: the settings.
         context: the stage; the pool in it is shared memory, or a copy.
-        clock: ``(W,)`` int64 in shared memory, frames of each worker; None where nothing is shared.
+        clock: ``(W + 1,)`` int64 in shared memory: frames of each worker, and those played before
+            the stage was resumed; None where nothing is shared.
     """
 
     learner: A3CSettings

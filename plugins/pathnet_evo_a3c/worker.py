@@ -46,7 +46,7 @@ class LaneWorker:
         self.waits, self.since, self.waited = False, time.perf_counter(), 0.0
 
     def _elsewhere(self) -> int:
-        """Frames of all others, and of those that this worker replaces."""
+        """Frames of all others, of those that this worker replaces, and of earlier sessions."""
         if self.clock is None:
             return 0
         return self.before + int(self.clock.sum() - self.clock[self.number])

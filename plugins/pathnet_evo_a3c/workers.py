@@ -94,7 +94,7 @@ class Workers(Evaluator):
         else:
             for stack in context.pool.stacks(context.head):
                 _share(stack)
-            self.clock = share_memory(torch.zeros(learner.workers, dtype=torch.int64))
+            self.clock = share_memory(torch.zeros(learner.workers + 1, dtype=torch.int64))
         self.round = self.frames = 0
         self.waited = 0.0
         self.workers = Supervisor(transport, work, Player, "a3c")
@@ -146,7 +146,7 @@ class Workers(Evaluator):
         while self._resumed and (not members or any(self._free(p) > 0 for p in members)):
             self.submit(self._resumed.popleft())
         for player in self.workers.members:
-            if self._may_go(player) if player.waits else player.outbox:
+            if self._is_due(player):
                 self._order(player)
         busy = any(player.pending for player in self.workers.members)
         if not self._over and (busy or not self.free):
@@ -199,7 +199,7 @@ class Workers(Evaluator):
             return
         self.frames = state["frames"]
         if self.server is None:
-            self.clock[0] = self.frames
+            self.clock[-1] = self.frames  # no worker writes there, whenever it starts
         self._resumed.extend(map(Candidate.of, state["candidates"]))
 
     def close(self) -> None:
@@ -233,18 +233,24 @@ class Workers(Evaluator):
                 raise StageFailed(self._none_left)
             self._hear()
 
-    def _may_go(self, player: Player) -> bool:
-        """Whether a worker that waits has something to play, and is not too far ahead."""
-        if not player.ready or not player.pending:
+    def _is_due(self, player: Player) -> bool:
+        """Whether a worker is to be sent candidates.
+
+        Where it shares no memory, only while it waits, has something to play, and is not too far
+        ahead: earlier, it would play candidates before it has the modules of their paths.
+        """
+        if self.server is None:
+            return bool(player.outbox)
+        if not (player.waits and player.ready and player.pending):
             return False
         busy = [other.rollouts for other in self.workers.members if other.pending]
         ahead = player.rollouts - min(busy)
         return self.learner.max_staleness is None or ahead <= self.learner.max_staleness
 
     def _order(self, player: Player) -> None:
-        """Send a worker new candidates, and what changed of the pool where it waits for that."""
+        """Send a worker new candidates and, where it shares no memory, what changed of the pool."""
         changed = None
-        if self.server is not None and player.waits:
+        if self.server is not None:
             assert player.seen is not None
             paths = [self.context.path(c.genotype) for c in player.pending.values()]
             changed, player.waits = self.server.changed(player.seen, paths), False
@@ -276,7 +282,9 @@ class Workers(Evaluator):
         """Count a rollout and, where it is wanted, learn from it."""
         before = self.frames
         self.frames += played.frames
-        player.waits = self.server is not None
+        # A worker that had nothing to drop says so as it begins to play, and does not wait then.
+        if played.gradients is not None or player.cancelling:
+            player.waits = self.server is not None
         if played.round != self.round:
             return
         player.cancelling = False

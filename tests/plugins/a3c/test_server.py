@@ -75,6 +75,9 @@ def test_one_worker_learns_the_same_bits(walk, elsewhere):
             evaluator.submit(Candidate(candidate, 0, ((0,), (2,)), None, 0))
         evaluator.cancel()
         more, later = run_all(evaluator, 3)
+        evaluator.cancel()  # nothing is in flight
+        last, latest = run_all(evaluator, 3)
+        more, later = more + last, later + latest
         usage = evaluator.usage()
         evaluator.close()
         stacks = context.pool.stacks(context.head)
@@ -87,6 +90,29 @@ def test_one_worker_learns_the_same_bits(walk, elsewhere):
     assert all(map(torch.equal, kept, weights))
     assert usage["staleness"] == 0
     assert usage["bytes"] > 0
+
+
+def test_candidates_travel_with_their_modules(walk, elsewhere, monkeypatch):
+    """A worker would play a path with weights of another time, however stale."""
+    evaluator = A3C(**SETTINGS).evaluator(stage(walk(goal=3), elsewhere))
+    (player,) = evaluator.workers.members
+    sent, send = [], player.link.send
+    monkeypatch.setattr(player.link, "send", lambda orders: (sent.append(orders), send(orders)))
+    first, second = (Candidate(i, i, ((i, 1), (2, i)), None, i) for i in range(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluator, "_hear", lambda: None)  # whatever it reports comes later
+        evaluator.submit(first)
+        evaluator.advance()
+        evaluator.submit(second)
+        evaluator.advance()
+        assert [orders.candidates for orders in sent] == [(first,)]
+    done, end = [], time.monotonic() + 120
+    while len(done) < 2:
+        assert time.monotonic() < end
+        done += evaluator.advance()
+    assert all(orders.changed is not None for orders in sent)
+    assert [c for orders in sent for c in orders.candidates] == [first, second]
+    evaluator.close()
 
 
 def test_two_workers_train_one_pool(walk, elsewhere):

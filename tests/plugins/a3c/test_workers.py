@@ -85,6 +85,19 @@ def test_workers_train_one_pool(walk, evaluator_on):
     assert A3C().deterministic
 
 
+def test_resumed_frames_stay_counted(walk, evaluator_on):
+    """Broken: the learning rate would begin again from where the stage began."""
+    evaluator = evaluator_on(stage(walk(goal=3)))
+    end = time.monotonic() + 120
+    while not all(player.ready for player in evaluator.workers.members):
+        assert time.monotonic() < end
+        evaluator._hear()
+    evaluator.restore({"frames": 10**6, "candidates": []})
+    run_all(evaluator, 8)
+    assert evaluator.used > 10**6
+    assert int(evaluator.clock.sum()) == evaluator.used
+
+
 @pytest.mark.parametrize(
     ("accident", "settings", "told"),
     [
