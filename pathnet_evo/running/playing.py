@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,7 @@ class Player:
     ) -> Iterator[float]:
         """Play episodes, each from a seed of its own; gives their raw scores.
 
+        Steps of an opening, which the environment plays itself, are shown but not counted.
         An episode's seed also decides which actions are sampled: it can be played again alone.
 
         Args:
@@ -66,7 +68,8 @@ class Player:
             first_seed: see ``seeds``.
 
         Raises:
-            RunError: the environment cannot be made or does not draw pictures, or a plugin raises.
+            RunError: the environment cannot be made, does not draw pictures or gives a reward that
+                is not finite, or a plugin raises.
         """
         seeds = self.seeds(episodes, first_seed)
         env: Any
@@ -79,7 +82,7 @@ class Player:
             for i, seed in enumerate(seeds):
                 generator = self.streams.torch("play", seed)
                 with self._telling():
-                    observations, _ = env.reset(seed=[seed])
+                    observations, infos = env.reset(seed=[seed])
                 steps, score, over = 0, 0.0, False
                 while not over:
                     if seen is not None:
@@ -92,8 +95,11 @@ class Player:
                         )
                         actions = chosen.numpy()
                     with self._telling():
-                        observations, rewards, ended, cut, _ = env.step(actions)
-                    steps, score = steps + 1, score + float(rewards[0])
+                        opening = _opens(infos)
+                        observations, rewards, ended, cut, infos = env.step(actions)
+                        reward = _finite(rewards[0])
+                    if not opening:
+                        steps, score = steps + 1, score + reward
                     over = bool(ended[0] or cut[0] or steps == self.task.max_episode_steps)
                     stepped(i, steps, score)
                 yield score
@@ -123,6 +129,17 @@ class Player:
         except Exception as error:
             text = " ".join(f"{type(error).__name__}: {error}".split())
             raise RunError(f"stage {self.name!r}: the {who} raised {text}") from None
+
+
+def _opens(infos: Mapping[str, Any]) -> bool:
+    """Whether the next step belongs to an episode's opening; most environments have none."""
+    return bool(np.any(infos.get("opening", False)))
+
+
+def _finite(reward: Any) -> float:
+    if not math.isfinite(reward):
+        raise TaskError(f"the environment gave a reward of {reward}")
+    return float(reward)
 
 
 def player(

@@ -21,7 +21,7 @@ _making = Lock()
 
 
 class EnvironmentFailed(TaskError):  # noqa: N818
-    """An environment raised something."""
+    """An environment raised something, or gave a reward that is not finite."""
 
 
 @contextmanager
@@ -39,7 +39,7 @@ class Step:
     """What became of one step of every lane.
 
     Args:
-        rewards: ``(K,)`` float64, raw.
+        rewards: ``(K,)`` float64, raw; those of an opening are 0.
         terminated: ``(K,)`` whether the episode came to its end: nothing follows.
         truncated: ``(K,)`` whether it was cut off: more would have followed.
         observations: ``(K, *observation_shape)`` after the step: of episodes that ended, the last.
@@ -75,7 +75,8 @@ class Episodes:
     Attributes:
         observations: ``(K, *observation_shape)``, what the next action is for.
         opening: ``(K,)`` lanes whose next step belongs to a fixed opening, as the environment says:
-            their actions are ignored, and the step is not the learner's.
+            their actions are ignored, and the step is not the learner's. Nor are its rewards, but
+            one that is not finite, by which an environment says that it failed, stays.
     """
 
     def __init__(self, task: EnvironmentTask, lanes: int) -> None:
@@ -133,6 +134,7 @@ class Episodes:
             part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)
         )
         self.steps += ~self.opening
+        rewards = np.where(self.opening & np.isfinite(rewards), 0.0, rewards)
         self.opening = opening
         if self.task.max_episode_steps is not None:
             truncated = truncated | (self.steps >= self.task.max_episode_steps)

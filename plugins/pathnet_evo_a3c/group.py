@@ -132,11 +132,11 @@ class Group:
                 continue
             if ignored:
                 lane.opened(action)
-                continue
-            lane.stepped(action, reward, self.task.frame_skip)
+            else:
+                lane.stepped(action, reward, self.task.frame_skip)
             if not math.isfinite(reward):
                 lane.fail(f"the environment gave a reward of {reward}")
-            elif ended:
+            elif ended and not ignored:
                 rollout.episodes[t, i] = self._episode(lane)
                 lane.scores.append(lane.score)
                 lane.over = self.learner.enough(len(lane.scores), lane.frames)

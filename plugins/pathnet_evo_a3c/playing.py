@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -28,7 +29,8 @@ def mean_return(
 ) -> float:
     """The mean of the raw returns of some episodes, which start from seeds of their own.
 
-    Where the environment raises, those that had not ended begin again in a new one.
+    Where the environment fails, those that had not ended begin again in a new one. It fails where
+    it raises, or gives a reward that is not finite, as an environment whose engine died does.
 
     Args:
         task: what is played.
@@ -36,10 +38,10 @@ def mean_return(
         num_envs: how many are played together at the most.
         act: gives ``(K,)`` actions for ``(K, *observation_shape)`` observations.
         streams: the stage's random streams.
-        restarts: how often an environment that raised is replaced by a new one.
+        restarts: how often an environment that failed is replaced by a new one.
 
     Raises:
-        EnvironmentFailed: it raised once more.
+        EnvironmentFailed: it failed once more.
     """
     seeds = [episode_seed(streams, "score", i) for i in range(episodes)]
     scores: dict[int, float] = {}
@@ -72,7 +74,7 @@ def _play(
             step = played.step(act(torch.from_numpy(played.observations)).numpy())
             for lane, i in enumerate(playing):
                 if i >= 0:
-                    returns[i] += step.rewards[lane]
+                    returns[i] += _finite(step.rewards[lane])
                 if step.ended[lane]:
                     if i >= 0:
                         scores[i] = float(returns[i])
@@ -80,6 +82,12 @@ def _play(
             played.reset(step.ended, [seeds[i] for i in playing])
     finally:
         played.close()
+
+
+def _finite(reward: float) -> float:
+    if not math.isfinite(reward):
+        raise EnvironmentFailed(f"the environment gave a reward of {reward}")
+    return reward
 
 
 def observed(task: EnvironmentTask, n: int, streams: Streams) -> Tensor:

@@ -97,7 +97,7 @@ class A3CSettings(Scheduled, Learner[EnvironmentTask]):
     """Score with the most probable actions instead of sampling."""
     max_restarts: int = Field(10, ge=0)
     """Restarts allowed per stage for environments that raise and workers that die or hang, and for
-    environments that raise while a network is scored."""
+    environments that fail while a network is scored."""
     timeout: float = Field(600, gt=0, allow_inf_nan=False)
     """Seconds per rollout after which a worker counts as hung."""
 

@@ -1,5 +1,6 @@
 """Small environments for the tests of the A3C learner."""
 
+import math
 import os
 import signal
 import time
@@ -56,6 +57,8 @@ class Walk(gym.Env):
                 self.once.touch()
             if self.accident == "raise":
                 raise RuntimeError("the floor gave way")
+            if self.accident == "nan":
+                return self._seen(), math.nan, False, True, {}
             os.kill(os.getpid(), {"die": signal.SIGKILL, "hang": signal.SIGSTOP}[self.accident])
         self.place += 1 if action else -1
         over = abs(self.place) >= self.goal

@@ -55,7 +55,10 @@ def test_an_environment_that_raises_is_made_anew(walk, tmp_path):
     assert not any(evaluation.failed for evaluation in finish(evaluator, first=3))
 
 
-def test_an_environment_that_raises_while_it_is_scored(walk, tmp_path):
+@pytest.mark.parametrize(
+    ("accident", "said"), [("raise", "the floor gave way"), ("nan", "gave a reward of nan")]
+)
+def test_an_environment_that_fails_while_it_is_scored(walk, tmp_path, accident, said):
     """Broken: one bad step would cost the score, after a whole stage's budget was spent."""
     pool = ModulePool([Linear(units=2)], 1, (3,))
     head = pool.head(3, torch.Generator())
@@ -64,12 +67,15 @@ def test_an_environment_that_raises_while_it_is_scored(walk, tmp_path):
     network = pool.network(((0,),), head)
     learner = A3C(score_episodes=5, num_envs=2, max_restarts=1)
     # Always right: two steps at -0.1, and 2.5 at the end.
-    once = walk(goal=3, accident="raise", at=3, once=str(tmp_path / "once"))
+    once = walk(goal=3, accident=accident, at=3, once=str(tmp_path / "once"))
     assert learner.score(network, once, Streams(0, 0)) == {"mean_return": pytest.approx(2.3)}
     assert (tmp_path / "once").exists()
-    always = walk(goal=3, accident="raise", at=3)
-    with pytest.raises(TaskError, match="the floor gave way"):
+    always = walk(goal=3, accident=accident, at=3)
+    with pytest.raises(TaskError, match=said):
         learner.score(network, always, Streams(0, 0))
+    once = walk(goal=3, accident=accident, at=3, once=str(tmp_path / "another"))
+    assert np.isfinite(learner.random_baseline(once, Streams(0, 0)))
+    assert (tmp_path / "another").exists()
 
 
 def test_an_environment_is_not_made_for_ever(walk):

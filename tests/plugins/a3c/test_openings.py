@@ -12,7 +12,9 @@ from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces.learners import Candidate, LearningContext
-from pathnet_evo.interfaces.tasks import EnvironmentTask
+from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskError
+from pathnet_evo.running.loading import RunError
+from pathnet_evo.running.playing import Player
 from pathnet_evo_a3c.episodes import Episodes
 from pathnet_evo_a3c.learner import A3C
 
@@ -21,8 +23,12 @@ LENGTH = 4
 
 
 class Opened(VectorEnv):
-    """Observations drawn from a lane's generator; a reward of 1 for action 1."""
+    """Observations drawn from a lane's generator; a reward of 1 for action 1.
 
+    Each step of an opening has a reward of its own on top.
+    """
+
+    bonus = 100.0
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "reset_mask": True}  # noqa: RUF012
 
     def __init__(self, lanes):
@@ -47,7 +53,7 @@ class Opened(VectorEnv):
         self.steps += ~opening
         for lane, generator in enumerate(self.generators):
             self.seen[lane] = generator.random(3)
-        rewards = (np.array(actions) == 1) * 1.0 + 100 * opening
+        rewards = (np.array(actions) == 1) + np.where(opening, self.bonus, 0)
         ended = self.steps >= LENGTH
         return (self.seen.copy(), rewards, ended, ended & False, {"opening": self.left > 0})
 
@@ -95,6 +101,43 @@ def test_openings_count_nothing(rollout_length):
         assert 0 <= fitness <= LENGTH, "the rewards of an opening are the environment's own"
         assert frames == 2 * LENGTH * 4
     assert {episode.frames for episode in episodes} == {LENGTH * 4}
+
+
+def always(action, context):
+    """A network that is sure of an action."""
+    context.head.readout.parameters["weight"].zero_()
+    bias = torch.zeros(1, 3)
+    bias[0, action] = 200
+    context.head.readout.parameters["bias"].copy_(bias)
+    return context.pool.network(((0,),), context.head)
+
+
+def test_openings_are_not_scored():
+    """Scores, the random baseline and what is played would have rewards of nobody's actions."""
+    context, learner = stage(), A3C(num_envs=3, score_episodes=12)
+    network = always(1, context)
+    assert learner.score(network, context.task, context.streams) == {"mean_return": LENGTH}
+    assert 0 <= learner.random_baseline(context.task, context.streams) <= LENGTH
+    played = Player("opened", network, context.task, learner, context.streams, None)
+    steps = []
+    scores = list(played.play(6, lambda episode, step, score: steps.append(step)))
+    assert scores == [LENGTH] * 6
+    assert 0 in steps, "an opening was played"
+    assert max(steps) == LENGTH
+
+
+def test_a_failure_in_an_opening_is_not_overlooked(monkeypatch):
+    """An environment that died before its first step would score 0, or be begun for ever."""
+    monkeypatch.setattr(Opened, "bonus", np.nan)
+    context, learner = stage(), A3C(num_envs=3, episodes=4, score_episodes=12, max_restarts=1)
+    network = always(1, context)
+    with pytest.raises(TaskError, match="gave a reward of nan"):
+        learner.score(network, context.task, context.streams)
+    played = Player("opened", network, context.task, learner, context.streams, None)
+    with pytest.raises(RunError, match=r"^stage 'opened': the environment gave a reward of nan$"):
+        list(played.play(12))
+    done, *_ = learn(learner.evaluator(stage()), 6)
+    assert {cause for *_, cause, _ in done if cause} == {"the environment gave a reward of nan"}
 
 
 def test_a_time_limit_counts_from_the_end_of_the_opening():
