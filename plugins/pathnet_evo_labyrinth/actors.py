@@ -126,8 +126,8 @@ actor LabSender
 }}
 """
 
-_REFRESHING = """
-actor Labhealth : Health {health}
+_HEALTH = """
+actor Labhealth : Health {number}
 {{
   Radius 20
   Height 32
@@ -144,7 +144,10 @@ actor Labhealth : Health {health}
     stop
   }}
 }}
-actor Labarmour : BasicArmorPickup {armour}
+"""
+
+_ARMOUR = """\
+actor Labarmour : BasicArmorPickup {number}
 {{
   Radius 20
   Height 32
@@ -161,6 +164,73 @@ actor Labarmour : BasicArmorPickup {armour}
     stop
   }}
 }}
+"""
+
+_COUNTED_HEALTH = """
+actor LabHealing : Health
+{{
+  Inventory.Amount 50
+  Inventory.MaxAmount 100
+}}
+actor Labhealth : CustomInventory {number}
+{{
+  Radius 20
+  Height 32
+  Inventory.PickupMessage ""
+  Inventory.PickupSound ""
+  Inventory.RespawnTics {respawn}
+  +INVENTORY.ALWAYSRESPAWN
+  States
+  {{
+  Spawn:
+    HEAL A -1 Bright
+    stop
+  Pickup:
+    TNT1 A 0 A_JumpIfHealthLower(100, "Wanted")
+    fail
+  Wanted:
+    TNT1 A 0 A_GiveInventory("LabHealing", 1)
+    TNT1 A 0 A_GiveInventory("Countshealth", 1)
+    stop
+  }}
+}}
+"""
+
+_COUNTED_ARMOUR = """\
+actor LabPlating : BasicArmorPickup
+{{
+  Armor.SaveAmount 100
+  Armor.SavePercent 50
+}}
+actor Labarmour : CustomInventory {number}
+{{
+  Radius 20
+  Height 32
+  Inventory.PickupMessage ""
+  Inventory.PickupSound ""
+  Inventory.RespawnTics {respawn}
+  +INVENTORY.ALWAYSRESPAWN
+  States
+  {{
+  Spawn:
+    ARMO A -1 Bright
+    stop
+  Pickup:
+    TNT1 A 0 A_JumpIfInventory("BasicArmor", 100, "Whole")
+    TNT1 A 0 A_GiveInventory("LabPlating", 1)
+    TNT1 A 0 A_GiveInventory("Countsarmour", 1)
+    stop
+  Whole:
+    TNT1 A 0
+    fail
+  }}
+}}
+"""
+
+_REFRESHING = {"health": (_HEALTH, _COUNTED_HEALTH), "armour": (_ARMOUR, _COUNTED_ARMOUR)}
+"""The actors of what comes back, without and with a count of how often it was taken.
+
+A count takes a pickup of our own; the engine's suffice, and stay what they were, elsewhere.
 """
 
 _LASER = """
@@ -306,11 +376,10 @@ def decorate(level: Level) -> str:
         items += ['Player.StartItem "LabLaser"', 'Player.WeaponSlot 1, "LabLaser"']
         text.append(_LASER)
         text.append(_opponent(level.skill))
-    text.append(
-        _REFRESHING.format(
-            health=NUMBERS["health"], armour=NUMBERS["armour"], respawn=RESPAWN_SECONDS * TICS
-        )
-    )
+    text += [
+        actors[kind in kinds].format(number=NUMBERS[kind], respawn=RESPAWN_SECONDS * TICS)
+        for kind, actors in _REFRESHING.items()
+    ]
     text.append(_PLAYER.format(items="\n  ".join(items), again=START_AGAIN))
     whole = "".join(text)
     check_states(whole)

@@ -150,20 +150,25 @@ class _Own:
     start: int = 1
     living: float = 0.0
     death: float = 0.0
+    opponents: bool = False
 
 
 SCENARIOS = {
     "my_way_home": _Own(tics=2100, skill=5, start=10, living=-0.0001),
     "health_gathering_supreme": _Own(tics=2100, skill=3, living=1.0, death=100.0),
-    "deadly_corridor": _Own(tics=2100, skill=5, death=100.0),
+    "deadly_corridor": _Own(tics=2100, skill=5, death=100.0, opponents=True),
 }
 """Levels that come with ViZDoom, with the rewards and lengths of their own."""
 
 
 def of_scenario(
-    name: str, size: tuple[int, int], seconds: float | None = None, pictures: bool = False
+    name: str,
+    size: tuple[int, int],
+    seconds: float | None = None,
+    pictures: bool = False,
+    skill: int | None = None,
 ) -> Game:
-    """One of ViZDoom's own levels.
+    """One of ViZDoom's own levels, at its own skill where nothing is said.
 
     Raises:
         TaskError: vizdoom is not installed, or has no such pictures.
@@ -183,7 +188,7 @@ def of_scenario(
         ("map01",),
         math.ceil(tics / REPEAT),
         size,
-        skill=own.skill,
+        skill=skill if own.opponents and skill is not None else own.skill,
         start=own.start,
         living=own.living,
         death=own.death,

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from pathnet_evo import EnvironmentTask, TaskContext, TaskError, TaskSettings, fingerprint
 from pathnet_evo_labyrinth import dmlab
 from pathnet_evo_labyrinth.actions import NAMES, REPEAT
-from pathnet_evo_labyrinth.catalogue import game, known
+from pathnet_evo_labyrinth.catalogue import UNSET, game, known
 from pathnet_evo_labyrinth.requirements import require
 
 
@@ -32,10 +32,10 @@ class LabyrinthSettings(TaskSettings):
     """Maximum length of an episode. Default: the level's."""
     placement: Literal["fixed", "drawn"] = "fixed"
     """Positions of apples, lemons and melons: always the same, or sampled for each episode."""
-    skill: int = Field(3, ge=1, le=5, strict=True)
-    """Skill of opponents: their speed and aim."""
+    skill: int | None = Field(None, ge=1, le=5, strict=True)
+    """Skill of opponents: their speed and aim. Default: 3, and 5 in ``deadly_corridor``."""
     arrangement: int = Field(0, ge=0, strict=True)
-    """Seed of sampled placements and mazes."""
+    """Seed of sampled placements and mazes. A level refuses options that it does not have."""
     shift: int = Field(110, ge=0, le=255, strict=True)
     """Subtracted from pixels 0 to 255 before scaling. The default is about the mean of the built-in
     levels, so that walls and floors are near 0."""
@@ -46,6 +46,10 @@ class LabyrinthSettings(TaskSettings):
     def _known(self) -> LabyrinthSettings:
         if self.engine == "vizdoom":
             known(self.level)
+            return self
+        for option, unset in UNSET.items():
+            if (value := getattr(self, option)) not in unset:
+                raise TaskError(f'engine "dmlab" has no {option} ({value}): leave it out')
         return self
 
     def make(self, context: TaskContext) -> LabyrinthTask:

@@ -109,15 +109,19 @@ def test_errors_of_what_is_not_there(monkeypatch, tmp_path):
 def test_a_mistake_at_the_command_line(capsys, monkeypatch, tmp_path):
     """Broken: the user would see a traceback, or status 1."""
     monkeypatch.chdir(tmp_path)
-    command = ["pathnet-evo", "run", "labyrinth", "--set", "stages.0.task.level=stairway"]
-    monkeypatch.setattr(sys, "argv", command)
-    with pytest.raises(SystemExit) as caught:
-        main()
-    assert caught.value.code == 2
-    told = capsys.readouterr().err
-    assert "stages.0.task" in told
-    assert "unknown level 'stairway'" in told
-    assert "Traceback" not in told
+    for setting, said in (
+        ("level=stairway", "unknown level 'stairway'"),
+        ("skill=5", "it has no opponents"),
+    ):
+        command = ["pathnet-evo", "run", "labyrinth", "--set", f"stages.0.task.{setting}"]
+        monkeypatch.setattr(sys, "argv", command)
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == 2
+        told = capsys.readouterr().err
+        assert "stages.0.task" in told
+        assert said in told
+        assert "Traceback" not in told
 
 
 def test_a_level_of_ones_own(lanes, player, tmp_path):
@@ -181,6 +185,50 @@ def test_skill_is_in_the_actors():
     """Broken: all opponents would be alike."""
     texts = {decorate(level("lt_chasm", skill=skill)) for skill in range(1, 6)}
     assert len(texts) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"level": "my_way_home", "skill": 5}, "skill = 5 would do nothing: it has no opponents"),
+        ({"level": "nav_maze", "skill": 1}, "skill = 1 would do nothing: it has no opponents"),
+        ({"level": "seekavoid_arena", "skill": 5}, "skill = 5 would do nothing"),
+        ({"level": "deadly_corridor", "placement": "drawn"}, 'placement = "drawn" would do'),
+        ({"level": "nav_maze", "placement": "drawn"}, 'placement = "drawn" would do nothing'),
+        ({"level": "lt_chasm", "placement": "drawn"}, 'placement = "drawn" would do nothing'),
+        ({"level": "deadly_corridor", "arrangement": 7}, "nothing in it is sampled. Leave it out$"),
+        ({"level": "lt_chasm", "arrangement": 7}, "nothing in it is sampled. Leave it out$"),
+        ({"arrangement": 7}, 'sampled. Leave it out, or set placement = "drawn"$'),
+    ],
+)
+def test_options_that_a_level_does_not_have(options, said):
+    """Broken: an option would be dropped, and results be taken for those of another level."""
+    pytest.importorskip("vizdoom", reason="vizdoom is not installed")
+    if options.get("level") == "nav_maze":
+        pytest.importorskip("labmaze", reason="labmaze is not installed (none for Python 3.13)")
+    settings = LabyrinthSettings(**options)
+    with pytest.raises(LevelError, match=f"^level {settings.level}: .*{said}") as refused:
+        settings.make(TaskContext(Streams(0)))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("option", [{"skill": 5}, {"placement": "drawn"}, {"arrangement": 7}])
+def test_lab_has_no_such_options(option):
+    """Broken: DeepMind Lab's levels would ignore them."""
+    with pytest.raises(ValidationError, match=f'"dmlab" has no {next(iter(option))}'):
+        LabyrinthSettings(engine="dmlab", **option)
+
+
+def test_options_that_a_level_has():
+    """Broken: the engine would play at another skill than was asked for, or than it did before."""
+    pytest.importorskip("vizdoom", reason="vizdoom is not installed")
+    assert game("deadly_corridor").skill == 5
+    assert game("deadly_corridor", skill=2).skill == 2
+    usual = game("deadly_corridor").identity
+    assert game("deadly_corridor", skill=2).identity != usual
+    assert game("deadly_corridor", skill=5).identity == usual
+    assert game("lt_chasm").identity == game("lt_chasm", skill=3).identity
+    assert game("my_way_home").identity == game("my_way_home", skill=3).identity
 
 
 def test_states_stand_one_a_line():

@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
+from pathnet_evo_labyrinth.game import PLACE
 from pathnet_evo_labyrinth.level import CELL
 
 pytestmark = pytest.mark.slow
+
+REACH = 30
+"""Player and thing touch at 36."""
 
 
 def things(player, kind):
@@ -140,6 +144,42 @@ def test_lt_chasm_hits_and_refreshments(lanes, player):
     patient = player.Player(lanes("lt_chasm", skill=1))
     patient.walk(things(patient, "armour")[0], until=lambda p: p.infos["armor"][0] > 0)
     assert patient.infos["armor"][0] in (100, 75), "75 where it took half of a hit at once"
+
+
+def test_health_and_armour_can_be_worth_something(lanes, player, tmp_path):
+    """Broken: a rule about health or armour would be accepted, and never paid."""
+    file = tmp_path / "clinic.toml"
+    file.write_text(
+        """
+seconds = 60
+rewards = { health = 3, armour = 0.5 }
+map = '''
+##########
+#>.r.h..o#
+##########
+'''
+"""
+    )
+    env = lanes(str(file), skill=5)
+    patient = player.Player(env)
+
+    def health():
+        return float(env._block.variables[0, len(env.game.counted) + PLACE.index("HEALTH")])
+
+    (armour,), (medicine,) = things(patient, "armour"), things(patient, "health")
+    patient.walk(armour, until=lambda p: p.infos["armor"][0] > 0)
+    assert [reward for reward in patient.rewards if reward] == [0.5]
+    whole_on_it = False
+    for _ in range(600):
+        before = health()
+        near = abs(patient.place[0] - medicine.x) < REACH
+        whole_on_it |= near and before == 100
+        patient.do("strafe left" if patient.place[0] > medicine.x else "strafe right")
+        if patient.rewards[-1] not in (0, 0.5):
+            break
+    assert patient.rewards[-1] == 3, "an opponent's hit made it wanted"
+    assert health() > before < 100
+    assert whole_on_it, "who is whole leaves it, and is paid nothing"
 
 
 def test_drawn_placement(lanes, player):
