@@ -6,7 +6,7 @@ import atexit
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,10 +39,18 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """From a worker: it is ready, or what a function returned, or raised."""
+    """From a worker: it is ready, or what a function returned, or raised.
 
-    results: tuple[Any, ...] = ()
-    error: BaseException | None = None
+    Args:
+        results: packed by themselves, as not all that can be packed can be unpacked; None where
+            there are none.
+        error: what it raised, packed in the same way; None where it cannot be.
+        cause: what went wrong, in words.
+    """
+
+    results: bytes | None = None
+    error: bytes | None = None
+    cause: str | None = None
 
 
 def work(line: WorkerLine, number: int) -> None:
@@ -51,16 +59,59 @@ def work(line: WorkerLine, number: int) -> None:
     while True:
         try:
             call: Call = line.receive()
-            answer = Answer(tuple(call.function(*arguments) for arguments in call.arguments))
         except (EOFError, ConnectionError):
             raise
-        except Exception as error:  # whatever the function raises is raised by the caller
-            answer = Answer(error=error)
+        except Exception as error:  # whatever the function or its arguments make of themselves
+            answer = Answer(cause=f"the function or its arguments do not unpack: {said(error)}")
+        else:
+            answer = _answer(call)
+        line.send(answer)
+
+
+def _answer(call: Call) -> Answer:
+    from pathnet_evo_ray.packing import packed
+
+    try:
+        results = tuple(call.function(*arguments) for arguments in call.arguments)
+    except Exception as error:  # whatever the function raises is raised by the caller
+        cause = f"the function raised {said(error)}"
         try:
-            line.send(answer)
-        except UnsendableError as error:
-            cause = said(answer.error) if answer.error else f"its result cannot be sent: {error}"
-            line.send(Answer(error=MapError(f"the function raised {cause}")))
+            return Answer(error=packed(error), cause=cause)
+        except UnsendableError:
+            return Answer(cause=cause)
+    try:
+        return Answer(packed(results))
+    except UnsendableError as error:
+        return Answer(cause=f"its result cannot be sent: {error}")
+
+
+def _raised(answer: Answer) -> BaseException:
+    """What a function raised, or its words where that does not come out of its bytes."""
+    from pathnet_evo_ray.packing import unpacked
+
+    if answer.error is not None:
+        with suppress(Exception):  # such as a constructor that takes other arguments
+            error = unpacked(answer.error)
+            if isinstance(error, BaseException):
+                return error
+    return MapError(answer.cause or "no cause known")
+
+
+def _results(content: bytes | None) -> tuple[Any, ...]:
+    """What a function returned.
+
+    Raises:
+        MapError: it does not come out of its bytes.
+    """
+    from pathnet_evo_ray.packing import unpacked
+
+    if content is None:
+        return ()
+    try:
+        found: tuple[Any, ...] = unpacked(content)
+    except Exception as error:  # whatever a result's class makes of it
+        raise MapError(f"a result does not unpack: {said(error)}") from None
+    return found
 
 
 @dataclass(eq=False)
@@ -120,7 +171,8 @@ class Mapper:
             iterables: of its arguments; the shortest ends the map.
 
         Raises:
-            MapError: it cannot be sent, or a worker was lost again and again.
+            MapError: something cannot be sent, a worker was lost again and again, or the function
+                raised what cannot be sent; the message says what.
             Exception: whatever the function raised first.
         """
         items = list(zip(*iterables, strict=False))
@@ -138,13 +190,14 @@ class Mapper:
                         self._send(worker, function, items)
                 for worker, message in self._workers.hear():
                     match message:
-                        case Answer(error=None):
+                        case Answer(cause=None):
                             worker.ready = True
-                            results |= dict(zip(worker.items, message.results, strict=True))
+                            numbers, worker.items = worker.items, ()
+                            found = _results(message.results)
+                            results |= dict(zip(numbers, found, strict=True))
+                        case Answer():
                             worker.items = ()
-                        case Answer(error=BaseException() as error):
-                            worker.items = ()
-                            raise error
+                            raise _raised(message)
                         case WorkerUnable(error=text):
                             raise MapError(text)
                         case WorkerLost():

@@ -45,6 +45,39 @@ def test_what_the_function_raises_is_raised_here(mapper):
     assert mapper.map(abs, [-1, -2]) == [1, 2]
 
 
+@pytest.mark.parametrize("error", [EOFError, ConnectionError])
+def test_errors_of_a_line_are_the_functions_own(mapper, error):
+    """They would be taken for the end of the worker, and the item be tried again."""
+
+    def closed(item):
+        raise error("the function's file")
+
+    with pytest.raises(error, match="the function's file"):
+        mapper.map(closed, range(3))
+
+
+def test_an_error_that_does_not_come_out_whole_is_told(mapper):
+    """A complaint about missing arguments would hide what went wrong."""
+
+    class DivergedError(ArithmeticError):
+        def __init__(self, item, loss):
+            super().__init__(f"item {item} ended with loss {loss}")
+
+    def diverge(item):
+        raise DivergedError(item, 7.5)
+
+    said = (
+        r"^the function raised DivergedError: item 0 ended with loss 7\.5, at .*test_map\.py:\d+$"
+    )
+    with pytest.raises(MapError, match=said):
+        mapper.map(diverge, [0])
+    with pytest.raises(MapError, match=r"a result does not unpack: TypeError: .*'loss'"):
+        mapper.map(lambda item: DivergedError(item, 7.5), [0])
+    with pytest.raises(MapError, match=r"arguments do not unpack: TypeError: .*'loss'"):
+        mapper.map(str, [DivergedError(0, 7.5)])
+    assert mapper.map(abs, [-1, -2]) == [1, 2]
+
+
 def test_an_item_is_tried_again(mapper, tmp_path):
     """A node that dies would cost a generation, or the whole evolution."""
 
