@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pathnet_evo.errors import UserError
+from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.values.suggestions import did_you_mean
 
 FAMILIES = {
@@ -38,8 +39,8 @@ def write(kind: str, name: str, into: Path, example: str | None = None) -> Path:
         The new folder.
 
     Raises:
-        UserError: no such kind, no name for a package, one that exists, or a folder that cannot be
-            written.
+        UserError: no such kind, no name for a package, a package or a plugin of that name exists,
+            or the folder cannot be written.
     """
     if kind not in FAMILIES:
         meant, have = did_you_mean(kind, FAMILIES), ", ".join(FAMILIES)
@@ -52,9 +53,13 @@ def write(kind: str, name: str, into: Path, example: str | None = None) -> Path:
         )
     if package in sys.stdlib_module_names or package.startswith("pathnet_evo") or _found(package):
         raise UserError(f"{name!r}: there is a package of that name; choose another")
+    registered = name.replace("_", "-")
+    if registered in Registry().names(FAMILIES[kind]):
+        what = A_KIND.get(kind, f"a {kind}").lower()
+        raise UserError(f"{name!r}: there is {what} of that name; choose another")
     folder = into / name
     words = {
-        "name": name.replace("_", "-"),
+        "name": registered,
         "package": package,
         "kind": kind,
         "A_kind": A_KIND.get(kind, f"A {kind}"),

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from pathnet_evo.cli import app
 from pathnet_evo.errors import UserError
+from pathnet_evo.plugins.registry import Registry
 
 KINDS = {
     "task": "tasks",
@@ -116,6 +117,37 @@ def test_refused(name, message, tmp_path):
     assert "\n" not in str(error.value)
     assert [p.name for p in tmp_path.iterdir()] == ["taken"]
     assert [p.name for p in (tmp_path / "taken").iterdir()] == ["work"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "what"),
+    [
+        ("strategy", "racing", "a strategy"),
+        ("strategy", "mu_plus_lambda", "a strategy"),
+        ("task", "cifar10", "a task"),
+        ("learner", "ppo", "a learner"),
+        ("modules", "residual", "a module"),
+        ("observer", "taken", "an observer"),
+    ],
+)
+def test_a_name_that_is_registered_is_refused(kind, name, what, tmp_path, monkeypatch):
+    """The author's run would use the one that was there before, and say nothing."""
+    own = Registry.names
+
+    def names(registry, family):
+        return [*own(registry, family), *(["taken"] if family == "observers" else [])]
+
+    monkeypatch.setattr(Registry, "names", names)  # as if it were installed
+    with pytest.raises(
+        UserError, match=f"^'{name}': there is {what} of that name; choose another$"
+    ):
+        new(kind, name, "--into", str(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_of_other_families_are_free(tmp_path):
+    """A task could not have the name of a strategy, although nothing confuses them."""
+    assert new("task", "racing", "--into", str(tmp_path)).exit_code == 0
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
