@@ -201,13 +201,15 @@ class GymSettings(TaskSettings):
         return last
 
     def _normal(self, what: str, value: float | list[float], shape: Shape, own: Shape) -> Tensor:
-        """A shift or a scale that broadcasts against an observation, zeros behind included."""
+        """A shift or a scale that broadcasts against an observation, and leaves zeros behind it."""
         values = torch.tensor(value, dtype=torch.float32)
-        if values.dim() == 0:
-            return values
-        if values.shape != shape:
+        if values.dim() and values.shape != shape:
             raise TaskError(f"{self.id}: {what} has {len(values)} numbers, observations {shape}")
-        return torch.cat([values, torch.zeros(own[0] - shape[0])])
+        if own == shape or (what == "scale" and not values.dim()):
+            return values
+        padded = torch.zeros(own)
+        padded[tuple(map(slice, shape))] = values
+        return padded
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

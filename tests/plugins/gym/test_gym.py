@@ -161,6 +161,26 @@ def test_pad():
     assert made(pad=True).input_shape == (4,), "without a pool it decides itself"
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "own"),
+    [
+        ("CartPole-v1", (6,), np.s_[:4]),
+        ("Odd/Pictures-v0", (4, 8, 8), np.s_[:3, :6, :5]),
+        ("CartPole-v1", (4,), np.s_[:]),
+    ],
+)
+@pytest.mark.parametrize("scale", [None, 0.5])
+def test_padding_is_zero_for_the_network(name, shape, own, scale):
+    """The network would see -shift * scale where there is nothing."""
+    task = made(name, pad=True, shape=shape, shift=3.0, scale=scale)
+    seen, _ = task.make(1, [0]).reset()
+    prepared = task.prepare(torch.from_numpy(seen))[0].numpy()
+    factor = scale or (1 / 255 if seen.dtype == np.uint8 else 1)
+    wanted = np.zeros(shape)
+    wanted[own] = (seen[0][own].astype(float) - 3) * factor
+    np.testing.assert_allclose(prepared, wanted, rtol=1e-6, atol=1e-7)
+
+
 @pytest.mark.parametrize("shape", [(3,), (4, 84, 84)])
 def test_what_cannot_be_padded_is_refused(shape):
     """A traceback from NumPy would say so during the run."""
