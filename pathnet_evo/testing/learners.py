@@ -239,6 +239,32 @@ class LearnerContract(ABC):
         )
         assert evaluator.advance() == [], "what was cancelled must not come back"
 
+    def test_cancel_under_way_leaves_no_trace(self) -> None:
+        """A stage that is stopped would keep half-trained weights, or hear of what it gave up."""
+        made, evaluator = self._bench()
+        slots, start = evaluator.free, made.weights()
+        before = [[made.of(layer, m) for m in range(MODULES)] for layer in range(LAYERS)]
+        for candidate in made.candidates(slots):
+            evaluator.submit(candidate)
+        over = [evaluation.candidate for evaluation in evaluator.advance()]
+        evaluator.cancel()
+        assert evaluator.free == slots, (
+            f"after cancel() all {slots} slots must be free, not {evaluator.free}"
+        )
+        if not self.learner().in_place:
+            for layer in range(LAYERS):
+                trained = {module for candidate in over for module in candidate.genotype[layer]}
+                for module in set(range(MODULES)) - trained:
+                    assert _equal(before[layer][module], made.of(layer, module)), (
+                        f"module {module} of layer {layer} is in no path whose evaluation was over "
+                        "before cancel(), so it must be what it was before, but it changed"
+                    )
+            assert over or _equal(start, made.weights()), (
+                "cancel() must leave the readout as it was where no evaluation was over"
+            )
+        assert evaluator.advance() == [], "what was cancelled must not come back"
+        evaluate(evaluator, [replace(c, id=c.id + slots) for c in made.candidates(slots)])
+
     def test_failure_leaves_no_trace(self) -> None:
         """One diverging path would spoil the modules of all others."""
         if self.broken_task() is None:

@@ -190,7 +190,8 @@ class Wobble(Learner):
 
 class WobbleEvaluator(Evaluator):
     def __init__(self, wrong, context):
-        self.wrong, self.context, self.flying = wrong, context, []
+        self.wrong, self.context, self.flying, self.late = wrong, context, [], []
+        self.begun = False
         self.rng = context.streams.python("wobble")
 
     @property
@@ -207,10 +208,17 @@ class WobbleEvaluator(Evaluator):
             context.head.readout.parameters["bias"] += 1
 
     def advance(self):
+        self.flying, self.late = self.late + self.flying, []
         if not self.flying:
             return []
-        candidate, lease = self.flying.pop(self.rng.randrange(len(self.flying)))
         task, pool = self.context.task, self.context.pool
+        if self.wrong == "half-trained" and not self.begun:
+            self.begun = True
+            for layer, row in zip(pool.layers, self.flying[0][0].genotype, strict=True):
+                layer.parameters["bias"][row[0]] += 0.1
+            return []
+        self.begun = True
+        candidate, lease = self.flying.pop(self.rng.randrange(len(self.flying)))
         logits = lease.forward(task.prepare(task.inputs))
         loss = F.cross_entropy(logits, task.labels)
         loss.backward()
@@ -235,6 +243,8 @@ class WobbleEvaluator(Evaluator):
         return [done, done] if self.wrong == "twice" else [done]
 
     def cancel(self):
+        if self.wrong == "late" and self.begun:
+            self.late = list(self.flying)
         if self.wrong != "uncancelled":
             self.flying.clear()
 
@@ -250,6 +260,9 @@ WRONG_LEARNERS = [
     ("global", "test_repeats", "equal streams must give equal evaluations"),
     ("uncancelled", "test_cancel_leaves_no_trace", "all 2 slots must be free"),
     ("early", "test_cancel_leaves_no_trace", "as if nothing was asked"),
+    ("uncancelled", "test_cancel_under_way_leaves_no_trace", "all 2 slots must be free"),
+    ("half-trained", "test_cancel_under_way_leaves_no_trace", "must be what it was before"),
+    ("late", "test_cancel_under_way_leaves_no_trace", "must not come back"),
     ("diverges", "test_failure_leaves_no_trace", "must FAIL"),
 ]
 
@@ -372,6 +385,20 @@ def test_wrong_executors(wrong, check, message):
         return
     with pytest.raises(AssertionError, match=message):
         getattr(Here(), check)()
+
+
+def test_a_kill_that_finds_nothing_fails():
+    """The kit would say that lost trials begin again, and have lost none."""
+
+    class Here(ExecutorContract):
+        def executor(self):
+            return Straying()
+
+        def kill(self):
+            return False
+
+    with pytest.raises(AssertionError, match=r"kill\(\) must end a process that runs a trial"):
+        Here().test_a_lost_trial_begins_again()
 
 
 # Observers ------------------------------------------------------------------------------
