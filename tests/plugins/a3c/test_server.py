@@ -112,6 +112,12 @@ def test_candidates_travel_with_their_modules(walk, elsewhere, monkeypatch):
         done += evaluator.advance()
     assert all(orders.changed is not None for orders in sent)
     assert [c for orders in sent for c in orders.candidates] == [first, second]
+    evaluator.cancel()  # the worker says so as it begins to play again
+    evaluator.submit(replace(first, id=2))
+    while len(done) < 3:
+        assert time.monotonic() < end
+        done += evaluator.advance()
+    assert len(sent) == evaluator.server.updates, "each rollout is ordered once"
     evaluator.close()
 
 
