@@ -62,6 +62,8 @@ class Strategy(ABC):
         options: fields of ``Settings``.
 
     Attributes:
+        inherits: whether children enter the population before they are evaluated, so that modules
+            can still be prepared for them (option ``inherit``).
         told: number of evaluations received.
         failures: number of most recent evaluations that failed in a row.
         logbook: DEAP's, one record for each of the latest 10,000 generations: gen, nevals, and min,
@@ -72,6 +74,7 @@ class Strategy(ABC):
 
     Settings: ClassVar[type[StrategySettings]] = StrategySettings
     Fitness: ClassVar[type[base.Fitness]] = PathFitness
+    inherits: ClassVar[bool] = True
 
     def __init__(
         self,

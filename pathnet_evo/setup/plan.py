@@ -241,7 +241,8 @@ class Plan:
                 of_stages[i].append(Problem(f"stages.{i}.learner", str(error)))
             except ConfigError as error:
                 of_stages[i] += error.problems
-        found = [*_said_once(of_stages), *self._check_policies(), *self._check_copies()]
+        found = [*_said_once(of_stages), *self._check_strategies()]
+        found += [*self._check_policies(), *self._check_copies()]
         for place, part in (("executor", self.executor), ("engine", self.engine)):
             try:
                 with calling("check", ExecutorError):
@@ -250,6 +251,18 @@ class Plan:
                 found.append(Problem(place, str(error)))
         if found:
             raise ConfigError(found)
+
+    def _check_strategies(self) -> Iterator[Problem]:
+        """Refuse to let children inherit that are evaluated before they could."""
+        for i, (arm, section) in enumerate(zip(self.arms.values(), self.config.arms, strict=True)):
+            if arm.settings.inherit and not arm.strategy.inherits:
+                place = "strategy" if section.strategy is None else f"arms.{i}.strategy"
+                name = (section.strategy or self.config.strategy)["name"]
+                yield Problem(
+                    f"{place}.inherit",
+                    f"a child of {name} enters the population after its evaluation, too late to "
+                    "inherit: set it to false",
+                )
 
     def _check_policies(self) -> Iterator[Problem]:
         for i, arm in enumerate(self.arms.values()):

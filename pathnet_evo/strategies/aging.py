@@ -65,6 +65,7 @@ class Aging(Strategy):
     """
 
     Settings: ClassVar[type[StrategySettings]] = AgingSettings
+    inherits: ClassVar[bool] = False
     saved: AgingState
 
     def __init__(self, *args: Any, **options: Any) -> None:

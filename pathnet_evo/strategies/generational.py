@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from deap import tools
 
@@ -39,6 +39,7 @@ class Generational(Strategy):
     Children whose evaluation failed are excluded from selection.
     """
 
+    inherits: ClassVar[bool] = False
     saved: GenerationalState
 
     def __init__(self, *args: Any, **options: Any) -> None:
