@@ -140,6 +140,14 @@ class Strategy(ABC):
         """Evaluations per generation, from the settings."""
         return self.settings.generation_size
 
+    @property
+    def compares(self) -> bool:
+        """Whether candidates are compared now, so that they can share minibatches; by default true.
+
+        Where all slots hold one path there is nothing to compare.
+        """
+        return True
+
     # What every strategy shares ------------------------------------------------------------
 
     def tell(self, evaluation: Evaluation) -> None:
@@ -320,7 +328,8 @@ class Strategy(ABC):
         """Put a slot's genotype in flight, or a newborn that may get the slot."""
         member = self.members[slot] if newborn is None else newborn
         number = self.next_id
-        batches = self.generation_of(number) if self.settings.same_batches else number
+        shared = self.settings.same_batches and self.compares
+        batches = self.generation_of(number) if shared else number
         rows = self._checked(member.genotype)
         candidate = Candidate(number, slot, rows, member.parent, batches)
         self.in_flight[number] = candidate
