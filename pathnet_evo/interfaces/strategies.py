@@ -28,6 +28,7 @@ from pathnet_evo.interfaces.learners import Candidate, Evaluation
 from pathnet_evo.interfaces.operators import Kind, OperatorSettings
 from pathnet_evo.interfaces.policies import Start
 from pathnet_evo.interfaces.population import (
+    Child,
     Front,
     Member,
     Replacement,
@@ -372,8 +373,27 @@ class Strategy(ABC):
             child = self.mutated(source.genotype)
         self.settle(Member(child, parent=source.candidate), winner, loser)
 
-    def settle(self, member: Member, winner: int, loser: int) -> None:
-        """Put a descendant of the winner at the loser's slot."""
-        changes = changes_between(self.members[winner].genotype, member.genotype)
+    def child(self, source: int, genotype: Genotype) -> Child:
+        """A descendant of the member at a slot that has no slot of its own yet."""
+        parent = self.members[source]
+        return Child(source, Member(genotype, parent.candidate), _rows(parent.genotype))
+
+    def settle(self, member: Member, winner: int, loser: int, origin: Rows = ()) -> None:
+        """Put a descendant of the winner at the loser's slot.
+
+        Args:
+            member: the descendant.
+            winner: its parent's slot.
+            loser: the slot to overwrite.
+            origin: the parent's rows, if its slot can have been overwritten since.
+        """
+        there = _rows(self.members[winner].genotype)
+        copied = _rows(origin) or there
+        changes = changes_between(copied, member.genotype)
+        gone = None if copied == there else copied
         self.members[loser] = member
-        self._replacements.append(Replacement(winner, loser, member.parent, changes))
+        self._replacements.append(Replacement(winner, loser, member.parent, changes, gone))
+
+
+def _rows(genotype: Sequence[Sequence[int]]) -> Rows:
+    return tuple(map(tuple, genotype))

@@ -108,4 +108,7 @@ class Generational(Strategy):
         free = (slot for slot in range(size) if slot not in kept)
         for slot, i in zip(free, moving, strict=True):
             member = Member(every[i].genotype.copy(), every[i].parent, every[i].candidate)
-            self.settle(member, i if i < size else young[i - size].source, slot)
+            if i < size:
+                self.settle(member, i, slot, tuple(map(tuple, member.genotype)))
+            else:
+                self.settle(member, young[i - size].source, slot, young[i - size].origin)
