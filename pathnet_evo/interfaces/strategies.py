@@ -395,5 +395,5 @@ class Strategy(ABC):
         self._replacements.append(Replacement(winner, loser, member.parent, changes, gone))
 
 
-def _rows(genotype: Sequence[Sequence[int]]) -> Rows:
+def _rows(genotype: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
     return tuple(map(tuple, genotype))
