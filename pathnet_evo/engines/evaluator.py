@@ -123,7 +123,8 @@ class SideBySideEvaluator(Evaluator):
     def advance(self) -> list[Evaluation]:
         """Wait for something to happen, for a moment; return an evaluation that is over, or none.
 
-        One at a time, so that a stage ends exactly where it should.
+        One at a time, so that a stage ends exactly where it should. Where nothing happened,
+        ``waiting`` is true: how often that is depends on time alone.
         """
         for worker in self.workers.members:
             if worker.outbox:
@@ -132,6 +133,7 @@ class SideBySideEvaluator(Evaluator):
         free, end = self.free, time.monotonic() + TICK
         while self._waits() and self.free <= free and time.monotonic() < end:
             self._hear()
+        self.waiting = self._waits() and self.free <= free
         if not self._over:
             self._need_workers()
             return []

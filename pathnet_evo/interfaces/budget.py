@@ -15,7 +15,8 @@ class Budget:
     Args:
         evaluations: number of evaluations, or None.
         frames: number of examples or frames, or None.
-        used: how many of either are used; in a worker process, when the last candidates came.
+        used: how many of either are used, without evaluations in flight; in a worker process, when
+            the last candidates came.
         visits: how often the whole budget visits each training example; None where there are none.
     """
 

@@ -136,7 +136,14 @@ class Episode:
 
 
 class Evaluator(ABC):
-    """Trains candidates on a pool, one or several at a time."""
+    """Trains candidates on a pool, one or several at a time.
+
+    Attributes:
+        waiting: whether the last ``advance`` did nothing but wait for workers, in vain, so that it
+            is called again in the same round; by default false.
+    """
+
+    waiting: bool = False
 
     @property
     @abstractmethod

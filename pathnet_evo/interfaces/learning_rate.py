@@ -20,7 +20,8 @@ class Scheduled(BaseModel):
     """Peak learning rate."""
     schedule: Literal["constant", "cosine", "linear", "one-cycle"] = "constant"
     """Learning rate over the stage's budget: constant; half a cosine down to 0; linear down to 0;
-    or a warm-up over the first 30 %, then half a cosine."""
+    or a warm-up over the first 30 %, then half a cosine. Evaluations in flight do not count as
+    used: with W workers the rate lags W - 1 evaluations behind, and ends a little above 0."""
     warmup: float = Field(0, ge=0, lt=1)
     """Share of the stage's budget in which the learning rate rises from 0."""
 

@@ -87,7 +87,7 @@ class Beginning:
         ranked: earlier stages, those with the most suitable features first.
         wanted: for a mix of fresh modules and copies, the stages to copy, or None for fresh; the
             most promising first.
-        reinitialise: whether to re-initialise free modules.
+        reinitialise: whether to re-initialise free modules beside frozen ones.
         grow: minimum number of modules to add to layers with too few free ones; 0 for none.
         initial_modules: how free modules start.
         copied_layers: how many layers, from the input, copies take; the others start fresh. None
@@ -175,7 +175,7 @@ class TransferPolicy(BaseModel, ABC):
 
 
 def redraw(beginning: Beginning, keep_frozen: bool) -> None:
-    """Re-initialise all modules, or all that are not frozen, if so configured."""
-    if beginning.reinitialise:
+    """Re-initialise all modules; with ``keep_frozen`` those that are free, if so configured."""
+    if beginning.reinitialise or not keep_frozen:
         streams = beginning.streams
         beginning.pool.initialise(lambda i: streams.torch("init", i), keep_frozen=keep_frozen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,13 +29,15 @@ class Replacement:
         loser: slot that was overwritten.
         parent: candidate id of the winner's evaluation.
         changes: ``(layer, gene, before, after)`` of each gene in which the new genotype differs
-            from what is at the winner's slot: what mutation changed, and crossover.
+            from what was copied: what mutation changed, and crossover.
+        origin: what was copied, where the winner's slot has been overwritten since; else None.
     """
 
     winner: int | None
     loser: int
     parent: int | None
     changes: tuple[tuple[int, int, int, int], ...] = ()
+    origin: Rows | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,9 @@ class Member:
     candidate: int | None = None
 
 
-def changes_between(old: Genotype, new: Genotype) -> tuple[tuple[int, int, int, int], ...]:
+def changes_between(
+    old: Sequence[Sequence[int]], new: Sequence[Sequence[int]]
+) -> tuple[tuple[int, int, int, int], ...]:
     """Each gene that differs, as ``Replacement.changes`` has it."""
     return tuple(
         (layer, gene, before, after)
@@ -102,7 +107,10 @@ class Child:
     Args:
         source: the slot of its first parent.
         member: the child; it has a candidate id once it was evaluated.
+        origin: the rows of its first parent, whose slot can be overwritten before the child has
+            one; empty if an earlier version saved the child.
     """
 
     source: int
     member: Member
+    origin: tuple[tuple[int, ...], ...] = ()

@@ -70,7 +70,7 @@ def _unpacked(hint: Any, data: Any, fitness: type[base.Fitness]) -> Any:
     if is_dataclass(hint):
         assert isinstance(hint, type)
         hints = get_type_hints(hint)
-        parts = zip(fields(hint), data, strict=True)
+        parts = zip(fields(hint), data, strict=False)  # earlier versions saved fewer fields
         return hint(**{f.name: _unpacked(hints[f.name], part, fitness) for f, part in parts})
     if origin is dict:
         flat = is_dataclass(arguments[1]) and arguments[1] is not Member

@@ -28,6 +28,7 @@ from pathnet_evo.interfaces.learners import Candidate, Evaluation
 from pathnet_evo.interfaces.operators import Kind, OperatorSettings
 from pathnet_evo.interfaces.policies import Start
 from pathnet_evo.interfaces.population import (
+    Child,
     Front,
     Member,
     Replacement,
@@ -62,6 +63,8 @@ class Strategy(ABC):
         options: fields of ``Settings``.
 
     Attributes:
+        inherits: whether children enter the population before they are evaluated, so that modules
+            can still be prepared for them (option ``inherit``).
         told: number of evaluations received.
         failures: number of most recent evaluations that failed in a row.
         logbook: DEAP's, one record for each of the latest 10,000 generations: gen, nevals, and min,
@@ -72,6 +75,7 @@ class Strategy(ABC):
 
     Settings: ClassVar[type[StrategySettings]] = StrategySettings
     Fitness: ClassVar[type[base.Fitness]] = PathFitness
+    inherits: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -136,6 +140,14 @@ class Strategy(ABC):
     def generation_size(self) -> int:
         """Evaluations per generation, from the settings."""
         return self.settings.generation_size
+
+    @property
+    def compares(self) -> bool:
+        """Whether candidates are compared now, so that they can share minibatches; by default true.
+
+        Where all slots hold one path there is nothing to compare.
+        """
+        return True
 
     # What every strategy shares ------------------------------------------------------------
 
@@ -317,7 +329,8 @@ class Strategy(ABC):
         """Put a slot's genotype in flight, or a newborn that may get the slot."""
         member = self.members[slot] if newborn is None else newborn
         number = self.next_id
-        batches = self.generation_of(number) if self.settings.same_batches else number
+        shared = self.settings.same_batches and self.compares
+        batches = self.generation_of(number) if shared else number
         rows = self._checked(member.genotype)
         candidate = Candidate(number, slot, rows, member.parent, batches)
         self.in_flight[number] = candidate
@@ -360,8 +373,27 @@ class Strategy(ABC):
             child = self.mutated(source.genotype)
         self.settle(Member(child, parent=source.candidate), winner, loser)
 
-    def settle(self, member: Member, winner: int, loser: int) -> None:
-        """Put a descendant of the winner at the loser's slot."""
-        changes = changes_between(self.members[winner].genotype, member.genotype)
+    def child(self, source: int, genotype: Genotype) -> Child:
+        """A descendant of the member at a slot that has no slot of its own yet."""
+        parent = self.members[source]
+        return Child(source, Member(genotype, parent.candidate), _rows(parent.genotype))
+
+    def settle(self, member: Member, winner: int, loser: int, origin: Rows = ()) -> None:
+        """Put a descendant of the winner at the loser's slot.
+
+        Args:
+            member: the descendant.
+            winner: its parent's slot.
+            loser: the slot to overwrite.
+            origin: the parent's rows, if its slot can have been overwritten since.
+        """
+        there = _rows(self.members[winner].genotype)
+        copied = _rows(origin) or there
+        changes = changes_between(copied, member.genotype)
+        gone = None if copied == there else copied
         self.members[loser] = member
-        self._replacements.append(Replacement(winner, loser, member.parent, changes))
+        self._replacements.append(Replacement(winner, loser, member.parent, changes, gone))
+
+
+def _rows(genotype: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    return tuple(map(tuple, genotype))

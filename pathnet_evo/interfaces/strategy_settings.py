@@ -27,9 +27,11 @@ class StrategySettings(BaseModel):
     place of the second."""
     inherit: bool = False
     """Function-preserving mutation: a module that mutation brings into a path begins as a copy of
-    the one that it replaces, where no other genotype uses it."""
+    the one that it replaces, where no other genotype uses it. Not for ``aging``, ``mu-plus-lambda``
+    and ``nsga2``, whose children enter the population after their evaluation."""
     same_batches: bool = False
-    """Train all candidates of a generation on the same minibatches."""
+    """Train all candidates of a generation on the same minibatches. Ignored while all slots hold
+    one path, which would learn the same minibatches again and again."""
     start: Literal["random", "mutants"] = "random"
     """Initial population: random paths, or one full-width path and mutated copies of it."""
     select: OperatorSettings | None = None

@@ -45,7 +45,7 @@ class Frames:
     def replacements(self) -> DataFrame:
         """One row per genotype that overwrote another.
 
-        ``changes`` has ``(layer, gene, before, after)`` of each gene that differs from the winner.
+        ``changes`` has ``(layer, gene, before, after)`` of each gene that differs from its parent.
         """
         return _read(self.folder, ("events",), tidy.replacements, tidy.REPLACEMENTS)
 

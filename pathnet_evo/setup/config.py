@@ -68,14 +68,16 @@ class TransferConfig(_Section):
     """What happens between stages (``[transfer]``)."""
 
     reinitialise: bool = True
-    """Re-initialise every module that is not frozen."""
+    """Re-initialise every module that is not frozen. Whatever is set here, policy ``scratch``
+    re-initialises everything, and ``keep`` nothing."""
     connect: Literal["named", "sum", "lateral", "published"] | None = None
     """How frozen modules enter a new task's path. ``named``: only if the genotype names them.
     ``sum``: in every path. ``lateral``: as columns, frozen paths that compute their own features
     and feed them into the new path through lateral maps that the task owns. ``published``: as in
     the paper. Default: the learner's choice."""
     initial_modules: Literal["fresh", "copies", "mixed"] = "fresh"
-    """How free modules start a stage: re-initialised, as copies of frozen modules, or a mix."""
+    """How free modules start a stage: re-initialised, as copies of frozen modules, or a mix. With
+    ``connect = "sum"``, only ``fresh``, since copies would count twice beside their originals."""
     copied_layers: int | None = Field(default=None, ge=1)
     """How many layers, from the input, copies take; the layers above start fresh. Default: all
     layers where examples are few, the lower half where the budget visits each example fewer than 10

@@ -241,7 +241,8 @@ class Plan:
                 of_stages[i].append(Problem(f"stages.{i}.learner", str(error)))
             except ConfigError as error:
                 of_stages[i] += error.problems
-        found = [*_said_once(of_stages), *self._check_policies()]
+        found = [*_said_once(of_stages), *self._check_strategies()]
+        found += [*self._check_policies(), *self._check_copies()]
         for place, part in (("executor", self.executor), ("engine", self.engine)):
             try:
                 with calling("check", ExecutorError):
@@ -250,6 +251,18 @@ class Plan:
                 found.append(Problem(place, str(error)))
         if found:
             raise ConfigError(found)
+
+    def _check_strategies(self) -> Iterator[Problem]:
+        """Refuse to let children inherit that are evaluated before they could."""
+        for i, (arm, section) in enumerate(zip(self.arms.values(), self.config.arms, strict=True)):
+            if arm.settings.inherit and not arm.strategy.inherits:
+                place = "strategy" if section.strategy is None else f"arms.{i}.strategy"
+                name = (section.strategy or self.config.strategy)["name"]
+                yield Problem(
+                    f"{place}.inherit",
+                    f"a child of {name} enters the population after its evaluation, too late to "
+                    "inherit: set it to false",
+                )
 
     def _check_policies(self) -> Iterator[Problem]:
         for i, arm in enumerate(self.arms.values()):
@@ -260,6 +273,26 @@ class Plan:
                         self._check_rival(rival)
             except (ValueError, PluginFailed) as error:
                 yield Problem(f"arms.{i}.transfer", str(error))
+
+    def _check_copies(self) -> list[Problem]:
+        """Refuse copies beside their originals, where every path holds all that is frozen.
+
+        A copy would double what its original adds to a layer, since both are active.
+        """
+        later = range(1, len(self.stages)) or range(len(self.stages))
+        found: dict[str, Problem] = {}
+        for i, (name, arm) in enumerate(self.arms.items()):
+            own = arm.policy.initial_modules
+            initial = own or self.config.transfer.initial_modules
+            summed = any(self.connect(stage, name) == "sum" for stage in later)
+            if initial != "fresh" and arm.policy.freezes and summed:
+                place = f"arms.{i}.transfer.initial_modules" if own else "transfer.initial_modules"
+                text = (
+                    f'"{initial}" cannot go with connect = "sum", where copies would count twice, '
+                    'beside the frozen modules: set transfer.connect to "named" or "lateral"'
+                )
+                found.setdefault(place, Problem(place, text))
+        return list(found.values())
 
     def _check_rival(self, rival: Rival) -> None:
         """Refuse what a rival cannot learn, or not as the other arms do.

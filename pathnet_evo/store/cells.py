@@ -66,7 +66,17 @@ def counts(text: str) -> tuple[int, ...]:
 
 def genotype(text: str, counts: Sequence[int]) -> list[list[int]]:
     """A genotype: for each layer as many genes, each a module of the layer."""
-    return _genotype(json.loads(text), counts)
+    return genes(json.loads(text), counts)
+
+
+def genes(rows: Any, counts: Sequence[int]) -> list[list[int]]:
+    """A genotype that was read as part of something else."""
+    if not isinstance(rows, list) or len(rows) != len(counts):
+        raise ValueError(f"not a genotype of {len(counts)} layers")
+    found = [[*_integers(row, count - 1)] for row, count in zip(rows, counts, strict=True)]
+    if not found[0] or len({len(row) for row in found}) != 1:
+        raise ValueError("a genotype without genes, or with more in one layer than in another")
+    return found
 
 
 def population(text: str, counts: Sequence[int]) -> list[list[list[int]]]:
@@ -74,7 +84,7 @@ def population(text: str, counts: Sequence[int]) -> list[list[list[int]]]:
     found = json.loads(text)
     if not isinstance(found, list) or not found:
         raise ValueError(f"not a population: {text:.40}")
-    return [_genotype(rows, counts) for rows in found]
+    return [genes(rows, counts) for rows in found]
 
 
 def path(text: str, counts: Sequence[int]) -> Path:
@@ -95,15 +105,6 @@ def usage(text: str | None) -> dict[str, float]:
     """How a stage's evaluations ran, by name."""
     found = json.loads(text) if text else {}
     return {str(name): number(value) for name, value in found.items()}
-
-
-def _genotype(rows: Any, counts: Sequence[int]) -> list[list[int]]:
-    if not isinstance(rows, list) or len(rows) != len(counts):
-        raise ValueError(f"not a genotype of {len(counts)} layers")
-    found = [[*_integers(row, count - 1)] for row, count in zip(rows, counts, strict=True)]
-    if not found[0] or len({len(row) for row in found}) != 1:
-        raise ValueError("a genotype without genes, or with more in one layer than in another")
-    return found
 
 
 def _integers(values: Any, most: int) -> tuple[int, ...]:

@@ -139,7 +139,8 @@ def _evaluation(record: Evaluated) -> Iterator[Row]:
     )
     yield "times", {**key, "seconds": done.seconds}
     for number, replacement in enumerate(record.replacements):
-        data = {"kind": "replacement", "data": plain(vars(replacement))}
+        said = {k: v for k, v in vars(replacement).items() if k != "origin" or v is not None}
+        data = {"kind": "replacement", "data": plain(said)}
         yield "events", {**key, "number": number, **data}
     for number, copied in enumerate(record.copied, len(record.replacements)):
         data = {"kind": "duplication", "data": plain(vars(copied))}

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from pathnet_evo.core.streams import lend
 from pathnet_evo.interfaces.learners import Candidate
-from pathnet_evo.interfaces.population import Child, Member
+from pathnet_evo.interfaces.population import Child
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
 from pathnet_evo.strategies.sizes import Schedule, Steps, largest, size_at
@@ -65,6 +65,7 @@ class Aging(Strategy):
     """
 
     Settings: ClassVar[type[StrategySettings]] = AgingSettings
+    inherits: ClassVar[bool] = False
     saved: AgingState
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -96,10 +97,9 @@ class Aging(Strategy):
             self.rng.randrange(size) for _ in range(size_at(self.settings.samples, generation))
         ]
         (best,) = self.select([self.members[slot].genotype for slot in sample], 1)
-        parent = self.members[sample[best]]
         with lend(self.rng):
-            genotype = self.mutated(parent.genotype)
-        child = Child(sample[best], Member(genotype, parent.candidate))
+            genotype = self.mutated(self.members[sample[best]].genotype)
+        child = self.child(sample[best], genotype)
         candidate = self.issue(self.saved.queue.popleft(), child.member)
         self.saved.children[candidate.id] = child
         return candidate
@@ -109,7 +109,7 @@ class Aging(Strategy):
         slot, child = candidate.slot, self.saved.children.pop(candidate.id, None)
         if fitness is not None:
             if child is not None:
-                self.settle(child.member, child.source, slot)
+                self.settle(child.member, child.source, slot, child.origin)
             self.give_fitness(candidate, fitness)
             self.saved.queue.append(slot)
         elif child is not None:

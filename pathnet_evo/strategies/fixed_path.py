@@ -47,6 +47,11 @@ class FixedPath(Strategy):
             shape = replace(shape, width=wider.width)
         super().__init__(shape, rng, settings, **options)
 
+    @property
+    def compares(self) -> bool:
+        """Never: there is one path."""
+        return False
+
     def ask(self, n: int) -> list[Candidate]:
         """The slots that are not in flight, in turn."""
         return [self.issue(slot) for slot in self.idle_in_turn(n)]

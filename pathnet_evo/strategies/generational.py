@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from deap import tools
 
@@ -39,6 +39,7 @@ class Generational(Strategy):
     Children whose evaluation failed are excluded from selection.
     """
 
+    inherits: ClassVar[bool] = False
     saved: GenerationalState
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -107,4 +108,7 @@ class Generational(Strategy):
         free = (slot for slot in range(size) if slot not in kept)
         for slot, i in zip(free, moving, strict=True):
             member = Member(every[i].genotype.copy(), every[i].parent, every[i].candidate)
-            self.settle(member, i if i < size else young[i - size].source, slot)
+            if i < size:
+                self.settle(member, i, slot, tuple(map(tuple, member.genotype)))
+            else:
+                self.settle(member, young[i - size].source, slot, young[i - size].origin)

@@ -9,7 +9,7 @@ from deap import tools
 from pydantic import Field, model_validator
 
 from pathnet_evo.core.streams import lend
-from pathnet_evo.interfaces.population import Child, Member
+from pathnet_evo.interfaces.population import Child
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
 from pathnet_evo.strategies.generational import Generational
 
@@ -74,4 +74,4 @@ class MuPlusLambda(Generational):
                 genotype = self.mutated(genotype)
             else:
                 genotype = self.genotype(genotype)
-        return Child(source, Member(genotype, self.members[source].candidate))
+        return self.child(source, genotype)

@@ -112,10 +112,7 @@ class NSGA2(Generational):
                 if random.random() < self.settings.mutpb:
                     children[i] = self.mutated(child)
         sources = [slot_of[id(parent)] for parent in parents]
-        return [
-            Child(source, Member(child, self.members[source].candidate))
-            for child, source in zip(children, sources, strict=True)
-        ]
+        return [self.child(source, child) for child, source in zip(children, sources, strict=True)]
 
 
 def _bend(front: list[Member]) -> list[float]:

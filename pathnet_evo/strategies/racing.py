@@ -90,6 +90,11 @@ class Racing(Strategy):
         """How often their number is halved."""
         return math.ceil(math.log2(self.n_starts))
 
+    @property
+    def compares(self) -> bool:
+        """Whether several paths race."""
+        return len(self.saved.race) > 1
+
     def ask(self, n: int) -> list[Candidate]:
         """The slots in turn, whole paths or sub-paths."""
         issued = [self.issue(slot) for slot in self.idle_in_turn(n)]

@@ -20,7 +20,8 @@ class Inheritance:
 
     A gene that mutation changed from one module to another makes the other a copy, where it is not
     frozen and no genotype of the population, nor any in flight, uses it. Where several genes of a
-    child differ from the winner's by crossover, modules that others use stay as they are.
+    child differ from the winner's by crossover, modules that others use stay as they are. A child
+    that comes into the population with a fitness keeps the weights that it was measured on.
 
     Args:
         pool: all modules.
@@ -36,10 +37,14 @@ class Inheritance:
         return tuple(
             copied
             for replacement in replacements
-            if replacement.winner is not None
+            if replacement.winner is not None and self._is_new(replacement.loser)
             for layer, _, before, after in replacement.changes
             if (copied := self._copy(replacement, layer, before, after)) is not None
         )
+
+    def _is_new(self, slot: int) -> bool:
+        """Whether what is at a slot has yet to be evaluated."""
+        return self.strategy.members[slot].candidate is None
 
     def _copy(self, replacement: Replacement, layer: int, before: int, after: int) -> Copied | None:
         if bool(self.pool.layers[layer].frozen[after]) or self._uses(layer, after) != 1:

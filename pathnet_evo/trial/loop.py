@@ -19,6 +19,9 @@ def evolve(
 ) -> None:
     """Run a strategy with an evaluator until ``stop`` returns true.
 
+    A round lasts until the evaluator has done something, however long workers take, so that one
+    worker alone repeats bit for bit.
+
     Args:
         strategy: proposes candidates, receives evaluations.
         evaluator: trains candidates.
@@ -36,6 +39,8 @@ def evolve(
             for candidate in candidates:
                 evaluator.submit(candidate)
             evaluations = evaluator.advance()
+            while evaluator.waiting:
+                evaluations = evaluator.advance()
             if episodes := evaluator.take_episodes():
                 on_episodes(episodes)
             for evaluation in map(Evaluation.checked, evaluations):

@@ -72,8 +72,9 @@ class SGD(Scheduled, Learner[SupervisedTask]):
     Fitness is the accuracy on them after the evaluation, or with 0 the training accuracy on the
     minibatches."""
     feature_memory: float = Field(2.0, ge=0, allow_inf_nan=False)
-    """GiB per trial for caching the features of frozen paths on all training examples. If they do
-    not fit, they are computed for every minibatch."""
+    """GiB per process for caching the features of frozen paths on all training examples; each
+    worker of an engine has a cache of its own. If they do not fit, they are computed for every
+    minibatch."""
     slots: Literal[1, 2] = 1
     """With 2, both contestants of a tournament are leased before either trains."""
 

@@ -1,5 +1,6 @@
 import inspect
 import os
+import random
 
 import pytest
 import torch
@@ -12,7 +13,10 @@ from pathnet_evo.running import runner
 from pathnet_evo.setup import config
 from pathnet_evo.setup.resolving import resolve
 from pathnet_evo.store.lineage import digest
+from pathnet_evo.strategies.binary_tournament import BinaryTournament
 from pathnet_evo.testing import EngineContract
+from pathnet_evo.trial.loop import evolve
+from pathnet_evo.workers.supervisor import TICK
 
 STRATEGIES = Registry().names("strategies")
 
@@ -178,6 +182,25 @@ def test_one_worker_repeats_inline(tmp_path):
     assert usage["overlap"] == usage["restarts"] == 0
     assert usage["bytes"] > 20 * 2 * 4 * 8 * 8
     assert 'name = "processes"' in (tmp_path / "there/run.toml").read_text()
+
+
+@pytest.mark.slow
+def test_rounds_do_not_depend_on_time(shop, toy):
+    """What operators draw in a round would depend on how long one worker took, so not repeat."""
+    engine, found = ProcessEngine(workers=1), []
+    for seconds in (0.0, 1.5 * TICK):
+        strategy, rounds = BinaryTournament(shop.pool.shape(2), random.Random(0), population=4), []
+
+        def over(strategy=strategy, rounds=rounds):
+            rounds.append(strategy.told)
+            return strategy.told == 4
+
+        evaluator = engine.evaluator(toy(seconds=seconds), shop.context)
+        evolve(strategy, evaluator, over)
+        evaluator.close()
+        found.append(rounds)
+    engine.close()
+    assert found == [[0, 1, 2, 3, 4]] * 2
 
 
 @pytest.mark.slow

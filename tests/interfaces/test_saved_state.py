@@ -56,9 +56,18 @@ def test_it_comes_back_as_it_was():
 
 def test_it_is_written_as_earlier_versions_wrote_it():
     """Runs that were interrupted before could not be resumed."""
-    child = Child(2, member())
-    assert packed({7: child}) == [[7, 2, packed(child.member)]]
+    child = Child(2, member(), ((1, 2), (0, 0)))
+    assert packed({7: child}) == [[7, 2, packed(child.member), [[1, 2], [0, 0]]]]
     assert packed([Duel([1, 2], {1: 0.5})]) == [[[1, 2], [[1, 0.5]]]]
+
+
+def test_what_earlier_versions_wrote_is_read():
+    """An interrupted run whose children were saved without their parent's rows would be lost."""
+    known = Knows(None, deque(), [], {7: Child(2, member(), ((1, 2),))}, ())
+    data = packed_fields(known)
+    assert unpacked_fields(Knows, data, PathFitness) == known
+    data["children"] = [[7, 2, packed(member())]]
+    assert unpacked_fields(Knows, data, PathFitness).children == {7: Child(2, member())}
 
 
 def test_what_is_no_plain_data_is_refused():

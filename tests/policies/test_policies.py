@@ -22,9 +22,9 @@ def pool():
     return made
 
 
-def begin(pool, name, initial="fresh", ranked=(0,), copied_layers=None, **options):
+def begin(pool, name, initial="fresh", ranked=(0,), copied_layers=None, reinitialise=True):
     """End one stage and begin the next with a policy."""
-    policy = Registry().get("policies", name)(**options)
+    policy = Registry().get("policies", name)()
     policy.end(pool, PATH)
     before = [stack.parameters["weight"].clone() for stack in pool.layers]
     beginning = Beginning(
@@ -34,7 +34,7 @@ def begin(pool, name, initial="fresh", ranked=(0,), copied_layers=None, **option
         learned=[PATH],
         ranked=list(ranked),
         wanted=[None, *ranked],
-        reinitialise=True,
+        reinitialise=reinitialise,
         grow=0,
         initial_modules=initial,
         copied_layers=copied_layers,
@@ -56,9 +56,15 @@ def test_freeze_keeps_the_path_and_draws_the_rest_again(pool):
     assert not grown
 
 
-def test_scratch_draws_everything_again(pool):
+@pytest.mark.parametrize("reinitialise", [True, False])
+def test_scratch_draws_everything_again(pool, reinitialise):
     """Broken: the independent control would know something of the first task."""
-    assert begin(pool, "scratch")[2] == ((), ())
+    assert begin(pool, "scratch", reinitialise=reinitialise)[2] == ((), ())
+
+
+def test_free_modules_keep_their_weights_where_configured(pool):
+    """Broken: ``transfer.reinitialise = false`` would do nothing."""
+    assert begin(pool, "freeze", reinitialise=False)[2] == (tuple(range(8)),) * 2
 
 
 def test_keep_leaves_everything(pool):

@@ -52,7 +52,12 @@ def evolved(name: str, evaluations: int = 90) -> tuple[History, Strategy]:
             slot = candidate.slot
             told.append(Told(generation, candidate.id, slot, rows, candidate.parent, fitness, 1))
             found = [
-                Replaced(r.winner, r.loser, [list(c) for c in r.changes])
+                Replaced(
+                    r.winner,
+                    r.loser,
+                    [list(c) for c in r.changes],
+                    r.origin and [*map(list, r.origin)],
+                )
                 for r in strategy.take_replacements()
             ]
             if found:

@@ -276,6 +276,8 @@ HOSTILE = {
     "a mutation outside": "UPDATE events SET data = "
     """'{"winner":0,"loser":1,"changes":[[9,9,9,9]]}'""",
     "a replacement outside": """UPDATE events SET data = '{"winner":7e9,"loser":1,"changes":[]}'""",
+    "an origin too wide": "UPDATE events SET data = "
+    """'{"winner":0,"loser":1,"changes":[],"origin":[[0,1,1],[2,3,3]]}'""",
     "an event that is none": "UPDATE events SET data = 'no JSON'",
     "a place outside": "UPDATE evaluations SET place = 4000000000",
     "a generation far away": "UPDATE evaluations SET generation = 4000000000",

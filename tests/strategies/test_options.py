@@ -136,11 +136,35 @@ def test_replacements_can_be_replayed(name: str):
         candidate = flight.pop(order.randrange(len(flight)))
         strategy.tell(Evaluation(candidate, order.random()))
         for r in strategy.take_replacements():
-            replayed[r.loser] = [list(row) for row in replayed[r.winner]]
+            replayed[r.loser] = [list(row) for row in r.origin or replayed[r.winner]]
             for layer, gene, before, after in r.changes:
                 assert replayed[r.loser][layer][gene] == before
                 replayed[r.loser][layer][gene] = after
         assert replayed == [list(g) for g in strategy.population]
+
+
+@pytest.mark.parametrize("strategy", [MuPlusLambda, NSGA2, Aging])
+def test_changes_are_those_from_the_parent(strategy: Any):
+    """What a mutation changed would be taken from whatever came to the parent's slot meanwhile.
+
+    The parent's genes are those that it was evaluated with.
+    """
+    evolved = strategy(SHAPE, random.Random(0), population=8)
+    order, flight, known, gone = random.Random(1), [], {}, 0
+    for _ in range(400):
+        flight += evolved.ask(6 - len(flight))
+        candidate = flight.pop(order.randrange(len(flight)))
+        known[candidate.id] = candidate.genotype
+        evolved.tell(Evaluation(candidate, candidate.id / 20 + order.random()))
+        for r in evolved.take_replacements():
+            made = [list(row) for row in known[r.parent]]
+            assert r.origin in (None, known[r.parent])
+            for layer, gene, before, after in r.changes:
+                assert made[layer][gene] == before
+                made[layer][gene] = after
+            assert made == evolved.population[r.loser]
+            gone += r.origin is not None
+    assert gone > 10, "no parent was overwritten before its child had a slot"
 
 
 @pytest.mark.parametrize("modules", ["trained", "active"])

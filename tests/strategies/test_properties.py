@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pathnet_evo.core.genotype import PathShape
+from pathnet_evo.interfaces.budget import Budget
 from pathnet_evo.interfaces.learners import Candidate, Evaluation, Evaluator, StageFailed
+from pathnet_evo.interfaces.policies import Start
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.plugins import builtin
 from pathnet_evo.trial.loop import evolve
@@ -191,3 +193,30 @@ def test_contestants_share_their_minibatches_where_asked_to(name: str):
     replaced = strategy.take_replacements()
     pairs = {frozenset(c.slot for c in asked if c.batches == key) for key in range(4)}
     assert {frozenset((r.winner, r.loser)) for r in replaced} == pairs
+
+
+def test_one_path_never_shares_minibatches():
+    """A control would learn everything twice, and its fitness rise every second time."""
+    fixed = STRATEGIES["fixed-path"](
+        PathShape(2, 6, 2), random.Random(0), population=4, same_batches=True
+    )
+    assert [candidate.batches for candidate in fixed.ask(4)] == [0, 1, 2, 3]
+
+
+def test_a_race_shares_minibatches_until_it_is_over():
+    """The race would be decided by the luck of the data, or its winner learn everything twice."""
+    starts = [Start(((m, m + 1),) * 2) for m in (0, 2)]
+    for laid_out in (starts, starts[:1]):
+        racing = STRATEGIES["racing"](
+            PathShape(2, 6, 2), random.Random(0), starts=laid_out, same_batches=True, population=2,
+            budget=Budget(evaluations=40),
+        )  # fmt: skip
+        keys: dict[bool, list[int]] = {True: [], False: []}
+        for number in range(40):
+            racing.budget.used = number
+            (candidate,) = racing.ask(1)
+            keys[len(racing.saved.race) > 1].append(candidate.batches)
+            racing.tell(Evaluation(candidate, 1.0 - candidate.slot))
+        assert len(keys[True]) == (4 if len(laid_out) == 2 else 0)
+        assert keys[True] == [0, 0, 1, 1][: len(keys[True])]
+        assert len(set(keys[False])) == len(keys[False])

@@ -185,3 +185,38 @@ def test_what_cannot_be_transferred_is_refused(data, message):
     """Broken: a setting that does nothing would be taken, and its user believe that it did."""
     with pytest.raises(config.ConfigError, match=message):
         resolve(config.validate({"stages": [DIGITS, DIGITS], **data}), Registry())
+
+
+@pytest.mark.parametrize("initial", ["copies", "mixed"])
+@pytest.mark.parametrize(
+    ("own", "place"), [(False, "transfer"), (True, "arms.1.transfer")], ids=["run", "arm"]
+)
+@pytest.mark.parametrize("stages", [1, 2])
+def test_copies_are_refused_where_their_originals_are_active(initial, own, place, stages):
+    """Broken: each layer would add up the frozen modules and copies of some of them."""
+    arm = {"transfer": {"name": "freeze", "initial_modules": initial}} if own else {}
+    shared = {} if own else {"initial_modules": initial}
+    data = {
+        "arms": ["independent", {"name": "x", **arm}, "pathnet"],
+        "transfer": {"connect": "sum", **shared},
+        "stages": [DIGITS] * stages,
+    }
+    with pytest.raises(config.ConfigError) as refused:
+        resolve(config.validate(data), Registry()).rehearse()
+    (problem,) = refused.value.problems
+    assert problem.place == f"{place}.initial_modules"
+    assert f'"{initial}" cannot go with connect = "sum"' in problem.text
+
+
+@pytest.mark.parametrize(
+    ("stages", "transfer"),
+    [
+        ([DIGITS, DIGITS], {"connect": "sum"}),
+        ([DIGITS, DIGITS], {"connect": "named", "initial_modules": "copies"}),
+        ([GAME, DIGITS], {"initial_modules": "mixed"}),
+    ],
+    ids=["sum of fresh modules", "named copies", "copies of the stage that is summed"],
+)
+def test_other_copies_are_not_refused(stages, transfer):
+    """Broken: a sequence could not begin although no stage has copies beside their originals."""
+    assert plan(stages, **transfer)._check_copies() == []

@@ -12,18 +12,21 @@ from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.strategies.aging import Aging
 from pathnet_evo.strategies.binary_tournament import BinaryTournament
+from pathnet_evo.strategies.mu_plus_lambda import MuPlusLambda
+from pathnet_evo.strategies.nsga2 import NSGA2
 from pathnet_evo.trial.inheritance import Inheritance
 
 
-def evolving(**settings):
-    """A pool, a head, a tournament of a few genotypes on it, and what copies for it."""
+def evolving(evolves=BinaryTournament, **settings):
+    """A pool, a head, a strategy with a few genotypes on it, and what copies for it."""
     pool = ModulePool([Linear(units=3)] * 2, 30, (4,))
     pool.initialise(lambda layer: Streams(0).torch("init", layer))
     head = pool.head(2, Streams(0).torch("readout"))
     options = {"population": 3, "mutation_rate": 0.5, "mutation_reach": 9, "repeats": False}
-    strategy = BinaryTournament(pool.shape(2), random.Random(0), **{**options, **settings})
+    strategy = evolves(pool.shape(2), random.Random(0), **{**options, **settings})
     return pool, head, strategy, Inheritance(pool, head, strategy)
 
 
@@ -55,6 +58,34 @@ def test_a_child_computes_what_its_parent_does():
             torch.testing.assert_close(child, parents)
             preserved += bool(copied)
     assert preserved > 10
+
+
+@pytest.mark.parametrize("evolves", [Aging, MuPlusLambda, NSGA2])
+def test_weights_stay_where_a_fitness_was_measured_on_them(evolves):
+    """Broken: a child would keep the fitness of weights that were overwritten after it."""
+    pool, _, strategy, inheritance = evolving(evolves, population=4)
+    before = [layer.parameters["weight"].clone() for layer in pool.layers]
+    changed = 0
+    for replacements in compete(strategy, 60):
+        changed += sum(bool(r.changes) for r in replacements)
+        assert inheritance.replaced(replacements) == ()
+    assert changed > 5
+    for layer, weights in zip(pool.layers, before, strict=True):
+        assert torch.equal(layer.parameters["weight"], weights)
+
+
+@pytest.mark.parametrize("name", ["aging", "mu-plus-lambda", "nsga2"])
+def test_children_that_are_evaluated_before_they_could_inherit(name, make_plan):
+    """Broken: an option that does nothing would be taken, and its user believe that it did."""
+    controls = ["independent", "random"]
+    strategy = {"name": name, "population": 4, "inherit": True}
+    with pytest.raises(ConfigError, match=f"strategy.inherit: a child of {name} enters") as found:
+        make_plan(strategy=strategy, arms=["pathnet", *controls]).rehearse()
+    assert len(found.value.problems) == 1
+    other = {"name": "other", "strategy": {"name": name}}
+    with pytest.raises(ConfigError, match=r"arms.1.strategy.inherit: a child"):
+        make_plan(strategy={"inherit": True}, arms=["pathnet", other]).rehearse()
+    make_plan(strategy={"inherit": True}, arms=["pathnet", *controls]).rehearse()
 
 
 def test_frozen_modules_are_never_overwritten():

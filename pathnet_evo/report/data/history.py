@@ -28,11 +28,15 @@ class Told(NamedTuple):
 
 
 class Replaced(NamedTuple):
-    """A genotype that overwrote another; ``winner`` is None if it is random."""
+    """A genotype that overwrote another; ``winner`` is None if it is random.
+
+    ``origin`` is what was copied, where the winner's slot has been overwritten since.
+    """
 
     winner: int | None
     loser: int
     changes: list[list[int]]
+    origin: list[list[int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -160,4 +164,7 @@ def _replaced(
         modules = range(counts[layer])
         if not (layer >= 0 and gene in range(width) and before in modules and after in modules):
             raise ValueError("a mutation outside the genotype")
-    return Replaced(winner, loser, changes)
+    origin = None if event.get("origin") is None else cells.genes(event["origin"], counts)
+    if origin is not None and len(origin[0]) != width:
+        raise ValueError(f"a genotype that is not {width} genes wide")
+    return Replaced(winner, loser, changes, origin)

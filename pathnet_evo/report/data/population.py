@@ -22,6 +22,7 @@ def steps(history: History) -> list[Step]:
     if not history.replaced:
         return []
     drawn = _drawn(history)
+    slots = [flat(rows) for rows in history.initial]
     found: list[Step] = []
     for number, told in enumerate(history.told):
         while len(found) <= told.generation:
@@ -30,18 +31,27 @@ def steps(history: History) -> list[Step]:
         fitnesses += [told.slot, rounded(told.fitness)]
         for index, replaced in enumerate(history.replaced.get(number, [])):
             if replaced.winner is not None:
-                changes += _copied(replaced, history.width)
+                changes += _copied(replaced, slots, history.width)
             elif (genes := drawn.get((number, index))) is not None:
+                slots[replaced.loser] = genes
                 changes += [-1, replaced.loser, 0, *genes]
             else:
                 changes += [-2, replaced.loser, 0]
     return found
 
 
-def _copied(replaced: Replaced, width: int) -> list[int]:
+def _copied(replaced: Replaced, slots: list[list[int]], width: int) -> list[int]:
+    """A replacement, which also takes place in ``slots``."""
     assert replaced.winner is not None
-    pairs = [n for layer, gene, _, after in replaced.changes for n in (layer * width + gene, after)]
-    return [replaced.winner, replaced.loser, len(replaced.changes), *pairs]
+    there = slots[replaced.winner]
+    made = list(there) if replaced.origin is None else flat(replaced.origin)
+    for layer, gene, _, after in replaced.changes:
+        made[layer * width + gene] = after
+    slots[replaced.loser] = made
+    pairs = [
+        n for gene, (a, b) in enumerate(zip(there, made, strict=True)) if a != b for n in (gene, b)
+    ]
+    return [replaced.winner, replaced.loser, len(pairs) // 2, *pairs]
 
 
 def _drawn(history: History) -> dict[tuple[int, int], list[int]]:

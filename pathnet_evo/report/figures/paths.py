@@ -188,7 +188,7 @@ def _populations(history: History, moments: Sequence[int]) -> list[list[list[lis
             slots[told.slot] = json.loads(told.genotype)
         for replaced in history.replaced.get(number, []):
             if replaced.winner is not None:
-                copy = [list(row) for row in slots[replaced.winner]]
+                copy = [list(row) for row in replaced.origin or slots[replaced.winner]]
                 for layer, gene, _, after in replaced.changes:
                     copy[layer][gene] = after
                 slots[replaced.loser] = copy
