@@ -16,15 +16,10 @@ from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.errors import UserError
 from pathnet_evo.setup.config import RunConfig, StageConfig, parse, validate
 from pathnet_evo.setup.problems import ConfigError, Problem
-from pathnet_evo.store.directory import (
-    DirectoryError,
-    claim,
-    remove_unbegun,
-    replace,
-    without_nothing,
-)
+from pathnet_evo.store.directory import claimed, remove_unbegun, without_nothing
 from pathnet_evo.store.places import read_plain
 from pathnet_evo.store.reading import RunError, read_summary
+from pathnet_evo.system.replacing import replace
 
 VERSION = 1
 """Version of the matrix's schema."""
@@ -87,15 +82,10 @@ def create(config: RunConfig, runs: Path, name: str | None) -> Path:
     Raises:
         DirectoryError: a bad name, a name that exists, or a folder that cannot be written.
     """
-    text = tomli_w.dumps(without_nothing(config.model_dump(mode="json")))
-    try:
-        folder = claim(runs, config.name, name)
-        (folder / FILE).write_text(
-            f"# `pathnet-evo run {FILE}` repeats all runs of this matrix.\n\n{text}",
-            encoding="utf-8",
-        )
-    except OSError as error:
-        raise DirectoryError(f"{runs}: cannot be written ({error.strerror})") from None
+    toml = tomli_w.dumps(without_nothing(config.model_dump(mode="json")))
+    about = f"# `pathnet-evo run {FILE}` repeats all runs of this matrix."
+    with claimed(runs, config.name, name) as folder:
+        replace(folder / FILE, f"{about}\n\n{toml}")
     return folder
 
 
@@ -133,8 +123,13 @@ def recorded(folder: Path) -> RunConfig:
 def write_matrix(folder: Path) -> dict[str, Any]:
     """Write ``matrix.json`` from the existing runs, finished or not, and return it."""
     matrix = transfer_matrix(folder)
-    replace(folder / RESULTS, json.dumps(matrix, indent=1) + "\n")
+    replace(folder / RESULTS, text(matrix))
     return matrix
+
+
+def text(matrix: Mapping[str, Any]) -> str:
+    """The content of ``matrix.json``."""
+    return json.dumps(matrix, indent=1) + "\n"
 
 
 def transfer_matrix(folder: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from pathnet_evo.analysis.statistics import (
 from pathnet_evo.interfaces.summary import Summary, checked
 from pathnet_evo.setup.config import RunConfig
 from pathnet_evo.store.lineage import digest
-from pathnet_evo.store.lock import holder, run_state
+from pathnet_evo.store.lock import Holder, holder, run_state
 from pathnet_evo.store.reading import intact, read_about, read_config, reading
 from pathnet_evo.values.numbers import plain_numbers
 
@@ -34,14 +34,16 @@ VERSION = 1
 """Version of the summary's schema."""
 
 
-def summarise(folder: Path, ending: bool = False, digested: bool = True) -> Summary:
+def summarise(
+    folder: Path, held_by: Callable[[Path], Holder | None] = holder, digested: bool = True
+) -> Summary:
     """The content of ``summary.json``: plain data that is equal for equal runs.
 
     Only what lies under ``times`` and ``about`` differs between a run and its repetition.
 
     Args:
         folder: a run's folder, with ``run.toml`` and ``lineage.sqlite``.
-        ending: it is over, though this process still holds its lock.
+        held_by: says which process holds the run; ``nobody`` where this one does and is ending it.
         digested: read the whole lineage for its digest; else that is None.
 
     Raises:
@@ -52,7 +54,7 @@ def summarise(folder: Path, ending: bool = False, digested: bool = True) -> Summ
     config = read_config(folder)
     about = read_about(folder)
     lineage = folder / "lineage.sqlite"
-    held = None if ending else holder(folder)
+    held = held_by(folder)
     with reading(folder) as db:
         trials = read_trials(db)
     with intact(lineage):

@@ -14,9 +14,10 @@ from pathnet_evo.analysis.study import State, Study, SweepTrial
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.errors import UserError
 from pathnet_evo.setup.sweeps import Sweep, recorded_sweep
-from pathnet_evo.store.directory import DirectoryError, claim, replace
+from pathnet_evo.store.directory import claimed
 from pathnet_evo.store.places import is_plain
 from pathnet_evo.store.reading import RunError
+from pathnet_evo.system.replacing import replace
 
 VERSION = 1
 """Version of the schema of ``sweep.json``."""
@@ -32,11 +33,8 @@ def create(sweep: Sweep, runs: Path, name: str | None) -> Path:
     Raises:
         DirectoryError: a bad name, a name that exists, or a folder that cannot be written.
     """
-    try:
-        folder = claim(runs, sweep.name, name)
+    with claimed(runs, sweep.name, name) as folder:
         write_config(folder, sweep)
-    except OSError as error:
-        raise DirectoryError(f"{runs}: cannot be written ({error.strerror})") from None
     return folder
 
 
@@ -74,13 +72,18 @@ def outcome(run: Path, sweep: Sweep) -> tuple[State, float | None, str | None]:
 def write_results(folder: Path, sweep: Sweep, trials: Sequence[SweepTrial]) -> dict[str, Any]:
     """Write the results of a sweep, finished or not, as JSON and CSV, and return them."""
     found = results(sweep, trials)
-    replace(folder / RESULTS, json.dumps(found, indent=1, default=str) + "\n")
-    replace(folder / TABLE, _csv(found))
+    for name, text in texts(found).items():
+        replace(folder / name, text)
     return found
 
 
+def texts(found: Mapping[str, Any]) -> dict[str, str]:
+    """The content of the files with results, by name."""
+    return {RESULTS: json.dumps(found, indent=1, default=str) + "\n", TABLE: _csv(found)}
+
+
 def reread(folder: Path) -> dict[str, Any]:
-    """Write the results of a sweep again, from its study.
+    """The results of a sweep, from its study.
 
     Raises:
         UserError: not a sweep's folder, or Optuna is missing.
@@ -88,7 +91,7 @@ def reread(folder: Path) -> dict[str, Any]:
     sweep = recorded_sweep(folder / FILE)
     study = Study(folder, sweep)
     try:
-        return write_results(folder, sweep, study.trials())
+        return results(sweep, study.trials())
     finally:
         study.close()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 import warnings
@@ -39,6 +41,9 @@ from pathnet_evo.values.encodings import in_words
 from pathnet_evo.values.names import visible
 
 PROGRAM = "pathnet-evo"
+
+UNREADABLE = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE)
+"""What a path of the user's can be refused for wherever it is used; anything else is a bug."""
 
 _with_place = warnings.formatwarning
 
@@ -161,6 +166,11 @@ def _status() -> int:
         return Status.MISTAKE
     except BrokenPipeError:
         return Status.FAILED
+    except OSError as error:
+        if error.errno not in UNREADABLE or not isinstance(error.filename, str | bytes):
+            raise
+        say(f"{os.fsdecode(error.filename)}: cannot be read ({error.strerror})", err=True)
+        return Status.MISTAKE
     except KeyboardInterrupt:
         return Status.SIGNAL + signal.SIGINT
     return Status.SUCCESS

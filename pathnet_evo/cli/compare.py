@@ -42,10 +42,14 @@ def compare(
 def _write(page: Path, found: dict[str, Any], runs: list[Path]) -> None:
     from pathnet_evo.errors import UserError
     from pathnet_evo.report.across_runs import comparison_page
+    from pathnet_evo.system.replacing import replace
 
     text = comparison_page(found, runs)
     try:
-        page.write_text(text, encoding="utf-8", errors="replace")
+        if page.exists() and not page.is_file():  # a pipe, or /dev/stdout
+            page.write_text(text, encoding="utf-8", errors="replace")
+        else:
+            replace(page.resolve(), text)
     except OSError as error:
         raise UserError(f"--html {page}: cannot be written ({error.strerror})") from None
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from pathnet_evo.cli.terminal import say
+
+if TYPE_CHECKING:
+    from pathnet_evo.store.lock import Holder
+
+    Contents: TypeAlias = Callable[[Path, Holder | None], dict[str, str]]
 
 FORMATS = ("png", "pdf", "svg")
 
@@ -27,31 +31,20 @@ def report(
 ) -> None:
     """Rebuild a run's summary.json and report.html from its lineage, finished or not.
 
-    Of a matrix or a sweep, its pages are rebuilt.
+    Of a matrix or a sweep, its pages are rebuilt. If the run is ending, this waits for its end.
     """
-    import json
-
     from pathnet_evo.analysis import matrix, sweep
-    from pathnet_evo.analysis.summary import summarise
     from pathnet_evo.errors import UserError
-    from pathnet_evo.report import write_report
-    from pathnet_evo.store.directory import replace
+    from pathnet_evo.report.write import PAGE
     from pathnet_evo.store.places import check_own
 
     if (run / matrix.FILE).is_file():
-        from pathnet_evo.report.across_runs import matrix_page
-
-        page = run / matrix.PAGE
-        with _writing():
-            replace(page, matrix_page(matrix.write_matrix(run)))
-        say(run / matrix.RESULTS)
-        say(page)
+        _rebuild(run, _matrix)
+        for name in (matrix.RESULTS, matrix.PAGE):
+            say(run / name)
         return
     if (run / sweep.FILE).is_file():
-        from pathnet_evo.report.across_runs import sweep_page
-
-        with _writing():
-            replace(run / sweep.PAGE, sweep_page(sweep.reread(run)))
+        _rebuild(run, _sweep)
         for name in (sweep.RESULTS, sweep.TABLE, sweep.PAGE):
             say(run / name)
         return
@@ -59,25 +52,51 @@ def report(
         raise UserError(f"{run}: not a run's folder (it has no lineage.sqlite)")
     formats = _formats(figures)
     check_own(run)
-    with _writing():
-        replace(run / "summary.json", json.dumps(summarise(run), indent=1) + "\n")
-        say(write_report(run))
-        if formats:
-            from pathnet_evo.report.figures import save_figures
+    _rebuild(run, _run)
+    say(run / PAGE)
+    if formats:
+        from pathnet_evo.report.figures import save_figures
+        from pathnet_evo.running.concluding import refusals
 
+        with refusals(run):
             for path in save_figures(run, formats):
                 say(path)
 
 
-@contextmanager
-def _writing() -> Iterator[None]:
-    """Report errors of the file system in one line."""
-    from pathnet_evo.errors import UserError
+def _rebuild(folder: Path, contents: Contents) -> None:
+    """Write a folder's results, by whoever holds it."""
+    from pathnet_evo.running.concluding import rebuild, refusals
 
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{error.filename}: cannot be written ({error.strerror})") from None
+    def compute(held: Holder | None) -> dict[Path, str]:
+        return {folder / name: text for name, text in contents(folder, held).items()}
+
+    with refusals(folder):
+        rebuild(folder, compute)
+
+
+def _run(folder: Path, held: Holder | None) -> dict[str, str]:
+    from pathnet_evo.analysis.summary import summarise
+    from pathnet_evo.report.write import PAGE, report_text
+    from pathnet_evo.running import concluding
+
+    summary = summarise(folder, lambda _: held)
+    return {concluding.SUMMARY: concluding.text(summary), PAGE: report_text(folder, summary)}
+
+
+def _matrix(folder: Path, held: Holder | None) -> dict[str, str]:
+    from pathnet_evo.analysis import matrix
+    from pathnet_evo.report.across_runs import matrix_page
+
+    found = matrix.transfer_matrix(folder)
+    return {matrix.RESULTS: matrix.text(found), matrix.PAGE: matrix_page(found)}
+
+
+def _sweep(folder: Path, held: Holder | None) -> dict[str, str]:
+    from pathnet_evo.analysis import sweep
+    from pathnet_evo.report.across_runs import sweep_page
+
+    found = sweep.reread(folder)
+    return {**sweep.texts(found), sweep.PAGE: sweep_page(found)}
 
 
 def _formats(wanted: str | None) -> list[str]:

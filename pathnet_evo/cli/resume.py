@@ -17,6 +17,7 @@ from pathnet_evo.cli.terminal import say
 if TYPE_CHECKING:
     from pathnet_evo.cli.progress import Detail
     from pathnet_evo.cli.run import Failed
+    from pathnet_evo.store.resuming import Consent
 
 
 def resume(
@@ -42,6 +43,14 @@ def resume(
             help="Resume even if the data has changed, and record the change.",
         ),
     ] = False,
+    start_over: Annotated[
+        bool,
+        typer.Option(
+            "--start-over",
+            help="Erase finished stages whose checkpoints are gone or damaged, and learn them "
+            "again.",
+        ),
+    ] = False,
     add_tasks: Annotated[
         list[Path] | None,
         typer.Option(
@@ -63,18 +72,20 @@ def resume(
     from pathnet_evo.analysis import sweep as sweeps
     from pathnet_evo.cli.run import conclude, detail_of, options
     from pathnet_evo.cli.sweep import again
+    from pathnet_evo.store.resuming import Consent
 
+    consent = Consent(accept_changed_data, start_over)
     detail = detail_of(quiet or as_json, verbose)
     extra = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
     if add_tasks:
         _refuse_several(run)
     if (run / sweeps.FILE).is_file():
-        again(run, [*extra, *(settings or [])], detail, accept_changed_data, as_json)
+        again(run, [*extra, *(settings or [])], detail, consent, as_json)
     elif (run / matrix.FILE).is_file():
-        _matrix(run, [*extra, *(settings or [])], detail, accept_changed_data, as_json)
+        _matrix(run, [*extra, *(settings or [])], detail, consent, as_json)
     else:
         wanted = [*extra, *(settings or [])]
-        done = _go_on(run, wanted, detail, accept_changed_data, add_tasks or ())
+        done = _go_on(run, wanted, detail, consent, add_tasks or ())
         conclude(run, done, as_json)
 
 
@@ -98,7 +109,7 @@ def _go_on(
     run: Path,
     settings: list[str],
     detail: Detail,
-    accept: bool,
+    consent: Consent,
     add_tasks: Sequence[Path] = (),
 ) -> Failed:
     """Resume one run; what went wrong."""
@@ -109,7 +120,7 @@ def _go_on(
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
 
     opened = runner.reopen(
-        run, settings, command, partial(say, err=True), accept, add_tasks=add_tasks
+        run, settings, command, partial(say, err=True), consent, add_tasks=add_tasks
     )
     for line in opened.ledger.accepted:
         say(f"changed data accepted: {line}", err=True)
@@ -120,7 +131,9 @@ def _go_on(
     return signal, progress.errors
 
 
-def _matrix(folder: Path, settings: list[str], detail: Detail, accept: bool, as_json: bool) -> None:
+def _matrix(
+    folder: Path, settings: list[str], detail: Detail, consent: Consent, as_json: bool
+) -> None:
     """Resume the runs of a matrix that have started, and start the others."""
     from pathnet_evo.analysis import matrix
     from pathnet_evo.cli.run import conclude_matrix, one
@@ -133,7 +146,7 @@ def _matrix(folder: Path, settings: list[str], detail: Detail, accept: bool, as_
     def runs() -> Iterator[tuple[str, Failed]]:
         for wanted in matrix.unfinished(folder, config):
             if (folder / wanted.name / "run.toml").is_file():
-                yield wanted.name, _go_on(folder / wanted.name, settings, detail, accept)
+                yield wanted.name, _go_on(folder / wanted.name, settings, detail, consent)
             else:
                 plan = preparing.ready(wanted, registry, label)
                 yield wanted.name, one(plan, registry, folder, wanted.name, detail)[1]

@@ -19,20 +19,19 @@ def rm(
 ) -> None:
     """Remove runs, with all that they learned, after a question.
 
-    A running run, a folder that is no run, and links are refused; then nothing is removed.
+    A running run, a folder that is no run, and links are refused; then nothing is removed. What is
+    left of a run that was killed before it started can be removed too.
     """
-    from pathnet_evo.running.removing import check_removable, remove
+    from pathnet_evo.running.removing import check_removable, outermost, remove
 
-    runs = [*dict.fromkeys(runs)]
-    found = [check_removable(run) for run in runs]
     kept = 0
-    for run, about in zip(runs, found, strict=True):
+    for about in outermost([check_removable(run) for run in runs]):
         if yes or _agreed(f"remove {about}? [y/N] "):
-            remove(run)
-            say(f"{run}: removed")
+            remove(about.folder)
+            say(f"{about.folder}: removed")
         else:
             kept += 1
-            say(f"{run}: kept")
+            say(f"{about.folder}: kept")
     if kept:
         raise typer.Exit(Status.FAILED)
 

@@ -190,16 +190,23 @@ def conclude_matrix(folder: Path, runs: Iterable[tuple[str, Failed]], as_json: b
     """Run a matrix until one of its runs is stopped; show it and exit with the matching status."""
     from pathnet_evo.analysis import matrix
     from pathnet_evo.cli.tables import transfers
+    from pathnet_evo.store.directory import clear
+    from pathnet_evo.store.lock import held
 
     signal, errors = 0, []
-    found = matrix.write_matrix(folder)
-    for name, (signal, failed) in runs:
-        errors += [f"{name}: {error}" for error in failed]
+    with held(folder) as lock:
+        clear(folder)
+        matrix.write_matrix(folder)
+        for name, (signal, failed) in runs:
+            errors += [f"{name}: {error}" for error in failed]
+            lock.check()
+            matrix.write_matrix(folder)
+            if signal:
+                whole = shlex.quote(str(folder))
+                say(f"to resume all runs: pathnet-evo resume {whole}", err=True)
+                break
+        lock.end()
         found = matrix.write_matrix(folder)
-        if signal:
-            whole = shlex.quote(str(folder))
-            say(f"to resume all runs: pathnet-evo resume {whole}", err=True)
-            break
     if as_json:
         say(json.dumps(found))
     else:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.setup.plan import Plan
     from pathnet_evo.setup.sweeps import Sweep
+    from pathnet_evo.store.resuming import Consent
 
 
 def sweep(
@@ -70,6 +71,7 @@ def sweep(
     from pathnet_evo.cli.run import detail_of, options
     from pathnet_evo.plugins.registry import Registry
     from pathnet_evo.running import sweeping
+    from pathnet_evo.store.resuming import Consent
 
     detail = detail_of(quiet or as_json, verbose)
     given = options(seeds=seeds, executor=executor, jobs=jobs, device=device)
@@ -81,16 +83,16 @@ def sweep(
                 f"{source}: a sweep that resumes keeps its name and plugins; leave --name and "
                 "--plugin out"
             )
-        again(Path(source), given, detail, False, as_json)
+        again(Path(source), given, detail, Consent(), as_json)
         return
     registry = Registry()
     found = sweeping.prepare(source, given, registry, plugins or ())
     folder = folders.create(found, runs_dir, name)
-    _search(found, folder, registry, [], detail, False, as_json)
+    _search(found, folder, registry, [], detail, Consent(), as_json)
 
 
 def again(
-    folder: Path, settings: Sequence[str], detail: Detail, accept: bool, as_json: bool
+    folder: Path, settings: Sequence[str], detail: Detail, consent: Consent, as_json: bool
 ) -> None:
     """Resume a sweep."""
     from pathnet_evo.plugins.registry import Registry
@@ -99,7 +101,7 @@ def again(
     registry = Registry()
     found = sweeping.reopen(folder, settings, registry)
     of_runs = [text for text in settings if not text.startswith("sweep.")]
-    _search(found, folder, registry, of_runs, detail, accept, as_json)
+    _search(found, folder, registry, of_runs, detail, consent, as_json)
 
 
 def _search(
@@ -108,7 +110,7 @@ def _search(
     registry: Registry,
     settings: Sequence[str],
     detail: Detail,
-    accept: bool,
+    consent: Consent,
     as_json: bool,
 ) -> None:
     """Run a sweep; show it, and exit with the matching status."""
@@ -117,7 +119,7 @@ def _search(
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
     say_err: Callable[[str], None] = partial(say, err=True)
     shown = partial(_shown, detail)
-    number = search(Search(found, folder, registry, command, settings, shown, say_err, accept))
+    number = search(Search(found, folder, registry, command, settings, shown, say_err, consent))
     if number:
         say(f"to resume the sweep: pathnet-evo resume {shlex.quote(str(folder))}", err=True)
     _conclude(folder, number, as_json)

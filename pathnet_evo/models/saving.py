@@ -15,7 +15,7 @@ from pathnet_evo.interfaces.encoders import Encoder
 from pathnet_evo.models.examples import ModelError
 from pathnet_evo.models.format import ENCODER, HEADER, checksum
 from pathnet_evo.models.info import NetworkInfo, PathInfo
-from pathnet_evo.store.directory import replace_all
+from pathnet_evo.system.replacing import replace_all
 
 
 def content(network: PathNetwork, info: NetworkInfo, encoder: Encoder | None = None) -> bytes:

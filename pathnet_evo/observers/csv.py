@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
@@ -15,6 +14,7 @@ from pathnet_evo.interfaces.records import StageStarted
 from pathnet_evo.interfaces.run_info import RunInfo, Trial
 from pathnet_evo.interfaces.summary import Summary
 from pathnet_evo.interfaces.trackers import Tracker
+from pathnet_evo.system.replacing import replace
 
 COLUMNS = ("arm", "seed", "name", "step", "value")
 
@@ -71,8 +71,7 @@ def _opened(path: Path, before: tuple[str, ...]) -> TextIO:
             if tuple(row[:4]) == before:
                 break
             kept.append(tuple(row))
-    new = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    with new.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(kept)
-    os.replace(new, path)
+    text = io.StringIO()
+    csv.writer(text).writerows(kept)
+    replace(path, text.getvalue())
     return path.open("a", encoding="utf-8", newline="")

@@ -7,8 +7,11 @@ from pathlib import Path
 from pathnet_evo.interfaces.summary import Summary
 from pathnet_evo.report.data import read_report_data
 from pathnet_evo.report.page import render_page
-from pathnet_evo.store.directory import replace
 from pathnet_evo.store.reading import intact
+from pathnet_evo.system.replacing import replace
+
+PAGE = "report.html"
+"""The file with the report."""
 
 
 def write_report(folder: Path, summary: Summary | None = None) -> Path:
@@ -26,10 +29,13 @@ def write_report(folder: Path, summary: Summary | None = None) -> Path:
         ConfigError: ``run.toml`` is damaged.
         LineageError: ``lineage.sqlite`` is damaged.
     """
-    folder = Path(folder)
-    page = folder / "report.html"
+    page = Path(folder) / PAGE
+    replace(page, report_text(Path(folder), summary))
+    return page
+
+
+def report_text(folder: Path, summary: Summary | None = None) -> str:
+    """The content of ``report.html``; see ``write_report``."""
     data = read_report_data(folder, summary)
     with intact(folder / "lineage.sqlite"):
-        text = render_page(data)
-    replace(page, text)
-    return page
+        return render_page(data)

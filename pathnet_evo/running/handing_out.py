@@ -15,8 +15,10 @@ from pathnet_evo.interfaces.stopping import EarlyEnds
 from pathnet_evo.interfaces.storage import ResumePoint
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import device_of
+from pathnet_evo.store.checkpoint import CheckpointError
 from pathnet_evo.store.folder import Folder
 from pathnet_evo.store.lineage import Lineage
+from pathnet_evo.store.lock import Lock
 from pathnet_evo.store.resuming import start_again
 from pathnet_evo.system import standard_streams
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
@@ -25,6 +27,7 @@ from pathnet_evo.system.plugin_calls import PluginFailed, calling
 def hand_out(
     plan: Plan,
     folder: Path,
+    lock: Lock,
     lineage: Lineage,
     starts: Mapping[int, ResumePoint | None],
     emit: Emit,
@@ -36,6 +39,7 @@ def hand_out(
     Args:
         plan: what is run.
         folder: the run's.
+        lock: holds it.
         lineage: its writer, which hears of the trials through ``emit``.
         starts: where each trial that is to be run begins.
         emit: takes their records.
@@ -45,7 +49,7 @@ def hand_out(
     Raises:
         UserError: the executor can run no trial; and whatever ``emit`` raises.
     """
-    trials = HandedOut(plan, folder, lineage, starts, emit, stop, early)
+    trials = HandedOut(plan, folder, lock, lineage, starts, emit, stop, early)
     name = plan.config.executor["name"]
     cause = ""
     try:
@@ -64,7 +68,7 @@ class HandedOut:
     """The trials of a run, as an executor has them; see ``Trials``.
 
     Args:
-        plan, folder, lineage, starts, emit, stop, early: as of ``hand_out``.
+        plan, folder, lock, lineage, starts, emit, stop, early: as of ``hand_out``.
 
     Attributes:
         outside: what ``emit`` raised, if anything.
@@ -74,16 +78,17 @@ class HandedOut:
         self,
         plan: Plan,
         folder: Path,
+        lock: Lock,
         lineage: Lineage,
         starts: Mapping[int, ResumePoint | None],
         emit: Emit,
         stop: Callable[[], bool],
         early: EarlyEnds,
     ) -> None:
-        self.plan, self.lineage, self.early = plan, lineage, early
+        self.plan, self.lock, self.lineage, self.early = plan, lock, lineage, early
         self._interrupted = stop
         self.jobs = [Job(trial, starts[trial.id]) for trial in plan.trials if trial.id in starts]
-        store = Folder(folder.absolute())
+        store = Folder(folder.absolute(), lock.identity)
         self.setting = RunSetting(plan.config.model_dump(), device_of(plan), store)
         self.outside: BaseException | None = None
         self._emit = emit
@@ -130,6 +135,7 @@ class HandedOut:
 
     def lost(self, job: Job, cause: str, retries: int) -> Job | None:
         """Bring a trial whose process is gone back to its last checkpoint, or give it up."""
+        self.lock.check()
         trial = job.trial
         self._lost[trial.id] += 1
         if trial.id not in self._begun:
@@ -140,7 +146,12 @@ class HandedOut:
         if self._lost[trial.id] > retries:
             self.emit(TrialFinished(trial.id, "failed", cause))
             return None
-        start = start_again(self.lineage.path.parent, self.lineage, trial, standard_streams.warn)
+        folder = self.lineage.path.parent
+        try:
+            start = start_again(folder, self.lineage, trial, standard_streams.warn)
+        except CheckpointError as error:
+            self.emit(TrialFinished(trial.id, "failed", f"{cause}; {error}"))
+            return None
         self.emit(TrialLost(trial.id, cause, None if start is None else start.place))
         return Job(trial, start)
 

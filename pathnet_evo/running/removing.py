@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pathnet_evo.analysis import series
 from pathnet_evo.errors import UserError
+from pathnet_evo.store.directory import is_unbegun
 from pathnet_evo.store.lock import NAME, Lock
 from pathnet_evo.store.places import BESIDE, FILES, FOLDERS, LINEAGE, check_own, is_plain
 
@@ -27,6 +28,7 @@ class Removable:
         files: how many files it has.
         size: of all of them, in bytes.
         foreign: entries that no run wrote.
+        begun: whether it has anything that a run is made of.
     """
 
     folder: Path
@@ -34,10 +36,12 @@ class Removable:
     files: int
     size: int
     foreign: tuple[str, ...]
+    begun: bool = True
 
     def __str__(self) -> str:
         also = f", with {', '.join(self.foreign)}, which the run did not write"
         holds = "" if self.runs is None else f"{self.runs} run{'s' * (self.runs != 1)}, "
+        holds = holds if self.begun else "no run yet, "
         what = f"{self.folder} ({holds}{self.files} files, {self.size / 1e6:.1f} MB)"
         return what + (also if self.foreign else "")
 
@@ -58,7 +62,16 @@ def check_removable(folder: Path) -> Removable:
         own = {*kind.own, NAME, *(run.name for run in runs)}
         foreign |= {path.relative_to(folder) for path in _foreign(folder, own)}
     count = None if kind is None else len(runs)
-    return Removable(folder, count, len(files), size, tuple(sorted(map(str, foreign))))
+    names = tuple(sorted(map(str, foreign)))
+    return Removable(folder, count, len(files), size, names, begun=kind is not None or bool(runs))
+
+
+def outermost(found: Iterable[Removable]) -> list[Removable]:
+    """Each folder once, and none that lies in another, which removes it as well."""
+    by_place: dict[Path, Removable] = {}
+    for about in found:
+        by_place.setdefault(about.folder.resolve(), about)
+    return [about for place, about in by_place.items() if by_place.keys().isdisjoint(place.parents)]
 
 
 def remove(folder: Path) -> None:
@@ -91,6 +104,8 @@ def _check(folder: Path) -> tuple[series.Kind | None, list[Path]]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such run")
     kind = series.kind_of(folder)
+    if kind is None and is_unbegun(folder):
+        return None, []
     if kind is not None:
         kind.wanted(folder)  # refuses a configuration that cannot be read
         if not is_plain(folder / kind.evidence):
@@ -120,7 +135,7 @@ def _held(folder: Path, runs: list[Path]) -> Iterator[None]:
     with ExitStack() as locks:
         for place in dict.fromkeys((folder, *runs)):
             try:
-                locks.callback(Lock(place).release)
+                locks.callback(Lock(place).put_back)
             except OSError as error:
                 raise UserError(f"{place}: cannot be written ({error.strerror})") from None
         yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 import tomllib
@@ -13,7 +12,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.errors import Stopped, UserError
 from pathnet_evo.interfaces.records import Checkpointed, Record, TaskMade, TrialFinished
 from pathnet_evo.interfaces.run_info import RunInfo, Trial
@@ -21,6 +19,7 @@ from pathnet_evo.interfaces.stopping import EarlyEnds, OnRecord, StopRun, StopSt
 from pathnet_evo.interfaces.storage import ResumePoint
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running import notebook
+from pathnet_evo.running.concluding import conclude, refusals
 from pathnet_evo.running.handing_out import hand_out
 from pathnet_evo.running.loading import Run, RunFailed, load_run
 from pathnet_evo.running.observing import Observers
@@ -29,14 +28,24 @@ from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import device_of, labelled, prepare
 from pathnet_evo.setup.resolving import resolve_observers
 from pathnet_evo.store import directory
+from pathnet_evo.store.changes import check_changes, check_further
 from pathnet_evo.store.checkpointer import folder_of
 from pathnet_evo.store.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.store.lock import Lock
 from pathnet_evo.store.places import PlaceError, check_own, remove_checkpoint
 from pathnet_evo.store.reading import RunError, config_text, intact
-from pathnet_evo.store.resuming import Say, check_changes, check_further, starts_of
+from pathnet_evo.store.resuming import (
+    Consent,
+    Say,
+    Standing,
+    begin,
+    standings_of,
+)
 from pathnet_evo.store.same_data import Ledger, recorded
+from pathnet_evo.system.replacing import replace
 from pathnet_evo.workers.spawning import check_main, refuse_while_imported
+
+NOTHING_LOST = Consent()
 
 
 def launch(
@@ -68,6 +77,7 @@ def launch(
     Raises:
         ConfigError: with all errors in the configuration.
         DirectoryError: the run's folder cannot be created.
+        LockError: the run's folder was moved while it ran; it can be resumed.
         SpawnError: the run needs processes, and this script cannot start any.
         RunFailed: some trials failed; the others finished, and its ``run`` is readable.
         KeyboardInterrupt: after Ctrl-C, once the run can be resumed; ``SystemExit`` with status 143
@@ -122,6 +132,7 @@ def resume(
     command: str = "",
     say: Say = lambda text: None,
     accept_changed_data: bool = False,
+    start_over: bool = False,
     add_tasks: Sequence[str | Path] = (),
 ) -> Run:
     """Resume an interrupted or killed run from its last checkpoints.
@@ -134,6 +145,8 @@ def resume(
         command: the command that was typed, for the run's report.
         say: called with a message for each unusable checkpoint.
         accept_changed_data: continue if tasks provide other data than before, and record it.
+        start_over: erase finished stages whose checkpoints are gone or damaged, and learn them
+            again.
         add_tasks: folders of pictures to learn after the last stage, each a stage of its own.
 
     Returns:
@@ -141,15 +154,17 @@ def resume(
 
     Raises:
         DataError: the tasks provide other data than the run learned.
-        RunError: there is no such run, or its configuration was edited by hand.
+        RunError: there is no such run, its configuration was edited by hand, or finished stages
+            have no usable checkpoint.
         ConfigError: a setting that cannot change, or a task that cannot be added, and why.
-        LockError: another process is writing the run.
+        LockError: another process is writing the run, or the folder was moved while it ran.
         LineageError: the lineage is damaged.
         SpawnError, RunFailed, KeyboardInterrupt, SystemExit: as of ``launch``.
     """
     refuse_while_imported()
     added = [Path(task) for task in add_tasks]
-    reopened = reopen(Path(folder), settings, command, say, accept_changed_data, check_main, added)
+    consent = Consent(accept_changed_data, start_over)
+    reopened = reopen(Path(folder), settings, command, say, consent, check_main, added)
     with notebook.shown(reopened.plan, Path(folder), on_record, reopened.stages_over) as take:
         ended = proceed(reopened, take)
     return _over(ended, Path(folder), reopened.registry)
@@ -177,7 +192,7 @@ def reopen(
     settings: Sequence[str],
     command: str,
     say: Say,
-    accept: bool = False,
+    consent: Consent = NOTHING_LOST,
     spawning: Callable[[], None] = lambda: None,
     add_tasks: Sequence[Path] = (),
 ) -> Reopened:
@@ -200,14 +215,16 @@ def reopen(
             plan = prepare(source, settings, registry, rehearse=False, further=added)
         if plan.spawns:
             spawning()
-        with _errors(folder):
+        with refusals(folder):
             begun, ledger = not never_begun(path), Ledger(folder)
+            standings = [Standing(trial) for trial in plan.trials]
             if begun:
                 old, new = (tomllib.loads(directory.toml(p)) for p in (before, plan))
                 with closing(open_lineage(path, thorough=True)) as db, intact(path):
                     check_changes(db, old, new)
                     check_further(db, plan, len(before.stages))
-                    ledger = Ledger(folder, recorded(db), accept)
+                    ledger = Ledger(folder, recorded(db), consent.changed_data)
+                    standings = standings_of(folder, db, plan, say, consent)
             with labelled(str(source)):
                 device_of(plan)
                 ledger.rehearse(plan)
@@ -216,8 +233,8 @@ def reopen(
             changed = text if plan is before else directory.resolved(plan)
             lineage.configured(changed)
             if changed != text:
-                directory.replace(folder / "run.toml", changed)
-            starts = starts_of(folder, lineage, plan, say)
+                replace(folder / "run.toml", changed)
+            starts = begin(folder, lineage, standings, consent)
             directory.went_on(folder, command, _began_from(plan, starts), ledger.accepted)
         return Reopened(folder, plan, registry, lock, lineage, starts, ledger)
     except BaseException:
@@ -260,7 +277,7 @@ def execute(
         The signal that ended it early, or 0.
 
     Raises:
-        LockError: another process is writing the run.
+        LockError: another process is writing the run, or the folder was moved while it ran.
         LineageError: the lineage cannot be written; the run can be resumed.
         RunError: the summary or report cannot be written; ``report`` writes them.
     """
@@ -288,6 +305,7 @@ def proceed(run: Reopened, on_record: OnRecord = lambda record: None) -> int:
 
     def emit(record: Record) -> None:
         nonlocal broken
+        run.lock.check()
         if isinstance(record, TaskMade):
             run.ledger.on_record(record, plan, trials[record.trial].seed)
         lineage.write(record)
@@ -309,38 +327,28 @@ def proceed(run: Reopened, on_record: OnRecord = lambda record: None) -> int:
         observers = Observers(about, resolve_observers(plan.config, run.registry), run.registry)
         with _signals() as stopped:
             hand_out(
-                plan, folder, lineage, run.starts, emit, lambda: broken or bool(stopped), early
+                plan,
+                folder,
+                run.lock,
+                lineage,
+                run.starts,
+                emit,
+                lambda: broken or bool(stopped),
+                early,
             )
     except (UserError, KeyboardInterrupt):
         lineage.abandon()
         raise
     except BaseException:
         lineage.abandon()
-        _conclude(run, observers, whole=False)
+        conclude(folder, run.lock, plan, run.registry, observers, whole=False)
         raise
     else:
         lineage.close()
-        _conclude(run, observers, whole=not stopped)
+        conclude(folder, run.lock, plan, run.registry, observers, whole=not stopped)
     finally:
         run.lock.release()
     return stopped[0] if stopped else 0
-
-
-def _conclude(run: Reopened, observers: Observers, whole: bool) -> None:
-    """Write what came out; of a run that was stopped, only what takes no time."""
-    from pathnet_evo.report import write_report
-    from pathnet_evo.running.picturing import picture
-
-    folder = run.folder
-    with _errors(folder, "`pathnet-evo report` writes what is missing"):
-        summary = summarise(folder, ending=True)
-        directory.replace(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
-        observers.finished(summary)
-        try:
-            if whole:
-                picture(folder, run.plan, run.registry)
-        finally:  # after Ctrl-C as well
-            write_report(folder, summary)
 
 
 def _retire(run: Reopened, trial: Trial, keep: int) -> None:
@@ -351,18 +359,8 @@ def _retire(run: Reopened, trial: Trial, keep: int) -> None:
 
 def _hold(folder: Path) -> Lock:
     check_own(folder)
-    with _errors(folder):
+    with refusals(folder):
         return Lock(folder)
-
-
-@contextmanager
-def _errors(folder: Path, way_out: str = "") -> Iterator[None]:
-    """What the file system refuses, as one line."""
-    try:
-        yield
-    except OSError as error:
-        line = f"{error.filename or folder}: cannot be written ({error.strerror})"
-        raise RunError(f"{line}; {way_out}" if way_out else line) from None
 
 
 @contextmanager

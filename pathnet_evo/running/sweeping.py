@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,6 @@ from pathnet_evo.analysis import sweep as folders
 from pathnet_evo.analysis.study import Study, SweepTrial
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.analysis.tidy import evaluations
-from pathnet_evo.errors import UserError
 from pathnet_evo.interfaces.records import (
     Evaluated,
     Record,
@@ -29,12 +28,13 @@ from pathnet_evo.running.trajectory import Trajectory
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.setup.sweeps import Sweep, check_same, read_sweep, recorded_sweep
-from pathnet_evo.store.directory import DirectoryError, clear, remove_unbegun, replace
+from pathnet_evo.store.directory import DirectoryError, clear, remove_unbegun
 from pathnet_evo.store.lineage import never_begun
-from pathnet_evo.store.lock import Lock
+from pathnet_evo.store.lock import held
 from pathnet_evo.store.reading import read_config, reading
-from pathnet_evo.store.resuming import Say
+from pathnet_evo.store.resuming import Consent, Say
 from pathnet_evo.system.extras import require
+from pathnet_evo.system.replacing import replace
 
 Shown: TypeAlias = Callable[[Plan, Path, int], AbstractContextManager[OnRecord]]
 """Shows the progress of a run: from its plan, its folder and its stages that are over."""
@@ -52,7 +52,7 @@ class Search:
         settings: overrides for trials that resume.
         shown: shows the progress of a trial.
         say: called with a message for each unusable checkpoint.
-        accept: resume trials on changed data.
+        consent: what trials that resume may lose.
     """
 
     sweep: Sweep
@@ -62,7 +62,7 @@ class Search:
     settings: Sequence[str]
     shown: Shown
     say: Say
-    accept: bool = False
+    consent: Consent = runner.NOTHING_LOST
 
 
 def prepare(
@@ -105,19 +105,23 @@ def search(of: Search) -> int:
         LockError: another process runs the sweep.
         UserError: the study, a trial's run, or the folder cannot be read or written.
     """
-    with _held(of.folder):
+    with held(of.folder) as lock:
         clear(of.folder)
         folders.write_config(of.folder, of.sweep)
         study = Study(of.folder, of.sweep)
         try:
             _write(of, study)
-            while (trial := study.next()) is not None:
-                if number := _run(of, study, trial):
-                    return number
+            number = 0
+            while not number and (trial := study.next()) is not None:
+                lock.check()
+                number = _run(of, study, trial)
+                lock.check()
                 _write(of, study)
+            lock.end()
+            _write(of, study)
         finally:
             study.close()
-    return 0
+    return number
 
 
 def _run(of: Search, study: Study, trial: SweepTrial) -> int:
@@ -137,7 +141,7 @@ def _run(of: Search, study: Study, trial: SweepTrial) -> int:
             number = runner.execute(plan, home, partial(_both, shown, watch), of.registry)
     elif not _is_over(home):
         _check_same_run(home, plan)
-        opened = runner.reopen(home, of.settings, of.command, of.say, of.accept)
+        opened = runner.reopen(home, of.settings, of.command, of.say, of.consent)
         watch = _Watch(of.sweep, study, trial, opened.plan)
         watch.recall(home)
         with of.shown(opened.plan, home, opened.stages_over) as shown:
@@ -228,19 +232,3 @@ class _Watch:
 def _write(of: Search, study: Study) -> None:
     found = folders.write_results(of.folder, of.sweep, study.trials())
     replace(of.folder / folders.PAGE, sweep_page(found))
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold a sweep's folder, and report what the file system refuses."""
-    try:
-        lock = Lock(folder)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror})") from None
-    try:
-        yield
-    except OSError as error:
-        name = error.filename or folder
-        raise UserError(f"{name}: cannot be written ({error.strerror})") from None
-    finally:
-        lock.release()

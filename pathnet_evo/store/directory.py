@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import platform
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,13 +22,20 @@ from pathnet_evo.setup.config import RunConfig
 from pathnet_evo.setup.json_schema import SCHEMA_COMMENT
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.store.places import read_plain
+from pathnet_evo.system.replacing import replace
 from pathnet_evo.values.encodings import in_words
 from pathnet_evo.values.names import folder_name
 
 LEFT = re.compile(
-    r"\.(run\.toml|about\.json|summary\.json|pictures\.json|report(\.html)?|sweep\.(toml|json|csv|html))\.tmp-\d+"
+    r"\.(run\.toml|about\.json|summary\.json|pictures\.json|report(\.html)?"
+    r"|sweep\.(toml|json|csv|html)|matrix\.(toml|json|html))\.tmp-\d+"
 )
 """Names of files that ``replace`` was writing when its process was killed."""
+LEFT_WITHIN = {
+    "metrics": re.compile(r"\..+\.csv\.tmp-\d+"),
+    "figures": re.compile(r"\..+\.(png|pdf|svg)\.tmp-\d+"),
+}
+"""The same in folders of a run."""
 
 
 class DirectoryError(UserError):
@@ -55,25 +61,41 @@ def create(
     try:
         for arm in plan.arms:
             os.fsencode(arm)  # it names folders of checkpoints, once there are any
-        folder = claim(runs, plan.config.name, name)
+    except UnicodeEncodeError as error:
+        raise DirectoryError(in_words(error)) from None
+    with claimed(runs, plan.config.name, name) as folder:
         known = about(registry, device, command, plan.deterministic)
         replace(folder / "about.json", json.dumps(known, indent=1))
         replace(folder / "run.toml", resolved(plan))
+    return folder
+
+
+@contextmanager
+def claimed(runs: Path, default: str, name: str | None) -> Iterator[Path]:
+    """Create a new folder with this name, or with the default name and a number.
+
+    If the first files cannot be written into it, it is removed.
+
+    Raises:
+        DirectoryError: a bad name, one that exists, or a folder that cannot be written.
+    """
+    try:
+        folder = _claim(runs, default, name)
+        try:
+            yield folder
+        except BaseException:
+            with suppress(DirectoryError, OSError):
+                remove_unbegun(folder)
+            raise
     except OSError as error:
         raise DirectoryError(
             f"{error.filename or runs}: cannot be written ({error.strerror})"
         ) from None
     except UnicodeEncodeError as error:
         raise DirectoryError(in_words(error)) from None
-    return folder
 
 
-def claim(runs: Path, default: str, name: str | None) -> Path:
-    """Create a new folder with this name, or with the default name and a number.
-
-    Raises:
-        DirectoryError: a bad name, or one that exists.
-    """
+def _claim(runs: Path, default: str, name: str | None) -> Path:
     try:
         wanted = folder_name(name or default)
     except ValueError as error:
@@ -86,12 +108,17 @@ def claim(runs: Path, default: str, name: str | None) -> Path:
             folder.mkdir()
         except FileExistsError:
             if name is not None:
-                raise DirectoryError(
-                    f"--name {name}: {folder} exists; choose another name"
-                ) from None
+                raise DirectoryError(_taken(name, folder)) from None
             number += 1
             continue
         return folder
+
+
+def _taken(name: str, folder: Path) -> str:
+    text = f"--name {name}: {folder} exists; choose another name"
+    if is_unbegun(folder):
+        return f"{text}, or remove it with `pathnet-evo rm {folder}`: it holds no run"
+    return text
 
 
 def resolved(plan: Plan) -> str:
@@ -100,58 +127,12 @@ def resolved(plan: Plan) -> str:
     return f"{SCHEMA_COMMENT}\n{about}\n\n{toml(plan)}"
 
 
-def replace(path: Path, content: str | bytes) -> None:
-    """Replace a file atomically and durably."""
-    replace_all({path: content})
-
-
-def replace_all(contents: Mapping[Path, str | bytes]) -> None:
-    """Replace files durably, each atomically, and none unless all of them could be written.
-
-    Raises:
-        OSError: one cannot be written; ``filename`` is that file.
-    """
-    temporaries = {path: path.with_name(f".{path.name}.tmp-{os.getpid()}") for path in contents}
-    try:
-        for path, temporary in temporaries.items():
-            if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-            _write(path, temporary, contents[path])
-        for path, temporary in temporaries.items():
-            os.replace(temporary, path)
-        for folder in {path.parent for path in contents}:
-            _sync_folder(folder)
-    finally:
-        for temporary in temporaries.values():
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-
-
-def _write(path: Path, temporary: Path, content: str | bytes) -> None:
-    try:
-        temporary.unlink(missing_ok=True)
-        with temporary.open("xb") as file:
-            file.write(content.encode(errors="replace") if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        error.filename = str(path)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def clear(folder: Path) -> None:
     """Remove partial files of a killed process."""
-    for path in folder.glob(".*.tmp-*"):
-        if LEFT.fullmatch(path.name):
-            path.unlink()
+    for place, left in {".": LEFT, **LEFT_WITHIN}.items():
+        for path in (folder / place).glob(".*.tmp-*"):
+            if left.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
 
 def remove_unbegun(home: Path) -> None:
@@ -165,8 +146,7 @@ def remove_unbegun(home: Path) -> None:
     if not home.is_dir():
         return
     found = sorted(home.iterdir())
-    others = [path for path in found if path.name != "about.json" and not LEFT.fullmatch(path.name)]
-    if others:
+    if others := _begun(found):
         raise DirectoryError(
             f"{home}: this folder is needed for a run, but it contains "
             f"{others[0].name}; move it away"
@@ -177,6 +157,19 @@ def remove_unbegun(home: Path) -> None:
         home.rmdir()
     except OSError as error:
         raise DirectoryError(f"{home}: cannot be removed ({error.strerror})") from None
+
+
+def is_unbegun(home: Path) -> bool:
+    """Whether ``remove_unbegun`` would remove a folder; what cannot be listed is not."""
+    try:
+        return not home.is_symlink() and not _begun(home.iterdir())
+    except OSError:
+        return False
+
+
+def _begun(found: Iterable[Path]) -> list[Path]:
+    """What is not written before ``run.toml``."""
+    return [path for path in found if path.name != "about.json" and not LEFT.fullmatch(path.name)]
 
 
 def toml(plan: Plan) -> str:

@@ -13,10 +13,10 @@ from typing import Any
 from pathnet_evo.errors import UserError
 from pathnet_evo.interfaces.summary import Summary, checked
 from pathnet_evo.setup.config import RunConfig, parse, validate
-from pathnet_evo.store.directory import replace
 from pathnet_evo.store.lineage import never_begun, open_lineage
 from pathnet_evo.store.opening import check_values, said
 from pathnet_evo.store.places import check_own, read_plain
+from pathnet_evo.system.replacing import replace
 from pathnet_evo.values.numbers import plain_numbers
 
 

@@ -1,85 +1,202 @@
-"""Resuming a run: allowed changes, where each trial resumes, and what is discarded."""
+"""Resuming a run: where each trial resumes, and what is discarded."""
 
 from __future__ import annotations
 
-import json
-import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.interfaces.storage import ResumePoint
 from pathnet_evo.setup.plan import Plan
-from pathnet_evo.setup.problems import ConfigError, Problem
 from pathnet_evo.store import checkpoint
 from pathnet_evo.store.checkpoint import CheckpointError
 from pathnet_evo.store.checkpointer import folder_of
 from pathnet_evo.store.lineage import Lineage, open_lineage
 from pathnet_evo.store.places import PlaceError, checkpoint_folder, left_in, remove_checkpoint
-from pathnet_evo.store.reading import intact
+from pathnet_evo.store.reading import RunError, intact
 from pathnet_evo.store.rows import Position, chains_of
 from pathnet_evo.store.same_data import learned_on, of_trial
+from pathnet_evo.values.stage_numbers import stage_number
 
 Say = Callable[[str], None]
 """Reports a problem to the user, and what is done about it."""
+START_OVER = "--start-over"
 
 
-def starts_of(run: Path, lineage: Lineage, plan: Plan, say: Say) -> dict[int, ResumePoint | None]:
-    """Roll a run back to where each unfinished trial resumes.
+@dataclass(frozen=True)
+class Consent:
+    """What a user agrees to lose.
+
+    Args:
+        changed_data: trials continue on other data than they began with.
+        start_over: finished stages without a usable checkpoint are erased and learned again.
+    """
+
+    changed_data: bool = False
+    start_over: bool = False
+
+
+class RowsChangedError(CheckpointError):
+    """A checkpoint is whole, and the lineage is not what it was when it was written."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a trial can resume from.
+
+    Args:
+        trial: which trial.
+        state: its state in the lineage; None where it has not started.
+        whole: whether every stage of the plan is finished, and no checkpoint contradicts its rows.
+        kept: its checkpoints, newest first.
+        start: the newest usable one.
+        position: that one's position.
+        lost: the finished stages after it that had a checkpoint.
+        problems: why newer checkpoints cannot be used.
+    """
+
+    trial: Trial
+    state: str | None = None
+    whole: bool = False
+    kept: Sequence[ResumePoint] = ()
+    start: ResumePoint | None = None
+    position: Position | None = None
+    lost: Sequence[int] = ()
+    problems: Sequence[CheckpointError] = ()
+
+    def __str__(self) -> str:
+        return f"{self.trial.arm}, seed {self.trial.seed}"
+
+    def stays(self, consent: Consent) -> bool:
+        """Whether its results stand as they are."""
+        over = self.state == "finished" and self.whole
+        return self.state == "stopped" or (over and not (self.lost and consent.start_over))
+
+
+def standings_of(
+    run: Path, db: sqlite3.Connection, plan: Plan, say: Say, consent: Consent
+) -> list[Standing]:
+    """Where each trial resumes; nothing is changed.
 
     That is the newest checkpoint that is whole and whose rows the lineage has, all of them and
-    unchanged; None where there is none. What the lineage has after it is rolled back, and files
-    that nothing names are removed.
+    unchanged. A finished trial needs none.
+
+    Args:
+        run: the run's folder.
+        db: its lineage.
+        plan: what is to be run.
+        say: hears of checkpoints that cannot be used.
+        consent: what may be erased.
+
+    Raises:
+        RunError: a trial has finished stages and no usable checkpoint to continue from.
+    """
+    found = [_standing(run, db, trial, len(plan.stages)) for trial in plan.trials]
+    unfinished = [each for each in found if not each.stays(consent)]
+    for each in unfinished:
+        for problem in each.problems:
+            say(f"{problem}; it is skipped")
+    if (lost := [each for each in unfinished if each.lost]) and not consent.start_over:
+        raise RunError(
+            f"{run}: {_lost(lost)}. Restore its files, or erase these stages and learn them again "
+            f"with `pathnet-evo resume {run} {START_OVER}`"
+        )
+    for each in unfinished:
+        if each.kept and each.start is None:
+            say(f"{each}: no usable checkpoint; it starts over")
+    if bare := [each for each in found if each not in unfinished and each.lost]:
+        also = f", and {len(bare) - 1} more" if len(bare) > 1 else ""
+        say(
+            f"{bare[0]}{also}: finished, so the results stay, but no usable checkpoint has the "
+            f"networks (`pathnet-evo check {run}` says why; {START_OVER} learns them again)"
+        )
+    return found
+
+
+def _lost(trials: Sequence[Standing]) -> str:
+    """Which finished stages cannot be continued from."""
+    first = trials[0]
+    numbers = ", ".join(str(stage_number(stage)) for stage in first.lost)
+    text = f"{first}: no usable checkpoint of finished stage{'s' * (len(first.lost) > 1)} {numbers}"
+    return f"{text}, nor of {len(trials) - 1} more trials" if len(trials) > 1 else text
+
+
+def _standing(run: Path, db: sqlite3.Connection, trial: Trial, n_stages: int) -> Standing:
+    row = db.execute("SELECT state FROM trials WHERE trial = ?", (trial.id,)).fetchone()
+    if row is None or row["state"] == "stopped":
+        return Standing(trial, None if row is None else "stopped")
+    kept, problems = checkpoints_of(db, trial.id), list[CheckpointError]()
+    start: ResumePoint | None = None
+    position: Position | None = None
+    for each in kept:
+        try:
+            start, position = each, position_of(run, db, trial, each)
+            break
+        except CheckpointError as error:
+            problems.append(error)
+    over = db.execute(
+        "SELECT stage, checkpoint FROM stages WHERE trial = ? AND path IS NOT NULL ORDER BY stage",
+        (trial.id,),
+    ).fetchall()
+    whole = len(over) == n_stages and not any(isinstance(p, RowsChangedError) for p in problems)
+    n_kept = 0 if position is None else position.stage + position.finished
+    lost = [stage for stage, named in over if named is not None and stage >= n_kept]
+    return Standing(trial, row["state"], whole, kept, start, position, lost, problems)
+
+
+def begin(
+    run: Path, lineage: Lineage, standings: Sequence[Standing], consent: Consent
+) -> dict[int, ResumePoint | None]:
+    """Roll a run back to where each unfinished trial resumes; None is its beginning.
+
+    What the lineage has after that is rolled back, and files that nothing names are removed.
 
     Args:
         run: the run's folder.
         lineage: its writer.
-        plan: what is to be run.
-        say: hears of checkpoints that cannot be used.
+        standings: what ``standings_of`` gave.
+        consent: what may be erased.
     """
-    last, starts = len(plan.stages) - 1, dict[int, ResumePoint | None]()
-    for trial in plan.trials:
-        with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
-            row = db.execute("SELECT state FROM trials WHERE trial = ?", (trial.id,)).fetchone()
-            if row is not None and row["state"] == "stopped":
-                continue
-            kept = checkpoints_of(db, trial.id)
-            start, position = _newest(run, db, trial, kept, say)
-        over = position is not None and position == _end(position, last)
-        if row is None or row["state"] != "finished" or not over:
-            _roll_back(lineage, trial, kept, start, position)
-            starts[trial.id] = start
+    starts = dict[int, ResumePoint | None]()
+    for each in standings:
+        if not each.stays(consent):
+            _roll_back(lineage, each)
+            starts[each.trial.id] = each.start
+        elif each.state == "stopped" or each.lost:
+            continue
         else:
-            lineage.retire(trial.id, keep=0)
-        _clear(run, lineage, trial)
+            lineage.retire(each.trial.id, keep=0)
+        _clear(run, lineage, each.trial)
     return starts
 
 
 def start_again(run: Path, lineage: Lineage, trial: Trial, say: Say) -> ResumePoint | None:
-    """Roll one trial back to where it resumes; see ``starts_of``."""
+    """Roll one trial back to where it resumes; see ``begin``.
+
+    Raises:
+        CheckpointError: it has finished stages and no usable checkpoint to continue from.
+    """
     lineage.commit()
     with closing(open_lineage(lineage.path)) as db, intact(lineage.path):
-        kept = checkpoints_of(db, trial.id)
-        start, position = _newest(run, db, trial, kept, say)
-    _roll_back(lineage, trial, kept, start, position)
+        found = _standing(run, db, trial, n_stages=0)
+    for problem in found.problems:
+        say(f"{problem}; it is skipped")
+    if found.lost:
+        raise CheckpointError(_lost([found]))
+    _roll_back(lineage, found)
     _clear(run, lineage, trial)
-    return start
+    return found.start
 
 
-def _roll_back(
-    lineage: Lineage,
-    trial: Trial,
-    kept: Sequence[ResumePoint],
-    start: ResumePoint | None,
-    position: Position | None,
-) -> None:
-    """Forget a trial's rows and checkpoints after a checkpoint."""
+def _roll_back(lineage: Lineage, standing: Standing) -> None:
+    """Forget a trial's rows and checkpoints after the one that it resumes from."""
+    kept, start = standing.kept, standing.start
     for later in kept[: kept.index(start)] if start else kept:
         lineage.forget_checkpoint(later.place)
-    lineage.roll_back(trial.id, position)
+    lineage.roll_back(standing.trial.id, standing.position)
 
 
 def checkpoints_of(db: sqlite3.Connection, trial: int) -> list[ResumePoint]:
@@ -114,32 +231,17 @@ def position_of(run: Path, db: sqlite3.Connection, trial: Trial, start: ResumePo
         links = about["lineage"]
         same = chains_of(db, trial.id, position).links == links
         learned_on(folder, of_trial(db, trial.id))
+    except CheckpointError as error:
+        raise RowsChangedError(str(error)) from None
     except sqlite3.Error as error:
-        raise CheckpointError(f"{folder}: its lineage cannot be read ({error})") from None
+        raise RowsChangedError(f"{folder}: its lineage cannot be read ({error})") from None
     except ValueError as error:
-        raise CheckpointError(f"{folder}: its data are not known ({error})") from None
+        raise RowsChangedError(f"{folder}: its data are not known ({error})") from None
     except (KeyError, TypeError, OverflowError):
         raise CheckpointError(f"{folder}: predates resumable checkpoints") from None
     if not same:
-        raise CheckpointError(f"{folder}: the lineage has changed since this was written")
+        raise RowsChangedError(f"{folder}: the lineage has changed since this was written")
     return position
-
-
-def _newest(
-    run: Path, db: sqlite3.Connection, trial: Trial, kept: Sequence[ResumePoint], say: Say
-) -> tuple[ResumePoint | None, Position | None]:
-    for start in kept:
-        try:
-            return start, position_of(run, db, trial, start)
-        except CheckpointError as error:
-            say(f"{error}; it is skipped")
-    if kept:
-        say(f"{trial.arm}, seed {trial.seed}: no usable checkpoint; it starts over")
-    return None, None
-
-
-def _end(position: Position, stage: int) -> Position:
-    return Position(stage, position.evaluations, position.episodes, finished=True)
 
 
 def _clear(run: Path, lineage: Lineage, trial: Trial) -> None:
@@ -150,117 +252,3 @@ def _clear(run: Path, lineage: Lineage, trial: Trial) -> None:
     for left in left_in(run, home):
         if left not in named:
             remove_checkpoint(run, left, home)
-
-
-# What may change --------------------------------------------------------------------------
-
-BUDGET = re.compile(r"stages\.(\d+)\.(generations|frames|threshold)")
-STAGE = re.compile(r"stages\.(\d+)\.")
-FREE = re.compile(r"executor(\..*)?|device|observers(\..*)?|checkpoints\..*|plugins\.\d+\.path")
-"""Keys that can change on any resume."""
-
-
-def check_changes(db: sqlite3.Connection, before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Refuse configuration changes that would invalidate the results so far.
-
-    Stages after the last one change nothing of what was learned before; see ``check_further``.
-
-    Args:
-        db: the lineage.
-        before: the run's configuration, with every default.
-        after: that which is wanted.
-
-    Raises:
-        ConfigError: everything that cannot change, and why.
-    """
-    old, new = dict(_flat(before)), dict(_flat(after))
-    found = []
-    for place in sorted(old.keys() | new.keys()):
-        was, wanted = old.get(place), new.get(place)
-        stage = STAGE.match(place)
-        added = stage is not None and int(stage[1]) >= len(before["stages"])
-        if was != wanted and not added and not FREE.fullmatch(place):
-            reason = _refusal(db, place, was, wanted)
-            if reason:
-                found.append(Problem(place, reason))
-    if found:
-        raise ConfigError(found)
-
-
-def check_further(db: sqlite3.Connection, plan: Plan, known: int) -> None:
-    """Refuse further stages where a trial cannot go on to them.
-
-    Args:
-        db: the lineage.
-        plan: what is to be run.
-        known: how many stages the run has so far.
-
-    Raises:
-        ConfigError: an arm has a learner of the whole sequence, a trial was ended for good, or a
-            layer has no free module left.
-    """
-    if len(plan.stages) <= known:
-        return
-    place, found = f"stages.{known}", []
-    if rivals := [name for name, arm in plan.arms.items() if arm.policy.rival() is not None]:
-        text = (
-            f"cannot be added: rivals ({', '.join(rivals)}) plan for the number of tasks; start a "
-            "new run with all of them"
-        )
-        found.append(Problem(place, text))
-    (stopped,) = db.execute("SELECT count(*) FROM trials WHERE state = 'stopped'").fetchone()
-    if stopped:
-        text = f"cannot be added: {stopped} trial{'s' * (stopped > 1)} ended early, for good"
-        found.append(Problem(place, text))
-    if not plan.config.transfer.grow and (full := _full(db, plan, known - 1)):
-        text = (
-            f"cannot be added: layer {full} has no free module; start a new run with transfer.grow"
-        )
-        found.append(Problem(place, text))
-    if found:
-        raise ConfigError(found)
-
-
-def _full(db: sqlite3.Connection, plan: Plan, stage: int) -> int | None:
-    """The first layer, from 1, of which a trial has frozen all modules after a stage."""
-    rows = db.execute(
-        "SELECT arm, counts, frozen_before, path FROM stages JOIN trials USING (trial) "
-        "WHERE stage = ? AND path IS NOT NULL",
-        (stage,),
-    )
-    for arm, *texts in rows:
-        if plan.arms[arm].policy.freezes:
-            layers = zip(*map(json.loads, texts), strict=True)
-            for i, (count, frozen, active) in enumerate(layers, 1):
-                if len({*frozen, *active}) >= count:
-                    return i
-    return None
-
-
-def _refusal(db: sqlite3.Connection, place: str, was: Any, wanted: Any) -> str | None:
-    """Why a key cannot change, or None."""
-    change = f"was {'nothing' if was is None else was}, cannot become {wanted}"
-    if place == "seeds":
-        return None if wanted > was else f"{change}: seeds can be added, not removed"
-    budget = BUDGET.fullmatch(place)
-    if budget is None:
-        return f"{change}: it cannot change within a run; start a new run"
-    begun, over = db.execute(
-        "SELECT count(*), count(path) FROM stages WHERE stage = ?", (int(budget[1]),)
-    ).fetchone()
-    if over:
-        return f"{change}: the stage is finished in {over} trial{'s' * (over > 1)}"
-    if budget[2] == "frames" and begun and None in (was, wanted):
-        return f"{change}: the stage has started with the other kind of budget"
-    return None
-
-
-def _flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, part in value.items():
-            yield from _flat(part, f"{place}.{key}" if place else str(key))
-    elif isinstance(value, list) and any(isinstance(part, dict | list) for part in value):
-        for i, part in enumerate(value):
-            yield from _flat(part, f"{place}.{i}")
-    else:
-        yield place, value

@@ -64,10 +64,13 @@ class Keeper:
 
     def _put(self, place: str, write: Callable[[Path], None]) -> OSError | None:
         try:
-            folder = self._store.get(place)
-            if folder.is_dir():  # by this call, before its process died
-                shutil.rmtree(folder)
-            self._store.put(place, write)
+            try:
+                self._store.put(place, write)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                shutil.rmtree(self._store.get(place))  # by this call, before its process died
+                self._store.put(place, write)
         except OSError as error:
             return error
         return None

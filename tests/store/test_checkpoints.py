@@ -32,6 +32,7 @@ def learn(plan, trial, folder, start=None):
         elif isinstance(record, StageFinished):
             kept.append(ResumePoint(*record.checkpoint))
 
+    folder.mkdir(exist_ok=True)
     checkpointer, state = TrialCheckpointer.begun(Folder(folder), trial, OFTEN, emit, start)
     learn_sequence(plan, trial, "cpu", checkpointer.emit, checkpointer=checkpointer, start=state)
     return kept

@@ -18,7 +18,7 @@ from pathnet_evo.errors import UserError
 from pathnet_evo.running import runner
 from pathnet_evo.running.checking import inspect
 from pathnet_evo.running.loading import load_run
-from pathnet_evo.store.resuming import checkpoints_of
+from pathnet_evo.store.resuming import Consent, checkpoints_of
 
 pytestmark = pytest.mark.slow
 
@@ -53,12 +53,12 @@ def told(call):
     return None
 
 
-def gone_on(folder: Path) -> dict | None:
+def gone_on(folder: Path, consent: Consent) -> dict | None:
     """The summary of a run that was gone on with; None where that was refused."""
 
     def go():
         said: list[str] = []
-        runner.proceed(runner.reopen(folder, (), "", said.append))
+        runner.proceed(runner.reopen(folder, (), "", said.append, consent))
         return json.loads((folder / "summary.json").read_text())
 
     return told(go)
@@ -86,8 +86,8 @@ def right_or_refused(folder: Path, whole) -> None:
     told(lambda: load_run(folder).summary)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        summary = gone_on(folder)
-    if summary is not None:
+        summaries = [gone_on(folder, Consent(start_over=each)) for each in (False, True)]
+    for summary in filter(None, summaries):
         assert {k: summary[k] for k in SAME} == {k: wanted[k] for k in SAME}
 
 

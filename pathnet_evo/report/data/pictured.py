@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pathnet_evo.store.directory import replace
 from pathnet_evo.store.places import PICTURES, read_plain
+from pathnet_evo.system.replacing import replace
 
 MOST_IN_A_TABLE = 20
 """Classes of which a page shows the whole confusion matrix."""

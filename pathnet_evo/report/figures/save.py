@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path as FilePath
 
@@ -15,6 +16,7 @@ from pathnet_evo.report.figures.heatmap import matrix
 from pathnet_evo.report.figures.style import style
 from pathnet_evo.store.places import check_own
 from pathnet_evo.store.reading import intact
+from pathnet_evo.system.replacing import replace
 from pathnet_evo.values.stage_numbers import stage_number
 
 
@@ -31,7 +33,9 @@ def save(folder: FilePath, formats: Sequence[str]) -> list[FilePath]:
                 path = target / f"{name}.{ending}"
                 undated = {"Date": None} if ending == "svg" else {"CreationDate": None}
                 metadata = {"Software": None} if ending == "png" else undated
-                figure.savefig(path, dpi=300, facecolor="white", metadata=metadata)
+                drawn = io.BytesIO()
+                figure.savefig(drawn, format=ending, dpi=300, facecolor="white", metadata=metadata)
+                replace(path, drawn.getvalue())
                 written.append(path)
     return written
 
