@@ -15,7 +15,7 @@ from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.system.plugin_calls import calling
-from pathnet_evo.trial.rival_stage import RivalStage, Stopped
+from pathnet_evo.trial.rival_stage import RivalStage, TrialStopped
 from pathnet_evo.trial.trial import Checkpointer
 
 
@@ -68,7 +68,7 @@ def learn_with_rival(
         seed_globals(streams.at(i), "stage")
         try:
             finished = stages[-1].learn([stage.task for stage in stages])
-        except Stopped:
+        except TrialStopped:
             return False
         with calling("rival"):
             kept = rival.state()

@@ -35,7 +35,7 @@ AT_ONCE = 1000
 NOT_FINITE = "the loss is not finite"
 
 
-class Stopped(Exception):  # noqa: N818
+class TrialStopped(Exception):  # noqa: N818
     """The trial was told to stop; passes through the rival's own training loop."""
 
 
@@ -105,13 +105,13 @@ class RivalStage:
         """Learn the stage and score all tasks so far.
 
         Raises:
-            Stopped: the trial was told to stop.
+            TrialStopped: the trial was told to stop.
             StageFailed: the last evaluation has no fitness.
             PluginFailed: the rival raised.
         """
         course, since = self.course, time.perf_counter()
         self.emit(self._started(course.evaluations))
-        with calling("rival", Stopped):
+        with calling("rival", TrialStopped):
             self.rival.learn(course)
             scores = {j: _score(partial(self.rival.predict, j), of) for j, of in enumerate(tasks)}
             self._measure()
@@ -169,7 +169,7 @@ class RivalStage:
             best, mean = max(known, default=None), sum(known) / len(known) if known else None
             self.emit(GenerationFinished(*place, number // size, number + 1, best, mean))
         if self.stop():
-            raise Stopped
+            raise TrialStopped
 
     def _held_out(self) -> float:
         """Accuracy on the examples that the rival does not train on."""

@@ -106,11 +106,12 @@ def refused(make_plan):
         plan, policy = make_plan(), Arm()
         policy._rival = rival
         arm = replace(next(iter(plan.arms.values())), policy=policy)
+        config = plan.config.model_copy(update={"arms": plan.config.arms[:1]})
         stages = plan.stages
         if learner is not None:
             stages = (stages[0], replace(stages[1], learner=learner))
         try:
-            replace(plan, arms={"rival": arm}, stages=stages).rehearse()
+            replace(plan, config=config, arms={"rival": arm}, stages=stages).rehearse()
         except ConfigError as error:
             return str(error)
         return None
