@@ -58,6 +58,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
 
     def visit(address: str, width: int = 1400, scheme: str = "light") -> Any:
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.set_default_timeout(90_000)  # a machine can be busy
         open_pages.append(page)
         home = address.split("/", 3)[:3]
         page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else 0)
