@@ -1,6 +1,7 @@
 """Tables of what transfers, from the lines of ``transfer.py``: ``transfer_table.py RESULTS``.
 
-Accuracies of the second task, and PathNet against each control, paired by seed: 95 % intervals.
+Accuracies of the second task, and PathNet against each control, paired by seed, with 95 % intervals
+from three seeds on.
 Speed-up: examples until the accuracy on training examples that are kept aside reaches the one that
 ``independent`` ends with, those of ``independent`` over those of PathNet; geometric means.
 ``--ways`` has the accuracies of all arms, ``--each`` what changes with one setting, ``--choosing``
@@ -22,6 +23,8 @@ from pathnet_evo.analysis.statistics import mean_interval
 Cells = dict[tuple[str, str, str], dict[str, dict[int, dict[str, Any]]]]
 """By network, pair and number of examples: by arm, by seed, the line."""
 CONTROLS = ("independent", "fine-tuning", "random-columns")
+FEWEST = 3
+"""Seeds of an interval; that of two says nothing."""
 
 
 def read(file: Path, choosing: bool = False) -> Cells:
@@ -78,7 +81,7 @@ def _difference(ours: dict[int, dict[str, Any]], theirs: dict[int, dict[str, Any
     mean, interval = mean_interval([ours[s]["score"] - theirs[s]["score"] for s in both])
     if mean is None:
         return ""
-    if interval is None:
+    if interval is None or len(both) < FEWEST:
         return f"{100 * mean:+.1f}"
     return f"{100 * mean:+.1f} ({100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})"
 
@@ -119,7 +122,7 @@ def _speed_up(ours: dict[int, dict[str, Any]], theirs: dict[int, dict[str, Any]]
     if mean is None:
         return ""
     text = f"{math.exp(mean):.2f}"
-    if interval is not None:
+    if interval is not None and len(logs) >= FEWEST:
         text += f" ({math.exp(interval[0]):.2f} to {math.exp(interval[1]):.2f})"
     return text + (f", {never} never" if never else "")
 
