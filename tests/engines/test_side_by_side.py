@@ -99,10 +99,11 @@ def test_contract_inline(check):
 @pytest.mark.slow
 def test_no_update_is_lost(train, shop):
     """Paths that overlap, which most do, would overwrite what others have just learned."""
-    done = train(60, seconds=0.002)
+    done = train(60, seconds=0.02)  # and twice and three times that, so that some overtake
     assert sorted(e.candidate.id for e in done) == list(range(60))
     assert shop.sums() == shop.sums_of(done)
     assert {e.metrics["worker"] for e in done} == {0.0, 1.0}
+    assert [e.candidate.id for e in done] != sorted(e.candidate.id for e in done)
 
 
 @pytest.mark.slow
