@@ -76,6 +76,15 @@ def _named(stages: Sequence[StageConfig], start: int, end: int | None = None) ->
     return found
 
 
+def others(folder: Path, config: RunConfig, name: str) -> list[Path]:
+    """The folders of the other runs with the same source, which learn the same first stage."""
+    by_source: dict[str, list[str]] = {}
+    for (source, _), run in pairs(config).items():
+        by_source.setdefault(source, []).append(run.name)
+    (same,) = (names for names in by_source.values() if name in names)
+    return [folder / other for other in same if other != name]
+
+
 def create(config: RunConfig, runs: Path, name: str | None) -> Path:
     """Create the folder of a matrix, with ``matrix.toml``, which repeats its runs.
 
@@ -90,16 +99,19 @@ def create(config: RunConfig, runs: Path, name: str | None) -> Path:
 
 
 def unfinished(folder: Path, config: RunConfig) -> Iterator[RunConfig]:
-    """The unfinished runs of a matrix, evaluated lazily.
+    """The runs of a matrix that are unfinished, or have fewer seeds than wanted, evaluated lazily.
 
     What is left of one that was killed before it had a ``run.toml`` is removed.
     """
     for run in pairs(config).values():
         home = folder / run.name
         try:
-            over = read_summary(home)["state"] == "finished"
+            summary = read_summary(home)
         except RunError:
             over = False
+        else:
+            fewest = min(len(arm["trials"]) for arm in summary["arms"].values())
+            over = summary["state"] == "finished" and fewest >= config.seeds
         if over:
             continue
         if not (home / "run.toml").exists() and not (home / "lineage.sqlite").exists():

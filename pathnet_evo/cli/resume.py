@@ -111,8 +111,9 @@ def _go_on(
     detail: Detail,
     consent: Consent,
     add_tasks: Sequence[Path] = (),
+    others: Sequence[Path] = (),
 ) -> Failed:
-    """Resume one run; what went wrong."""
+    """Resume one run; what went wrong. ``others`` may have learned the same first stage."""
     from pathnet_evo.cli.progress import Progress
     from pathnet_evo.cli.run import stoppable, tell_how_to_go_on
     from pathnet_evo.running import runner
@@ -120,7 +121,7 @@ def _go_on(
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
 
     opened = runner.reopen(
-        run, settings, command, partial(say, err=True), consent, add_tasks=add_tasks
+        run, settings, command, partial(say, err=True), consent, add_tasks=add_tasks, others=others
     )
     for line in opened.ledger.accepted:
         say(f"changed data accepted: {line}", err=True)
@@ -145,10 +146,12 @@ def _matrix(
 
     def runs() -> Iterator[tuple[str, Failed]]:
         for wanted in matrix.unfinished(folder, config):
-            if (folder / wanted.name / "run.toml").is_file():
-                yield wanted.name, _go_on(folder / wanted.name, settings, detail, consent)
+            name, others = wanted.name, matrix.others(folder, config, wanted.name)
+            if (folder / name / "run.toml").is_file():
+                done = _go_on(folder / name, settings, detail, consent, others=others)
             else:
                 plan = preparing.ready(wanted, registry, label)
-                yield wanted.name, one(plan, registry, folder, wanted.name, detail)[1]
+                done = one(plan, registry, folder, name, detail, others)[1]
+            yield name, done
 
     conclude_matrix(folder, runs(), as_json)

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from glob import escape, glob
 from pathlib import Path
@@ -150,16 +150,25 @@ def tell_how_to_go_on(folder: Path) -> None:
 
 
 def one(
-    plan: Plan, registry: Registry, runs_dir: Path, name: str | None, detail: Detail
+    plan: Plan,
+    registry: Registry,
+    runs_dir: Path,
+    name: str | None,
+    detail: Detail,
+    others: Sequence[Path] = (),
 ) -> tuple[Path, Failed]:
-    """Run one sequence; its folder, and what went wrong."""
+    """Run one sequence; its folder, and what went wrong.
+
+    ``others`` are runs that may have learned the same first stage.
+    """
     from pathnet_evo.cli.progress import Progress
     from pathnet_evo.running import runner
 
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
     folder = runner.create(plan, registry, runs_dir, name, command)
-    with Progress(plan, folder, detail) as progress, stoppable():
-        signal = runner.execute(plan, folder, progress.on_record, registry)
+    held = runner.hold(plan, folder, registry, others)
+    with Progress(plan, folder, detail, done=held.stages_over) as progress, stoppable():
+        signal = runner.proceed(held, progress.on_record)
     tell_how_to_go_on(folder)
     return folder, (signal, progress.errors)
 
@@ -179,11 +188,13 @@ def _matrix(
 
     plans = [preparing.ready(run, registry, label) for run in matrix.pairs(config).values()]
     folder = matrix.create(config, runs_dir, name)
-    runs = (
-        (plan.config.name, one(plan, registry, folder, plan.config.name, detail)[1])
-        for plan in plans
-    )
-    conclude_matrix(folder, runs, as_json)
+
+    def runs() -> Iterator[tuple[str, Failed]]:
+        for plan in plans:
+            name, others = plan.config.name, matrix.others(folder, config, plan.config.name)
+            yield name, one(plan, registry, folder, name, detail, others)[1]
+
+    conclude_matrix(folder, runs(), as_json)
 
 
 def conclude_matrix(folder: Path, runs: Iterable[tuple[str, Failed]], as_json: bool) -> None:

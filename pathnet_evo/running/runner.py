@@ -30,6 +30,7 @@ from pathnet_evo.setup.resolving import resolve_observers
 from pathnet_evo.store import directory
 from pathnet_evo.store.changes import check_changes, check_further
 from pathnet_evo.store.checkpointer import folder_of
+from pathnet_evo.store.folder import Folder
 from pathnet_evo.store.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.store.lock import Lock
 from pathnet_evo.store.places import PlaceError, check_own, remove_checkpoint
@@ -42,6 +43,7 @@ from pathnet_evo.store.resuming import (
     standings_of,
 )
 from pathnet_evo.store.same_data import Ledger, recorded
+from pathnet_evo.store.taking_over import take_over
 from pathnet_evo.system.replacing import replace
 from pathnet_evo.workers.spawning import check_main, refuse_while_imported
 
@@ -195,10 +197,12 @@ def reopen(
     consent: Consent = NOTHING_LOST,
     spawning: Callable[[], None] = lambda: None,
     add_tasks: Sequence[Path] = (),
+    others: Sequence[Path] = (),
 ) -> Reopened:
     """Hold a run and bring it back to its last checkpoints; see ``resume``.
 
-    ``spawning`` is called before anything is changed, if the run needs processes.
+    ``spawning`` is called before anything is changed, if the run needs processes; ``others`` are
+    those of ``hold``.
     """
     if not (folder / "run.toml").is_file():
         raise RunError(f"{folder}: not a run's folder (it has no run.toml)")
@@ -236,12 +240,29 @@ def reopen(
                 replace(folder / "run.toml", changed)
             starts = begin(folder, lineage, standings, consent)
             directory.went_on(folder, command, _began_from(plan, starts), ledger.accepted)
-        return Reopened(folder, plan, registry, lock, lineage, starts, ledger)
+            reopened = Reopened(folder, plan, registry, lock, lineage, starts, ledger)
+            _take_over(reopened, others)
+        return reopened
     except BaseException:
         if lineage is not None:
             lineage.abandon()
         lock.release()
         raise
+
+
+def _take_over(run: Reopened, others: Sequence[Path]) -> None:
+    """Have trials that have not begun resume from the first stage of another run, if they can."""
+    trials = [trial for trial in run.plan.trials if run.starts.get(trial.id, ...) is None]
+    if not (trials and others):
+        return
+    store = Folder(run.folder.absolute(), run.lock.identity)
+    found = take_over(run.plan, run.lineage, store, trials, others)
+    if not found:
+        return
+    run.starts.update({trial: start for trial, (start, _) in found.items()})
+    with closing(open_lineage(run.lineage.path)) as db, intact(run.lineage.path):
+        run.ledger.add(recorded(db))
+    directory.took_over(run.folder, {start.place: other.name for start, other in found.values()})
 
 
 def _began_from(plan: Plan, starts: dict[int, ResumePoint | None]) -> dict[str, str]:
@@ -281,19 +302,41 @@ def execute(
         LineageError: the lineage cannot be written; the run can be resumed.
         RunError: the summary or report cannot be written; ``report`` writes them.
     """
+    return proceed(hold(plan, folder, registry), on_record)
+
+
+def hold(
+    plan: Plan, folder: Path, registry: Registry | None = None, others: Sequence[Path] = ()
+) -> Reopened:
+    """Hold a new run, ready for ``proceed``.
+
+    Args:
+        plan: what to run.
+        folder: the run's folder.
+        registry: where observers are found; None loads the plan's plugins again.
+        others: folders of runs that may have learned the same first stage; trials begin with it
+            where they did.
+
+    Raises:
+        LockError, LineageError, RunError: as of ``execute``.
+    """
     if registry is None:
         registry = Registry(files=plan.config.plugins)
     lock = _hold(folder)
+    lineage: Lineage | None = None
     try:
         lineage = Lineage(folder / "lineage.sqlite")
         lineage.configured(config_text(folder))
+        starts = dict.fromkeys((trial.id for trial in plan.trials), None)
+        held = Reopened(folder, plan, registry, lock, lineage, {**starts}, Ledger(folder))
+        with refusals(folder):
+            _take_over(held, others)
     except BaseException:
+        if lineage is not None:
+            lineage.abandon()
         lock.release()
         raise
-    starts = dict.fromkeys((trial.id for trial in plan.trials), None)
-    return proceed(
-        Reopened(folder, plan, registry, lock, lineage, starts, Ledger(folder)), on_record
-    )
+    return held
 
 
 def proceed(run: Reopened, on_record: OnRecord = lambda record: None) -> int:

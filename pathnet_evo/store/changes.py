@@ -78,6 +78,26 @@ def check_further(db: sqlite3.Connection, plan: Plan, known: int) -> None:
         raise ConfigError(found)
 
 
+def same_beginning(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether the same first stage is learned by the same arms in two runs.
+
+    Args:
+        one: the configuration of a run, with every default.
+        other: that of another run.
+    """
+    return _beginning(one) == _beginning(other)
+
+
+def _beginning(config: dict[str, Any]) -> dict[str, Any]:
+    """What decides how a trial's first stage goes."""
+    later = re.compile(r"name|seeds|stages\.[1-9]\d*\..*")
+    return {
+        place: value
+        for place, value in _flat(config)
+        if not FREE.fullmatch(place) and not later.fullmatch(place)
+    }
+
+
 def _full(db: sqlite3.Connection, plan: Plan, stage: int) -> int | None:
     """The first layer, from 1, of which a trial has frozen all modules after a stage."""
     rows = db.execute(

@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -222,6 +222,28 @@ def about(
     }
 
 
+def took_over(folder: Path, places: Mapping[str, str]) -> None:
+    """Record in ``about.json`` which stages were learned by another run.
+
+    Args:
+        folder: the run's folder.
+        places: by the place of a checkpoint, the name of the run that it was taken over from.
+    """
+    known = _known(folder)
+    before = known.get("taken_over")
+    taken = {**(before if isinstance(before, dict) else {}), **places}
+    replace(folder / "about.json", json.dumps({**known, "taken_over": taken}, indent=1))
+
+
+def _known(folder: Path) -> dict[str, Any]:
+    """The content of ``about.json``; nothing if it is damaged."""
+    try:
+        known = json.loads(read_plain(folder / "about.json"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
 def went_on(
     folder: Path, command: str, places: dict[str, str], accepted: Sequence[str] = ()
 ) -> None:
@@ -233,16 +255,13 @@ def went_on(
         places: the checkpoint that each trial goes on from, by the trial's name.
         accepted: changes of the data that were accepted.
     """
-    path = folder / "about.json"
-    try:
-        known = json.loads(read_plain(path))
-        resumed = [*known.get("resumed", [])]
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
-        known, resumed = {}, []
+    known = _known(folder)
+    before = known.get("resumed")
+    resumed = [*before] if isinstance(before, list) else []
     now = datetime.now(UTC).isoformat(timespec="seconds")
     made = version("pathnet-evo")
     sitting: dict[str, Any] = {"at": now, "version": made, "command": command, "from": places}
     if accepted:
         sitting["accepted"] = list(accepted)
     resumed.append(sitting)
-    replace(path, json.dumps({**known, "resumed": resumed}, indent=1))
+    replace(folder / "about.json", json.dumps({**known, "resumed": resumed}, indent=1))

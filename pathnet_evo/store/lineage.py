@@ -23,11 +23,12 @@ from pathnet_evo.interfaces.records import (
     TrialFinished,
     TrialStarted,
 )
+from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.store.cells import plain
 from pathnet_evo.store.migrations import migrate
 from pathnet_evo.store.opening import LineageError, open_lineage, opened, said
 from pathnet_evo.store.rows import Position, rows
-from pathnet_evo.store.schema import REPEATABLE, SCHEMA, VERSION
+from pathnet_evo.store.schema import OF_STAGES, REPEATABLE, SCHEMA, VERSION
 
 __all__ = ["Lineage", "LineageError", "digest", "open_lineage", "plain"]
 
@@ -171,6 +172,43 @@ class Lineage:
                 "UPDATE trials SET state = 'interrupted', error = NULL WHERE trial = ?", (trial,)
             )
             self.commit()
+
+    def borrow(self, other: sqlite3.Connection, trial: Trial, stage: int) -> None:
+        """Copy the rows of a trial that has not begun, up to the end of a stage.
+
+        Args:
+            other: the lineage of a run that learned the same stages.
+            trial: the trial, which has the same number there.
+            stage: the last stage to copy.
+
+        Raises:
+            LineageError: the rows cannot be copied; none are.
+        """
+        with self._writing():
+            self._begin()
+            try:
+                self._db.execute(
+                    "INSERT INTO trials VALUES (?, ?, ?, 'interrupted', NULL) "
+                    "ON CONFLICT (trial) DO NOTHING",
+                    (trial.id, trial.arm, trial.seed),
+                )
+                for table in OF_STAGES:
+                    self._copy(table, other, trial, stage)
+            except sqlite3.Error:
+                self._db.execute("ROLLBACK")
+                raise
+            self.commit()
+
+    def _copy(self, table: str, other: sqlite3.Connection, trial: Trial, stage: int) -> None:
+        columns = [name for _, name, *_ in self._db.execute(f"PRAGMA table_info({table})")]
+        found = other.execute(
+            f"SELECT {', '.join(columns)} FROM {table} WHERE trial = ? AND stage <= ?",  # noqa: S608
+            (trial.id, stage),
+        )
+        self._db.executemany(
+            f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})",  # noqa: S608
+            map(tuple, found),
+        )
 
     def forget_checkpoint(self, folder: str) -> None:
         """Forget a checkpoint within a stage."""

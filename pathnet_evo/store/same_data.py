@@ -116,6 +116,11 @@ class Ledger:
         """For each started stage, the first seed that started it."""
         return {each.stage: each.seed for each in reversed(self.found)}
 
+    def add(self, found: Sequence[Found]) -> None:
+        """Take in the data of stages that were learned elsewhere."""
+        for each in found:
+            self._known.setdefault((each.seed, each.stage), each.fingerprint)
+
     def check(self, seed: int, stage: int, fingerprint: Fingerprint) -> None:
         """Compare a task's data with its earlier data.
 

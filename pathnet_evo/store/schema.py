@@ -68,6 +68,18 @@ CREATE TABLE data (
 CREATE TABLE configurations (sha256 TEXT PRIMARY KEY, toml TEXT NOT NULL);
 """
 
+OF_STAGES = (
+    "stages",
+    "evaluations",
+    "episodes",
+    "events",
+    "generations",
+    "times",
+    "stage_times",
+    "data",
+)
+"""Tables with the rows of a trial's stages, those that others refer to first."""
+
 REPEATABLE = {
     "trials": "trial",
     "stages": "trial, stage",

@@ -101,6 +101,22 @@ def test_the_matrix_of_a_run(command, tmp_path):
     assert list(matrix.pairs(repeated)) == [("a-one", "digits"), ("b", "digits")]
 
 
+def test_more_seeds_of_a_matrix(command, tmp_path):
+    """A finished matrix could not be continued to more seeds, or would learn its source again."""
+    (tmp_path / "grid.toml").write_text(TOML.replace("sources = 2", "sources = 1"))
+    short = ("--set", "stages.*.generations=3")
+    assert command("run", "grid.toml", *short, "-q").status == 0
+    done = command("resume", "runs/grid", "--seeds", "2", "-q")
+    assert done.status == 0, done.err
+    for name, taken in (("a-one-b", []), ("a-one-digits", ["pathnet-0", "pathnet-1"])):
+        folder = tmp_path / "runs" / "grid" / name
+        trials = json.loads((folder / "summary.json").read_text())["arms"]["pathnet"]["trials"]
+        assert [(t["seed"], t["state"]) for t in trials] == [(0, "finished"), (1, "finished")]
+        about = json.loads((folder / "about.json").read_text()).get("taken_over", {})
+        assert set(about.values()) <= {"a-one-b"}
+        assert [place.split("/")[1] for place in about if "pathnet" in place] == taken
+
+
 def test_runs_that_are_missing_are_left_open(tmp_path):
     """A matrix that was interrupted could not be looked at."""
     folder = matrix.create(validate(parse(TOML, "grid")), tmp_path, None)
