@@ -1,7 +1,7 @@
 """Agent steps a second of A3C on Pong, 64 lanes on 64 paths, over those of others on this machine.
 
 Usage: ``python benchmarks/a3c_speed.py [--rounds 5] [--threads 0]``. About three minutes. The
-comparison with stable-baselines3 needs ``pip install stable-baselines3 opencv-python-headless``; it
+comparison with stable-baselines3 needs ``pip install 'pathnet-evo[benchmark]'``; it
 is made twice: as it plays Atari by itself (``make_atari_env``), and on ale-py's native
 environments, which ours uses. It has as many threads of torch as there are cores. Ours plays its
 lanes in as many, each with one of torch, as in runs.
@@ -57,18 +57,18 @@ class Contestant:
     Args:
         different: whether every lane has a path of its own; all have N modules a layer.
         threads: that play the lanes; 0 for as many as torch has.
+        kind: of the learner.
     """
 
-    def __init__(self, different: bool, threads: int) -> None:
+    def __init__(self, different: bool, threads: int, kind: type[A3C] = A3C) -> None:
         streams = Streams(0, 0)
         pool = ModulePool(KINDS, MODULES, TASK.input_shape)
         pool.initialise(lambda layer: streams.torch("init", layer))
         head = pool.head(TASK.n_actions + 1, streams.torch("readout"))
         device = torch.device("cpu")
         context = LearningContext(pool, head, TASK, device, streams, always_active=True)
-        self.evaluator = A3CEvaluator(
-            A3C(num_envs=LANES, rollout_length=STEPS, threads=threads), context
-        )
+        learner = kind(num_envs=LANES, rollout_length=STEPS, threads=threads)
+        self.evaluator: A3CEvaluator = learner.in_process(context)
         self.seconds: dict[str, float] = defaultdict(float)
         self.rng, self.different = random.Random(0), different
         self.submitted = 0
@@ -129,85 +129,11 @@ def emulation() -> Callable[[], int]:
 def baselines() -> dict[str, Callable[[], int]]:
     """A2C of stable-baselines3 with 16 environments; none where it is not installed."""
     try:
-        import cv2  # noqa: F401 (its environments want it)
-        from stable_baselines3 import A2C
-        from stable_baselines3.common.env_util import make_atari_env
-        from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-        from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
+        from pong_rivals import a2c, native_games, own_games
     except ImportError:
         return {}
-    import ale_py
-    import gymnasium
-    from ale_py.vector_env import AtariVectorEnv
-    from torch import nn
-
-    class Games(VecEnv):  # type: ignore[misc]
-        """ale-py's vector environment as stable-baselines3 wants it."""
-
-        def __init__(self, n: int) -> None:
-            self.inner = AtariVectorEnv("pong", n, autoreset_mode="SameStep")
-            super().__init__(n, self.inner.single_observation_space, self.inner.single_action_space)
-
-        def reset(self) -> Any:
-            return self.inner.reset(seed=np.arange(self.num_envs))[0]
-
-        def step_async(self, actions: Any) -> None:
-            self.inner.send(actions)
-
-        def step_wait(self) -> Any:
-            seen, rewards, terminated, truncated, infos = self.inner.recv()
-            ended = terminated | truncated
-            told: list[dict[str, Any]] = [{} for _ in ended]
-            for i in np.flatnonzero(ended):
-                last = infos["final_obs"][i]
-                told[i] = {"terminal_observation": last, "TimeLimit.truncated": truncated[i]}
-            return seen, rewards.astype(np.float32), ended, told
-
-        def close(self) -> None:
-            self.inner.close()
-
-        def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-            return [None] * self.num_envs
-
-        def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-            raise NotImplementedError
-
-        def env_method(self, method_name: str, *args: Any, **options: Any) -> list[Any]:
-            raise NotImplementedError
-
-        def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-            return [False] * self.num_envs
-
-    class Narrow(BaseFeaturesExtractor):  # type: ignore[misc]
-        """As many multiply-adds as a path of N modules a layer."""
-
-        def __init__(self, space: Any) -> None:
-            super().__init__(space, 50)
-            self.net = nn.Sequential(
-                *(nn.Conv2d(4, 32, 8, 4), nn.ReLU()),
-                *(nn.Conv2d(32, 8, 4, 2), nn.ReLU()),
-                *(nn.Conv2d(8, 32, 3, 1), nn.ReLU()),
-                *(nn.Flatten(), nn.Linear(1568, 50), nn.ReLU()),
-            )
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            result: torch.Tensor = self.net(x)
-            return result
-
-    options = {"features_extractor_class": Narrow, "net_arch": []}
-    gymnasium.register_envs(ale_py)
-    own = VecFrameStack(make_atari_env("PongNoFrameskip-v4", n_envs=16, seed=0), n_stack=4)
-
-    def contestant(games: Any) -> Callable[[], int]:
-        model = A2C("CnnPolicy", games, policy_kwargs=options, ent_coef=0.01, device="cpu")
-
-        def go() -> int:
-            model.learn(LANES * STEPS, reset_num_timesteps=False)
-            return LANES * STEPS
-
-        return go
-
-    return dict(zip(GOALS, map(contestant, (own, Games(16))), strict=True))
+    made = [a2c(games(16), LANES * STEPS) for games in (own_games, native_games)]
+    return dict(zip(GOALS, made, strict=True))
 
 
 def main() -> None:

@@ -4,7 +4,8 @@ Usage: ``python benchmarks/pong.py a2c SEED FILE.csv [--steps 3000000]`` plays s
 A2C at the same settings (16 games, updates every 5 steps, RMSProp, the same preprocessing) and
 writes each episode's agent steps and raw score. ``python benchmarks/pong.py draw PICTURE.png RUN
 ... FILE.csv ...`` draws it beside runs of ``pathnet-evo run atari-pong``, and prints the means of
-the last 100 raw scores and when they first were above -18. Needs ``stable-baselines3``.
+the last 100 raw scores and when they first were above -18. Needs ``stable-baselines3`` (extra
+``benchmark``).
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+
+from pathnet_evo import EnvironmentTask, Streams, TaskContext
+from pathnet_evo_atari.task import AtariSettings
 
 LANES, FRAMES = 16, 4
 LAST = 100
@@ -27,68 +30,15 @@ GOAL = -18.0
 Episodes = list[tuple[int, float]]
 
 
-def environment(lanes: int, seed: int) -> Any:
-    """The same games for stable-baselines3, which resets a lane in the step that ends it."""
-    from stable_baselines3.common.vec_env.base_vec_env import VecEnv
-
-    from pathnet_evo import Streams, TaskContext
-    from pathnet_evo_atari.task import AtariSettings
-
+def games() -> EnvironmentTask:
+    """Pong as the preset has it."""
     settings = AtariSettings(game="pong", threads=1)
-    task: Any = settings.make(TaskContext(Streams(seed), 0, [settings], None))
-
-    class Lanes(VecEnv):
-        """Gymnasium's vector environment as stable-baselines3 wants it."""
-
-        def __init__(self) -> None:
-            self.lanes = task.make(lanes, [1000 * seed + lane for lane in range(lanes)])
-            spaces = self.lanes.single_observation_space, self.lanes.single_action_space
-            super().__init__(lanes, *spaces)
-            self.scores, self.lengths = np.zeros(lanes), np.zeros(lanes, dtype=int)
-
-        def reset(self) -> Any:
-            return self.lanes.reset()[0]
-
-        def step_async(self, actions: Any) -> None:
-            self.actions = actions
-
-        def step_wait(self) -> Any:
-            seen, rewards, ended, cut, _ = self.lanes.step(self.actions)
-            over, infos = ended | cut, [{} for _ in range(lanes)]
-            self.scores += rewards
-            self.lengths += 1
-            if over.any():
-                for lane in np.flatnonzero(over):
-                    infos[lane]["terminal_observation"] = seen[lane].copy()
-                    infos[lane]["TimeLimit.truncated"] = bool(cut[lane] and not ended[lane])
-                    infos[lane]["score"] = float(self.scores[lane])
-                self.scores[over], self.lengths[over] = 0, 0
-                seen = self.lanes.reset(options={"reset_mask": over})[0]
-            return seen, np.clip(rewards, -1, 1).astype(np.float32), over, infos
-
-        def close(self) -> None:
-            self.lanes.close()
-
-        def seed(self, seed: int | None = None) -> None:
-            pass
-
-        def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-            return [getattr(self.lanes, attr_name, None)] * lanes
-
-        def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-            raise NotImplementedError
-
-        def env_method(self, method_name: str, *args: Any, **options: Any) -> list[Any]:
-            raise NotImplementedError
-
-        def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-            return [False] * lanes
-
-    return Lanes()
+    return settings.make(TaskContext(Streams(0), 0, [settings], None))
 
 
 def a2c(seed: int, path: Path, steps: int) -> None:
     """Play A2C and write ``steps,score`` of each episode."""
+    from sb3_lanes import TaskLanes
     from stable_baselines3 import A2C
     from stable_baselines3.common.callbacks import BaseCallback
 
@@ -97,7 +47,7 @@ def a2c(seed: int, path: Path, steps: int) -> None:
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
 
-        class Write(BaseCallback):
+        class Write(BaseCallback):  # type: ignore[misc]
             """Writes the episodes that ended."""
 
             def _on_step(self) -> bool:
@@ -109,7 +59,7 @@ def a2c(seed: int, path: Path, steps: int) -> None:
 
         model = A2C(
             "CnnPolicy",
-            environment(LANES, seed),
+            TaskLanes(games(), LANES, seed),
             learning_rate=lambda left: 7e-4 * left,
             n_steps=5,
             ent_coef=0.01,
