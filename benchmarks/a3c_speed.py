@@ -1,17 +1,16 @@
 """Agent steps a second of A3C on Pong, 64 lanes on 64 paths, over those of others on this machine.
 
 Usage: ``python benchmarks/a3c_speed.py [--rounds 5] [--threads 0]``. About three minutes. The
-comparison with stable-baselines3 needs ``pip install 'pathnet-evo[benchmark]'``; it
-is made twice: as it plays Atari by itself (``make_atari_env``), and on ale-py's native
-environments, which ours uses. It has as many threads of torch as there are cores. Ours plays its
-lanes in as many, each with one of torch, as in runs.
+comparison with stable-baselines3 needs ``pip install 'pathnet-evo[benchmark]'``; it is made twice:
+as it plays Atari by itself (``make_atari_env``), and on ale-py's native environments, which ours
+uses. It is measured with one thread of torch and with one a core, and the faster counts. Ours plays
+its lanes in a thread a core, each with one of torch, as in runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from measuring import rates
 
 from pathnet_evo.core.kinds import Conv2d, Linear
 from pathnet_evo.core.pool import ModulePool
@@ -66,7 +66,9 @@ class Contestant:
         pool.initialise(lambda layer: streams.torch("init", layer))
         head = pool.head(TASK.n_actions + 1, streams.torch("readout"))
         device = torch.device("cpu")
-        context = LearningContext(pool, head, TASK, device, streams, always_active=True)
+        context: LearningContext[EnvironmentTask] = LearningContext(
+            pool, head, TASK, device, streams, always_active=True
+        )
         learner = kind(num_envs=LANES, rollout_length=STEPS, threads=threads)
         self.evaluator: A3CEvaluator = learner.in_process(context)
         self.seconds: dict[str, float] = defaultdict(float)
@@ -152,28 +154,18 @@ def main() -> None:
     theirs = baselines()
     if not theirs:
         print("stable-baselines3 or OpenCV is not installed: nothing to compare with")
-    contestants |= theirs
-    cores = torch.get_num_threads()
-    rates: dict[str, list[float]] = defaultdict(list)
-    busy: dict[str, list[float]] = defaultdict(list)
-    for i in range(1 + given.rounds):
-        for name, contestant in contestants.items():
-            torch.set_num_threads(cores if name in theirs else 1)
-            start, worked = time.perf_counter(), time.process_time()
-            steps = contestant()
-            if i:
-                rates[name].append(steps / (time.perf_counter() - start))
-                busy[name].append(1e3 * (time.process_time() - worked) / steps)
-    medians = {name: statistics.median(found) for name, found in rates.items()}
-    first = medians["64 lanes, 64 paths"]
+    either = (1, torch.get_num_threads())
+    found = rates(contestants | theirs, dict.fromkeys(theirs, either), given.rounds)
+    first = found["64 lanes, 64 paths"].clock
     n_groups = len(ours.evaluator.groups)
     print(f"agent steps a second, medians of {given.rounds}; ours with {n_groups} threads")
-    for name, rate in medians.items():
+    for name, rate in found.items():
         goal = f"   goal >= {GOALS[name]:g}" if name in GOALS else ""
-        work = statistics.median(busy[name])
-        over = f"ours over it {first / rate:6.2f}{goal}"
-        print(f"  {name:<22} {rate:8.0f} {work:8.3f} CPU ms a step   {over}")
-    print(f"64 paths cost {medians['64 lanes, one path'] / first:.2f} of one path   goal <= 1.3")
+        over = f"ours over it {first / rate.clock:6.2f}{goal}"
+        print(f"  {name:<22} {rate.clock:8.0f} {1e3 / rate.busy:8.3f} CPU ms a step   {over}")
+    print(
+        f"64 paths cost {found['64 lanes, one path'].clock / first:.2f} of one path   goal <= 1.3"
+    )
     whole = ours.seconds["all"]
     shares = {name: ours.seconds[name] / whole for name in ("emulation", "gradients", "update")}
     shares["acting"] = 1 - sum(shares.values())

@@ -16,10 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
-import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -31,6 +28,7 @@ from a3c_speed import LANES, STEPS, Contestant, emulation
 from ale_py.vector_env import AtariVectorEnv
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation
+from measuring import rates
 from plain_ppo import PlainPPO
 
 from pathnet_evo_a3c.ppo import PPO
@@ -121,52 +119,24 @@ def main() -> None:
         "ale-py's vector alone, random actions": emulation(),
     }
     cores = torch.get_num_threads()
-    contestants = {
-        (name, threads): go
-        for name, go in rows.items()
-        if go is not None
-        for threads in ((1,) if name in learning or "alone" in name else (1, cores))
-    }
-    clock, busy = measure(contestants, given.rounds)
+    contestants = {name: go for name, go in rows.items() if go is not None}
+    trained = [name for name in contestants if name not in learning and "alone" not in name]
+    found = rates(contestants, dict.fromkeys(trained, (1, cores)), given.rounds)
     print(
         f"Agent steps a second, medians of {given.rounds} rounds; {cores} threads at the most; "
         f"load {os.getloadavg()[0]:.1f}\n"
     )
     print("| | by the clock | of a3c's | by CPU time | of a3c's |\n| --- | --- | --- | --- | --- |")
-    for name, go in rows.items():
-        if go is None:
+    first = found[FIRST]
+    for name in rows:
+        if name not in found:
             print(f"| {name} | not installed | | | |")
             continue
-        best = max((key for key in contestants if key[0] == name), key=clock.__getitem__)
-        cells = [
-            f"{rates[best]:,.0f} | {rates[best] / rates[FIRST, 1]:.2f}" for rates in (clock, busy)
-        ]
-        print(f"| {name} | {' | '.join(cells)} |")
-
-
-def measure(
-    contestants: Mapping[tuple[str, int], Go], rounds: int
-) -> tuple[dict[tuple[str, int], float], dict[tuple[str, int], float]]:
-    """Median steps a second of each contestant, by the clock and by CPU time.
-
-    Args:
-        contestants: by name and threads of torch; they take turns.
-        rounds: how many, after one that does not count.
-    """
-    clock: dict[tuple[str, int], list[float]] = defaultdict(list)
-    busy: dict[tuple[str, int], list[float]] = defaultdict(list)
-    for i in range(1 + rounds):
-        for key, go in contestants.items():
-            torch.set_num_threads(key[1])
-            start, worked = time.perf_counter(), time.process_time()
-            steps = go()
-            if i:
-                clock[key].append(steps / (time.perf_counter() - start))
-                busy[key].append(steps / (time.process_time() - worked))
-    return (
-        {key: statistics.median(found) for key, found in clock.items()},
-        {key: statistics.median(found) for key, found in busy.items()},
-    )
+        rate = found[name]
+        print(
+            f"| {name} | {rate.clock:,.0f} | {rate.clock / first.clock:.2f} | {rate.busy:,.0f} | "
+            f"{rate.busy / first.busy:.2f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -117,6 +117,51 @@ def interleaved(
             if i >= warm_up:
                 seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast a contestant is.
+
+    Args:
+        clock: median steps a second.
+        busy: median steps a second of CPU time.
+        threads: of torch, with which it was measured.
+    """
+
+    clock: float
+    busy: float
+    threads: int
+
+
+def rates(
+    contestants: Mapping[str, Callable[[], int]], threads: Mapping[str, Iterable[int]], rounds: int
+) -> dict[str, Rate]:
+    """The rate of each contestant, with the number of threads with which it is fastest.
+
+    On a busy machine, threads of torch that wait for one another may cost more than they bring.
+
+    Args:
+        contestants: each plays, and gives how many steps; they take turns.
+        threads: of torch, to be tried; by default one.
+        rounds: how many, after one that does not count.
+    """
+    variants = [(name, n) for name in contestants for n in sorted({*threads.get(name, (1,))})]
+    seconds: dict[tuple[str, int], list[tuple[float, float]]] = {key: [] for key in variants}
+    for i in range(1 + rounds):
+        for name, n in variants:
+            torch.set_num_threads(n)
+            start, worked = time.perf_counter(), time.process_time()
+            steps = contestants[name]()
+            clock, busy = time.perf_counter() - start, time.process_time() - worked
+            if i:
+                seconds[name, n].append((steps / clock, steps / busy))
+    found: dict[str, Rate] = {}
+    for (name, n), measured in seconds.items():
+        clock, busy = map(statistics.median, zip(*measured, strict=True))
+        if name not in found or clock > found[name].clock:
+            found[name] = Rate(clock, busy, n)
+    return found
 
 
 def report(medians: Mapping[str, float], reference: str, goals: Mapping[str, float]) -> None:
