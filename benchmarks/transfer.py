@@ -33,6 +33,7 @@ from pathnet_evo.setup import config
 from pathnet_evo.setup.overrides import override
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.trial.fitting import weigh_readouts
 from pathnet_evo.trial.learned import Learned
 from pathnet_evo.trial.stage import StageRun
 from pathnet_evo.trial.trial import Checkpointer, learn_sequence, state
@@ -165,7 +166,10 @@ class Watch(Checkpointer):
         task: Any = context.task
         if best is None or not hasattr(task, "watched_inputs"):
             return
-        network = pool.network(context.path(best), context.head, task.shift, task.scale)
+        path, learner = context.path(best), stage_run.stage.learner
+        so_far = Learned("", task, learner, path, context.head, stage_run.fingerprint)
+        weigh_readouts(so_far, pool, context.streams)
+        network = so_far.network(pool)
         self.curve.append((told, accuracy(network, task.watched_inputs, task.watched_labels)))
 
     def finished(

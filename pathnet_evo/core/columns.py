@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pathnet_evo.core.fitted import FittedReadout
 from pathnet_evo.core.modules import Shape
 from pathnet_evo.core.network import Known, PathNetwork
 
@@ -31,13 +32,17 @@ class Columns(nn.Module):
 
     Attributes:
         shapes: for each layer the shape of all columns' units together.
+        fitted: a readout of their units in closed form, if the task has one.
     """
+
+    fitted: FittedReadout | None
 
     def __init__(self, stages: Sequence[int], networks: Sequence[PathNetwork]) -> None:
         super().__init__()
         self.stages = tuple(stages)
         self.networks = nn.ModuleList(networks)
         self.requires_grad_(False)
+        self.fitted = None
         counts = [sum(network.counts[i] for network in networks) for i in range(self.layers)]
         each = networks[0].unit_shapes
         self.shapes: list[Shape] = [
@@ -107,19 +112,41 @@ class Columns(nn.Module):
             for i, units in enumerate(self.raw(x, known))
         ]
 
+    def answer(self, logits: Tensor, heard: Sequence[Tensor]) -> Tensor:
+        """Logits of the task, from those of its trained readout and from what the columns say.
+
+        Args:
+            logits: ``(batch, outputs)``.
+            heard: as ``forward`` gives it.
+        """
+        return logits if self.fitted is None else self.fitted(logits, heard)
+
+    def without_fitted(self) -> Columns:
+        """The same columns for another readout."""
+        columns = Columns(self.stages, [*self.networks])
+        columns.to(self.get_buffer("shift_0").device)
+        columns.restore({**self.state(), "fitted": None})
+        return columns
+
     def state(self) -> dict[str, Any]:
-        """The stages and the statistics."""
+        """The stages, the statistics, and the fitted readout, if there is one."""
         return {
             "stages": list(self.stages),
             "shift": [getattr(self, f"shift_{i}") for i in range(self.layers)],
             "scale": [getattr(self, f"scale_{i}") for i in range(self.layers)],
+            "fitted": self.fitted and self.fitted.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Load the statistics of ``state``."""
+        """Load the statistics and the fitted readout of ``state``."""
         for part in ("shift", "scale"):
             for i, values in enumerate(state[part]):
                 getattr(self, f"{part}_{i}").copy_(values)
+        self.fitted = None
+        if (fitted := state.get("fitted")) is not None:
+            self.fitted = FittedReadout(self.shapes, len(fitted["bias"]))
+            self.fitted.to(self.get_buffer("shift_0").device)
+            self.fitted.restore(fitted)
 
 
 def _moments(network: PathNetwork, inputs: Tensor) -> list[tuple[Tensor, Tensor]]:

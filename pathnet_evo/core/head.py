@@ -70,7 +70,8 @@ class TaskHead:
             layers: the pool's layers.
             readout: the other readout.
         """
-        head = TaskHead(layers, readout, self.columns)
+        columns = None if self.columns is None else self.columns.without_fitted()
+        head = TaskHead(layers, readout, columns)
         head.laterals = [*self.laterals[:-1], head.laterals[-1]]
         return head
 
@@ -97,6 +98,12 @@ class TaskHead:
             return None
         with torch.no_grad():
             return list(self.columns(x))
+
+    def answer(self, logits: Tensor, heard: Heard) -> Tensor:
+        """The task's logits, from those of its trained readout and what its columns say."""
+        if self.columns is None or heard is None:
+            return logits
+        return self.columns.answer(logits, heard)
 
     def lease(self, layers: Sequence[LeasedStack]) -> LeasedHead:
         """Take the readout and the maps into leased modules; the leases get their maps."""

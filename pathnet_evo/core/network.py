@@ -110,7 +110,7 @@ class PathNetwork(nn.Module):
         heard = None if self.columns is None else self.columns(x)
         for i in range(len(self.kinds)):
             _, x = self._layer(i, x, heard)
-        return x
+        return x if heard is None else self.columns.answer(x, heard)  # type: ignore[operator, union-attr]
 
     def units(self, x: Tensor, known: Known | None = None) -> list[Tensor]:
         """The units that others can hear: this path's module outputs before aggregation.

@@ -15,8 +15,9 @@ from pydantic import (
 
 from pathnet_evo.interfaces.signature import Signature
 
-FORMAT = 2
-"""Newest version of the file's format; readers refuse newer ones. Version 2 has encoders."""
+FORMAT = 3
+"""Newest version of the file's format; readers refuse newer ones. Version 2 has encoders, 3 fitted
+readouts."""
 
 Text = Annotated[str, StringConstraints(max_length=1000)]
 Index = Annotated[int, Field(ge=0, lt=2**31)]
@@ -51,7 +52,7 @@ class EncoderInfo(_Part):
 class NetworkInfo(_Part):
     """Everything about a trained network but its tensors."""
 
-    format: Literal[1, 2] = 1
+    format: Literal[1, 2, 3] = 1
     """Version of the format."""
     pathnet_evo: Text
     """Version of pathnet-evo that wrote it."""
@@ -85,6 +86,8 @@ class NetworkInfo(_Part):
     """How a layer combines the outputs of its modules."""
     networks: tuple[PathInfo, ...] = Field(min_length=1)
     """The paths that the network listens to, then its own."""
+    fitted: bool = False
+    """Whether a readout of the columns' units was fitted in closed form beside the trained one."""
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     """In a file: SHA-256 of its content, computed with null in place of this."""
 
@@ -94,9 +97,11 @@ class NetworkInfo(_Part):
         return self.input_shape if self.encoder is None else self.encoder.output_shape
 
     @model_serializer(mode="wrap")
-    def _without_absent_encoder(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Files without an encoder are those of format 1, byte for byte."""
+    def _without_absent_parts(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Files without an encoder and a fitted readout are those of format 1, byte for byte."""
         found: dict[str, Any] = handler(self)
         if self.encoder is None:
             del found["encoder"]
+        if not self.fitted:
+            del found["fitted"]
         return found

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pathnet_evo.core.aggregate import AGGREGATES
 from pathnet_evo.core.columns import Columns
+from pathnet_evo.core.fitted import FittedReadout
 from pathnet_evo.core.kinds import Affine
 from pathnet_evo.core.modules import ModuleKind, Shape
 from pathnet_evo.core.network import PathNetwork
@@ -177,6 +178,8 @@ def _built(info: NetworkInfo, tensors: Mapping[str, Tensor], registry: Registry)
         if len(kinds) != len(about.path) + last or not about.path or not all(about.path):
             raise ValueError(f"path {i} has {len(kinds)} layers and {len(about.path)} sets")
         columns = _columns(i, info, built)
+        if last and info.fitted:
+            _fit(left, columns, kinds[-1])
         built.append(
             PathNetwork(
                 kinds,
@@ -204,6 +207,16 @@ def _columns(i: int, info: NetworkInfo, built: Sequence[PathNetwork]) -> Columns
     if max(hears) >= i or len(set(hears)) != len(hears):
         raise ValueError(f"path {i} listens to {hears}")
     return Columns([info.networks[c].stage for c in hears], [built[c] for c in hears])
+
+
+def _fit(left: dict[str, Tensor], columns: Columns | None, readout: ModuleKind) -> None:
+    """Give the network's columns their fitted readout, taken out of ``left``."""
+    if columns is None or not isinstance(readout, Affine):
+        raise ValueError("a fitted readout without columns")
+    fitted = FittedReadout(columns.shapes, readout.outputs)
+    for name, into in fitted.state_dict().items():
+        into.copy_(_taken(left, f"fitted.{name}", into.shape))
+    columns.fitted = fitted
 
 
 def _layers(

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from pathnet_evo.core.columns import Columns
 from pathnet_evo.core.modules import ModuleKind
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.interfaces.encoders import Encoder
@@ -106,3 +107,6 @@ def _tensors(network: PathNetwork, stage: int) -> Iterator[tuple[str, Tensor]]:
             if path.columns is not None and j:
                 for part in ("shift", "scale"):
                     yield f"{i}.{j}.{part}", getattr(path.columns, f"{part}_{j - 1}")
+    if isinstance(network.columns, Columns) and network.columns.fitted is not None:
+        for name, values in network.columns.fitted.state_dict().items():
+            yield f"fitted.{name}", values

@@ -92,8 +92,9 @@ def trained_network(
     if encoder is not None:
         shape = encoder.input_shape
         signature = signature.model_copy(update={"input_type": "uint8"})
+    fitted = network.columns is not None and network.columns.fitted is not None
     info = NetworkInfo(
-        format=1 if encoder is None else 2,
+        format=3 if fitted else 2 if encoder is not None else 1,
         pathnet_evo=version("pathnet-evo"),
         run=plan.config.name,
         arm=wanted.arm,
@@ -109,6 +110,7 @@ def trained_network(
         policy=plan.stages[stage].learner.policy and not signature.continuous,
         aggregate=plan.config.pool.aggregate,
         networks=described(network, stage, _kind_names(plan)),
+        fitted=fitted,
     )
     return TrainedNetwork(network, info, TaskReader(type(settings).read_input, info), encoder)
 

@@ -82,6 +82,10 @@ class TransferConfig(_Section):
     """How many layers, from the input, copies take; the layers above start fresh. Default: all
     layers where examples are few, the lower half where the budget visits each example fewer than 10
     times."""
+    fitted_readout: bool | None = None
+    """Beside the trained readout, fit one by ridge regression on the units of the columns, and add
+    the logits of both with equal spread. Default: where examples are few, that is at most 2,000
+    which the budget visits at least 10 times each."""
     copy_readout: bool = False
     """Start a task's readout as a copy of an earlier task's for the same classes or actions, the
     most suitable one first, if the arm keeps what it learned; otherwise at random."""

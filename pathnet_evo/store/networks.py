@@ -103,7 +103,7 @@ def _read(
                 known[j] = _read(folder, state, kinds[:-1], j, column, known)
         columns = Columns(stages, [column(known[j], j, stage) for j in stages])
         with safe_open(folder / "weights.safetensors", framework="pt") as weights:
-            names = [n for n in weights.keys() if n.startswith("column-")]  # noqa: SIM118
+            names = [n for n in weights.keys() if n.startswith(("column-", "fitted-"))]  # noqa: SIM118
             tensors = {name: weights.get_tensor(name) for name in names}
         columns.restore(read_columns(tensors, stage, len(path)))
         for i, modules in enumerate([*path, (0,)]):

@@ -13,6 +13,9 @@ TENSOR = "$tensor"
 """The one key of the table that stands for a tensor in ``state.json``."""
 
 
+FITTED = ("bias", "weight", "spread")
+"""Tensors of a fitted readout, besides a map for each layer."""
+
 NUMBER = "$number"
 """The same for a number that is not finite, which JSON does not have."""
 
@@ -85,9 +88,14 @@ def _of_head(i: int, head: dict[str, Any]) -> dict[str, Tensor]:
     for layer, lateral in enumerate(head["laterals"]):
         if lateral is not None:
             found[f"lateral-{i}-{layer}.weight"] = lateral["parameters"]["weight"]
-    for part in ("shift", "scale") if head["columns"] is not None else ():
-        for layer, values in enumerate(head["columns"][part]):
+    if (columns := head["columns"]) is None:
+        return found
+    for part in ("shift", "scale"):
+        for layer, values in enumerate(columns[part]):
             found[f"column-{part}-{i}-{layer}"] = values
+    if (fitted := columns.get("fitted")) is not None:
+        found |= {f"fitted-{i}-{layer}": values for layer, values in enumerate(fitted["maps"])}
+        found |= {f"fitted-{part}-{i}": fitted[part] for part in FITTED}
     return found
 
 
@@ -109,12 +117,18 @@ def head_of(
     return head
 
 
-def read_columns(tensors: Mapping[str, Tensor], i: int, layers: int) -> dict[str, list[Tensor]]:
-    """How a stage's head standardises what its columns say: shift and scale of each layer."""
-    return {
+def read_columns(tensors: Mapping[str, Tensor], i: int, layers: int) -> dict[str, Any]:
+    """How a stage's head standardises what its columns say, and its fitted readout, if any."""
+    found: dict[str, Any] = {
         part: [tensors[f"column-{part}-{i}-{layer}"] for layer in range(layers)]
         for part in ("shift", "scale")
     }
+    if f"fitted-{i}-0" in tensors:
+        found["fitted"] = {
+            "maps": [tensors[f"fitted-{i}-{layer}"] for layer in range(layers)],
+            **{part: tensors[f"fitted-{part}-{i}"] for part in FITTED},
+        }
+    return found
 
 
 def _of_stack(tensors: dict[str, Tensor], prefix: str) -> dict[str, Any]:

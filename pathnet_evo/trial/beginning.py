@@ -32,6 +32,7 @@ from pathnet_evo.interfaces.tasks import EnvironmentTask, SupervisedTask, Task, 
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.system.plugin_calls import calling
 from pathnet_evo.trial.duplication import Duplication
+from pathnet_evo.trial.fitting import examples, fit_readout
 from pathnet_evo.trial.learned import Learned
 from pathnet_evo.trial.prior import MOST, UNTRAINED, Prior, Tells, tells
 from pathnet_evo.trial.scoring import scored
@@ -174,9 +175,8 @@ class StageBeginning:
         useful = self.policy.listens and (self.connect == "lateral" or initial != "fresh")
         if wanted is False or not useful or not isinstance(task, SupervisedTask):
             return None
-        with calling("split_examples"):
-            kept, _ = self.stage.learner.split_examples(task, self.streams)
-        rows = _of_sources(task, kept, self.streams.torch("prior"))[:MOST].to(task.inputs.device)
+        rows = examples(self.stage.learner, task, self.streams, "prior")[:MOST]
+        rows = rows.to(task.inputs.device)
         x, labels = task.prepare(task.inputs[rows]), task.labels[rows]
         networks = {j: self.learned[j].network(pool) for j in range(self.i)}
         last = networks[self.i - 1]
@@ -265,6 +265,8 @@ class StageBeginning:
             if head.columns is not None:
                 homes = [self._inputs(self.learned[j].task, j) for j in self.columns]
                 head.fit(self._inputs(self.task, self.i), homes)
+            wanted = self.plan.config.transfer.fitted_readout
+            fit_readout(head, stage.learner, self.task, self.budget, here, wanted)
         else:
             head = self.head(pool, self.listened(resumed.get("head", {})))
             starts = [Start.of(state) for state in resumed.get("starts", [])]
@@ -331,14 +333,3 @@ def _same_outputs(a: Task, b: Task) -> bool:
     if isinstance(a, EnvironmentTask) and isinstance(b, EnvironmentTask):
         return (a.n_actions, a.continuous, a.actions) == (b.n_actions, b.continuous, b.actions)
     return False
-
-
-def _of_sources(task: SupervisedTask, kept: Tensor, generator: torch.Generator) -> Tensor:
-    """Examples of ``kept`` in random order, one per source, since copies would leak."""
-    order = kept.cpu()[torch.randperm(len(kept), generator=generator)]
-    if task.sources is None:
-        return order
-    first: dict[int, int] = {}
-    for row, source in zip(order.tolist(), task.sources[order].tolist(), strict=True):
-        first.setdefault(source, row)
-    return torch.tensor([*first.values()])

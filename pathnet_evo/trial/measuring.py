@@ -121,8 +121,11 @@ def _in_use(network: PathNetwork, seen: set[int], listened: bool = False) -> int
         return 0
     seen.add(id(network))
     layers = network.layers[:-1] if listened else network.layers
-    heard: Iterable[Any] = network.columns.networks if isinstance(network.columns, Columns) else ()
+    columns = network.columns if isinstance(network.columns, Columns) else None
+    heard: Iterable[Any] = () if columns is None else columns.networks
     own = sum(values.numel() for values in layers.parameters())
+    if columns is not None and not listened:
+        own += _of_fitted(columns)
     return own + sum(_in_use(column, seen, True) for column in heard)
 
 
@@ -147,9 +150,18 @@ def _of_modules(pool: ModulePool, modules: Iterable[tuple[int, int]]) -> int:
 def _of_head(stage: Learned) -> int:
     """Parameters of a task's readout, and of the maps that lead into its path and its readout."""
     maps = zip(stage.head.laterals, [*map(len, stage.path), 1], strict=True)
-    return _of_one(stage.head.readout) + sum(
-        n * _of_one(stack) for stack, n in maps if stack is not None
+    columns = stage.head.columns
+    fitted = 0 if columns is None else _of_fitted(columns)
+    return (
+        _of_one(stage.head.readout)
+        + fitted
+        + sum(n * _of_one(stack) for stack, n in maps if stack is not None)
     )
+
+
+def _of_fitted(columns: Columns) -> int:
+    """Parameters of the fitted readout, if there is one."""
+    return 0 if columns.fitted is None else sum(p.numel() for p in columns.fitted.parameters())
 
 
 def _of_one(stack: Stack) -> int:

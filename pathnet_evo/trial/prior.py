@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from pathnet_evo.core.ridge import ridge_fit
+
 MOST = 800
 """Examples that are looked at."""
 FOLDS = 5
@@ -182,8 +184,8 @@ def _accuracy(kernel: Tensor, labels: Tensor, n_classes: int) -> float:
 def _explained(kernel: Tensor, labels: Tensor, n_classes: int) -> float:
     """The share of one-hot labels' variance that ridge regression explains.
 
-    Each example is predicted by a fit on all others, in closed form from the fit on all (Allen
-    1974); the variance is about the mean of the others' labels. 0 if it explains nothing.
+    Each example is predicted by a fit on all others; the variance is about the mean of the others'
+    labels. 0 if it explains nothing.
 
     Args:
         kernel: inner products of the examples.
@@ -194,13 +196,6 @@ def _explained(kernel: Tensor, labels: Tensor, n_classes: int) -> float:
     if n < 3:
         return 0.0
     targets = F.one_hot(labels, n_classes).double()
-    centred = kernel - kernel.mean(0) - kernel.mean(1, keepdim=True) + kernel.mean()
-    eye = torch.eye(n, dtype=torch.float64, device=labels.device)
-    spread = centred.diagonal().mean() + 1e-12
-    variance = (targets - targets.mean(0)).square().sum() * (n / (n - 1)) ** 2
-    least = float(variance)
-    for ridge in (*RIDGES, 10 * RIDGES[-1]):
-        fit = torch.linalg.solve(centred + ridge * spread * eye, centred) + 1 / n
-        left_out = (targets - fit @ targets) / (1 - fit.diagonal()).unsqueeze(1)
-        least = min(least, float(left_out.square().sum()))
-    return 1 - least / (float(variance) + 1e-12)
+    variance = float((targets - targets.mean(0)).square().sum() * (n / (n - 1)) ** 2)
+    least = ridge_fit(kernel, targets, (*RIDGES, 10 * RIDGES[-1])).error
+    return 1 - min(least, variance) / (variance + 1e-12)

@@ -20,6 +20,7 @@ from pathnet_evo.interfaces.tasks import SupervisedTask, Task
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.system.plugin_calls import calling
 from pathnet_evo.trial.beginning import StageBeginning
+from pathnet_evo.trial.fitting import weigh_readouts
 from pathnet_evo.trial.learned import Learned
 from pathnet_evo.trial.measuring import before_training, measured
 from pathnet_evo.trial.scoring import scored
@@ -223,6 +224,7 @@ def _finish(
             stage_run.fingerprint,
         )
     )
+    weigh_readouts(learned[-1], pool, streams.at(i))
     with calling("transfer policy"):
         policy.end(pool, path)
     visible = [j for j in range(i + 1) if policy.usable(j, i)]

@@ -333,7 +333,9 @@ class SGDEvaluator(Evaluator):
     def _held_out(self, lease: Lease) -> float:
         right = 0
         for rows in torch.split(self.held, SCORED_AT_ONCE):
-            logits = lease.forward(self.task.prepare(self.task.inputs[rows]), self._hear(rows))
+            heard = self._hear(rows)
+            logits = lease.forward(self.task.prepare(self.task.inputs[rows]), heard)
+            logits = self.context.head.answer(logits, heard)
             right += correct(logits, self.task.labels[rows])
         return right / len(self.held)
 
