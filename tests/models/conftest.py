@@ -7,6 +7,7 @@ import torch
 
 from pathnet_evo.core.aggregate import AGGREGATES
 from pathnet_evo.core.columns import Columns
+from pathnet_evo.core.fitted import FittedReadout
 from pathnet_evo.core.head import TaskHead
 from pathnet_evo.core.kinds import Affine, Conv2d, Linear, Residual
 from pathnet_evo.core.pool import ModulePool
@@ -36,7 +37,14 @@ NAMES = {Linear: "linear", Conv2d: "conv2d", Residual: "residual", Affine: "affi
 
 
 def make(
-    kind="linear", stages=3, mean=False, outputs=4, signature=None, shape=SHAPE, **about
+    kind="linear",
+    stages=3,
+    mean=False,
+    outputs=4,
+    signature=None,
+    shape=SHAPE,
+    fitted=False,
+    **about,
 ) -> TrainedNetwork:
     """The network of the last of some stages; each listens to all earlier ones."""
     pool = ModulePool(KINDS[kind], 5, shape, aggregate=AGGREGATES["mean" if mean else "sum"])
@@ -52,6 +60,10 @@ def make(
             if stack is not None:
                 stack.parameters["weight"].normal_(std=0.1, generator=generator)
         last = i == stages - 1
+        if fitted and last:
+            heard = head.hear(torch.randn(50, *shape, generator=generator))
+            columns.fitted = FittedReadout.fit(heard, torch.arange(50) % outputs, outputs)
+            columns.fitted.weigh(torch.randn(50, outputs, generator=generator))
         shift, scale = (torch.full((shape[0], *[1] * (len(shape) - 1)), v) for v in (100.0, 0.01))
         normal = (shift, scale) if last else (None, None)
         networks.append(pool.network(path, head, *normal))
@@ -74,6 +86,7 @@ def make(
             "signature": signature,
             "aggregate": "mean" if mean else "sum",
             "networks": described(network, stages - 1, NAMES),
+            **({"fitted": True, "format": 3} if fitted else {}),
             **about,
         }
     )
@@ -86,11 +99,18 @@ def make_network():
     return make
 
 
-@pytest.fixture(params=[*((kind, False) for kind in KINDS), ("residual", True)], ids=str)
+@pytest.fixture(
+    params=[
+        *((kind, {}) for kind in KINDS),
+        ("residual", {"mean": True}),
+        ("convolution", {"fitted": True}),
+    ],
+    ids=str,
+)
 def network(request) -> TrainedNetwork:
-    """A network of each kind, with sums and means."""
-    kind, mean = request.param
-    return make(kind, mean=mean)
+    """A network of each kind, with sums and means, and with a fitted readout."""
+    kind, options = request.param
+    return make(kind, **options)
 
 
 @pytest.fixture

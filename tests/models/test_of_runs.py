@@ -23,7 +23,7 @@ IMAGES = {
     "pool": {"modules": 6, "width": 2, "layers": [{"kind": "linear", "units": 8, "repeat": 2}]},
     "strategy": {"name": "binary-tournament", "population": 4},
     "learner": {"name": "sgd", "n_batches": 4},
-    "transfer": {"connect": "lateral"},
+    "transfer": {"connect": "lateral", "fitted_readout": True},
     "stages": [
         {"name": name, "task": {"name": "digits", "classes": classes}, "generations": 3}
         for name, classes in (("low", [0, 1, 2]), ("high", [7, 8]), ("2", [3, 4]))
@@ -56,6 +56,7 @@ def test_a_shipped_network_scores_what_the_run_says(run, arm, stage, tmp_path):
     assert np.mean(right) == pytest.approx(said)
     assert network.info.scores["test_accuracy"] == pytest.approx(said)
     assert len(network.info.networks) == 1 + stage
+    assert network.info.fitted == (stage > 0)
 
 
 def test_class_names_are_those_of_the_task(run):

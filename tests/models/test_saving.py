@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from pathnet_evo import ModelError, Registry, load_network
 from pathnet_evo.models.format import HEADER, checksum
+from pathnet_evo.models.info import FORMAT
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,21 @@ def test_only_what_the_path_needs_is_in_the_file(make_network, tmp_path):
         for j, modules in enumerate(path):
             assert len(tensors[f"{i}.{j}.weight"]) == len(modules)
     assert [f"{i}.3.weight" in tensors for i in range(3)] == [False, False, True]
+
+
+def test_a_fitted_readout_that_does_not_fit_is_damage(make_network, registry, tmp_path):
+    """A stranger's file could ask for a readout of another network, or of none."""
+    make_network("convolution", fitted=True).save(tmp_path / "m")
+    with safe_open(tmp_path / "m", "pt") as file:
+        about = json.loads(file.metadata()[HEADER])
+    tensors = load_file(tmp_path / "m")
+    for change in ({"fitted": False}, {}):
+        kept = {**about, **change, "sha256": None}
+        if not change:
+            tensors["fitted.maps.0"] = tensors["fitted.maps.0"][:, :-1].contiguous()
+        kept["sha256"] = checksum(json.dumps(kept), tensors)
+        save_file(tensors, tmp_path / "m", {HEADER: json.dumps(kept)})
+        assert "damaged" in refused(tmp_path / "m", registry)
 
 
 def test_a_file_stands_alone_and_says_what_it_is(make_network, tmp_path):
@@ -89,7 +105,9 @@ def test_other_files_are_refused(registry, tmp_path):
 
 def test_a_newer_format_is_told(make_network, registry, tmp_path):
     """A user would hear of damage where an update is all that is missing."""
-    forge(make_network, tmp_path / "m", lambda about: {**about, "format": 3, "new": "field"})
+    forge(
+        make_network, tmp_path / "m", lambda about: {**about, "format": FORMAT + 1, "new": "field"}
+    )
     assert "newer pathnet-evo" in refused(tmp_path / "m", registry)
 
 

@@ -1,0 +1,98 @@
+"""The readout in closed form: what it computes, and what it does beside the trained one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+from torch.nn import functional as F  # noqa: N812
+
+from pathnet_evo.core.fitted import RIDGES, FittedReadout
+from pathnet_evo.core.ridge import ridge_fit
+
+
+def problem(n=40, seed=0):
+    """Units of two layers, the first a map, and labels of three classes that they tell of."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(n) % 3
+    maps = torch.randn(n, 2, 8, 8, generator=generator) + 0.3 * labels.view(-1, 1, 1, 1)
+    units = torch.randn(n, 5, generator=generator) + torch.eye(3, 5)[labels]
+    return [maps, 7 * units], labels
+
+
+@pytest.mark.parametrize("features", [6, 90], ids=["few", "more than examples"])
+def test_what_is_predicted_of_examples_that_are_left_out(features):
+    """Broken: the ridge would be chosen by what the fit remembers."""
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(40, features, generator=generator, dtype=torch.float64)
+    targets = x[:, :2] + torch.randn(40, 2, generator=generator, dtype=torch.float64)
+    found = ridge_fit(x @ x.T, targets, (0.1, 1.0))
+    spread = float((x - x.mean(0)).square().sum(1).mean())
+    errors = {}
+    for ridge in (0.1, 1.0):
+        said = []
+        for i in range(40):
+            others = torch.arange(40) != i
+            fit = Ridge(alpha=ridge * spread).fit(x[others].numpy(), targets[others].numpy())
+            said.append(torch.tensor(fit.predict(x[i : i + 1].numpy())[0]))
+        errors[float((torch.stack(said) - targets).square().sum())] = torch.stack(said)
+    assert found.error == pytest.approx(min(errors))
+    assert torch.allclose(found.left_out, errors[min(errors)], atol=1e-8)
+
+
+def test_it_is_ridge_regression_on_the_units_of_all_layers():
+    """Broken: a layer with large units, or with many, would decide alone."""
+    heard, labels = problem()
+    fitted = FittedReadout.fit(heard, labels, 3)
+    pooled = [F.avg_pool2d(heard[0], 2).flatten(1), heard[1]]
+    centred = [(units - units.mean(0)).double() for units in pooled]
+    x = torch.cat([c / c.square().sum(1).mean().sqrt() for c in centred], 1)
+    spread = float(x.square().sum(1).mean())
+    targets = F.one_hot(labels, 3).double().numpy()
+    said = torch.stack(
+        [
+            torch.tensor(Ridge(alpha=ridge * spread).fit(x.numpy(), targets).predict(x.numpy()))
+            for ridge in RIDGES
+        ]
+    )
+    ours = fitted.said(heard).double()
+    scales = ours.std() / said.std((1, 2))
+    misses = [float((s * each - ours).abs().max()) for s, each in zip(scales, said, strict=True)]
+    assert min(misses) < 1e-4
+    assert float((ours.argmax(1) == labels).double().mean()) > 0.6
+
+
+def test_logits_are_as_sure_as_predictions_of_unseen_examples_deserve():
+    """Broken: what tells nothing would outvote the trained readout."""
+    heard, labels = problem(60)
+    noise = [
+        torch.randn(units.shape, generator=torch.Generator().manual_seed(1)) for units in heard
+    ]
+    sure, unsure = (FittedReadout.fit(units, labels, 3) for units in (heard, noise))
+    assert unsure.spread < 0.3 * sure.spread
+
+
+def test_both_readouts_have_an_equal_spread():
+    """Broken: whichever has the larger logits would decide, which is the one that memorised."""
+    heard, labels = problem()
+    fitted = FittedReadout.fit(heard, labels, 3)
+    trained = 30 * torch.randn(40, 3, generator=torch.Generator().manual_seed(2))
+    fitted.weigh(trained)
+    deviations = (fitted.weight * trained).std(1, correction=0).mean()
+    assert deviations == pytest.approx(float(fitted.spread), rel=1e-5)
+    assert torch.allclose(fitted(trained, heard), fitted.weight * trained + fitted.said(heard))
+    fitted.weigh(torch.zeros(40, 3))
+    assert fitted.weight == 1
+
+
+def test_its_state_gives_it_back():
+    """Broken: a resumed run would answer otherwise."""
+    heard, labels = problem()
+    fitted = FittedReadout.fit(heard, labels, 3)
+    fitted.weigh(torch.randn(40, 3, generator=torch.Generator().manual_seed(2)))
+    again = FittedReadout([tuple(units.shape[1:]) for units in heard], 3)
+    again.restore(fitted.state())
+    logits = torch.ones(40, 3)
+    assert torch.equal(again(logits, heard), fitted(logits, heard))
+    with pytest.raises(ValueError, match="fitted readout"):
+        FittedReadout([(2, 8, 8), (6,)], 3).restore(fitted.state())
