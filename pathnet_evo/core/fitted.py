@@ -7,7 +7,7 @@ examples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import torch
@@ -50,22 +50,30 @@ class FittedReadout(nn.Module):
         self.requires_grad_(False)
 
     @classmethod
-    def fit(cls, heard: Sequence[Tensor], labels: Tensor, outputs: int) -> Self:
+    def fit(
+        cls,
+        shapes: Sequence[Shape],
+        heard: Iterable[Sequence[Tensor]],
+        labels: Tensor,
+        outputs: int,
+    ) -> Self:
         """Fit by ridge regression on one-hot labels, every layer with the same weight.
 
         The ridge is the one that predicts examples best that are left out, the logits' scale the
         one that gives the labels of these examples the greatest likelihood.
 
         Args:
-            heard: for each layer ``(examples, *shape)``, the columns' units.
+            shapes: for each layer the shape of all columns' units together.
+            heard: batches of examples, one at a time: for each layer ``(batch, *shape)``.
             labels: ``(examples,)`` int64.
             outputs: number of classes.
         """
-        fitted = cls([tuple(units.shape[1:]) for units in heard], outputs).to(labels.device)
+        fitted = cls(shapes, outputs).to(labels.device)
         targets = F.one_hot(labels, outputs).double()
+        pooled = [[_pooled(units) for units in batch] for batch in heard]
         layers, means, norms = [], [], []
-        for units in heard:
-            features = _pooled(units).double()
+        for parts in zip(*pooled, strict=True):
+            features = torch.cat(parts).double()
             means.append(features.mean(0))
             centred = features - means[-1]
             norms.append(float(centred.square().sum(1).mean().sqrt()) or 1.0)

@@ -47,9 +47,9 @@ def fit_readout(
     if len(rows) < FEWEST or not (wanted or few):
         return
     rows = rows[:MOST].to(task.inputs.device)
-    heard = [head.columns(task.prepare(task.inputs[some])) for some in torch.split(rows, AT_ONCE)]
-    units = [torch.cat(layer) for layer in zip(*heard, strict=True)]
-    head.columns.fitted = FittedReadout.fit(units, task.labels[rows], task.n_classes)
+    columns = head.columns
+    heard = (columns(task.prepare(task.inputs[some])) for some in torch.split(rows, AT_ONCE))
+    columns.fitted = FittedReadout.fit(columns.shapes, heard, task.labels[rows], task.n_classes)
 
 
 @torch.no_grad()

@@ -11,6 +11,15 @@ from pathnet_evo.core.fitted import RIDGES, FittedReadout
 from pathnet_evo.core.ridge import ridge_fit
 
 
+SHAPES = [(2, 8, 8), (5,)]
+
+
+def fit(heard, labels):
+    """The readout, from two batches."""
+    batches = zip(*(torch.split(units, 30) for units in heard), strict=True)
+    return FittedReadout.fit(SHAPES, batches, labels, 3)
+
+
 def problem(n=40, seed=0):
     """Units of two layers, the first a map, and labels of three classes that they tell of."""
     generator = torch.Generator().manual_seed(seed)
@@ -43,7 +52,7 @@ def test_what_is_predicted_of_examples_that_are_left_out(features):
 def test_it_is_ridge_regression_on_the_units_of_all_layers():
     """Broken: a layer with large units, or with many, would decide alone."""
     heard, labels = problem()
-    fitted = FittedReadout.fit(heard, labels, 3)
+    fitted = fit(heard, labels)
     pooled = [F.avg_pool2d(heard[0], 2).flatten(1), heard[1]]
     centred = [(units - units.mean(0)).double() for units in pooled]
     x = torch.cat([c / c.square().sum(1).mean().sqrt() for c in centred], 1)
@@ -68,14 +77,14 @@ def test_logits_are_as_sure_as_predictions_of_unseen_examples_deserve():
     noise = [
         torch.randn(units.shape, generator=torch.Generator().manual_seed(1)) for units in heard
     ]
-    sure, unsure = (FittedReadout.fit(units, labels, 3) for units in (heard, noise))
+    sure, unsure = (fit(units, labels) for units in (heard, noise))
     assert unsure.spread < 0.3 * sure.spread
 
 
 def test_both_readouts_have_an_equal_spread():
     """Broken: whichever has the larger logits would decide, which is the one that memorised."""
     heard, labels = problem()
-    fitted = FittedReadout.fit(heard, labels, 3)
+    fitted = fit(heard, labels)
     trained = 30 * torch.randn(40, 3, generator=torch.Generator().manual_seed(2))
     fitted.weigh(trained)
     deviations = (fitted.weight * trained).std(1, correction=0).mean()
@@ -88,9 +97,9 @@ def test_both_readouts_have_an_equal_spread():
 def test_its_state_gives_it_back():
     """Broken: a resumed run would answer otherwise."""
     heard, labels = problem()
-    fitted = FittedReadout.fit(heard, labels, 3)
+    fitted = fit(heard, labels)
     fitted.weigh(torch.randn(40, 3, generator=torch.Generator().manual_seed(2)))
-    again = FittedReadout([tuple(units.shape[1:]) for units in heard], 3)
+    again = FittedReadout(SHAPES, 3)
     again.restore(fitted.state())
     logits = torch.ones(40, 3)
     assert torch.equal(again(logits, heard), fitted(logits, heard))

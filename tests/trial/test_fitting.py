@@ -94,9 +94,9 @@ def test_examples_that_are_held_out_are_not_looked_at(monkeypatch):
     seen = []
     original = FittedReadout.fit.__func__
 
-    def fit(cls, heard, labels, outputs):
+    def fit(cls, shapes, heard, labels, outputs):
         seen.append(len(labels))
-        return original(cls, heard, labels, outputs)
+        return original(cls, shapes, heard, labels, outputs)
 
     monkeypatch.setattr(FittedReadout, "fit", classmethod(fit))
     trial(FEW, learner={"validation_fraction": 0.25})
