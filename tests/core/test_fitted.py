@@ -10,7 +10,6 @@ from torch.nn import functional as F  # noqa: N812
 from pathnet_evo.core.fitted import RIDGES, FittedReadout
 from pathnet_evo.core.ridge import ridge_fit
 
-
 SHAPES = [(2, 8, 8), (5,)]
 
 
