@@ -137,16 +137,23 @@ class Columns(nn.Module):
             "fitted": self.fitted and self.fitted.state(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Load the statistics and the fitted readout of ``state``."""
+    def restore(self, state: dict[str, Any], outputs: int | None = None) -> None:
+        """Load the statistics and the fitted readout of ``state``.
+
+        Args:
+            state: what ``state`` gave.
+            outputs: number of logits of the task; None for those that the fitted readout has.
+
+        Raises:
+            ValueError: the fitted readout is another one's.
+        """
         for part in ("shift", "scale"):
             for i, values in enumerate(state[part]):
                 getattr(self, f"{part}_{i}").copy_(values)
         self.fitted = None
         if (fitted := state.get("fitted")) is not None:
-            self.fitted = FittedReadout(self.shapes, len(fitted["bias"]))
+            self.fitted = FittedReadout.of(fitted, self.shapes, outputs)
             self.fitted.to(self.get_buffer("shift_0").device)
-            self.fitted.restore(fitted)
 
 
 def _moments(network: PathNetwork, inputs: Tensor) -> list[tuple[Tensor, Tensor]]:

@@ -99,12 +99,6 @@ class TaskHead:
         with torch.no_grad():
             return list(self.columns(x))
 
-    def answer(self, logits: Tensor, heard: Heard) -> Tensor:
-        """The task's logits, from those of its trained readout and what its columns say."""
-        if self.columns is None or heard is None:
-            return logits
-        return self.columns.answer(logits, heard)
-
     def lease(self, layers: Sequence[LeasedStack]) -> LeasedHead:
         """Take the readout and the maps into leased modules; the leases get their maps."""
         readout = self.readout.lease((0,))

@@ -20,12 +20,15 @@ class RidgeFit:
         left_out: ``(examples, outputs)`` what a fit on all other examples predicts of each, in
             closed form from the fit on all (Allen 1974).
         error: sum of the squared errors of ``left_out``.
+        explained: the share of the targets' variance that ``left_out`` explains; that variance is
+            about the mean of all other targets.
     """
 
     dual: Tensor
     mean: Tensor
     left_out: Tensor
     error: float
+    explained: float
 
 
 def ridge_fit(kernel: Tensor, targets: Tensor, ridges: Sequence[float]) -> RidgeFit:
@@ -33,7 +36,7 @@ def ridge_fit(kernel: Tensor, targets: Tensor, ridges: Sequence[float]) -> Ridge
 
     Args:
         kernel: ``(examples, examples)`` float64, the inner products of features.
-        targets: ``(examples, outputs)`` float64.
+        targets: ``(examples, outputs)`` float64, two examples at least.
         ridges: ridges to try, as shares of the centred kernel's mean diagonal.
     """
     n = len(targets)
@@ -41,6 +44,7 @@ def ridge_fit(kernel: Tensor, targets: Tensor, ridges: Sequence[float]) -> Ridge
     spread = centred.diagonal().mean() + 1e-12
     values, vectors = torch.linalg.eigh(centred)
     mean = targets.mean(0)
+    variance = float((targets - mean).square().sum()) * (n / (n - 1)) ** 2 + 1e-12
     turned = vectors.T @ (targets - mean)
     found: list[RidgeFit] = []
     for ridge in ridges:
@@ -50,5 +54,6 @@ def ridge_fit(kernel: Tensor, targets: Tensor, ridges: Sequence[float]) -> Ridge
         own = (vectors.square() @ shrunk + 1 / n).unsqueeze(1)
         left_out = targets - (targets - fitted) / (1 - own).clamp(min=1e-9)
         error = float((targets - left_out).square().sum())
-        found.append(RidgeFit(vectors @ (inverse.unsqueeze(1) * turned), mean, left_out, error))
+        dual = vectors @ (inverse.unsqueeze(1) * turned)
+        found.append(RidgeFit(dual, mean, left_out, error, 1 - error / variance))
     return min(found, key=lambda fit: fit.error)

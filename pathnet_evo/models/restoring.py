@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pathnet_evo.core.aggregate import AGGREGATES
 from pathnet_evo.core.columns import Columns
-from pathnet_evo.core.fitted import FittedReadout
+from pathnet_evo.core.fitted import FittedReadout, features_of
 from pathnet_evo.core.kinds import Affine
 from pathnet_evo.core.modules import ModuleKind, Shape
 from pathnet_evo.core.network import PathNetwork
@@ -213,10 +213,17 @@ def _fit(left: dict[str, Tensor], columns: Columns | None, readout: ModuleKind) 
     """Give the network's columns their fitted readout, taken out of ``left``."""
     if columns is None or not isinstance(readout, Affine):
         raise ValueError("a fitted readout without columns")
-    fitted = FittedReadout(columns.shapes, readout.outputs)
-    for name, into in fitted.state_dict().items():
-        into.copy_(_taken(left, f"fitted.{name}", into.shape))
-    columns.fitted = fitted
+    names = [f"fitted.maps.{layer}" for layer in range(columns.layers)]
+    n = readout.outputs
+    state: dict[str, Any] = {
+        "maps": [
+            _taken(left, name, (n, features_of(shape)))
+            for name, shape in zip(names, columns.shapes, strict=True)
+        ],
+        "bias": _taken(left, "fitted.bias", (n,)),
+        **{part: _taken(left, f"fitted.{part}", ()) for part in ("weight", "spread")},
+    }
+    columns.fitted = FittedReadout.of(state, columns.shapes, n)
 
 
 def _layers(

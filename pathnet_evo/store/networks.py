@@ -105,7 +105,7 @@ def _read(
         with safe_open(folder / "weights.safetensors", framework="pt") as weights:
             names = [n for n in weights.keys() if n.startswith(("column-", "fitted-"))]  # noqa: SIM118
             tensors = {name: weights.get_tensor(name) for name in names}
-        columns.restore(read_columns(tensors, stage, len(path)))
+        columns.restore(read_columns(tensors, stage, len(path)), layers[-1]["bias"].shape[-1])
         for i, modules in enumerate([*path, (0,)]):
             lateral = read_layer(folder, f"lateral-{stage}-{i}", modules)
             if lateral:

@@ -13,11 +13,10 @@ TENSOR = "$tensor"
 """The one key of the table that stands for a tensor in ``state.json``."""
 
 
-FITTED = ("bias", "weight", "spread")
-"""Tensors of a fitted readout, besides a map for each layer."""
-
 NUMBER = "$number"
 """The same for a number that is not finite, which JSON does not have."""
+FITTED = ("bias", "weight", "spread")
+"""Tensors of a fitted readout, besides a map for each layer."""
 
 
 def split(taken: dict[str, Any], whole: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:

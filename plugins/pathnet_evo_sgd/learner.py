@@ -333,9 +333,7 @@ class SGDEvaluator(Evaluator):
     def _held_out(self, lease: Lease) -> float:
         right = 0
         for rows in torch.split(self.held, SCORED_AT_ONCE):
-            heard = self._hear(rows)
-            logits = lease.forward(self.task.prepare(self.task.inputs[rows]), heard)
-            logits = self.context.head.answer(logits, heard)
+            logits = lease.forward(self.task.prepare(self.task.inputs[rows]), self._hear(rows))
             right += correct(logits, self.task.labels[rows])
         return right / len(self.held)
 

@@ -63,7 +63,7 @@ def make(
         if fitted and last:
             heard = head.hear(torch.randn(50, *shape, generator=generator))
             labels = torch.arange(50) % outputs
-            columns.fitted = FittedReadout.fit(columns.shapes, [heard], labels, outputs)
+            columns.fitted = FittedReadout.fit([heard], labels, outputs)
             columns.fitted.weigh(torch.randn(50, outputs, generator=generator))
         shift, scale = (torch.full((shape[0], *[1] * (len(shape) - 1)), v) for v in (100.0, 0.01))
         normal = (shift, scale) if last else (None, None)

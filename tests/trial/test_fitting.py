@@ -11,6 +11,7 @@ from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup import config
 from pathnet_evo.setup.resolving import resolve
 from pathnet_evo.trial import fitting
+from pathnet_evo.trial.fitting import tells_more
 from pathnet_evo.trial.trial import Checkpointer, learn_sequence, state
 
 FEW, MANY = {"examples": 40}, {"examples": 400}
@@ -66,8 +67,9 @@ def fitted(learned):
         (MANY, "pathnet", {"fitted_readout": True}, True),
     ],
 )
-def test_it_is_fitted_where_examples_are_few(second, arm, transfer, expected):
+def test_it_is_fitted_where_examples_are_few(second, arm, transfer, expected, monkeypatch):
     """Broken: features that suit another task would outvote a network that had enough to learn."""
+    monkeypatch.setattr(fitting, "tells_more", lambda *given: True)
     learned, _ = trial(second, arm, **transfer)
     assert (fitted(learned) is not None) == expected
 
@@ -75,16 +77,36 @@ def test_it_is_fitted_where_examples_are_few(second, arm, transfer, expected):
 def test_of_many_examples_none_is_fitted(monkeypatch):
     """Broken: a readout fitted on some of the examples would outvote one trained on all."""
     monkeypatch.setattr(fitting, "MOST", 39)
+    monkeypatch.setattr(fitting, "tells_more", lambda *given: True)
     assert fitted(trial(FEW)[0]) is None
+
+
+@pytest.mark.parametrize(("seed", "units", "expected"), [(0, 40, True), (0, 1, False)])
+def test_columns_have_to_tell_more_than_inputs(seed, units, expected):
+    """Broken: a readout of what tells little would outvote one that is trained well."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(60) % 3
+    inputs = torch.randn(60, 30, generator=generator) + torch.eye(3, 30)[labels]
+    told = torch.randn(60, units, generator=generator) + 3 * torch.eye(3, units)[labels]
+    told = told if expected else torch.randn(60, units, generator=generator)
+    assert tells_more(FittedReadout.fit([[told]], labels, 3), inputs, labels) == expected
+
+
+def test_a_readout_that_makes_held_out_examples_worse_is_dropped(monkeypatch):
+    """Broken: what a user holds out would show that the network got worse, to no effect."""
+    learner = {"validation_fraction": 0.25}
+    assert fitted(trial(FEW, learner=learner, fitted_readout=True)[0]) is not None
+    monkeypatch.setattr(FittedReadout, "forward", lambda self, logits, heard: -logits)
+    assert fitted(trial(FEW, learner=learner, fitted_readout=True)[0]) is None
 
 
 def test_scores_are_of_both_readouts_together(monkeypatch):
     """Broken: what is scored would not be what predicts."""
     kept = Kept()
-    learned, scores = trial(FEW, kept=kept)
+    learned, scores = trial(FEW, kept=kept, fitted_readout=True)
     assert fitted(learned).weight != 1
     monkeypatch.setattr(FittedReadout, "forward", lambda self, logits, heard: -logits)
-    _, turned = trial(FEW)
+    _, turned = trial(FEW, fitted_readout=True)
     assert turned[1] != scores[1]
     assert turned[0] == scores[0]
 
@@ -94,20 +116,20 @@ def test_examples_that_are_held_out_are_not_looked_at(monkeypatch):
     seen = []
     original = FittedReadout.fit.__func__
 
-    def fit(cls, shapes, heard, labels, outputs):
+    def fit(cls, heard, labels, outputs):
         seen.append(len(labels))
-        return original(cls, shapes, heard, labels, outputs)
+        return original(cls, heard, labels, outputs)
 
     monkeypatch.setattr(FittedReadout, "fit", classmethod(fit))
-    trial(FEW, learner={"validation_fraction": 0.25})
+    trial(FEW, learner={"validation_fraction": 0.25}, fitted_readout=True)
     assert seen == [30]
 
 
 def test_a_resumed_stage_ends_with_the_same_readout():
     """Broken: a killed run would answer otherwise after it was resumed."""
     kept = Kept()
-    whole, scores = trial(FEW, kept=kept)
-    resumed, again = trial(FEW, start=kept.within)
+    whole, scores = trial(FEW, kept=kept, fitted_readout=True)
+    resumed, again = trial(FEW, start=kept.within, fitted_readout=True)
     assert again == scores
     for one, other in zip(fitted(whole).parameters(), fitted(resumed).parameters(), strict=True):
         assert torch.equal(one, other)
