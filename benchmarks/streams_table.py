@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -77,7 +78,8 @@ def table(lines: Iterable[Line]) -> Iterator[str]:
 
 
 def _mean(seeds: dict[int, Line], name: str) -> float:
-    return float(sum(line[name] for line in seeds.values()) / len(seeds))
+    known = [line[name] for line in seeds.values() if line[name] is not None]
+    return float(sum(known) / len(known)) if known else math.nan
 
 
 def _lead(differences: list[float]) -> str:

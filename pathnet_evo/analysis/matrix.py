@@ -76,6 +76,20 @@ def _named(stages: Sequence[StageConfig], start: int, end: int | None = None) ->
     return found
 
 
+def add_seeds(folder: Path, seeds: int) -> None:
+    """Record that a matrix is to have more seeds, so that every later ``resume`` learns them.
+
+    Raises:
+        UserError: it has more already, or is no matrix.
+        OSError: ``matrix.toml`` cannot be written.
+    """
+    config = recorded(folder)
+    if seeds < config.seeds:
+        raise UserError(f"{folder}: has {config.seeds} seeds; seeds can be added, not removed")
+    if seeds > config.seeds:
+        replace(folder / FILE, _toml(config.model_copy(update={"seeds": seeds})))
+
+
 def others(folder: Path, config: RunConfig, name: str) -> list[Path]:
     """The folders of the other runs with the same source, which learn the same first stage."""
     by_source: dict[str, list[str]] = {}
@@ -91,11 +105,15 @@ def create(config: RunConfig, runs: Path, name: str | None) -> Path:
     Raises:
         DirectoryError: a bad name, a name that exists, or a folder that cannot be written.
     """
-    toml = tomli_w.dumps(without_nothing(config.model_dump(mode="json")))
-    about = f"# `pathnet-evo run {FILE}` repeats all runs of this matrix."
     with claimed(runs, config.name, name) as folder:
-        replace(folder / FILE, f"{about}\n\n{toml}")
+        replace(folder / FILE, _toml(config))
     return folder
+
+
+def _toml(config: RunConfig) -> str:
+    """The content of ``matrix.toml``."""
+    toml = tomli_w.dumps(without_nothing(config.model_dump(mode="json")))
+    return f"# `pathnet-evo run {FILE}` repeats all runs of this matrix.\n\n{toml}"
 
 
 def unfinished(folder: Path, config: RunConfig) -> Iterator[RunConfig]:
@@ -110,7 +128,7 @@ def unfinished(folder: Path, config: RunConfig) -> Iterator[RunConfig]:
         except RunError:
             over = False
         else:
-            fewest = min(len(arm["trials"]) for arm in summary["arms"].values())
+            fewest = min((len(arm["trials"]) for arm in summary["arms"].values()), default=0)
             over = summary["state"] == "finished" and fewest >= config.seeds
         if over:
             continue

@@ -139,18 +139,22 @@ def _matrix(
     from pathnet_evo.analysis import matrix
     from pathnet_evo.cli.run import conclude_matrix, one
     from pathnet_evo.plugins.registry import Registry
+    from pathnet_evo.running.concluding import refusals
     from pathnet_evo.setup import preparing
 
     registry = Registry()
     config, label = preparing.configure(folder / matrix.FILE, settings, registry)
+    with refusals(folder):
+        matrix.add_seeds(folder, config.seeds)
 
     def runs() -> Iterator[tuple[str, Failed]]:
-        for wanted in matrix.unfinished(folder, config):
-            name, others = wanted.name, matrix.others(folder, config, wanted.name)
+        for run in matrix.unfinished(folder, config):
+            name, others = run.name, matrix.others(folder, config, run.name)
             if (folder / name / "run.toml").is_file():
-                done = _go_on(folder / name, settings, detail, consent, others=others)
+                wanted = [*settings, f"seeds={config.seeds}"]
+                done = _go_on(folder / name, wanted, detail, consent, others=others)
             else:
-                plan = preparing.ready(wanted, registry, label)
+                plan = preparing.ready(run, registry, label)
                 done = one(plan, registry, folder, name, detail, others)[1]
             yield name, done
 

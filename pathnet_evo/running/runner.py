@@ -239,9 +239,9 @@ def reopen(
             if changed != text:
                 replace(folder / "run.toml", changed)
             starts = begin(folder, lineage, standings, consent)
-            directory.went_on(folder, command, _began_from(plan, starts), ledger.accepted)
             reopened = Reopened(folder, plan, registry, lock, lineage, starts, ledger)
             _take_over(reopened, others)
+            directory.went_on(folder, command, _began_from(plan, reopened.starts), ledger.accepted)
         return reopened
     except BaseException:
         if lineage is not None:
@@ -253,16 +253,14 @@ def reopen(
 def _take_over(run: Reopened, others: Sequence[Path]) -> None:
     """Have trials that have not begun resume from the first stage of another run, if they can."""
     trials = [trial for trial in run.plan.trials if run.starts.get(trial.id, ...) is None]
-    if not (trials and others):
-        return
     store = Folder(run.folder.absolute(), run.lock.identity)
     found = take_over(run.plan, run.lineage, store, trials, others)
-    if not found:
-        return
     run.starts.update({trial: start for trial, (start, _) in found.items()})
-    with closing(open_lineage(run.lineage.path)) as db, intact(run.lineage.path):
-        run.ledger.add(recorded(db))
-    directory.took_over(run.folder, {start.place: other.name for start, other in found.values()})
+    if found:
+        with closing(open_lineage(run.lineage.path)) as db, intact(run.lineage.path):
+            run.ledger.add(recorded(db))
+    places = {start.place: other.name for start, other in found.values()}
+    directory.took_over(run.folder, places, [folder_of(trial) for trial in trials])
 
 
 def _began_from(plan: Plan, starts: dict[int, ResumePoint | None]) -> dict[str, str]:

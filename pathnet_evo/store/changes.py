@@ -90,12 +90,8 @@ def same_beginning(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def _beginning(config: dict[str, Any]) -> dict[str, Any]:
     """What decides how a trial's first stage goes."""
-    later = re.compile(r"name|seeds|stages\.[1-9]\d*\..*")
-    return {
-        place: value
-        for place, value in _flat(config)
-        if not FREE.fullmatch(place) and not later.fullmatch(place)
-    }
+    ours = re.compile(r"name|seeds|stages\.[1-9]\d*\..*|executor(\..*)?|checkpoints\..*|.*\.path")
+    return {place: value for place, value in _flat(config) if not ours.fullmatch(place)}
 
 
 def _full(db: sqlite3.Connection, plan: Plan, stage: int) -> int | None:

@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -222,17 +222,28 @@ def about(
     }
 
 
-def took_over(folder: Path, places: Mapping[str, str]) -> None:
+def same_machine(one: Path, other: Path) -> bool:
+    """Whether two runs were begun with the same versions on the same kind of machine."""
+    what = ("version", "python", "torch", "machine", "device", "plugins")
+    about, there = _known(one), _known(other)
+    return all(about.get(key) == there.get(key) for key in what)
+
+
+def took_over(folder: Path, places: Mapping[str, str], again: Collection[str] = ()) -> None:
     """Record in ``about.json`` which stages were learned by another run.
 
     Args:
         folder: the run's folder.
         places: by the place of a checkpoint, the name of the run that it was taken over from.
+        again: homes of the checkpoints of trials that start over; theirs are forgotten.
     """
     known = _known(folder)
     before = known.get("taken_over")
-    taken = {**(before if isinstance(before, dict) else {}), **places}
-    replace(folder / "about.json", json.dumps({**known, "taken_over": taken}, indent=1))
+    kept = before if isinstance(before, dict) else {}
+    kept = {place: run for place, run in kept.items() if place.rpartition("/")[0] not in again}
+    if places or kept != (before or {}):
+        taken = {**kept, **places}
+        replace(folder / "about.json", json.dumps({**known, "taken_over": taken}, indent=1))
 
 
 def _known(folder: Path) -> dict[str, Any]:

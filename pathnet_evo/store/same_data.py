@@ -119,7 +119,10 @@ class Ledger:
     def add(self, found: Sequence[Found]) -> None:
         """Take in the data of stages that were learned elsewhere."""
         for each in found:
-            self._known.setdefault((each.seed, each.stage), each.fingerprint)
+            key = (each.seed, each.stage)
+            if key not in self._known:
+                self._known[key] = each.fingerprint
+                self._open |= {key} if self.accept else set()
 
     def check(self, seed: int, stage: int, fingerprint: Fingerprint) -> None:
         """Compare a task's data with its earlier data.

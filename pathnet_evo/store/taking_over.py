@@ -42,12 +42,16 @@ def take_over(
         By the trial's number, where it resumes, and whose stage it was.
     """
     run, found = lineage.path.parent, dict[int, tuple[ResumePoint, Path]]()
+    left = [*trials]
     for other in others:
-        with _lineage_of(other, plan) as db:
+        left = [trial for trial in left if trial.id not in found]
+        if not left:
+            break
+        with _lineage_of(other, plan, run) as db:
             if db is None:
                 continue
-            for trial in trials:
-                if trial.id in found or (start := _learned(other, db, trial)) is None:
+            for trial in left:
+                if (start := _learned(other, db, trial)) is None:
                     continue
                 try:
                     remove_checkpoint(run, start.place, folder_of(trial))
@@ -60,13 +64,16 @@ def take_over(
 
 
 @contextmanager
-def _lineage_of(other: Path, plan: Plan) -> Iterator[sqlite3.Connection | None]:
-    """The lineage of a run with the same first stage."""
+def _lineage_of(other: Path, plan: Plan, run: Path) -> Iterator[sqlite3.Connection | None]:
+    """The lineage of a run with the same first stage, as it is at one moment."""
     try:
         config = tomllib.loads(read_plain(other / "run.toml"))
         same = same_beginning(config, tomllib.loads(directory.toml(plan)))
+        same = same and directory.same_machine(other, run)
         db = open_lineage(other / "lineage.sqlite", thorough=True) if same else None
-    except (OSError, ValueError, UserError):
+        if db is not None:
+            db.execute("BEGIN")
+    except (OSError, ValueError, UserError, sqlite3.Error):
         db = None
     if db is None:
         yield None

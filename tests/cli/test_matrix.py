@@ -108,6 +108,7 @@ def test_more_seeds_of_a_matrix(command, tmp_path):
     assert command("run", "grid.toml", *short, "-q").status == 0
     done = command("resume", "runs/grid", "--seeds", "2", "-q")
     assert done.status == 0, done.err
+    assert tomllib.loads((tmp_path / "runs/grid/matrix.toml").read_text())["seeds"] == 2
     for name, taken in (("a-one-b", []), ("a-one-digits", ["pathnet-0", "pathnet-1"])):
         folder = tmp_path / "runs" / "grid" / name
         trials = json.loads((folder / "summary.json").read_text())["arms"]["pathnet"]["trials"]
@@ -115,6 +116,20 @@ def test_more_seeds_of_a_matrix(command, tmp_path):
         about = json.loads((folder / "about.json").read_text()).get("taken_over", {})
         assert set(about.values()) <= {"a-one-b"}
         assert [place.split("/")[1] for place in about if "pathnet" in place] == taken
+
+
+def test_seeds_of_an_interrupted_resume_are_not_forgotten(command, tmp_path):
+    """Pairs of one matrix would have different seeds after a kill, without a word."""
+    (tmp_path / "grid.toml").write_text(TOML.replace("sources = 2", "sources = 1"))
+    assert command("run", "grid.toml", "--set", "stages.*.generations=2", "-q").status == 0
+    matrix.add_seeds(tmp_path / "runs/grid", 2)  # and then it was killed
+    assert command("resume", "runs/grid", "-q").status == 0
+    for name in ("a-one-b", "a-one-digits"):
+        summary = json.loads((tmp_path / "runs/grid" / name / "summary.json").read_text())
+        assert len(summary["arms"]["pathnet"]["trials"]) == 2
+    fewer = command("resume", "runs/grid", "--seeds", "1", "-q")
+    assert fewer.status == 2
+    assert "seeds can be added, not removed" in fewer.err
 
 
 def test_runs_that_are_missing_are_left_open(tmp_path):

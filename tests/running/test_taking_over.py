@@ -110,6 +110,15 @@ def test_another_source_is_not_taken_over(tmp_path, changes):
     assert set(starts.values()) == {None}
 
 
+def test_a_stage_of_another_version_is_not_taken_over(tmp_path):
+    """A run would mix what two versions learned, and claim that one command repeats it."""
+    before, _ = learn(tmp_path, pair([3, 4, 5]))
+    about = json.loads((before / "about.json").read_text())
+    (before / "about.json").write_text(json.dumps({**about, "torch": "1.0"}))
+    _, starts = learn(tmp_path, pair([6, 7, 8]), "pair")
+    assert set(starts.values()) == {None}
+
+
 def test_runs_that_do_not_exist_yet(tmp_path):
     """The first run of a matrix would fail for want of the others."""
     (tmp_path / "empty").mkdir()
