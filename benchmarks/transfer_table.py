@@ -3,7 +3,8 @@
 Accuracies of the second task, and PathNet against each control, paired by seed, with 95 % intervals
 from three seeds on.
 Speed-up: examples until the accuracy on training examples that are kept aside reaches the one that
-``independent`` ends with, those of ``independent`` over those of PathNet; geometric means.
+``independent`` ends with, those of ``independent`` over those of PathNet; geometric means. Where a
+readout was fitted, which takes no example of the budget, those of the trained readout alone.
 ``--ways`` has the accuracies of all arms, ``--each`` what changes with one setting, ``--choosing``
 takes the lines that were scored on training examples.
 """
@@ -14,7 +15,7 @@ import argparse
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +24,30 @@ from pathnet_evo.analysis.statistics import mean_interval
 Cells = dict[tuple[str, str, str], dict[str, dict[int, dict[str, Any]]]]
 """By network, pair and number of examples: by arm, by seed, the line."""
 CONTROLS = ("independent", "fine-tuning", "random-columns")
+TRAINED = ("transfer.fitted_readout=false",)
+"""The setting of lines without a fitted readout."""
 FEWEST = 3
 """Seeds of an interval; that of two says nothing."""
 
 
-def read(file: Path, choosing: bool = False) -> Cells:
-    """The lines of a file that were scored on test examples, or on training examples."""
+def read(file: Path, choosing: bool = False, options: Sequence[str] = ()) -> Cells:
+    """The lines of a file with some settings, scored on test examples or on training examples."""
     cells: Cells = defaultdict(lambda: defaultdict(dict))
     for line in map(json.loads, file.read_text().splitlines()):
-        if line["choosing"] == choosing and line["rate"] is None and not line["options"]:
+        settings = tuple(line["options"])
+        if line["choosing"] == choosing and line["rate"] is None and settings == tuple(options):
             place = line["network"], line["pair"], str(line["examples"] or "all")
             cells[place][line["arm"]][line["seed"]] = line
     return cells
 
 
-def table(cells: Cells) -> Iterator[str]:
-    """A row for each pair and number of examples."""
+def table(cells: Cells, trained: Cells) -> Iterator[str]:
+    """A row for each pair and number of examples.
+
+    Args:
+        cells: the lines.
+        trained: those without a fitted readout, where one was fitted.
+    """
     yield (
         "| network, pair | examples | seeds | pathnet | "
         + " | ".join(f"over {control}" for control in CONTROLS)
@@ -50,12 +59,13 @@ def table(cells: Cells) -> Iterator[str]:
         mean, _ = mean_interval([line["score"] for line in ours.values()])
         if mean is None:
             continue
+        alone = {**ours, **trained.get((network, pair, examples), {}).get("pathnet", {})}
         differences = [_difference(ours, arms.get(control, {})) for control in CONTROLS]
         lost = max((line["first"] - line["first_after"] for line in ours.values()), default=0)
         yield (
             f"| {network}, {pair} | {examples} | {len(ours)} | {100 * mean:.1f} % | "
             + " | ".join(differences)
-            + f" | {_speed_up(ours, arms.get('independent', {}))} | {100 * lost:g} points |"
+            + f" | {_speed_up(alone, arms.get('independent', {}))} | {100 * lost:g} points |"
         )
 
 
@@ -148,5 +158,10 @@ if __name__ == "__main__":
     parser.add_argument("--choosing", action="store_true")
     given = parser.parse_args()
     lines = read(given.results, given.choosing)
-    rows = each(given.results, given.choosing) if given.each else None
-    print("\n".join(rows or (ways(lines) if given.ways else table(lines))))
+    if given.each:
+        rows = each(given.results, given.choosing)
+    elif given.ways:
+        rows = ways(lines)
+    else:
+        rows = table(lines, read(given.results, given.choosing, TRAINED))
+    print("\n".join(rows))
