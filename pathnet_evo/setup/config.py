@@ -86,8 +86,8 @@ class TransferConfig(_Section):
     """Beside the trained readout, fit one by ridge regression on the units of the columns, and add
     the logits of both with equal spread. Default: where examples are few (at most 2,000, which the
     budget visits at least 10 times each), and the columns explain more of the labels than the
-    inputs do, and at least 5 %. With ``true`` it is fitted on 2,000 examples at most, for tasks with labels that
-    listen to columns."""
+    inputs do, and at least 5 %. With ``true`` it is fitted on 2,000 examples at most, for tasks
+    with labels that listen to columns."""
     copy_readout: bool = False
     """Start a task's readout as a copy of an earlier task's for the same classes or actions, the
     most suitable one first, if the arm keeps what it learned; otherwise at random."""
