@@ -36,11 +36,11 @@ class Lanes(VecEnv):  # type: ignore[misc]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         """Nothing can be set."""
-        raise NotImplementedError
+        raise AttributeError(f"{attr_name}: lanes have nothing to set")
 
     def env_method(self, method_name: str, *args: Any, **options: Any) -> list[Any]:
         """Nothing can be called."""
-        raise NotImplementedError
+        raise AttributeError(f"{method_name}: lanes have no methods to call")
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
         """Never."""
