@@ -15,6 +15,10 @@ BUDGET = re.compile(r"stages\.(\d+)\.(generations|frames|threshold)")
 STAGE = re.compile(r"stages\.(\d+)\.")
 FREE = re.compile(r"executor(\..*)?|device|observers(\..*)?|checkpoints\..*|plugins\.\d+\.path")
 """Keys that can change on any resume."""
+APART = re.compile(
+    r"name|seeds|stages\.[1-9]\d*\..*|executor(\..*)?|checkpoints\..*|plugins\.\d+\.path"
+)
+"""Keys in which two runs can differ that learn the same first stage."""
 
 
 def check_changes(db: sqlite3.Connection, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -90,8 +94,7 @@ def same_beginning(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def _beginning(config: dict[str, Any]) -> dict[str, Any]:
     """What decides how a trial's first stage goes."""
-    ours = re.compile(r"name|seeds|stages\.[1-9]\d*\..*|executor(\..*)?|checkpoints\..*|.*\.path")
-    return {place: value for place, value in _flat(config) if not ours.fullmatch(place)}
+    return {place: value for place, value in _flat(config) if not APART.fullmatch(place)}
 
 
 def _full(db: sqlite3.Connection, plan: Plan, stage: int) -> int | None:

@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 
 from pathnet_evo.plugins.registry import Registry
-from pathnet_evo.running import runner
+from pathnet_evo.running import holding, runner
 from pathnet_evo.running.checking import inspect
 from pathnet_evo.setup.preparing import prepare
+from pathnet_evo.store.changes import same_beginning
 from pathnet_evo.store.lineage import digest
 from pathnet_evo.store.same_data import DataError
 
@@ -40,7 +41,7 @@ def learn(folder: Path, config: dict[str, Any], *others: str) -> tuple[Path, dic
     registry = Registry()
     plan = prepare(config, [], registry)
     home = runner.create(plan, registry, folder, "-".join(["run", *others]) if others else None)
-    held = runner.hold(plan, home, registry, [folder / other for other in others])
+    held = holding.hold(plan, home, registry, [folder / other for other in others])
     starts = {trial: start and start.place for trial, start in held.starts.items()}
     assert runner.proceed(held) == 0
     return home, starts
@@ -108,6 +109,14 @@ def test_another_source_is_not_taken_over(tmp_path, changes):
     learn(tmp_path, pair([3, 4, 5]))
     _, starts = learn(tmp_path, pair([6, 7, 8], **changes), "pair")
     assert set(starts.values()) == {None}
+
+
+def test_a_source_from_another_file_is_another_source():
+    """A path of a task would be taken for the path of a plugin file, which may differ."""
+    one, other = ({"stages": [{"task": {"name": "t", "path": f}}]} for f in ("a.npz", "b.npz"))
+    assert not same_beginning(one, other)
+    here, moved = ({"plugins": [{"path": f, "sha256": "1"}]} for f in ("a.py", "b.py"))
+    assert same_beginning(here, moved)
 
 
 def test_a_stage_of_another_version_is_not_taken_over(tmp_path):
