@@ -116,11 +116,11 @@ def _go_on(
     """Resume one run; what went wrong. ``others`` may have learned the same first stage."""
     from pathnet_evo.cli.progress import Progress
     from pathnet_evo.cli.run import stoppable, tell_how_to_go_on
-    from pathnet_evo.running import runner
+    from pathnet_evo.running import holding, runner
 
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
 
-    opened = runner.reopen(
+    opened = holding.reopen(
         run, settings, command, partial(say, err=True), consent, add_tasks=add_tasks, others=others
     )
     for line in opened.ledger.accepted:
@@ -144,10 +144,10 @@ def _matrix(
 
     registry = Registry()
     config, label = preparing.configure(folder / matrix.FILE, settings, registry)
-    with refusals(folder):
-        matrix.add_seeds(folder, config.seeds)
 
     def runs() -> Iterator[tuple[str, Failed]]:
+        with refusals(folder):
+            matrix.add_seeds(folder, config.seeds)
         for run in matrix.unfinished(folder, config):
             name, others = run.name, matrix.others(folder, config, run.name)
             if (folder / name / "run.toml").is_file():

@@ -162,11 +162,11 @@ def one(
     ``others`` are runs that may have learned the same first stage.
     """
     from pathnet_evo.cli.progress import Progress
-    from pathnet_evo.running import runner
+    from pathnet_evo.running import holding, runner
 
     command = shlex.join(["pathnet-evo", *sys.argv[1:]])
     folder = runner.create(plan, registry, runs_dir, name, command)
-    held = runner.hold(plan, folder, registry, others)
+    held = holding.hold(plan, folder, registry, others)
     with Progress(plan, folder, detail, done=held.stages_over) as progress, stoppable():
         signal = runner.proceed(held, progress.on_record)
     tell_how_to_go_on(folder)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,38 +14,24 @@ from pathnet_evo.errors import Stopped, UserError
 from pathnet_evo.interfaces.records import Checkpointed, Record, TaskMade, TrialFinished
 from pathnet_evo.interfaces.run_info import RunInfo, Trial
 from pathnet_evo.interfaces.stopping import EarlyEnds, OnRecord, StopRun, StopStage
-from pathnet_evo.interfaces.storage import ResumePoint
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running import notebook
-from pathnet_evo.running.concluding import conclude, refusals
+from pathnet_evo.running.concluding import conclude
 from pathnet_evo.running.handing_out import hand_out
+from pathnet_evo.running.holding import HeldRun, hold, reopen
 from pathnet_evo.running.loading import Run, RunFailed, load_run
 from pathnet_evo.running.observing import Observers
-from pathnet_evo.setup.pictures import further
 from pathnet_evo.setup.plan import Plan
-from pathnet_evo.setup.preparing import device_of, labelled, prepare
+from pathnet_evo.setup.preparing import device_of, prepare
 from pathnet_evo.setup.resolving import resolve_observers
 from pathnet_evo.store import directory
-from pathnet_evo.store.changes import check_changes, check_further
 from pathnet_evo.store.checkpointer import folder_of
-from pathnet_evo.store.folder import Folder
-from pathnet_evo.store.lineage import Lineage, never_begun, open_lineage
-from pathnet_evo.store.lock import Lock
-from pathnet_evo.store.places import PlaceError, check_own, remove_checkpoint
-from pathnet_evo.store.reading import RunError, config_text, intact
+from pathnet_evo.store.places import PlaceError, remove_checkpoint
 from pathnet_evo.store.resuming import (
     Consent,
     Say,
-    Standing,
-    begin,
-    standings_of,
 )
-from pathnet_evo.store.same_data import Ledger, recorded
-from pathnet_evo.store.taking_over import take_over
-from pathnet_evo.system.replacing import replace
 from pathnet_evo.workers.spawning import check_main, refuse_while_imported
-
-NOTHING_LOST = Consent()
 
 
 def launch(
@@ -94,36 +78,6 @@ def launch(
     with notebook.shown(plan, folder, on_record) as take:
         ended = execute(plan, folder, take, registry)
     return _over(ended, folder, registry)
-
-
-@dataclass
-class Reopened:
-    """A run held by this process, ready to resume.
-
-    Args:
-        folder: where it lies.
-        plan: what is run.
-        registry: its plugins.
-        lock: keeps others away.
-        lineage: its writer.
-        starts: where each unfinished trial resumes.
-        ledger: the data that it learns.
-    """
-
-    folder: Path
-    plan: Plan
-    registry: Registry
-    lock: Lock
-    lineage: Lineage
-    starts: dict[int, ResumePoint | None]
-    ledger: Ledger
-
-    @property
-    def stages_over(self) -> int:
-        """Number of finished stages over all trials."""
-        with closing(open_lineage(self.lineage.path)) as db:
-            (count,) = db.execute("SELECT count(path) FROM stages").fetchone()
-        return int(count)
 
 
 def resume(
@@ -189,90 +143,6 @@ def _pass_on(number: int) -> None:
     signal.raise_signal(number)
 
 
-def reopen(
-    folder: Path,
-    settings: Sequence[str],
-    command: str,
-    say: Say,
-    consent: Consent = NOTHING_LOST,
-    spawning: Callable[[], None] = lambda: None,
-    add_tasks: Sequence[Path] = (),
-    others: Sequence[Path] = (),
-) -> Reopened:
-    """Hold a run and bring it back to its last checkpoints; see ``resume``.
-
-    ``spawning`` is called before anything is changed, if the run needs processes; ``others`` are
-    those of ``hold``.
-    """
-    if not (folder / "run.toml").is_file():
-        raise RunError(f"{folder}: not a run's folder (it has no run.toml)")
-    lock = _hold(folder)
-    lineage: Lineage | None = None
-    try:
-        text = config_text(folder)
-        registry = Registry()
-        source, path = folder / "run.toml", folder / "lineage.sqlite"
-        before = prepare(source, (), registry, rehearse=False)
-        plan = before
-        if settings or add_tasks:
-            added = further(before, add_tasks, registry) if add_tasks else []
-            plan = prepare(source, settings, registry, rehearse=False, further=added)
-        if plan.spawns:
-            spawning()
-        with refusals(folder):
-            begun, ledger = not never_begun(path), Ledger(folder)
-            standings = [Standing(trial) for trial in plan.trials]
-            if begun:
-                old, new = (tomllib.loads(directory.toml(p)) for p in (before, plan))
-                with closing(open_lineage(path, thorough=True)) as db, intact(path):
-                    check_changes(db, old, new)
-                    check_further(db, plan, len(before.stages))
-                    ledger = Ledger(folder, recorded(db), consent.changed_data)
-                    standings = standings_of(folder, db, plan, say, consent)
-            with labelled(str(source)):
-                device_of(plan)
-                ledger.rehearse(plan)
-            directory.clear(folder)
-            lineage = Lineage(path, resume=begun)
-            changed = text if plan is before else directory.resolved(plan)
-            lineage.configured(changed)
-            if changed != text:
-                replace(folder / "run.toml", changed)
-            starts = begin(folder, lineage, standings, consent)
-            reopened = Reopened(folder, plan, registry, lock, lineage, starts, ledger)
-            _take_over(reopened, others)
-            directory.went_on(folder, command, _began_from(plan, reopened.starts), ledger.accepted)
-        return reopened
-    except BaseException:
-        if lineage is not None:
-            lineage.abandon()
-        lock.release()
-        raise
-
-
-def _take_over(run: Reopened, others: Sequence[Path]) -> None:
-    """Have trials that have not begun resume from the first stage of another run, if they can."""
-    trials = [trial for trial in run.plan.trials if run.starts.get(trial.id, ...) is None]
-    store = Folder(run.folder.absolute(), run.lock.identity)
-    found = take_over(run.plan, run.lineage, store, trials, others)
-    run.starts.update({trial: start for trial, (start, _) in found.items()})
-    if found:
-        with closing(open_lineage(run.lineage.path)) as db, intact(run.lineage.path):
-            run.ledger.add(recorded(db))
-    places = {start.place: other.name for start, other in found.values()}
-    directory.took_over(run.folder, places, [folder_of(trial) for trial in trials])
-
-
-def _began_from(plan: Plan, starts: dict[int, ResumePoint | None]) -> dict[str, str]:
-    """Where each trial goes on that is not finished."""
-    return {
-        f"{trial.arm}-{trial.seed}": start.place.rpartition("/")[2] if start else "the beginning"
-        for trial in plan.trials
-        if trial.id in starts
-        for start in [starts[trial.id]]
-    }
-
-
 def create(plan: Plan, registry: Registry, runs: Path, name: str | None, command: str = "") -> Path:
     """The run's folder; see ``directory.create``."""
     return directory.create(plan, registry, runs, name, device_of(plan), command)
@@ -303,41 +173,7 @@ def execute(
     return proceed(hold(plan, folder, registry), on_record)
 
 
-def hold(
-    plan: Plan, folder: Path, registry: Registry | None = None, others: Sequence[Path] = ()
-) -> Reopened:
-    """Hold a new run, ready for ``proceed``.
-
-    Args:
-        plan: what to run.
-        folder: the run's folder.
-        registry: where observers are found; None loads the plan's plugins again.
-        others: folders of runs that may have learned the same first stage; trials begin with it
-            where they did.
-
-    Raises:
-        LockError, LineageError, RunError: as of ``execute``.
-    """
-    if registry is None:
-        registry = Registry(files=plan.config.plugins)
-    lock = _hold(folder)
-    lineage: Lineage | None = None
-    try:
-        lineage = Lineage(folder / "lineage.sqlite")
-        lineage.configured(config_text(folder))
-        starts = dict.fromkeys((trial.id for trial in plan.trials), None)
-        held = Reopened(folder, plan, registry, lock, lineage, {**starts}, Ledger(folder))
-        with refusals(folder):
-            _take_over(held, others)
-    except BaseException:
-        if lineage is not None:
-            lineage.abandon()
-        lock.release()
-        raise
-    return held
-
-
-def proceed(run: Reopened, on_record: OnRecord = lambda record: None) -> int:
+def proceed(run: HeldRun, on_record: OnRecord = lambda record: None) -> int:
     """Run every trial that is not finished; see ``execute``."""
     plan, folder, lineage = run.plan, run.folder, run.lineage
     trials = {trial.id: trial for trial in plan.trials}
@@ -392,16 +228,10 @@ def proceed(run: Reopened, on_record: OnRecord = lambda record: None) -> int:
     return stopped[0] if stopped else 0
 
 
-def _retire(run: Reopened, trial: Trial, keep: int) -> None:
+def _retire(run: HeldRun, trial: Trial, keep: int) -> None:
     for old in run.lineage.retire(trial.id, keep):
         with suppress(PlaceError):  # a foreign lineage may name anything
             remove_checkpoint(run.folder, old, folder_of(trial))
-
-
-def _hold(folder: Path) -> Lock:
-    check_own(folder)
-    with refusals(folder):
-        return Lock(folder)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from pathnet_evo.interfaces.records import (
 from pathnet_evo.interfaces.stopping import OnRecord, StopRun
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.report.across_runs import sweep_page
-from pathnet_evo.running import runner
+from pathnet_evo.running import holding, runner
 from pathnet_evo.running.trajectory import Trajectory
 from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.problems import ConfigError
@@ -62,7 +62,7 @@ class Search:
     settings: Sequence[str]
     shown: Shown
     say: Say
-    consent: Consent = runner.NOTHING_LOST
+    consent: Consent = holding.NOTHING_LOST
 
 
 def prepare(
@@ -141,7 +141,7 @@ def _run(of: Search, study: Study, trial: SweepTrial) -> int:
             number = runner.execute(plan, home, partial(_both, shown, watch), of.registry)
     elif not _is_over(home):
         _check_same_run(home, plan)
-        opened = runner.reopen(home, of.settings, of.command, of.say, of.consent)
+        opened = holding.reopen(home, of.settings, of.command, of.say, of.consent)
         watch = _Watch(of.sweep, study, trial, opened.plan)
         watch.recall(home)
         with of.shown(opened.plan, home, opened.stages_over) as shown:

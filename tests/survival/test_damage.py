@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pathnet_evo.errors import UserError
-from pathnet_evo.running import runner
+from pathnet_evo.running import holding, runner
 from pathnet_evo.running.checking import inspect
 from pathnet_evo.running.loading import load_run
 from pathnet_evo.store.resuming import Consent, checkpoints_of
@@ -58,7 +58,7 @@ def gone_on(folder: Path, consent: Consent) -> dict | None:
 
     def go():
         said: list[str] = []
-        runner.proceed(runner.reopen(folder, (), "", said.append, consent))
+        runner.proceed(holding.reopen(folder, (), "", said.append, consent))
         return json.loads((folder / "summary.json").read_text())
 
     return told(go)

@@ -13,7 +13,7 @@ import pytest
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.report import write_report
-from pathnet_evo.running import runner
+from pathnet_evo.running import holding
 from pathnet_evo.running.checking import inspect
 from pathnet_evo.running.loading import load_run
 
@@ -60,7 +60,7 @@ def test_no_payload_in_any_file_runs(halfway, tmp_path, kind):
                 read(folder)
         if "checkpoints" in file.parts or file.suffix == ".toml":
             with contextlib.suppress(UserError):
-                reopened = runner.reopen(folder, (), "", lambda text: None)
+                reopened = holding.reopen(folder, (), "", lambda text: None)
                 reopened.lineage.abandon()
                 reopened.lock.release()
         assert not target.exists(), file
