@@ -17,6 +17,8 @@ import numpy as np
 import torch
 
 from pathnet_evo import Candidate, LearningContext, Streams
+from pathnet_evo.core.columns import Columns
+from pathnet_evo.core.head import TaskHead
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.interfaces.learners import Learner
 from pathnet_evo.interfaces.tasks import EnvironmentTask
@@ -28,14 +30,25 @@ GOAL = 8_000
 LEARNERS = {
     "a3c": '{name="a3c", num_envs=32, rollout_length=20}',
     "ppo": '{name="ppo", num_envs=32, rollout_length=32, epochs=3}',
+    "ppo that listens": '{name="ppo", num_envs=32, rollout_length=32, epochs=3}',
 }
 
 
-def training(learner: Learner, task: EnvironmentTask, pool: ModulePool) -> Callable[[], int]:
-    """Rollouts and updates, each environment with a full-width path of its own; gives its steps."""
+def training(
+    learner: Learner, task: EnvironmentTask, pool: ModulePool, listens: bool
+) -> Callable[[], int]:
+    """Rollouts and updates, each environment with a full-width path of its own; gives its steps.
+
+    With ``listens``, all of them hear one frozen path of random weights.
+    """
     streams = Streams(0, 0)
     pool.initialise(lambda layer: streams.torch("init", layer))
     head = pool.head(task.n_actions + 1, streams.torch("readout"))
+    if listens:
+        path = ((0, 1, 2),) * len(pool.layers)
+        pool.freeze(path)
+        head = TaskHead(pool.layers, head.readout, Columns([0], [pool.network(path, head)]))
+        head.fit(torch.rand(100, *pool.input_shape, generator=streams.torch("inputs")))
     context = LearningContext(pool, head, task, torch.device("cpu"), streams, False)
     evaluator = learner.evaluator(context)
     rng, number = streams.python("genes"), 0
@@ -44,7 +57,8 @@ def training(learner: Learner, task: EnvironmentTask, pool: ModulePool) -> Calla
         nonlocal number
         before = evaluator.used or 0
         while evaluator.free:
-            genes = tuple(tuple(rng.sample(range(len(s)), 3)) for s in pool.layers)
+            free = [[m for m in range(len(s)) if m not in s.frozen_modules()] for s in pool.layers]
+            genes = tuple(tuple(rng.sample(modules, 3)) for modules in free)
             evaluator.submit(Candidate(number, 0, genes, None, number))
             number += 1
         assert not any(evaluation.failed for evaluation in evaluator.advance())
@@ -84,7 +98,9 @@ def main() -> None:
             task = plan.task_of(0, 0)
             assert isinstance(task, EnvironmentTask)
             pool = plan.make_pool(task.input_shape, "cpu")
-            contestants[name] = training(plan.stages[0].learner, task, pool)
+            contestants[name] = training(
+                plan.stages[0].learner, task, pool, name.endswith("listens")
+            )
         contestants["games"] = games(task, 32)
         steps: dict[str, int] = defaultdict(int)
         seconds: dict[str, float] = defaultdict(float)
@@ -98,7 +114,8 @@ def main() -> None:
         rate = {name: steps[name] / seconds[name] for name in contestants}
         print(
             f"{game}: {rate['a3c']:.0f} steps a processor second with a3c (goal {GOAL}), "
-            f"{rate['ppo']:.0f} with ppo, {rate['games']:.0f} of the game alone; "
+            f"{rate['ppo']:.0f} with ppo, {rate['ppo that listens']:.0f} where it listens to a "
+            f"path, {rate['games']:.0f} of the game alone; "
             f"load {os.getloadavg()[0]:.1f}"
         )
 

@@ -81,9 +81,10 @@ class Group:
         self._begin(lanes, np.array([lane.live and not lane.started for lane in lanes]))
         for t in range(self.learner.rollout_length):
             observed = self._observed()
+            heard = rollout.networks.hear(observed)
             if self.learner.keeps_observations:
-                rollout.observations.append(observed.clone())
-            outputs = rollout.networks.forward(observed, t)
+                rollout.see(t, observed, heard)
+            outputs = rollout.networks.forward(observed, t, heard)
             actions = self.policy.choose(outputs[:, :-1], drawn[t])
             opening = self.episodes.opening
             live = np.array([lane.live for lane in lanes]) & ~opening
@@ -193,9 +194,8 @@ class Group:
             instead_of=self._again,
         )
         kept = steps.to(rollout.outputs.device)
-        forward = self._again.forward
-        seen = [forward(rollout.observations[t], i) for i, t in enumerate(steps.tolist())]
-        outputs = torch.stack(seen, 1).requires_grad_()
+        observations, heard = rollout.seen(kept)
+        outputs = self._again.forward_steps(observations, heard).requires_grad_()
         played, actions = rollout.outputs[:, kept, :-1], rollout.actions[:, kept]
         loss = clipped_losses(
             self.policy,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,7 +25,8 @@ class Rollout:
     Attributes:
         networks: what was played; they hold their own activations and gradients.
         outputs: ``(K, T, n_outputs + 1)`` of the networks.
-        observations: ``(K, *observation_shape)`` of each step, where the learner keeps them.
+        observations: ``(K, T, *observation_shape)``, where the learner keeps them.
+        heard: what columns say of them, for each layer ``(K, T, *shape)``.
         actions: ``(K, T)`` int64, or vectors.
         rewards: ``(K, T)`` float32, raw.
         live: ``(K, T)`` bool, whether the step was a candidate's.
@@ -43,7 +46,8 @@ class Rollout:
     def __init__(self, n_lanes: int, steps: int, policy: Policy, device: torch.device) -> None:
         shape = (n_lanes, steps)
         self.outputs = torch.zeros(*shape, policy.n_outputs + 1, device=device)
-        self.observations: list[Tensor] = []
+        self.observations: Tensor | None = None
+        self.heard: list[Tensor] = []
         self.actions = policy.room(*shape, device=device)
         self.rewards = torch.zeros(shape, device=device)
         self.live = torch.zeros(shape, dtype=torch.bool, device=device)
@@ -56,6 +60,27 @@ class Rollout:
         self.loss = torch.zeros(n_lanes, device=device)
         self.norms = torch.zeros(n_lanes, device=device)
         self.episodes: dict[tuple[int, int], Episode] = {}
+
+    def see(self, t: int, observed: Tensor, heard: Sequence[Tensor] | None) -> None:
+        """Keep what the networks saw and heard.
+
+        Args:
+            t: the step, in ``[0, T)``.
+            observed: ``(K, *observation_shape)``.
+            heard: for each layer of columns ``(K, *shape)``.
+        """
+        n, steps = self.live.shape
+        if self.observations is None:
+            self.observations = observed.new_empty(n, steps, *observed.shape[1:])
+            self.heard = [units.new_empty(n, steps, *units.shape[1:]) for units in heard or ()]
+        self.observations[:, t] = observed
+        for kept, units in zip(self.heard, heard or (), strict=True):
+            kept[:, t] = units
+
+    def seen(self, steps: Tensor) -> tuple[Tensor, list[Tensor] | None]:
+        """What the networks saw and heard in some steps, ``(K, len(steps), ...)``."""
+        assert self.observations is not None
+        return self.observations[:, steps], [units[:, steps] for units in self.heard] or None
 
     def keep(
         self, t: int, outputs: Tensor, actions: Tensor, step: Step, live: Mask, after: Tensor | None

@@ -59,10 +59,11 @@ def route(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("route")
+@pytest.mark.parametrize("at_once", [False, True], ids=["step by step", "all steps at once"])
 @pytest.mark.parametrize("mean", [False, True], ids=["sum", "mean"])
 @pytest.mark.parametrize("frozen", FROZEN)
 @pytest.mark.parametrize("kinds", KINDS)
-def test_lanes_are_plain_networks(kinds, frozen, mean, reference):
+def test_lanes_are_plain_networks(kinds, frozen, mean, at_once, reference):
     """Broken: a lane would act, or learn, as another network than that of its path."""
     layers, shape = KINDS[kinds]
     pool = ModulePool(layers, 6, shape, aggregate=AGGREGATES["mean" if mean else "sum"])
@@ -77,6 +78,8 @@ def test_lanes_are_plain_networks(kinds, frozen, mean, reference):
     lanes = Lanes(pool, head, paths, STEPS)
     outputs = torch.stack([lanes.forward(x[:, t], t) for t in range(STEPS)], 1)
     lanes.forward(x[:, 0])
+    if at_once:
+        torch.testing.assert_close(lanes.forward_steps(x, None), outputs)
     lanes.backward(d)
     norms = lanes.norms()
     for lane, path in enumerate(paths):
@@ -175,8 +178,9 @@ def test_lanes_of_any_kind_are_leases(mean):
 
 
 @pytest.mark.usefixtures("route")
+@pytest.mark.parametrize("at_once", [False, True], ids=["step by step", "all steps at once"])
 @pytest.mark.parametrize("kinds", [*KINDS, "residual"])
-def test_lanes_that_listen_are_leases_that_listen(kinds):
+def test_lanes_that_listen_are_leases_that_listen(kinds, at_once):
     """Broken: a game's path would hear, or learn from, other than what its columns say."""
     odd = [Conv2d(channels=3), Residual(units=3), Wave(units=4)], (2, 6, 6)
     layers, shape = odd if kinds == "residual" else KINDS[kinds]
@@ -195,11 +199,21 @@ def test_lanes_that_listen_are_leases_that_listen(kinds):
     x, d = torch.randn(len(paths), STEPS, *shape), torch.randn(len(paths), STEPS, 4)
     lanes = Lanes(pool, head, paths, STEPS)
     outputs = torch.stack([lanes.forward(x[:, t], t) for t in range(STEPS)], 1)
-    lanes.backward(d)
     shares = slice(0, 2), slice(2, 5)
     parts = [Lanes(pool, head, paths, STEPS, part=part) for part in shares]
     apart = torch.cat([part.forward(x[s, 0]) for part, s in zip(parts, shares, strict=True)])
     same = torch.equal(apart, outputs[:, 0])
+    if at_once:
+        said = [lanes.hear(x[:, t]) for t in range(STEPS)]
+        heard = [torch.stack(units, 1) for units in zip(*said, strict=True)]
+        together = lanes.forward_steps(x, heard)
+        torch.testing.assert_close(together, outputs)
+        apart = [
+            part.forward_steps(x[s], [units[s] for units in heard])
+            for part, s in zip(parts, shares, strict=True)
+        ]
+        same = torch.equal(torch.cat(apart), together)
+    lanes.backward(d)
     assert same or kinds == "residual", "the number of threads must change no number"
     for lane, path in enumerate(paths[:-1]):
         lease = pool.lease(path, head)

@@ -35,15 +35,15 @@ class BlockLanes(LaneLayer):
         self.rows, self.columns = self.height + q - 1, self.width + q - 1
         self.offsets = [dy * self.columns + dx for dy in range(q) for dx in range(q)]
         self.slots = self.modules.shape[1]
-        self.weight = self._parts(gathered(self, self.stack.parameters["weight"]))
-        self.bias = gathered(self, self.stack.parameters["bias"]).flatten(1).unsqueeze(1)
+        self.weight = self._parts(gathered(self, self.stack.parameters["weight"], "weight"))
+        self.bias = gathered(self, self.stack.parameters["bias"], "bias").flatten(1).unsqueeze(1)
         n, (_, inputs, outputs) = len(self), self.weight.shape[1:]
         n_blocks, n_places = self.rows * self.columns, self.height * self.columns
         # Beyond the last place that means something there is nothing to multiply with.
         self.length = n_places - (q - 1)
-        self.blocks = self._room("blocks", n, self.steps + 1, n_blocks, inputs)
+        self.blocks = self.room("blocks", n, self.steps + 1, n_blocks, inputs)
         # The step first: torch multiplies batches fastest into memory without gaps.
-        self.z = self._room("z", self.steps + 1, n, self.length, outputs)
+        self.z = self.room("z", self.steps + 1, n, self.length, outputs)
 
     def _parts(self, weight: Tensor) -> Tensor:
         """Kernels cut into blocks: ``(K, q * q, inputs of a block, slots * channels)``."""
@@ -144,7 +144,7 @@ class BlockLanes(LaneLayer):
     def _before_relu(self, gradient: Tensor, lanes: slice) -> Tensor:
         """``(lanes, steps * blocks, slots * channels)``, zero where nothing has a meaning."""
         n, shape = len(gradient), (self.rows, self.columns, self.slots, self.channels)
-        d = self._room(f"d {n}", n, self.steps, *shape)
+        d = self.room(f"d {n}", n, self.steps, *shape)
         inner = d[:, :, : self.height, : self.width]
         inner.copy_(gradient.unsqueeze(4).expand_as(inner))
         d = d.view(n, self.steps, self.rows * self.columns, -1)

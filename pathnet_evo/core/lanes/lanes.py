@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -13,6 +14,9 @@ from pathnet_evo.core.head import TaskHead
 from pathnet_evo.core.lanes.layer import LaneLayer
 from pathnet_evo.core.lanes.widened import AnyStack, WidenedStack, listen
 from pathnet_evo.core.pool import ModulePool
+
+Heard: TypeAlias = list[Tensor] | None
+"""What columns say, for each layer ``(K, *shape)``; None if there are none."""
 
 
 class Lanes:
@@ -65,24 +69,50 @@ class Lanes:
         self.layers.append(lane_layer(stacks[-1], users, part, SUM, steps, memories[-1]))
 
     @torch.no_grad()
-    def forward(self, x: Tensor, step: int | None = None) -> Tensor:
+    def hear(self, x: Tensor) -> Heard:
+        """What the columns say of ``x``, ``(K, *input_shape)`` uint8 or float32; None without."""
+        if self.columns is None:
+            return None
+        return listen(self.columns, self._prepared(x), self.first)
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, step: int | None = None, heard: Heard = None) -> Tensor:
         """One step of every lane.
 
         Args:
             x: ``(K, *input_shape)`` uint8 or float32, one example a lane.
             step: which step this is, to be kept for ``backward``; None keeps nothing.
+            heard: what ``hear`` said of ``x``; asked again if nothing is given.
 
         Returns:
             ``(K, outputs)`` float32.
         """
-        heard = (
-            None if self.columns is None else listen(self.columns, self._prepared(x), self.first)
-        )
+        heard = self.hear(x) if heard is None else heard
         x = self.layers[0].normalised(x, self.shift, self.scale, step)
         for i, layer in enumerate(self.layers):
             if heard is not None and isinstance(layer.stack, WidenedStack):
                 x = layer.stack.join(x, heard[i - 1])
             x = layer.forward(x, step)
+        return x
+
+    @torch.no_grad()
+    def forward_steps(self, x: Tensor, heard: Heard) -> Tensor:
+        """All steps that can be kept at once, which is faster than one by one.
+
+        Args:
+            x: ``(K, steps, *input_shape)`` uint8 or float32.
+            heard: what ``hear`` said of them, for each layer ``(K, steps, *shape)``.
+
+        Returns:
+            ``(K, steps, outputs)`` float32.
+        """
+        first, *others = self.layers
+        x = first.forward_steps(x, self.shift, self.scale)
+        for i, layer in enumerate(others):
+            if heard is not None and isinstance(layer.stack, WidenedStack):
+                joined = layer.stack.join(x.flatten(0, 1), heard[i].flatten(0, 1))
+                x = joined.unflatten(0, x.shape[:2])
+            x = layer.forward_steps(x)
         return x
 
     def _prepared(self, x: Tensor) -> Tensor:

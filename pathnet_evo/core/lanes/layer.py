@@ -109,6 +109,24 @@ class LaneLayer:
         skipped = self._skip(x)
         return out if skipped is None else skipped + out
 
+    def forward_steps(
+        self, x: Tensor, shift: Tensor | None = None, scale: Tensor | None = None
+    ) -> Tensor:
+        """All steps that can be kept, for ``backward``.
+
+        Args:
+            x: ``(K, steps, *input_shape)`` uint8 or float32.
+            shift: as for ``normalised``.
+            scale: likewise.
+
+        Returns:
+            ``(K, steps, *output_shape)``.
+        """
+        outs = [
+            self.forward(self.normalised(x[:, t], shift, scale, t), t) for t in range(self.steps)
+        ]
+        return torch.stack(outs, 1)
+
     def backward(self, gradient: Tensor, below: bool) -> Tensor | None:
         """Take the gradient of what ``forward`` kept to the modules and to the input.
 
@@ -161,9 +179,9 @@ class LaneLayer:
 
     def _prepare(self) -> None:
         """Make room for what is kept, and gather what ``forward`` needs."""
-        self.inputs = self._room("inputs", len(self), self.steps, *self.stack.input_shape)
+        self.inputs = self.room("inputs", len(self), self.steps, *self.stack.input_shape)
 
-    def _room(self, name: str, *shape: int) -> Tensor:
+    def room(self, name: str, *shape: int) -> Tensor:
         """Memory that was zero once and has been used for the same since: new memory is slow."""
         kept = self.memory.get(name)
         if kept is None or kept.shape != shape:
@@ -186,7 +204,7 @@ class LaneLayer:
         """``(K,)`` sums of each lane's squared gradients."""
         total = torch.zeros(len(self), device=self.stack.device)
         for values in self.gradients.values():
-            total += values.flatten(1).square().sum(1)
+            total += torch.linalg.vector_norm(values.flatten(1), dim=1).square()
         return total
 
 
@@ -231,14 +249,17 @@ def lane_totals(
     return modules, counts, found
 
 
-def gathered(layer: LaneLayer, values: Tensor) -> Tensor:
+def gathered(layer: LaneLayer, values: Tensor, name: str) -> Tensor:
     """Each slot's part of what all modules have, ``(K, slots, ...)``; zero where it is empty.
 
     Args:
         layer: where the slots are.
         values: ``(M, ...)``, such as a parameter.
+        name: of the memory that it is written to.
     """
-    chosen = values.index_select(0, layer.modules.flatten())
+    n = layer.modules.numel()
+    chosen = layer.room(name, n, *values.shape[1:])
+    torch.index_select(values, 0, layer.modules.flatten(), out=chosen)
     chosen = chosen.view(*layer.modules.shape, *values.shape[1:])
     if not layer.full:
         chosen[~layer.filled] = 0

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from pathnet_evo.core.lanes.layer import LaneLayer, gathered
+from pathnet_evo.core.lanes.widened import WidenedStack
 from pathnet_evo.core.modules import Rectified
 
 FEW = 4
@@ -28,17 +29,17 @@ class LinearLanes(LaneLayer):
 
     def _prepare(self) -> None:
         weight, bias = self.stack.parameters["weight"], self.stack.parameters["bias"]
-        self.bias = gathered(self, bias).flatten(1).unsqueeze(1)
+        self.bias = gathered(self, bias, "bias").flatten(1).unsqueeze(1)
         self.slots, self.units = self.modules.shape[1], bias.shape[1]
         n, rows, inputs = len(self), self.slots * self.units, weight.shape[2]
         many = self.all_lanes >= ROWS and self.all_lanes * rows * inputs >= LARGE
         cached = self.stack.device.type == "cpu" and len(weight) <= FEW * self.slots
         self.together = many and cached
         # Either is a copy, as others may train the pool meanwhile.
-        self.weight = weight.clone() if self.together else gathered(self, weight)
+        self.weight = weight.clone() if self.together else self._gathered(weight)
         self.rectified = isinstance(self.kind, Rectified)
-        self.inputs = self._room("inputs", n, self.steps, inputs)
-        self.z = self._room("z", n, self.steps, rows)
+        self.inputs = self.room("inputs", n, self.steps, inputs)
+        self.z = self.room("z", n, self.steps, rows)
 
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
         """``(K, units)``."""
@@ -53,6 +54,22 @@ class LinearLanes(LaneLayer):
             self.inputs[:, step] = x
             self.z[:, step] = z[:, 0]
         return self._averaged(z.view(len(x), self.slots, self.units).sum(1))
+
+    def forward_steps(
+        self, x: Tensor, shift: Tensor | None = None, scale: Tensor | None = None
+    ) -> Tensor:
+        """``(K, steps, units)``, each lane's steps as one matrix product."""
+        x = self.normalised(x, shift, scale, None).flatten(2)
+        if self.together:
+            self.weight, self.together = self._gathered(self.weight), False
+        z = self.room("all z", *x.shape[:2], self.bias.shape[2])
+        torch.baddbmm(self.bias, x, self.weight.flatten(1, 2).transpose(1, 2), out=z)
+        self.inputs, self.z = x, z.relu_() if self.rectified else z
+        return self._averaged(z.view(*x.shape[:2], self.slots, self.units).sum(2))
+
+    def _gathered(self, weight: Tensor) -> Tensor:
+        """Each slot's weights, ``(K, slots, units, inputs)``."""
+        return gathered(self, weight, "weight")
 
     def _chosen(self, x: Tensor) -> Tensor:
         """Products with all modules, and of them those of each lane, ``(K, 1, slots * units)``."""
@@ -78,11 +95,13 @@ class LinearLanes(LaneLayer):
             d = d * self.filled.unsqueeze(1)
         trained = d[..., : self.n_trainable * self.units]
         shape = (len(self), self.n_trainable, self.units)
-        self.gradients = {
-            "weight": (trained.transpose(1, 2) @ self.inputs).view(*shape, self.inputs.shape[2]),
-            "bias": trained.sum(1).view(shape),
-        }
+        weights = self.room("gradient", *shape, self.inputs.shape[2])
+        torch.bmm(trained.transpose(1, 2), self.inputs, out=weights.flatten(1, 2))
+        self.gradients = {"weight": weights, "bias": trained.sum(1).view(shape)}
         if not below:
             return None
-        weight = gathered(self, self.weight) if self.together else self.weight
-        return (d @ weight.flatten(1, 2)).view(len(d), self.steps, *self.stack.input_shape)
+        weight = self._gathered(self.weight) if self.together else self.weight
+        weight = weight.flatten(1, 2)
+        if isinstance(self.stack, WidenedStack):  # what columns say has no use for a gradient
+            return d @ weight[..., : self.stack.n_own]
+        return (d @ weight).view(len(d), self.steps, *self.stack.input_shape)

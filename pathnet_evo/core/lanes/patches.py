@@ -24,14 +24,14 @@ class PatchLanes(LaneLayer):
         self.stride, self.kernel, self.padding = kind.stride, kind.kernel, kind.padding
         self.channels, self.height, self.width = self.stack.output_shape
         self.slots = self.modules.shape[1]
-        weight = gathered(self, self.stack.parameters["weight"]).permute(0, 1, 2, 4, 5, 3)
-        self.weight = weight.flatten(3).flatten(1, 2)
-        self.bias = gathered(self, self.stack.parameters["bias"]).flatten(1).unsqueeze(1)
+        weight = gathered(self, self.stack.parameters["weight"], "weight")
+        self.weight = weight.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(1, 2)
+        self.bias = gathered(self, self.stack.parameters["bias"], "bias").flatten(1).unsqueeze(1)
         n, outputs, size = self.weight.shape
         n_places = self.height * self.width
-        self.patches = self._room("patches", n, self.steps + 1, n_places, size)
+        self.patches = self.room("patches", n, self.steps + 1, n_places, size)
         # The step first: torch multiplies batches fastest into memory without gaps.
-        self.z = self._room("z", self.steps + 1, n, n_places, outputs)
+        self.z = self.room("z", self.steps + 1, n, n_places, outputs)
 
     def forward(self, x: Tensor, step: int | None = None) -> Tensor:
         """``(K, channels, height, width)``."""
@@ -46,6 +46,24 @@ class PatchLanes(LaneLayer):
         places = z.view(len(x), self.height, self.width, self.slots, self.channels)
         return self._averaged(places.sum(3).permute(0, 3, 1, 2))
 
+    def forward_steps(
+        self, x: Tensor, shift: Tensor | None = None, scale: Tensor | None = None
+    ) -> Tensor:
+        """``(K, steps, channels, height, width)``, a lane's places of all steps as one product."""
+        x = self.normalised(x, shift, scale, None)
+        n, steps = x.shape[:2]
+        p, k, s = self.padding, self.kernel, self.stride
+        x = F.pad(x, (p, p, p, p)) if p else x
+        windows = x.unfold(3, k, s).unfold(4, k, s).permute(0, 1, 3, 4, 5, 6, 2)
+        patches = self.patches[:, :steps]
+        patches.view(windows.shape).copy_(windows)
+        z = self.room("all z", n, steps * self.height * self.width, self.bias.shape[2])
+        torch.baddbmm(self.bias, patches.flatten(1, 2), self.weight.transpose(1, 2), out=z)
+        z.relu_()
+        self.z = z.view(n, steps, -1, z.shape[2]).transpose(0, 1)
+        places = z.view(n, steps, self.height, self.width, self.slots, self.channels)
+        return self._averaged(places.sum(4).permute(0, 1, 4, 2, 3))
+
     def backward(self, gradient: Tensor, below: bool) -> Tensor | None:
         """Weight gradients of each lane over all places and steps; input gradients."""
         gradient = self._averaged(gradient).permute(0, 1, 3, 4, 2).unsqueeze(4)
@@ -53,7 +71,7 @@ class PatchLanes(LaneLayer):
         weights, biases, inputs = [], [], []
         for lanes in self._in_turn(self.patches[0].numel()):
             z = self.z[: self.steps, lanes].transpose(0, 1)
-            d = self._room(f"d {len(z)}", *z.shape)
+            d = self.room(f"d {len(z)}", *z.shape)
             spread = d.view(len(z), self.steps, self.height, self.width, self.slots, -1)
             spread.copy_(gradient[lanes].expand_as(spread))
             torch.ops.aten.threshold_backward.grad_input(d, z, 0, grad_input=d)
@@ -75,7 +93,7 @@ class PatchLanes(LaneLayer):
         """The input's gradient, ``(lanes, steps, *input_shape)``; where patches overlap, a sum."""
         n, k, s, p = len(d), self.kernel, self.stride, self.padding
         channels, height, width = self.stack.input_shape
-        patches = self._room(f"below {n}", n, d.shape[1], self.weight.shape[2])
+        patches = self.room(f"below {n}", n, d.shape[1], self.weight.shape[2])
         torch.bmm(d, self.weight[lanes], out=patches)
         cut = patches.view(n, self.steps, self.height, self.width, k, k, channels)
         # Columns are taken in blocks as wide as the stride, so that neighbours do not overlap.
