@@ -1,0 +1,210 @@
+"""What transfers between MinAtar's games: PathNet and its controls, one JSON line an arm and seed.
+
+    python benchmarks/game_pairs.py results.jsonl --seeds 3 --jobs 2
+
+Every ordered pair of two games, with network, learner and strategy of the presets ``minatar-pair`` and ``minatar-matrix``.
+A source is learned once a seed, for all arms and targets alike, and ``independent`` once a target.
+Lines that are there already are skipped, so what was interrupted continues when it is called again.
+``--games`` chooses pairs, ``--each`` changes one setting at a time, as ``pathnet-evo run --set``
+does. ``game_pairs_table.py`` makes the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pathnet_evo.analysis.curves import learning_curve
+from pathnet_evo.core.pool import ModulePool
+from pathnet_evo.interfaces.records import (
+    EpisodesFinished,
+    Record,
+    StageFinished,
+    StageStarted,
+    TransferPlanned,
+)
+from pathnet_evo.interfaces.run_info import Trial
+from pathnet_evo.plugins.registry import Registry
+from pathnet_evo.setup.plan import Plan
+from pathnet_evo.setup.preparing import prepare
+from pathnet_evo.trial.learned import Learned
+from pathnet_evo.trial.trial import Checkpointer, learn_sequence, state
+from pathnet_evo_minatar.games import GAMES
+
+PRESET = "minatar-pair"
+ARMS = {
+    "pathnet": '"pathnet"',
+    "independent": '"independent"',
+    "fine-tuning": '"fine-tuning"',
+    "random-columns": '"random-columns"',
+    "random": '{name="random",strategy="random-search",'
+    'transfer={name="freeze",connect="named",initial_modules="fresh"}}',
+    "pathnet-2017": '{name="pathnet-2017",strategy="binary-tournament",'
+    'transfer={name="freeze",connect="published",initial_modules="fresh"}}',
+    # Each way in by itself:
+    "laterals": '{name="laterals",transfer={name="freeze",initial_modules="fresh"}}',
+    "copies and laterals": '{name="copies and laterals",'
+    'transfer={name="freeze",initial_modules="copies"}}',
+    "copies": '{name="copies",transfer={name="freeze",connect="named",initial_modules="copies"}}',
+}
+OWN_SOURCE = ("random", "pathnet-2017")
+"""Arms that do not begin a first task with one full-width path."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One target of one arm.
+
+    Args:
+        source: the game before it; of ``independent``, which hears nothing of it, the first one.
+        target: the game.
+        arm: of ``ARMS``.
+        seed: the trial's.
+        frames: of a stage.
+        options: further settings, as ``--set`` takes them.
+    """
+
+    source: str
+    target: str
+    arm: str
+    seed: int
+    frames: int
+    options: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Cell:
+        """What has to be learned before."""
+        own = self.arm if self.arm in OWN_SOURCE else "pathnet"
+        return Cell(self.source, "", own, self.seed, self.frames, self.options[:0])
+
+
+class Pool(Checkpointer):
+    """Holds the pool at the end of a stage."""
+
+    pool: ModulePool | None = None
+
+    def finished(
+        self, pool: ModulePool, learned: list[Learned], record: StageFinished
+    ) -> tuple[str, str] | None:
+        """Keep it."""
+        self.pool = pool
+        return None
+
+
+def plan_of(cell: Cell) -> Plan:
+    """A cell as a run made ready, with its target if it has one."""
+    games = [cell.source, *([cell.target] if cell.target else [])]
+    stages = ",".join(
+        f'{{frames={cell.frames},task={{name="minatar",game="{game}"}}}}' for game in games
+    )
+    settings = [f"stages=[{stages}]", f"arms=[{ARMS[cell.arm]}]", *cell.options]
+    return prepare(PRESET, settings, Registry())
+
+
+def learn_source(cell: Cell) -> dict[str, Any]:
+    """The state after the source."""
+    torch.set_num_threads(1)
+    held = Pool()
+    learned = learn_sequence(
+        plan_of(cell), Trial(0, cell.arm, cell.seed), "cpu", _ignore, checkpointer=held
+    )
+    assert held.pool is not None
+    return state(held.pool, learned)
+
+
+def learn_target(cell: Cell, start: dict[str, Any]) -> dict[str, Any]:
+    """Learn the target; what came out, as a line."""
+    torch.set_num_threads(1)
+    plan = plan_of(cell)
+    if not type(plan.arms[cell.arm].policy).freezes:
+        layers = [{**s, "frozen": torch.zeros_like(s["frozen"])} for s in start["layers"]]
+        start = {**start, "layers": layers}
+    records: list[Record] = []
+    began = time.perf_counter()
+    learn_sequence(plan, Trial(0, cell.arm, cell.seed), "cpu", records.append, start=start)
+    (finished,) = (r for r in records if isinstance(r, StageFinished))
+    started = next(r for r in records if isinstance(r, StageStarted))
+    planned = next((r for r in records if isinstance(r, TransferPlanned)), None)
+    episodes = [e for r in records if isinstance(r, EpisodesFinished) for e in r.episodes]
+    chance = started.random_baseline
+    assert chance is not None
+    curve = learning_curve([(e.at, e.score) for e in episodes], chance, cell.frames)
+    return {
+        **asdict(cell),
+        "chance": chance,
+        "area": sum(curve) / len(curve) - chance,
+        "score": finished.scores[1]["mean_return"],
+        "curve": [round(value, 3) for value in curve],
+        "path": finished.path,
+        "planned": planned and {"columns": planned.columns, "starts": planned.starts},
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+
+
+def _ignore(record: Record) -> None:
+    """Nobody listens to the source."""
+
+
+def key(line: dict[str, Any]) -> str:
+    """What tells a line from others."""
+    names = ("source", "target", "arm", "seed", "frames", "options")
+    return json.dumps([line[name] for name in names])
+
+
+def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
+    """All cells, the arms that come first for all pairs before the others."""
+    games = arguments.games
+    for seed in range(arguments.seed, arguments.seed + arguments.seeds):
+        for arm, changed in itertools.product(arguments.arms, [None, *arguments.each]):
+            options = (*arguments.set, *([changed] if changed else []))
+            pairs = [(s, t) for s in games for t in games if s != t]
+            if arm == "independent":
+                pairs = [(next(s for s in games if s != t), t) for t in games]
+            for source, target in pairs:
+                yield Cell(source, target, arm, seed, arguments.frames, options)
+
+
+def main() -> None:
+    """Run what is missing, sources first."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--games", nargs="+", default=list(GAMES), choices=list(GAMES))
+    parser.add_argument("--arms", nargs="+", default=list(ARMS)[:4], choices=list(ARMS))
+    parser.add_argument("--frames", type=int, default=200_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="cells at a time")
+    parser.add_argument("--set", action="append", default=[], metavar="A.B=VALUE")
+    parser.add_argument("--each", nargs="+", default=[], metavar="A.B=VALUE")
+    arguments = parser.parse_args()
+    lines = arguments.results.read_text().splitlines() if arguments.results.exists() else []
+    done = {key(json.loads(line)) for line in lines}
+    missing = [c for c in cells(arguments) if key(json.loads(json.dumps(asdict(c)))) not in done]
+    with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as workers:
+        firsts = {first: workers.submit(learn_source, first) for first in {c.first: 0 for c in missing}}
+        starts = {first: future.result() for first, future in firsts.items()}
+        targets = [workers.submit(learn_target, cell, starts[cell.first]) for cell in missing]
+        for future in as_completed(targets):
+            line = future.result()
+            with arguments.results.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            print(
+                f"{line['source']} -> {line['target']}, {line['arm']} {' '.join(line['options'])}, "
+                f"seed {line['seed']}: {line['score']:.2f}, area {line['area']:.3f} "
+                f"({line['seconds']:.0f} s)",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
