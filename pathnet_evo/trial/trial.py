@@ -253,6 +253,11 @@ def _finish(
 
 def _best(strategy: Strategy) -> Genotype:
     best = strategy.best()
+    if best is None and not strategy.told:
+        raise StageFailed(
+            "its budget ended before any evaluation did, so no path has a fitness: give it a "
+            "larger one, or shorter evaluations (of games: learner.evaluation_frames)"
+        )
     if best is None:
         raise StageFailed("no path has a finite fitness, so none can be frozen")
     return best

@@ -6,10 +6,13 @@ import pytest
 
 import pathnet_evo
 from pathnet_evo import Learner
+from pathnet_evo.interfaces.learners import StageFailed
+from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running.loading import RunError
 from pathnet_evo.running.playing import player
 from pathnet_evo.setup import preparing
+from pathnet_evo.trial.trial import learn_sequence
 from pathnet_evo_a3c.learner import A3C
 
 CONVOLUTIONS = [
@@ -135,3 +138,16 @@ def test_workers_elsewhere_need_no_memory_here():
     settings = ["stages.0.learner={name='a3c', workers=4000, num_envs=4}", "engine=ray"]
     plan = preparing.prepare(config([GAME], input_shape=[4, 24, 24]), settings, Registry())
     assert plan.engine.hosts_workers
+
+
+def test_a_stage_shorter_than_any_evaluation_says_so():
+    """Broken: a game whose episodes are long would end with a word about fitness alone."""
+    pole = {"name": "gym", "id": "CartPole-v1"}
+    linear = [{"kind": "linear", "units": 4}]
+    plan = preparing.prepare(
+        config([{"task": pole, "frames": 2}], layers=linear),
+        ["learner.rollout_length=1"],
+        Registry(),
+    )
+    with pytest.raises(StageFailed, match="its budget ended before any evaluation did"):
+        learn_sequence(plan, Trial(0, "pathnet", 0), "cpu", lambda record: None)
