@@ -2,11 +2,11 @@
 
     python benchmarks/game_pairs.py results.jsonl --seeds 3 --jobs 2
 
-Every ordered pair of two games, with network, learner and strategy of the presets ``minatar-pair`` and ``minatar-matrix``.
-A source is learned once a seed, for all arms and targets alike, and ``independent`` once a target.
-Lines that are there already are skipped, so what was interrupted continues when it is called again.
-``--games`` chooses pairs, ``--each`` changes one setting at a time, as ``pathnet-evo run --set``
-does. ``game_pairs_table.py`` makes the tables.
+Every ordered pair of two games, with network, learner and strategy of the presets ``minatar-pair``
+and ``minatar-matrix``. A source is learned once a seed, for all arms and targets alike, and
+``independent`` once a target. Lines that are there already are skipped, so what was interrupted
+continues when it is called again. ``--games`` chooses pairs, ``--each`` changes one setting at a
+time, as ``pathnet-evo run --set`` does. ``game_pairs_table.py`` makes the tables.
 """
 
 from __future__ import annotations
@@ -191,8 +191,9 @@ def main() -> None:
     done = {key(json.loads(line)) for line in lines}
     missing = [c for c in cells(arguments) if key(json.loads(json.dumps(asdict(c)))) not in done]
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as workers:
-        firsts = {first: workers.submit(learn_source, first) for first in {c.first: 0 for c in missing}}
-        starts = {first: future.result() for first, future in firsts.items()}
+        firsts = {c.first: None for c in missing}
+        learning = {first: workers.submit(learn_source, first) for first in firsts}
+        starts = {first: future.result() for first, future in learning.items()}
         targets = [workers.submit(learn_target, cell, starts[cell.first]) for cell in missing]
         for future in as_completed(targets):
             line = future.result()

@@ -14,6 +14,9 @@ from pathnet_evo.interfaces.records import not_scored
 from pathnet_evo.store import cells
 from pathnet_evo.store.cells import number, number_or_none
 
+SIZES = ("parameters", "multiply_adds", "stored")
+"""What is known of a network's size."""
+
 
 @dataclass(frozen=True)
 class StageResult:
@@ -122,7 +125,7 @@ def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
     sizes = tuple(e["examples"] for e in evaluations)
     used = row["examples"]
     counts = cells.counts(row["counts"])
-    before = _event(db, key, "before training")
+    before, network = _event(db, key, "before training"), _event(db, key, "network")
     return StageResult(
         stage=row["stage"],
         name=row["task"],
@@ -149,7 +152,7 @@ def _stage_result(db: sqlite3.Connection, row: sqlite3.Row) -> StageResult:
         usage=cells.usage(row["usage"]),
         before=_numbers(before.get("scores", {})),
         untrained=_numbers(before.get("untrained", {})),
-        size={k: int(v) for k, v in _numbers(_event(db, key, "network")).items()},
+        size={name: int(number(network[name])) for name in SIZES if network.get(name) is not None},
     )
 
 

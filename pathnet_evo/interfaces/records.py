@@ -271,6 +271,8 @@ class NetworkMeasured:
             convolutions; None if they could not be counted.
         stored: parameters that the networks of all stages so far need together; not those of random
             columns, which are drawn again from the seed.
+        fitted_readout: whether a readout of the columns, fitted in closed form, has a say in its
+            predictions.
     """
 
     trial: int
@@ -279,6 +281,7 @@ class NetworkMeasured:
     parameters: int
     multiply_adds: int | None
     stored: int
+    fitted_readout: bool = False
 
 
 @dataclass(frozen=True)

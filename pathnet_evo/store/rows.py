@@ -73,8 +73,8 @@ def rows(record: Record) -> Iterator[Row]:
             yield "events", {**place, "evaluation": record.evaluations, **event}
         case NetworkMeasured():
             place = {"trial": record.trial, "stage": record.stage}
-            sizes = ("parameters", "multiply_adds", "stored")
-            found = plain({name: getattr(record, name) for name in sizes})
+            kept = ("parameters", "multiply_adds", "stored", "fitted_readout")
+            found = plain({name: getattr(record, name) for name in kept})
             event = {"number": 1, "kind": "network", "data": found}
             yield "events", {**place, "evaluation": record.evaluations, **event}
         case NotScored():

@@ -49,6 +49,7 @@ def measured(
         parameters=_in_use(network, set()),
         multiply_adds=counted(network, pool.input_shape, network.shift.device),
         stored=_stored(pool, learned, {*usable}),
+        fitted_readout=network.columns is not None and network.columns.fitted is not None,
     )
 
 

@@ -202,6 +202,13 @@ def test_what_stages_began_with_over_seeds() -> None:
         values = (trial, 1, -1, -1, "transfer", json.dumps(data))
         db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", values)
     (begun,) = read_beginnings(db, 2)
+    assert begun.has_fitted == "unknown", "earlier versions do not say"
+    for trial, fitted in enumerate([True, False, True]):
+        size = json.dumps({"parameters": 1, "fitted_readout": fitted})
+        values = (trial, 1, 9, 1, "network", size)
+        db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", values)
+    (begun,) = read_beginnings(db, 2)
+    assert begun.has_fitted == "yes (2 of 3 seeds)"
     assert (begun.arm, begun.stage, begun.examples) == ("pathnet", 1, 100)
     assert begun.accuracies == {"raw": 0.25, "random": 0.5, "stage 1": 0.5}
     assert begun.listens_to == "stage 1 (2 of 3 seeds)"

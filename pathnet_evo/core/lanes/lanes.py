@@ -111,7 +111,7 @@ class Lanes:
         for i, layer in enumerate(others):
             if heard is not None and isinstance(layer.stack, WidenedStack):
                 joined = layer.stack.join(x.flatten(0, 1), heard[i].flatten(0, 1))
-                x = joined.unflatten(0, x.shape[:2])
+                x = joined.view(*x.shape[:2], *joined.shape[1:])
             x = layer.forward_steps(x)
         return x
 

@@ -25,6 +25,7 @@ class Begun:
             on those of each earlier stage's path: means over seeds, in this order.
         listens: of how many seeds the stage listens to each earlier stage's path.
         starts: of how many seeds the stage had each start, in words.
+        fitted: of how many seeds the finished network has a fitted readout; None if none says.
         seeds: how many seeds there are.
     """
 
@@ -34,7 +35,15 @@ class Begun:
     accuracies: dict[str, float | None]
     listens: dict[int, int]
     starts: dict[str, int]
+    fitted: int | None
     seeds: int
+
+    @property
+    def has_fitted(self) -> str:
+        """Whether there is a fitted readout, in words."""
+        if self.fitted is None:
+            return "unknown"
+        return self._words({"yes": self.fitted} if self.fitted else {"no": self.seeds})
 
     @property
     def listens_to(self) -> str:
@@ -67,14 +76,16 @@ def read_beginnings(db: sqlite3.Connection, n_stages: int) -> list[Begun]:
         ValueError: it speaks of another stage.
     """
     rows = db.execute(
-        "SELECT t.arm, e.stage, e.data FROM events e JOIN trials t USING (trial) "
+        "SELECT t.arm, e.stage, e.data, n.data FROM events e JOIN trials t USING (trial) "
+        "LEFT JOIN events n ON n.trial = e.trial AND n.stage = e.stage AND n.kind = 'network' "
         "WHERE e.kind = 'transfer' ORDER BY t.trial, e.stage"
     )
     found: dict[tuple[str, int], list[dict[str, Any]]] = {}
-    for arm, stage, text in rows:
+    for arm, stage, text, network in rows:
         if not 0 <= stage < n_stages:
             raise ValueError(f"stage {stage} of {n_stages}")
-        found.setdefault((arm, stage), []).append(json.loads(text))
+        fitted = None if network is None else json.loads(network).get("fitted_readout")
+        found.setdefault((arm, stage), []).append({**json.loads(text), "fitted": fitted})
     return [_begun(arm, stage, seeds) for (arm, stage), seeds in found.items()]
 
 
@@ -95,8 +106,13 @@ def _begun(arm: str, stage: int, seeds: list[dict[str, Any]]) -> Begun:
         accuracies={name: _mean([one.get(name) for one in told]) for name in (told or [{}])[0]},
         listens=Counter(int(stage) for seed in seeds for stage in seed["columns"]),
         starts=Counter(renumbered(str(words)) for seed in seeds for words, _ in seed["starts"]),
+        fitted=sum(map(bool, known)) if (known := _known(seeds, "fitted")) else None,
         seeds=len(seeds),
     )
+
+
+def _known(seeds: Sequence[dict[str, Any]], name: str) -> list[Any]:
+    return [seed[name] for seed in seeds if seed[name] is not None]
 
 
 def _mean(values: Sequence[object]) -> float | None:
