@@ -19,6 +19,12 @@ from pathnet_evo.core.network import Known, PathNetwork
 
 ENERGY = 60.0
 """Sum of the mean squares of all units that one receiving unit hears; see ``Columns.fit``."""
+ENERGY_OF_EQUAL_STEPS = 3.0
+"""The same for optimizers that move every weight about as far, however small its gradient.
+
+They move a unit by the sum of what it hears, not by the sum of squares. With 60, PPO learned
+MinAtar's Breakout 21 % more slowly while it listened to another game's path than alone, with 3 it
+learned 3 % faster (area of the learning curve, seeds 101 to 103)."""
 AT_ONCE = 500
 """Examples in one forward pass."""
 
@@ -59,11 +65,17 @@ class Columns(nn.Module):
         return len(self.networks[0].unit_shapes)  # type: ignore[arg-type]
 
     @torch.no_grad()
-    def fit(self, inputs: Tensor, fans: Sequence[int | None], homes: Sequence[Tensor] = ()) -> None:
+    def fit(
+        self,
+        inputs: Tensor,
+        fans: Sequence[int | None],
+        homes: Sequence[Tensor] = (),
+        energy: float = ENERGY,
+    ) -> None:
         """Standardise the columns' units on a task's inputs.
 
         Each unit is centred by its mean. A column's units in a layer share one divisor, chosen so
-        that a unit that hears all of them hears ``ENERGY``. The sum of its inputs' mean squares,
+        that a unit that hears all of them hears ``energy``. The sum of its inputs' mean squares,
         which bounds the largest stable step of gradient descent, then depends neither on the
         columns' scale nor on the layer's fan-in. The divisor is the units' deviation on the task's
         inputs or on the column's original inputs, whichever is larger: units that barely respond to
@@ -74,6 +86,7 @@ class Columns(nn.Module):
             inputs: ``(examples, *input_shape)`` float32, prepared for the network.
             fans: for each layer the number of inputs of one receiving unit; None without receivers.
             homes: for each column inputs of the task that it learned, prepared likewise.
+            energy: sum of the mean squares of what one receiving unit hears.
         """
         here = [_moments(network, inputs) for network in self.networks]  # type: ignore[arg-type]
         home = [
@@ -87,8 +100,8 @@ class Columns(nn.Module):
             for (mean, there), (_, then) in zip(
                 (c[i] for c in here), (c[i] for c in home), strict=True
             ):
-                energy = float(max(there, then)) * (fan or 0)
-                factors.append(torch.full_like(mean, (ENERGY / energy) ** 0.5 if energy else 0.0))
+                heard = float(max(there, then)) * (fan or 0)
+                factors.append(torch.full_like(mean, (energy / heard) ** 0.5 if heard else 0.0))
             scale.copy_(torch.cat(factors).view_as(scale))
 
     def raw(self, x: Tensor, known: Known | None = None) -> list[Tensor]:

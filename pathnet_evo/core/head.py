@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pathnet_evo.core.columns import Columns
+from pathnet_evo.core.columns import ENERGY, Columns
 from pathnet_evo.core.kinds import Lateral
 from pathnet_evo.core.modules import ShapeError
 from pathnet_evo.core.stack import LeasedStack, Stack
@@ -80,17 +80,18 @@ class TaskHead:
         """Everything trainable, the readout first; in the order of ``LeasedHead.stacks``."""
         return [self.readout, *(stack for stack in self.laterals if stack is not None)]
 
-    def fit(self, inputs: Tensor, homes: Sequence[Tensor] = ()) -> None:
+    def fit(self, inputs: Tensor, homes: Sequence[Tensor] = (), energy: float = ENERGY) -> None:
         """Standardise the columns' units; see ``Columns.fit``.
 
         Args:
             inputs: ``(examples, *input_shape)`` float32, of the task, prepared for the network.
             homes: for each column, inputs of the task that it learned.
+            energy: sum of the mean squares of what one unit hears.
         """
         if self.columns is not None:
             self.columns.to(inputs.device)
             fans = [None if s is None else _fan(s) for s in self.laterals[1:]]
-            self.columns.fit(inputs, fans, homes)
+            self.columns.fit(inputs, fans, homes, energy)
 
     def hear(self, x: Tensor) -> Heard:
         """What the columns say of ``x``, ``(batch, *input_shape)`` float32, prepared."""

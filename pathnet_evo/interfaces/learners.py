@@ -327,6 +327,14 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
         return issubclass(self.takes, EnvironmentTask)
 
     @property
+    def equal_steps(self) -> bool:
+        """Whether its optimizer moves every weight about as far, however small the gradient.
+
+        RMSProp and Adam do, gradient descent does not: columns are then heard more quietly.
+        """
+        return False
+
+    @property
     def processes(self) -> int:
         """How many processes an evaluator starts."""
         return 0

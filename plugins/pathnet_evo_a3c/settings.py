@@ -113,6 +113,11 @@ class A3CSettings(Scheduled, Learner[EnvironmentTask]):
         return frames >= self.evaluation_frames
 
     @property
+    def equal_steps(self) -> bool:
+        """RMSProp's steps do not shrink with the gradient."""
+        return True
+
+    @property
     def processes(self) -> int:
         """The number of workers, or 0 for one."""
         return self.workers if self.workers > 1 else 0
