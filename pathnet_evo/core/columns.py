@@ -19,12 +19,6 @@ from pathnet_evo.core.network import Known, PathNetwork
 
 ENERGY = 60.0
 """Sum of the mean squares of all units that one receiving unit hears; see ``Columns.fit``."""
-ENERGY_OF_EQUAL_STEPS = 3.0
-"""The same for optimizers that move every weight about as far, however small its gradient.
-
-They move a unit by the sum of what it hears, not by the sum of squares. With 60, PPO learned
-MinAtar's Breakout 21 % more slowly while it listened to another game's path than alone, with 3 it
-learned 3 % faster (area of the learning curve, seeds 101 to 103)."""
 AT_ONCE = 500
 """Examples in one forward pass."""
 

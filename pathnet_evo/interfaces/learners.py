@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 from typing_extensions import TypeVar
 
+from pathnet_evo.core.columns import ENERGY
 from pathnet_evo.core.genotype import Path, Rows
 from pathnet_evo.core.head import TaskHead
 from pathnet_evo.core.modules import Shape
@@ -241,6 +242,8 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
         connect: default way in which frozen modules enter a new task's path.
         published: the paper's way.
         listens: whether it can train paths that hear columns.
+        heard_energy: how loud columns are: the sum of the mean squares of what a unit hears of
+            them. The default was chosen for gradient descent on images.
         unit: what its evaluations count, for reports: ``examples`` or ``frames``.
         fitness_name: name of its fitness, for reports.
         in_place: whether it trains the pool itself instead of leasing from it.
@@ -255,6 +258,7 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
     connect: ClassVar[Connect] = "named"
     published: ClassVar[Connect] = "named"
     listens: ClassVar[bool] = False
+    heard_energy: ClassVar[float] = ENERGY
     unit: ClassVar[str] = "examples"
     fitness_name: ClassVar[str] = "fitness"
     in_place: ClassVar[bool] = False
@@ -325,14 +329,6 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
         By default true for environments, whose episodes are new each time.
         """
         return issubclass(self.takes, EnvironmentTask)
-
-    @property
-    def equal_steps(self) -> bool:
-        """Whether its optimizer moves every weight about as far, however small the gradient.
-
-        RMSProp and Adam do, gradient descent does not: columns are then heard more quietly.
-        """
-        return False
 
     @property
     def processes(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pathnet_evo.core.columns import AT_ONCE, ENERGY, ENERGY_OF_EQUAL_STEPS, Columns
+from pathnet_evo.core.columns import AT_ONCE, Columns
 from pathnet_evo.core.head import TaskHead
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.core.pool import ModulePool
@@ -264,9 +264,7 @@ class StageBeginning:
             self._copy_readout(head)
             if head.columns is not None:
                 homes = [self._inputs(self.learned[j].task, j) for j in self.columns]
-                with calling("learner"):
-                    energy = ENERGY_OF_EQUAL_STEPS if stage.learner.equal_steps else ENERGY
-                head.fit(self._inputs(self.task, self.i), homes, energy)
+                head.fit(self._inputs(self.task, self.i), homes, stage.learner.heard_energy)
             wanted = self.plan.config.transfer.fitted_readout
             fit_readout(head, stage.learner, self.task, self.budget, here, wanted)
         else:

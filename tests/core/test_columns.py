@@ -99,16 +99,17 @@ def test_maps_begin_at_zero_and_get_gradients(listening):
     assert all(stack.parameters["weight"].grad.abs().sum() > 0 for stack in maps)
 
 
-def test_what_is_heard_is_standardised_on_the_tasks_inputs(listening):
+@pytest.mark.parametrize("energy", [ENERGY, 3.0])
+def test_what_is_heard_is_standardised_on_the_tasks_inputs(listening, energy):
     """Broken: how fast a task learns from another would hang on the other's scale."""
     _, head = listening
     x = torch.randn(400, *SHAPE, generator=Streams(5).torch("x"))
-    head.fit(x)
+    head.fit(x, energy=energy)
     for units, stack in zip(head.hear(x), head.laterals[1:], strict=True):
         by_unit = units.transpose(0, 1).flatten(1)
         torch.testing.assert_close(by_unit.mean(1), torch.zeros(len(by_unit)), atol=1e-3, rtol=0)
         fan = stack.parameters["weight"][0, 0].numel()
-        assert float(by_unit.square().mean()) * fan == pytest.approx(ENERGY, rel=1e-3)
+        assert float(by_unit.square().mean()) * fan == pytest.approx(energy, rel=1e-3)
 
 
 def test_a_column_hears_its_own_columns(listening):

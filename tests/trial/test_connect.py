@@ -4,6 +4,7 @@ import pytest
 
 from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.modules import ModuleKind
+from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces.records import Evaluated, TransferPlanned
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.plugins.registry import Registry
@@ -29,6 +30,26 @@ def test_images_listen_and_games_are_summed_by_default():
     assert [made.connect(i, "pathnet-2017") for i in (0, 1)] == ["named", "sum"]
     assert plan([DIGITS], connect="sum").connect(0, "pathnet") == "sum"
     assert plan([DIGITS], connect="sum").connect(0, "pathnet-2017") == "named"
+
+
+def test_games_hear_columns_more_quietly():
+    """Broken: a game would be learned a fifth more slowly for each path that it listens to."""
+    net = {"modules": 4, "width": 1, "layers": [{"kind": "linear", "units": 3}] * 2}
+    data = {
+        "arms": ["pathnet"],
+        "pool": {**net, "input_shape": [4]},
+        "strategy": {"name": "racing", "population": 2},
+        "transfer": {"connect": "lateral", "initial_modules": "fresh"},
+        "learner": {"name": "ppo", "num_envs": 2, "episodes": 1, "score_episodes": 1},
+        "stages": [{"frames": 200, "task": GAME["task"]}] * 2,
+    }
+    made = resolve(config.validate(data), Registry())
+    found = learn_sequence(made, Trial(0, "pathnet", 0), "cpu", lambda record: None)
+    columns = found[1].head.columns
+    said = columns(made.stages[1].learner.inputs(found[1].task, 400, Streams(0)))
+    sizes = [3, 3]  # of what a module of the second layer, and the readout, hear
+    for units, fan in zip(said, sizes, strict=True):
+        assert float(units.var(0, correction=0).mean()) * fan <= 3.5
 
 
 def test_modules_that_cannot_hear_are_connected_as_published(monkeypatch):
