@@ -204,7 +204,7 @@ class LaneLayer:
         """``(K,)`` sums of each lane's squared gradients."""
         total = torch.zeros(len(self), device=self.stack.device)
         for values in self.gradients.values():
-            total += torch.linalg.vector_norm(values.flatten(1), dim=1).square()
+            total += values.flatten(1).square().sum(1)
         return total
 
 
