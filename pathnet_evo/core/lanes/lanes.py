@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from pathnet_evo.core.aggregate import SUM, Aggregate
 from pathnet_evo.core.genotype import Path
-from pathnet_evo.core.head import TaskHead
+from pathnet_evo.core.head import Heard, TaskHead
 from pathnet_evo.core.lanes.layer import LaneLayer
 from pathnet_evo.core.lanes.widened import AnyStack, WidenedStack, listen
 from pathnet_evo.core.pool import ModulePool
-
-Heard: TypeAlias = list[Tensor] | None
-"""What columns say, for each layer ``(K, *shape)``; None if there are none."""
 
 
 class Lanes:
