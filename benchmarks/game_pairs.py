@@ -6,7 +6,8 @@ Every ordered pair of two games, with network, learner and strategy of the prese
 and ``minatar-matrix``. A source is learned once a seed, for all arms and targets alike, and
 ``independent`` once a target. Lines that are there already are skipped, so what was interrupted
 continues when it is called again. ``--games`` chooses pairs, ``--each`` changes one setting at a
-time, as ``pathnet-evo run --set`` does; sources are learned without such changes. ``game_pairs_table.py`` makes the tables.
+time, as ``pathnet-evo run --set`` does; sources are learned without such changes.
+``game_pairs_table.py`` makes the tables.
 """
 
 from __future__ import annotations
