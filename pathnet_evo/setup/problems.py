@@ -33,6 +33,10 @@ class ConfigError(UserError):
         self.source = source
         super().__init__("\n".join(f"{source}: {p}" if source else str(p) for p in problems))
 
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[list[Problem], str]]:
+        """Between processes, as the problems themselves."""
+        return type(self), (self.problems, self.source)
+
 
 def problems(
     error: ValidationError, model: type[BaseModel], place: str = "", own: Sequence[str] = ()
