@@ -40,7 +40,6 @@ stable-baselines3 sees them and its score from our learner, so that both must ag
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 import tomllib
@@ -62,6 +61,7 @@ from beside_sb3_settings import (
     configuration,
     task_of,
 )
+from result_lines import ResultLines
 
 from pathnet_evo import Streams, launch, presets
 from pathnet_evo.interfaces.records import EpisodesFinished, Record, StageStarted
@@ -188,11 +188,6 @@ def curve(episodes: Iterable[tuple[int, float]], steps: int) -> list[float | Non
     return [round(sum(part) / len(part), 3) if part else None for part in parts]
 
 
-def key(line: dict[str, Any]) -> tuple[Any, ...]:
-    """What tells a line from others."""
-    return *(line[name] for name in ("task", "arm", "seed", "steps")), *line["options"]
-
-
 def main() -> None:
     """Run what is missing, all arms of a seed before the next seed."""
     parser = argparse.ArgumentParser(
@@ -214,8 +209,7 @@ def main() -> None:
             f"or --arms {' '.join(OURS)}"
         )
     torch.set_num_threads(1)
-    lines = given.results.read_text().splitlines() if given.results.exists() else []
-    done = {key(json.loads(line)) for line in lines}
+    known = ResultLines(given.results, ("task", "arm", "seed", "steps", "options"))
     for seed in range(given.first, given.first + given.seeds):
         for task in given.tasks:
             for arm in given.arms:
@@ -223,7 +217,7 @@ def main() -> None:
                 options = given.set if arm in OURS else []
                 about = {"task": task, "arm": arm, "seed": seed, "steps": steps}
                 about["options"] = options
-                if key(about) in done:
+                if about in known:
                     continue
                 found = learned(task, arm, seed, steps, options)
                 line = {
@@ -233,8 +227,7 @@ def main() -> None:
                     "episodes": len(found.episodes),
                     "curve": curve(found.episodes, steps),
                 }
-                with given.results.open("a") as file:
-                    file.write(json.dumps(line) + "\n")
+                known.add(line)
                 print(
                     f"{task}: {arm}, seed {seed}: {found.score:.2f} after {steps:,} steps "
                     f"({found.cpu_seconds:.0f} s)",

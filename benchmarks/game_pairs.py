@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from result_lines import ResultLines
 
 from pathnet_evo.analysis.curves import learning_curve
 from pathnet_evo.core.pool import ModulePool
@@ -156,12 +156,6 @@ def _ignore(record: Record) -> None:
     """Nobody listens to the source."""
 
 
-def key(line: dict[str, Any]) -> str:
-    """What tells a line from others."""
-    names = ("source", "target", "arm", "seed", "frames", "options")
-    return json.dumps([line[name] for name in names])
-
-
 def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
     """All cells, the arms that come first for all pairs before the others."""
     games = arguments.games
@@ -188,9 +182,8 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="A.B=VALUE")
     parser.add_argument("--each", nargs="+", default=[], metavar="A.B=VALUE")
     arguments = parser.parse_args()
-    lines = arguments.results.read_text().splitlines() if arguments.results.exists() else []
-    done = {key(json.loads(line)) for line in lines}
-    missing = [c for c in cells(arguments) if key(json.loads(json.dumps(asdict(c)))) not in done]
+    found = ResultLines(arguments.results, tuple(Cell.__dataclass_fields__))
+    missing = [cell for cell in cells(arguments) if asdict(cell) not in found]
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as workers:
         firsts = {c.first: None for c in missing}
         learning = {first: workers.submit(learn_source, first) for first in firsts}
@@ -198,8 +191,7 @@ def main() -> None:
         targets = [workers.submit(learn_target, cell, starts[cell.first]) for cell in missing]
         for future in as_completed(targets):
             line = future.result()
-            with arguments.results.open("a") as file:
-                file.write(json.dumps(line) + "\n")
+            found.add(line)
             print(
                 f"{line['source']} -> {line['target']}, {line['arm']} {' '.join(line['options'])}, "
                 f"seed {line['seed']}: {line['score']:.2f}, area {line['area']:.3f} "

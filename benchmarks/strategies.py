@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from result_lines import ResultLines
 
 from pathnet_evo.core.genotype import n_modules
 from pathnet_evo.interfaces.records import Record, StageFinished
@@ -149,20 +150,6 @@ def trial(cell: Cell, seed: int, learned: list[dict[str, Any]]) -> dict[str, Any
     }
 
 
-def done(file: Path) -> set[str]:
-    """The trials that have a line; the start of one that was being written is cut off."""
-    text = file.read_text() if file.exists() else ""
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        file.write_text(whole)
-    return {key(json.loads(line)) for line in whole.splitlines()}
-
-
-def key(line: dict[str, Any]) -> str:
-    """What a trial is told by: its cell and its seed."""
-    return json.dumps([line[name] for name in (*Cell.__dataclass_fields__, "seed")])
-
-
 def main() -> None:
     """Run what has no line yet."""
     parser = argparse.ArgumentParser(
@@ -176,14 +163,13 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     learned = tasks(arguments.data, arguments.root, arguments.download)
-    found = done(arguments.file)
+    found = ResultLines(arguments.file, (*Cell.__dataclass_fields__, "seed"))
     for seed in range(arguments.seeds):
         for cell in cells():
-            if key({**asdict(cell), "seed": seed}) in found:
+            if {**asdict(cell), "seed": seed} in found:
                 continue
             line = trial(cell, seed, learned)
-            with arguments.file.open("a") as file:
-                file.write(json.dumps(line) + "\n")
+            found.add(line)
             print(json.dumps(line), flush=True)
 
 

@@ -15,7 +15,6 @@ set; use other seeds then. ``transfer_table.py`` makes the tables.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from result_lines import ResultLines
 
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.interfaces.records import Record, StageFinished, TransferPlanned
@@ -281,12 +281,6 @@ def _ignore(record: Record) -> None:
     """Nobody listens to the first task."""
 
 
-def key(line: dict[str, Any]) -> str:
-    """What tells a line from others."""
-    names = ("network", "pair", "examples", "arm", "rate", "options", "seed", "choosing")
-    return json.dumps([line[name] for name in names])
-
-
 def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
     """The cells of one seed, those with a common first task next to each other."""
     for network in arguments.networks:
@@ -320,13 +314,12 @@ def main() -> None:
     parser.add_argument("--choosing", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    lines = arguments.results.read_text().splitlines() if arguments.results.exists() else []
-    done = {key(json.loads(line)) for line in lines}
+    found = ResultLines(arguments.results, (*Cell.__dataclass_fields__, "seed", "choosing"))
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         firsts: dict[tuple[str, str, str], dict[str, Any]] = {}
         for cell in cells(arguments):
             about = {**asdict(cell), "seed": seed, "choosing": arguments.choosing}
-            if key(json.loads(json.dumps(about))) in done:
+            if about in found:
                 continue
             own = cell.arm if cell.arm in OWN_FIRST else "pathnet"
             first_of = Cell(cell.network, cell.pair, None, own)
@@ -334,8 +327,7 @@ def main() -> None:
             if place not in firsts:
                 firsts[place] = first_task(first_of, seed, arguments.data, arguments.choosing)
             line = second_task(cell, seed, firsts[place], arguments.data, arguments.choosing)
-            with arguments.results.open("a") as file:
-                file.write(json.dumps(line) + "\n")
+            found.add(line)
             print(
                 f"{cell.network} {cell.pair}, {cell.examples or 'all'}: {cell.arm}, seed {seed}, "
                 f"rate {cell.rate}: {line['score']:.3f} ({line['seconds']:.0f} s)",

@@ -99,6 +99,7 @@ def _begun(arm: str, stage: int, seeds: list[dict[str, Any]]) -> Begun:
         }
         for p in priors
     ]
+    known = [seed["fitted"] for seed in seeds if seed["fitted"] is not None]
     return Begun(
         arm=arm,
         stage=stage,
@@ -106,13 +107,9 @@ def _begun(arm: str, stage: int, seeds: list[dict[str, Any]]) -> Begun:
         accuracies={name: _mean([one.get(name) for one in told]) for name in (told or [{}])[0]},
         listens=Counter(int(stage) for seed in seeds for stage in seed["columns"]),
         starts=Counter(renumbered(str(words)) for seed in seeds for words, _ in seed["starts"]),
-        fitted=sum(map(bool, known)) if (known := _known(seeds, "fitted")) else None,
+        fitted=sum(map(bool, known)) if known else None,
         seeds=len(seeds),
     )
-
-
-def _known(seeds: Sequence[dict[str, Any]], name: str) -> list[Any]:
-    return [seed[name] for seed in seeds if seed[name] is not None]
 
 
 def _mean(values: Sequence[object]) -> float | None:
