@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -90,8 +90,8 @@ class Beginning:
         reinitialise: whether to re-initialise free modules beside frozen ones.
         grow: minimum number of modules to add to layers with too few free ones; 0 for none.
         initial_modules: how free modules start.
-        copied_layers: how many layers, from the input, copies take; the others start fresh. None
-            for all.
+        copied_layers: how many layers, from the input, copies of an earlier stage's path take, by
+            stage; the layers above start fresh. All of those that it leaves out.
     """
 
     pool: ModulePool
@@ -103,7 +103,7 @@ class Beginning:
     reinitialise: bool
     grow: int
     initial_modules: InitialModules
-    copied_layers: int | None = None
+    copied_layers: Mapping[int, int] = field(default_factory=dict)
 
 
 class TransferPolicy(BaseModel, ABC):

@@ -128,7 +128,8 @@ class TransferPlanned:
         columns: the stages whose paths it listens to.
         starts: the paths that its free modules were laid out as, in words, and their rows.
         prior: accuracies of ridge classifiers on ``examples`` of the new task: on ``raw`` inputs,
-            on the units of a ``random`` path, and of the path of each of ``stages``; or None.
+            on the units of a ``random`` path, and of the path of each of ``stages``, whose layers
+            by themselves are in ``by_layer``; or None.
     """
 
     trial: int

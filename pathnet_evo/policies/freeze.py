@@ -57,12 +57,13 @@ def _lay_out(beginning: Beginning) -> list[Start]:
     n_starts = len(beginning.wanted) if beginning.initial_modules == "mixed" else n_groups
     for g, source in zip(range(n_groups), _sources(beginning), strict=False):
         groups = [modules[g * width : (g + 1) * width] for modules in free]
+        copied = None
         if source is not None:
-            _copy(pool, beginning.learned[source][: beginning.copied_layers], groups)
+            copied = beginning.copied_layers.get(source)
+            _copy(pool, beginning.learned[source][:copied], groups)
         if g < n_starts and source not in {start.copy_of for start in starts}:
             rows = tuple(_filled(group, width) for group in groups)
-            layers = None if source is None else beginning.copied_layers
-            starts.append(Start(rows, source, copied_layers=layers))
+            starts.append(Start(rows, source, copied_layers=copied))
     return starts
 
 

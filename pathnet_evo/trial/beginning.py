@@ -98,7 +98,7 @@ class StageBeginning:
             reinitialise=transfer.reinitialise,
             grow=int(transfer.grow),
             initial_modules=initial,
-            copied_layers=self._copied_layers(pool),
+            copied_layers=self._copied_layers(pool, prior),
         )
         with calling("transfer policy"):
             starts, grown = self.policy.begin(beginning)
@@ -141,18 +141,23 @@ class StageBeginning:
         heard = () if columns is None else columns.stages
         return {stage}.union(*map(self._computed, heard))
 
-    def _copied_layers(self, pool: ModulePool) -> int | None:
-        """How many layers copies take; None for all.
+    def _copied_layers(self, pool: ModulePool, prior: Prior | None) -> dict[int, int]:
+        """How many layers copies of an earlier stage's path take, where it is not all of them.
 
-        With few examples a copy of the whole path was up to 4 points better, with many a copy of
-        its lower half was 1 point better: upper layers suit the task that they learned (Yosinski et
-        al. 2014).
+        With few examples a copy of the whole path was up to 4 points better. With many a copy of
+        its lower half was 1 point better, or one up to the last layer that tells as much of the new
+        task as any: the layers above suit the task that they learned (Yosinski et al. 2014).
         """
-        layers, visits = len(pool.layers), self.budget.visits
-        wanted = self.plan.config.transfer.copied_layers
-        if wanted is None and visits is not None and visits < FEW_EXAMPLES:
-            wanted = max(layers // 2, 1)
-        return wanted if wanted is not None and wanted < layers else None
+        wanted, visits = self.plan.config.transfer.copied_layers, self.budget.visits
+        if wanted is None and (visits is None or visits >= FEW_EXAMPLES):
+            return {}
+        layers = len(pool.layers)
+        half = max(layers // 2, 1)
+        copied = {
+            stage: wanted or (half if prior is None else max(half, prior.suitable_layers(stage)))
+            for stage in range(self.i)
+        }
+        return {stage: some for stage, some in copied.items() if some < layers}
 
     def _wanted(
         self, pool: ModulePool, ranked: Sequence[int], prior: Prior | None
@@ -205,6 +210,7 @@ class StageBeginning:
             alone={j: one.accuracy for j, one in alone.items()},
             explained={j: one.explained for j, one in alone.items()},
             explained_random=sum(one.explained for one in random) / UNTRAINED,
+            by_layer={j: one.by_layer for j, one in alone.items()},
         )
 
     def _alone(self, pool: ModulePool, stage: int) -> PathNetwork:

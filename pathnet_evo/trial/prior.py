@@ -50,6 +50,7 @@ class Prior:
         alone: as ``stages``, of the paths without what they hear themselves, as copies begin.
         explained: the share of the labels' variance that these units explain.
         explained_random: the share that the units of random weights explain, the mean of some.
+        by_layer: as ``alone``, of each layer's units, the layer at the input first.
     """
 
     examples: int
@@ -60,6 +61,7 @@ class Prior:
     alone: dict[int, float] = field(default_factory=dict)
     explained: dict[int, float] = field(default_factory=dict)
     explained_random: float = 0.0
+    by_layer: dict[int, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def ranked(self) -> list[int]:
@@ -104,6 +106,15 @@ class Prior:
         best = max((self.alone[stage] for stage in related), default=0.0)
         return [s for s in related if self.alone[s] >= best - self.error] or [None]
 
+    def suitable_layers(self, stage: int) -> int:
+        """How many of a path's layers, from the input, suit the task: up to the most telling one.
+
+        Of those that tell about as much, within half a standard error, the last counts.
+        """
+        accuracies = self.by_layer[stage]
+        least = max(accuracies) - self.error / 2
+        return max(n for n, some in enumerate(accuracies, 1) if some >= least)
+
 
 def _ranked(accuracies: dict[int, float]) -> list[int]:
     return sorted(accuracies, key=lambda stage: (accuracies[stage], stage), reverse=True)
@@ -116,10 +127,12 @@ class Tells:
     Args:
         accuracy: of a ridge classifier on examples that it was not fitted on.
         explained: the share of the labels' variance that ridge regression explains, likewise.
+        by_layer: the accuracy by the units of each layer alone.
     """
 
     accuracy: float
     explained: float
+    by_layer: tuple[float, ...] = ()
 
 
 def tells(layers: Sequence[Tensor], labels: Tensor, n_classes: int) -> Tells:
@@ -134,9 +147,11 @@ def tells(layers: Sequence[Tensor], labels: Tensor, n_classes: int) -> Tells:
     fewer = kernels
     if len(labels) > LEFT_OUT:
         fewer = _with_sum([kernel(units[:LEFT_OUT]) for units in layers])
+    accuracies = [_accuracy(k, labels, n_classes) for k in kernels]
     return Tells(
-        max(_accuracy(k, labels, n_classes) for k in kernels),
+        max(accuracies),
         max(_explained(k, labels[:LEFT_OUT], n_classes) for k in fewer),
+        tuple(accuracies[: len(layers)]),
     )
 
 

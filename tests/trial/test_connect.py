@@ -126,17 +126,26 @@ def test_copies_of_unfamiliar_features_listen_to_nobody(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("examples", "options", "copied"),
-    [(4, {}, None), (4, {"copied_layers": 1}, 1), (10, {}, 1), (10, {"copied_layers": 2}, None)],
+    ("examples", "suitable", "options", "copied"),
+    [
+        (4, 1, {}, None),
+        (4, 1, {"copied_layers": 1}, 1),
+        (10, 1, {}, 1),
+        (10, 2, {}, None),
+        (10, 1, {"copied_layers": 2}, None),
+        (10, 2, {"copied_layers": 1}, 1),
+        (10, 1, {"prior": False, "initial_modules": "copies"}, 1),
+    ],
 )
 def test_many_examples_are_learned_by_copies_of_lower_layers(
-    examples, options, copied, monkeypatch
+    examples, suitable, options, copied, monkeypatch
 ):
     """Broken: with all images, PathNet would lose a point to fresh modules that listen.
 
     The budget visits 40 examples, so that 4 are few and 10 are many.
     """
     monkeypatch.setattr(Prior, "starts", lambda self: [0])
+    monkeypatch.setattr(Prior, "suitable_layers", lambda self, stage: suitable)
     layers = [{"kind": "conv2d", "channels": 2}, {"kind": "linear", "units": 3}]
     _, records = learned(
         [{}, {"examples": examples}],

@@ -33,6 +33,15 @@ def test_it_is_the_accuracy_of_a_ridge_classifier_on_what_it_has_not_seen():
     assert tells([x], labels, 3).accuracy == pytest.approx(best, abs=1 / 60)
 
 
+def test_each_layer_tells_what_its_units_tell():
+    """Broken: layers would be copied that suit the task before alone."""
+    generator = torch.Generator().manual_seed(2)
+    near, labels = classes(90, 0.7)
+    layers = [torch.randn(90, 6, generator=generator), near, near + torch.randn(90, 6)]
+    alone = [tells([units], labels, 3).accuracy for units in layers]
+    assert tells(layers, labels, 3).by_layer == tuple(alone)
+
+
 def test_variance_is_explained_by_fits_on_all_other_examples():
     """Broken: a path would be copied for what its units remember, not for what they tell."""
     x, labels = classes(40, 0.7)
@@ -89,6 +98,21 @@ def test_copies_are_made_for_what_paths_tell_by_themselves():
         1000, 0.6, 0.55, {0: 0.8, 1: 0.9}, alone=alone, explained={0: 0.4, 1: 0.1}
     )  # fmt: skip
     assert (prior.starts(), prior.ranked) == ([0], [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("by_layer", "layers"),
+    [
+        ((0.63, 0.62, 0.61, 0.56), 1),  # CIFAR-10's second half, after the first
+        ((0.74, 0.80, 0.795, 0.75), 3),  # noisy MNIST's
+        ((0.62, 0.62, 0.62, 0.62), 4),
+        ((0.40, 0.50, 0.60, 0.70), 4),
+    ],
+)
+def test_layers_suit_a_task_up_to_the_most_telling_one(by_layer, layers):
+    """Broken: with many images, MNIST would begin with too little of what it knows."""
+    prior = Prior(800, 0.6, 0.55, {0: 0.6, 1: 0.7}, by_layer={1: by_layer})
+    assert prior.suitable_layers(1) == layers
 
 
 def test_what_tells_no_more_than_noise_is_not_listened_to():
