@@ -11,7 +11,7 @@ import time
 
 from pathnet_evo.core.genotype import PathShape, distinct
 from pathnet_evo.core.streams import borrow
-from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.evaluations import Evaluation
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.trial.diversity import diversity

@@ -28,7 +28,8 @@ from pathnet_evo import Streams, TaskContext, TaskError
 from pathnet_evo.core.head import TaskHead
 from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.pool import ModulePool
-from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.evaluations import Candidate
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo_a3c.episodes import Episodes
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_gym.task import GymSettings, GymTask

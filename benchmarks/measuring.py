@@ -12,7 +12,8 @@ import torch
 from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.learners import Candidate, Evaluator, LearningContext
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluator
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo.strategies.binary_tournament import BinaryTournament

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from pathnet_evo.core.genotype import PathShape, distinct
-from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.evaluations import Evaluation
 from pathnet_evo.interfaces.records import (
     Evaluated,
     GenerationFinished,

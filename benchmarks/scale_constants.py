@@ -21,7 +21,8 @@ from pathnet_evo.core.kinds import Conv2d, Linear
 from pathnet_evo.core.modules import ModuleKind
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.learners import Candidate, Evaluator, Learner, LearningContext
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluator
+from pathnet_evo.interfaces.learners import Learner, LearningContext
 from pathnet_evo.workers.supervisor import TICK, Supervised, Supervisor
 from pathnet_evo.workers.transport import WorkerLine
 from pathnet_evo_a3c.learner import A3C

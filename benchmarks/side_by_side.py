@@ -19,7 +19,7 @@ from measuring import CIFAR, MNIST, Setting, context, pool, task
 from pathnet_evo.engines.inline import InlineEngine
 from pathnet_evo.engines.processes import ProcessEngine
 from pathnet_evo.interfaces.engines import Engine
-from pathnet_evo.interfaces.learners import Candidate, Evaluator
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluator
 from pathnet_evo_sgd.learner import SGD
 
 ROUNDS, SECONDS = 7, 2.0

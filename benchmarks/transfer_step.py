@@ -24,7 +24,8 @@ from pathnet_evo.core.modules import ModuleKind
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces.budget import Budget
-from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.evaluations import Candidate
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo_sgd.learner import SGD
 

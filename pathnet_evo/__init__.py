@@ -39,16 +39,15 @@ if TYPE_CHECKING:
     from pathnet_evo.interfaces.budget import Budget
     from pathnet_evo.interfaces.encoders import Encoder
     from pathnet_evo.interfaces.engines import Engine
-    from pathnet_evo.interfaces.executors import Executor, ExecutorError, Job, RunSetting, Trials
-    from pathnet_evo.interfaces.learners import (
+    from pathnet_evo.interfaces.evaluations import (
         Candidate,
         Episode,
         Evaluation,
         Evaluator,
-        Learner,
-        LearningContext,
         StageFailed,
     )
+    from pathnet_evo.interfaces.executors import Executor, ExecutorError, Job, RunSetting, Trials
+    from pathnet_evo.interfaces.learners import Learner, LearningContext
     from pathnet_evo.interfaces.learning_rate import Scheduled
     from pathnet_evo.interfaces.observers import Observer
     from pathnet_evo.interfaces.policies import (
@@ -150,16 +149,15 @@ _HOMES = {
     "interfaces.budget": ("Budget",),
     "interfaces.encoders": ("Encoder",),
     "interfaces.engines": ("Engine",),
-    "interfaces.executors": ("Executor", "ExecutorError", "Job", "RunSetting", "Trials"),
-    "interfaces.learners": (
+    "interfaces.evaluations": (
         "Candidate",
         "Episode",
         "Evaluation",
         "Evaluator",
-        "Learner",
-        "LearningContext",
         "StageFailed",
     ),
+    "interfaces.executors": ("Executor", "ExecutorError", "Job", "RunSetting", "Trials"),
+    "interfaces.learners": ("Learner", "LearningContext"),
     "interfaces.learning_rate": ("Scheduled",),
     "interfaces.observers": ("Observer",),
     "interfaces.policies": (

@@ -19,7 +19,7 @@ from pathnet_evo.core.aggregate import AGGREGATES
 from pathnet_evo.core.kinds import Conv2d, Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.learners import Candidate, Episode, Evaluation
+from pathnet_evo.interfaces.evaluations import Candidate, Episode, Evaluation
 from pathnet_evo.interfaces.population import Replacement
 from pathnet_evo.interfaces.records import (
     EpisodesFinished,

@@ -6,7 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from pathnet_evo.interfaces.learners import Candidate, Episode, Evaluation, Evaluator, StageFailed
+from pathnet_evo.interfaces.evaluations import (
+    Candidate,
+    Episode,
+    Evaluation,
+    Evaluator,
+    StageFailed,
+)
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 
 

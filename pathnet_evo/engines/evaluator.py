@@ -30,14 +30,8 @@ from pathnet_evo.engines.protocol import (
 from pathnet_evo.engines.sharing import stage_for_workers
 from pathnet_evo.engines.usage import StageUsage
 from pathnet_evo.engines.worker_pool import Worker, WorkerPool
-from pathnet_evo.interfaces.learners import (
-    Candidate,
-    Evaluation,
-    Evaluator,
-    Learner,
-    LearningContext,
-    StageFailed,
-)
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation, Evaluator, StageFailed
+from pathnet_evo.interfaces.learners import Learner, LearningContext
 from pathnet_evo.workers.messages import WorkerLost, WorkerUnable
 from pathnet_evo.workers.supervisor import TICK
 from pathnet_evo.workers.transport import UnsendableError

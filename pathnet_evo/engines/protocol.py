@@ -17,7 +17,8 @@ from pathnet_evo.core.modules import ModuleKind, Shape
 from pathnet_evo.core.stack import Stack
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces.budget import Budget
-from pathnet_evo.interfaces.learners import Candidate, Evaluation, Learner
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation
+from pathnet_evo.interfaces.learners import Learner
 
 
 class Modules(NamedTuple):

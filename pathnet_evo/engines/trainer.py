@@ -31,7 +31,8 @@ from pathnet_evo.engines.protocol import (
     cut,
 )
 from pathnet_evo.engines.slots import Arrived, Slots
-from pathnet_evo.interfaces.learners import Candidate, Evaluation, Evaluator, LearningContext
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation, Evaluator
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 from pathnet_evo.workers.messages import WorkerUnable
 from pathnet_evo.workers.transport import WorkerLine

@@ -11,7 +11,8 @@ from pathnet_evo.engines.contained import Contained
 from pathnet_evo.engines.evaluator import SideBySideEvaluator
 from pathnet_evo.engines.worker_pool import WorkerPool
 from pathnet_evo.interfaces.engines import Engine
-from pathnet_evo.interfaces.learners import Evaluator, Learner, LearningContext, StageFailed
+from pathnet_evo.interfaces.evaluations import Evaluator, StageFailed
+from pathnet_evo.interfaces.learners import Learner, LearningContext
 from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo.system.plugin_calls import calling
 from pathnet_evo.workers.transport import Transport

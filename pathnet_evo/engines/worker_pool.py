@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pathnet_evo.engines.carriers import Carrier, Parcels, SharedSlots
 from pathnet_evo.engines.trainer import work
-from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.evaluations import Candidate
 from pathnet_evo.workers.supervisor import Supervised, Supervisor
 from pathnet_evo.workers.transport import Transport, WorkerLink
 

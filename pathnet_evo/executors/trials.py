@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
+from pathnet_evo.interfaces.evaluations import StageFailed
 from pathnet_evo.interfaces.executors import Job
-from pathnet_evo.interfaces.learners import StageFailed
 from pathnet_evo.interfaces.population import StrategyError
 from pathnet_evo.interfaces.records import Emit, Record, TrialFinished, TrialStarted
 from pathnet_evo.interfaces.run_info import Trial

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from pathnet_evo.interfaces.learners import Evaluator, Learner, LearningContext
+from pathnet_evo.interfaces.evaluations import Evaluator
+from pathnet_evo.interfaces.learners import Learner, LearningContext
 
 
 class Engine(BaseModel, ABC):

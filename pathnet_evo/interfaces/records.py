@@ -10,8 +10,8 @@ from pathnet_evo.core.genotype import Path, Rows
 from pathnet_evo.values.stage_numbers import stage_number
 
 if TYPE_CHECKING:  # reading a run needs no torch
+    from pathnet_evo.interfaces.evaluations import Episode, Evaluation
     from pathnet_evo.interfaces.fingerprint import Fingerprint
-    from pathnet_evo.interfaces.learners import Episode, Evaluation
     from pathnet_evo.interfaces.population import Front, Replacement
 
 

@@ -23,8 +23,8 @@ from pathnet_evo.core.genotype import (
 )
 from pathnet_evo.core.streams import lend, put_at, state_of
 from pathnet_evo.interfaces.budget import Budget
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation
 from pathnet_evo.interfaces.evolution_record import EvolutionRecord
-from pathnet_evo.interfaces.learners import Candidate, Evaluation
 from pathnet_evo.interfaces.operators import Kind, OperatorSettings
 from pathnet_evo.interfaces.policies import Start
 from pathnet_evo.interfaces.population import (

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pydantic import Field, PrivateAttr
 
-from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.evaluations import Evaluation
 from pathnet_evo.interfaces.measures import (
     continual_measures,
     generation_measures,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, model_validator
 
 from pathnet_evo.core.genotype import distinct
-from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.evaluations import Evaluation
 from pathnet_evo.interfaces.records import GenerationFinished, StageFinished, StageStarted
 from pathnet_evo.interfaces.run_info import RunInfo, Trial
 from pathnet_evo.interfaces.summary import Summary

@@ -26,7 +26,7 @@ from pathnet_evo.interfaces.records import (
 from pathnet_evo.store.cells import plain, real
 
 if TYPE_CHECKING:  # reading a run needs no torch
-    from pathnet_evo.interfaces.learners import Episode
+    from pathnet_evo.interfaces.evaluations import Episode
 
 Row: TypeAlias = tuple[str, dict[str, Any]]
 """A table and the values of its columns."""

@@ -10,7 +10,7 @@ from deap import tools
 from pydantic import Field, model_validator
 
 from pathnet_evo.core.streams import lend
-from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.evaluations import Candidate
 from pathnet_evo.interfaces.population import Child
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings

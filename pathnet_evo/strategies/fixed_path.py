@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from pathnet_evo.core.genotype import Genotype, PathShape
-from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.evaluations import Candidate
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings
 

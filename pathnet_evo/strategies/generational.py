@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from deap import tools
 
-from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.evaluations import Candidate
 from pathnet_evo.interfaces.population import Child, Member
 from pathnet_evo.interfaces.strategies import Strategy
 

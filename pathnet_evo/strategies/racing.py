@@ -21,7 +21,7 @@ from pydantic import Field
 
 from pathnet_evo.core.genotype import Genotype, Rows
 from pathnet_evo.interfaces.budget import FEW_EXAMPLES
-from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.evaluations import Candidate
 from pathnet_evo.interfaces.population import Member
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings

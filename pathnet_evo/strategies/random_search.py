@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pathnet_evo.core.genotype import Genotype
-from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.evaluations import Candidate
 from pathnet_evo.interfaces.population import Member
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.interfaces.strategy_settings import StrategySettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from pathnet_evo.interfaces.engines import Engine
-from pathnet_evo.interfaces.learners import Evaluator
+from pathnet_evo.interfaces.evaluations import Evaluator
 from pathnet_evo.interfaces.tasks import Task
 from pathnet_evo.testing.learners import Bench, LearnerContract, bench
 from pathnet_evo.testing.plain import check_settings

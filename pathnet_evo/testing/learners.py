@@ -16,13 +16,8 @@ from pathnet_evo.core.head import TaskHead
 from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.learners import (
-    Candidate,
-    Evaluation,
-    Evaluator,
-    Learner,
-    LearningContext,
-)
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation, Evaluator
+from pathnet_evo.interfaces.learners import Learner, LearningContext
 from pathnet_evo.interfaces.tasks import EnvironmentTask, SupervisedTask, Task
 from pathnet_evo.testing.plain import check_settings, global_seed
 

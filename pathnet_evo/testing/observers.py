@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation
 from pathnet_evo.interfaces.observers import HOOKS, Observer
 from pathnet_evo.interfaces.records import (
     Evaluated,

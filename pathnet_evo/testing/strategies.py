@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from pathnet_evo.core.genotype import Genotype, PathError, PathShape, Rows
-from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation
 from pathnet_evo.interfaces.population import StrategyError
 from pathnet_evo.interfaces.strategies import Strategy
 

@@ -10,7 +10,7 @@ from pathnet_evo.core.genotype import distinct
 from pathnet_evo.core.head import TaskHead
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import put_at, state_of
-from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.evaluations import Evaluation
 from pathnet_evo.interfaces.records import Copied
 
 WINDOW = 10

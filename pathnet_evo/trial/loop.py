@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pathnet_evo.interfaces.learners import Episode, Evaluation, Evaluator, StageFailed
+from pathnet_evo.interfaces.evaluations import Episode, Evaluation, Evaluator, StageFailed
 from pathnet_evo.interfaces.population import StrategyError
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.system.plugin_calls import calling

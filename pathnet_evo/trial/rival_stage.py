@@ -13,7 +13,7 @@ from torch import Tensor
 from pathnet_evo.core.genotype import Path
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams, lend
-from pathnet_evo.interfaces.learners import Candidate, Evaluation, StageFailed
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation, StageFailed
 from pathnet_evo.interfaces.records import (
     BeforeTraining,
     Emit,

@@ -11,8 +11,9 @@ from typing import Any
 from pathnet_evo.core.genotype import Path, distinct
 from pathnet_evo.core.streams import seed_globals
 from pathnet_evo.interfaces.engines import Engine
+from pathnet_evo.interfaces.evaluations import Episode, Evaluation, Evaluator
 from pathnet_evo.interfaces.fingerprint import Fingerprint
-from pathnet_evo.interfaces.learners import Episode, Evaluation, Evaluator, LearningContext
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo.interfaces.records import (
     Copied,
     Emit,

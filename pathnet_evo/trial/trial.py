@@ -10,8 +10,8 @@ from typing import Any
 from pathnet_evo.core.genotype import Genotype, Path, distinct
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams, borrow, seed_globals
+from pathnet_evo.interfaces.evaluations import StageFailed
 from pathnet_evo.interfaces.fingerprint import Fingerprint
-from pathnet_evo.interfaces.learners import StageFailed
 from pathnet_evo.interfaces.policies import Start
 from pathnet_evo.interfaces.records import Emit, FrontFound, Record, StageFinished, TaskMade
 from pathnet_evo.interfaces.run_info import Trial

@@ -11,7 +11,7 @@ from scipy import stats
 
 from pathnet_evo.analysis.compared import against_references
 from pathnet_evo.analysis.comparison import compare_runs
-from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation
 from pathnet_evo.interfaces.records import (
     Evaluated,
     Record,

@@ -13,7 +13,7 @@ from pathnet_evo.analysis.comparison import compare_runs
 from pathnet_evo.analysis.continual import acc, bwt, forgetting, fwt
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.cli.tables import results
-from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation
 from pathnet_evo.interfaces.records import (
     BeforeTraining,
     Evaluated,

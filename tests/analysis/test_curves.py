@@ -15,7 +15,7 @@ from pathnet_evo.analysis.curves import (
     mean_over_budget,
 )
 from pathnet_evo.analysis.summary import summarise
-from pathnet_evo.interfaces.learners import Candidate, Episode, Evaluation
+from pathnet_evo.interfaces.evaluations import Candidate, Episode, Evaluation
 from pathnet_evo.interfaces.records import (
     EpisodesFinished,
     Evaluated,

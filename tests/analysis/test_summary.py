@@ -15,7 +15,7 @@ from pathnet_evo.analysis.curves import smoothed
 from pathnet_evo.analysis.speed_up import speed_up
 from pathnet_evo.analysis.statistics import SHARE, mean_interval, paired_p
 from pathnet_evo.analysis.summary import summarise
-from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation
 from pathnet_evo.interfaces.records import (
     Evaluated,
     GenerationFinished,

@@ -6,7 +6,7 @@ import pytest
 
 import pathnet_evo
 from pathnet_evo import Learner
-from pathnet_evo.interfaces.learners import StageFailed
+from pathnet_evo.interfaces.evaluations import StageFailed
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running.loading import RunError

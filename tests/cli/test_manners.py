@@ -19,7 +19,7 @@ from pathnet_evo.cli import run as run_command
 from pathnet_evo.cli import tables
 from pathnet_evo.cli.progress import Progress
 from pathnet_evo.cli.status import MEANINGS, Status
-from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation
 from pathnet_evo.interfaces.records import (
     Evaluated,
     GenerationFinished,

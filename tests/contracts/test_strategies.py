@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pathnet_evo.core.genotype import PathShape
-from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation
 from pathnet_evo.interfaces.population import Member
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.plugins import builtin

@@ -16,7 +16,8 @@ from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.engines.processes import ProcessEngine
-from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.evaluations import Candidate
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo.interfaces.tasks import SupervisedTask
 
 HERE = Path(__file__).parent

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from pathnet_evo.engines.processes import ProcessEngine
-from pathnet_evo.interfaces.learners import StageFailed
+from pathnet_evo.interfaces.evaluations import StageFailed
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import torch
 from pathnet_evo.core.genotype import distinct
 from pathnet_evo.engines.inline import InlineEngine
 from pathnet_evo.engines.worker_engine import WorkerEngine
-from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.evaluations import Candidate
 from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.testing.learners import bench

@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import torch
 
-from pathnet_evo.interfaces.learners import Evaluation, Evaluator, Learner
+from pathnet_evo.interfaces.evaluations import Evaluation, Evaluator
+from pathnet_evo.interfaces.learners import Learner
 from pathnet_evo.interfaces.tasks import SupervisedTask
 
 

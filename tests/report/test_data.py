@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pathnet_evo.core.genotype import PathShape
-from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.evaluations import Evaluation
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.plugins import builtin
 from pathnet_evo.report.data import read_report_data

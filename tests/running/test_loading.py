@@ -25,7 +25,7 @@ from pathnet_evo import (
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.evaluations import Candidate
 from pathnet_evo.interfaces.records import StageFinished, TrialFinished, TrialStarted
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.running.loading import Run, RunError, load_run

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pathnet_evo import launch
-from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation
 from pathnet_evo.interfaces.records import (
     Evaluated,
     GenerationFinished,

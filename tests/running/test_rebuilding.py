@@ -12,7 +12,7 @@ from deap import tools
 
 from pathnet_evo import launch
 from pathnet_evo.core.genotype import PathShape
-from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.evaluations import Evaluation
 from pathnet_evo.interfaces.records import Evaluated, StageStarted, TrialStarted
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.plugins.registry import Registry

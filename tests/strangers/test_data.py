@@ -25,7 +25,7 @@ from pathnet_evo.core.modules import ShapeError
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.core.streams import Streams, borrow, lend
 from pathnet_evo.errors import UserError
-from pathnet_evo.interfaces.learners import Candidate, Episode, Evaluation
+from pathnet_evo.interfaces.evaluations import Candidate, Episode, Evaluation
 from pathnet_evo.interfaces.records import Checkpointed, Evaluated
 from pathnet_evo.interfaces.tasks import EnvironmentTask
 from pathnet_evo.running.checking import inspect

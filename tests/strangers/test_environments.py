@@ -245,7 +245,7 @@ def test_a_board_whose_channels_nobody_can_tell(register, shape):
 @pytest.mark.parametrize("action", [40_000, 2**31 + 5])
 def test_forty_thousand_actions(action):
     """They would not fit into what a checkpoint keeps, half a minute into a run."""
-    lane = Lane(pathnet_evo.interfaces.learners.Candidate(0, 0, ((0,),), None, 0))
+    lane = Lane(pathnet_evo.Candidate(0, 0, ((0,),), None, 0))
     lane.begin_episode(3)
     lane.stepped(action, 1.0, 1)
     again = Lane.restored(lane.state(np.zeros(2)))
@@ -254,7 +254,7 @@ def test_forty_thousand_actions(action):
 
 def test_actions_of_an_older_checkpoint():
     """A run of an earlier version could not be resumed."""
-    lane = Lane(pathnet_evo.interfaces.learners.Candidate(0, 0, ((0,),), None, 0))
+    lane = Lane(pathnet_evo.Candidate(0, 0, ((0,),), None, 0))
     lane.begin_episode(3)
     lane.stepped(17, 1.0, 1)
     state = lane.state(np.zeros(2))

@@ -17,7 +17,7 @@ import pathnet_evo
 from pathnet_evo import Evaluation, Streams, TaskContext
 from pathnet_evo.cli.picture import Sparkline
 from pathnet_evo.cli.progress import Progress
-from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.evaluations import Candidate
 from pathnet_evo.interfaces.records import Evaluated, GenerationFinished, StageStarted, TrialStarted
 from pathnet_evo.running.loading import RunError
 from pathnet_evo.running.playing import player

@@ -25,7 +25,7 @@ from pathnet_evo.analysis.statistics import (
 )
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.cli import tables
-from pathnet_evo.interfaces.learners import Episode
+from pathnet_evo.interfaces.evaluations import Episode
 from pathnet_evo.interfaces.records import Record, TrialFinished, TrialStarted
 from pathnet_evo.report.data import read_report_data
 

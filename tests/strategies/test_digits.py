@@ -12,13 +12,8 @@ import torch
 
 from pathnet_evo import presets
 from pathnet_evo.core.pool import Lease
-from pathnet_evo.interfaces.learners import (
-    Candidate,
-    Evaluation,
-    Evaluator,
-    Learner,
-    LearningContext,
-)
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation, Evaluator
+from pathnet_evo.interfaces.learners import Learner, LearningContext
 from pathnet_evo.interfaces.records import Evaluated, StageFinished
 from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo.plugins.hookspecs import hookimpl

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from pathnet_evo.core.genotype import Genotype, PathShape
-from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.evaluations import Evaluation
 from pathnet_evo.interfaces.operators import operator
 from pathnet_evo.interfaces.population import StrategyError
 from pathnet_evo.interfaces.strategies import Strategy

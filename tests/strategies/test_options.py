@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from pathnet_evo.core.genotype import PathShape, distinct, n_modules, overlap
-from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.evaluations import Evaluation
 from pathnet_evo.setup.problems import problems
 from pathnet_evo.strategies.aging import Aging, AgingSettings
 from pathnet_evo.strategies.asynchronous_tournament import (

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pathnet_evo.core.genotype import PathShape
-from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.evaluations import Evaluation
 from pathnet_evo.strategies.asynchronous_tournament import AsynchronousTournament
 from pathnet_evo.strategies.binary_tournament import BinaryTournament
 from pathnet_evo.strategies.elitist_tournament import ElitistTournament

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pathnet_evo.core.genotype import PathShape
 from pathnet_evo.interfaces.budget import Budget
-from pathnet_evo.interfaces.learners import Candidate, Evaluation, Evaluator, StageFailed
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation, Evaluator, StageFailed
 from pathnet_evo.interfaces.policies import Start
 from pathnet_evo.interfaces.strategies import Strategy
 from pathnet_evo.plugins import builtin

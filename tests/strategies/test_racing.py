@@ -6,7 +6,7 @@ import pytest
 
 from pathnet_evo.core.genotype import PathShape
 from pathnet_evo.interfaces.budget import Budget
-from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.evaluations import Evaluation
 from pathnet_evo.interfaces.policies import Start
 from pathnet_evo.strategies.racing import Racing
 

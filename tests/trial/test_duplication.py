@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 import torch
 
-from pathnet_evo.interfaces.learners import Candidate, Evaluation
+from pathnet_evo.interfaces.evaluations import Candidate, Evaluation
 from pathnet_evo.interfaces.records import Evaluated, TrialStarted
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.store.lineage import Lineage

@@ -11,7 +11,7 @@ from pathnet_evo.core.genotype import PathShape
 from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.learners import Evaluation
+from pathnet_evo.interfaces.evaluations import Evaluation
 from pathnet_evo.setup.problems import ConfigError
 from pathnet_evo.strategies.aging import Aging
 from pathnet_evo.strategies.binary_tournament import BinaryTournament

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.learners import LearningContext, StageFailed
+from pathnet_evo.interfaces.evaluations import StageFailed
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo.interfaces.records import (
     BeforeTraining,
     Evaluated,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pathnet_evo.engines.inline import InlineEngine
-from pathnet_evo.interfaces.learners import Evaluator
+from pathnet_evo.interfaces.evaluations import Evaluator
 from pathnet_evo.interfaces.records import Evaluated, StageFinished, StageResumed
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.trial.trial import Checkpointer, learn_sequence, state

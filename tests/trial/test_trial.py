@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pathnet_evo.core.pool import ModulePool
-from pathnet_evo.interfaces.learners import Evaluation, StageFailed
+from pathnet_evo.interfaces.evaluations import Evaluation, StageFailed
 from pathnet_evo.interfaces.records import (
     Evaluated,
     GenerationFinished,

@@ -11,7 +11,8 @@ from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.evaluations import Candidate
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo.interfaces.tasks import EnvironmentTask, TaskError
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup import config

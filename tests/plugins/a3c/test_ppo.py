@@ -11,7 +11,8 @@ from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces.budget import Budget
-from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.evaluations import Candidate
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo_a3c.learner import A3C
 from pathnet_evo_a3c.objective import clipped_losses, normalised, returns

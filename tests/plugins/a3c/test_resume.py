@@ -9,7 +9,8 @@ from gymnasium.vector import AutoresetMode
 from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.evaluations import Candidate
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo.trial.loop import evolve
 from pathnet_evo_a3c.learner import A3C
 

@@ -14,7 +14,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from pathnet_evo.core.kinds import Conv2d, Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.evaluations import Candidate
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo.interfaces.tasks import EnvironmentTask
 from pathnet_evo_a3c.episodes import Episodes
 from pathnet_evo_a3c.learner import A3C

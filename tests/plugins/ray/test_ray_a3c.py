@@ -15,7 +15,8 @@ from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.engines.inline import InlineEngine
-from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.evaluations import Candidate
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo.plugins.files import PluginFile, import_file
 from pathnet_evo.running import runner
 from pathnet_evo_a3c.learner import A3C

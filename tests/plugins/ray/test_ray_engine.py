@@ -13,7 +13,8 @@ from pathnet_evo.core.kinds import Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.errors import UserError
-from pathnet_evo.interfaces.learners import Candidate, LearningContext, StageFailed
+from pathnet_evo.interfaces.evaluations import Candidate, StageFailed
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo.plugins.files import PluginFile, import_file
 from pathnet_evo.plugins.registry import Registry

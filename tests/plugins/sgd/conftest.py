@@ -11,7 +11,8 @@ from pathnet_evo.core.aggregate import AGGREGATES
 from pathnet_evo.core.kinds import Conv2d, Linear
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.learners import Candidate, LearningContext
+from pathnet_evo.interfaces.evaluations import Candidate
+from pathnet_evo.interfaces.learners import LearningContext
 from pathnet_evo.interfaces.tasks import SupervisedTask
 from pathnet_evo_sgd.learner import SGD
 

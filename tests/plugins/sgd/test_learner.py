@@ -3,7 +3,7 @@ import torch
 from pydantic import ValidationError
 
 from pathnet_evo.core.streams import Streams
-from pathnet_evo.interfaces.learners import Candidate
+from pathnet_evo.interfaces.evaluations import Candidate
 from pathnet_evo_sgd import learner as learner_module
 from pathnet_evo_sgd.batches import Batches
 from pathnet_evo_sgd.learner import SGD
