@@ -81,7 +81,8 @@ class TransferConfig(_Section):
     copied_layers: int | None = Field(default=None, ge=1)
     """How many layers, from the input, copies take; the layers above start fresh. Default: all
     layers where examples are few; where the budget visits each example fewer than 10 times, the
-    lower half, or all up to the layer that tells most of the new task."""
+    lower half, or all up to the layer that tells most of the new task if it tells clearly more than
+    the first."""
     fitted_readout: bool | None = None
     """Beside the trained readout, fit one by ridge regression on the units of the columns, and add
     the logits of both with equal spread. Default: where examples are few (at most 2,000, which the

@@ -145,8 +145,9 @@ class StageBeginning:
         """How many layers copies of an earlier stage's path take, where it is not all of them.
 
         With few examples a copy of the whole path was up to 4 points better. With many a copy of
-        its lower half was 1 point better, or one up to the last layer that tells as much of the new
-        task as any: the layers above suit the task that they learned (Yosinski et al. 2014).
+        its lower half was 1 point better, or, where layers tell more of the new task than those
+        below, of all up to the most telling one: what lies above suits the task that it learned
+        (Yosinski et al. 2014).
         """
         wanted, visits = self.plan.config.transfer.copied_layers, self.budget.visits
         if wanted is None and (visits is None or visits >= FEW_EXAMPLES):
@@ -154,7 +155,7 @@ class StageBeginning:
         layers = len(pool.layers)
         half = max(layers // 2, 1)
         copied = {
-            stage: wanted or (half if prior is None else max(half, prior.suitable_layers(stage)))
+            stage: wanted or (half if prior is None else prior.layers_to_copy(stage, half))
             for stage in range(self.i)
         }
         return {stage: some for stage, some in copied.items() if some < layers}

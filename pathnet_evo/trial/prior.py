@@ -31,6 +31,9 @@ LEFT_OUT = 300
 MARGIN = 0.015
 """Share of the labels' variance that a path must explain beyond random weights, for copies to be
 worth it."""
+CLEARLY = 0.05
+"""Share of the labels' variance that a layer must explain beyond the first one, for copies up to it
+to be worth it where examples are many."""
 FAMILIAR = 0.45
 """How far features that suit a task get from guessing (0) to perfect (1)."""
 RIDGES = (1e-2, 1e-1, 1.0)
@@ -50,7 +53,7 @@ class Prior:
         alone: as ``stages``, of the paths without what they hear themselves, as copies begin.
         explained: the share of the labels' variance that these units explain.
         explained_random: the share that the units of random weights explain, the mean of some.
-        by_layer: as ``alone``, of each layer's units, the layer at the input first.
+        by_layer: as ``explained``, by each layer's units alone, the layer at the input first.
     """
 
     examples: int
@@ -106,14 +109,15 @@ class Prior:
         best = max((self.alone[stage] for stage in related), default=0.0)
         return [s for s in related if self.alone[s] >= best - self.error] or [None]
 
-    def suitable_layers(self, stage: int) -> int:
-        """How many of a path's layers, from the input, suit the task: up to the most telling one.
+    def layers_to_copy(self, stage: int, least: int) -> int:
+        """How many of a path's layers, from the input, to copy where examples are many.
 
-        Of those that tell about as much, within half a standard error, the last counts.
+        Up to the most telling one if it explains clearly more than the first does: what the layers
+        build on one another then suits the task. Otherwise, and at the least, ``least``.
         """
-        accuracies = self.by_layer[stage]
-        least = max(accuracies) - self.error / 2
-        return max(n for n, some in enumerate(accuracies, 1) if some >= least)
+        explained = self.by_layer[stage]
+        most = max(range(len(explained)), key=explained.__getitem__)
+        return max(least, most + 1) if explained[most] > explained[0] + CLEARLY else least
 
 
 def _ranked(accuracies: dict[int, float]) -> list[int]:
@@ -127,7 +131,7 @@ class Tells:
     Args:
         accuracy: of a ridge classifier on examples that it was not fitted on.
         explained: the share of the labels' variance that ridge regression explains, likewise.
-        by_layer: the accuracy by the units of each layer alone.
+        by_layer: the share that the units of each layer explain alone.
     """
 
     accuracy: float
@@ -147,11 +151,11 @@ def tells(layers: Sequence[Tensor], labels: Tensor, n_classes: int) -> Tells:
     fewer = kernels
     if len(labels) > LEFT_OUT:
         fewer = _with_sum([kernel(units[:LEFT_OUT]) for units in layers])
-    accuracies = [_accuracy(k, labels, n_classes) for k in kernels]
+    explained = [_explained(k, labels[:LEFT_OUT], n_classes) for k in fewer]
     return Tells(
-        max(accuracies),
-        max(_explained(k, labels[:LEFT_OUT], n_classes) for k in fewer),
-        tuple(accuracies[: len(layers)]),
+        max(_accuracy(k, labels, n_classes) for k in kernels),
+        max(explained),
+        tuple(explained[: len(layers)]),
     )
 
 

@@ -145,7 +145,7 @@ def test_many_examples_are_learned_by_copies_of_lower_layers(
     The budget visits 40 examples, so that 4 are few and 10 are many.
     """
     monkeypatch.setattr(Prior, "starts", lambda self: [0])
-    monkeypatch.setattr(Prior, "suitable_layers", lambda self, stage: suitable)
+    monkeypatch.setattr(Prior, "layers_to_copy", lambda self, stage, least: suitable)
     layers = [{"kind": "conv2d", "channels": 2}, {"kind": "linear", "units": 3}]
     _, records = learned(
         [{}, {"examples": examples}],
