@@ -83,7 +83,7 @@ def draw(lines: dict[tuple[str, int], dict[str, list[Line]]], picture: Path) -> 
     from matplotlib import pyplot
 
     figure, panels = pyplot.subplots(
-        1, len(lines), figsize=(5 * len(lines) + 2, 4), layout="constrained", squeeze=False
+        1, len(lines), figsize=(4 * len(lines) + 1.7, 3.4), layout="constrained", squeeze=False
     )
     names = [*dict.fromkeys(arm for arms in lines.values() for arm in arms)]
     for axes, ((task, steps), arms) in zip(panels[0], lines.items(), strict=True):
@@ -92,7 +92,7 @@ def draw(lines: dict[tuple[str, int], dict[str, list[Line]]], picture: Path) -> 
                 mean_interval(values, AMOUNT)
                 for values in zip(*(filled(line["curve"]) for line in found), strict=True)
             ]
-            at = [(i + 1) * steps / len(points) for i in range(len(points))]
+            at = [(i + 1) * steps / len(points) / 1000 for i in range(len(points))]
             colour = COLOURS[names.index(arm) % len(COLOURS)]
             style = "--" if arm.startswith("sb3") else "-"
             axes.plot(at, [mean for mean, _ in points], style, color=colour, label=arm)
@@ -101,14 +101,16 @@ def draw(lines: dict[tuple[str, int], dict[str, list[Line]]], picture: Path) -> 
                 axes.fill_between(
                     at, *zip(*bounds, strict=True), color=colour, alpha=0.15, linewidth=0
                 )
-        axes.set(title=task, xlabel="environment steps", ylabel="return of training episodes")
+        top = max(max(line.get_ydata()) for line in axes.get_lines())  # intervals can be wider
+        axes.set(title=task, xlabel="thousands of environment steps", ylim=(0, 1.25 * top))
+    panels[0, 0].set_ylabel("return of training episodes")
     handles = {
         name: handle
         for axes in panels[0]
         for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False)
-    figure.savefig(picture, dpi=110)
+    figure.savefig(picture, dpi=80)
 
 
 def main() -> None:
