@@ -32,6 +32,7 @@ class ResultLines:
         """Append a line."""
         with self.file.open("a") as file:
             file.write(json.dumps(line) + "\n")
+        self._known.add(self._key(line))
 
     def _key(self, line: Mapping[str, Any]) -> str:
         return json.dumps([line[name] for name in self.names])

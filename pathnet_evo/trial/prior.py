@@ -136,7 +136,7 @@ class Tells:
 
     accuracy: float
     explained: float
-    by_layer: tuple[float, ...] = ()
+    by_layer: tuple[float, ...]
 
 
 def tells(layers: Sequence[Tensor], labels: Tensor, n_classes: int) -> Tells:

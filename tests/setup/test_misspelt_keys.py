@@ -1,6 +1,4 @@
-"""Keys of a plugin's section that are the framework's, misspelt; and errors between processes."""
-
-import copy
+"""Keys of a plugin's section that are the framework's, misspelt."""
 
 import pytest
 
@@ -53,12 +51,3 @@ def test_a_section_without_a_name_says_so():
     """What is not misspelt but missing would be called an unknown key."""
     with pytest.raises(ConfigError, match=r"^strategy\.name: missing$"):
         resolve(validate({"stages": [STAGE], "strategy": {"population": 4}}), Registry())
-
-
-def test_an_error_crosses_processes_as_it_is():
-    """A worker's message would arrive with a letter a line."""
-    with pytest.raises(ConfigError) as raised:
-        validate({"stages": [], "sedes": 3}, "mine.toml")
-    again = copy.copy(raised.value)  # by what pickle takes it apart
-    assert str(again) == str(raised.value)
-    assert again.problems == raised.value.problems

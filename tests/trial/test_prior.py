@@ -37,7 +37,8 @@ def test_each_layer_tells_what_its_units_tell():
     """Broken: layers would be copied that suit the task before alone."""
     generator = torch.Generator().manual_seed(2)
     near, labels = classes(90, 0.7)
-    layers = [torch.randn(90, 6, generator=generator), near, near + torch.randn(90, 6)]
+    noise, more = torch.randn(2, 90, 6, generator=generator)
+    layers = [noise, near, near + more]
     alone = [tells([units], labels, 3).explained for units in layers]
     assert tells(layers, labels, 3).by_layer == tuple(alone)
 
