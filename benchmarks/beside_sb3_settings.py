@@ -50,17 +50,16 @@ CARTPOLE = Setting(
     task={"name": "gym", "id": "CartPole-v1"},
     steps=200_000,
     learners={
-        "a3c": {},
-        "ppo": {
-            "num_envs": 8,
-            "rollout_length": 32,
-            "n_batches": 1,
-            "epochs": 20,
-            "gae_lambda": 0.8,
-            "learning_rate": 1e-3,
-            "warmup": 0.0,
-            "entropy_coef": 0.0,
+        "a3c": {
+            "num_envs": 16,
+            "rollout_length": 20,
+            "episodes": 8,
+            "gae_lambda": 1.0,
+            "learning_rate": 0.004,
+            "warmup": 0.05,
+            "entropy_coef": 0.02,
         },
+        "ppo": {"episodes": 8, "epochs": 20, "warmup": 0.0},
     },
     sb3={
         "ppo": {

@@ -14,12 +14,17 @@ POINTS = 100
 
 
 def learning_curve(
-    episodes: Sequence[tuple[int, float]], chance: float, frames: int, points: int = POINTS
+    episodes: Sequence[tuple[int, float]],
+    chance: float,
+    frames: int,
+    points: int = POINTS,
+    early_end: tuple[int, float] | None = None,
 ) -> list[float]:
     """The mean score of the episodes that ended in each bin of a stage's frames.
 
     A part in which none ended has the value of the part before it; before the first end nothing is
-    known, and the value is that of chance.
+    known, and the value is that of chance. Where a stage ended early, nothing is learned for the rest
+    of its budget, and the value is that of the path it froze.
 
     Args:
         episodes: the frames that the stage had used when each ended, and its score.
@@ -27,24 +32,25 @@ def learning_curve(
         frames: how long the curve is; episodes that ended later are left out. The part k, from 0,
             has the ends after ``k * frames / points`` and up to ``(k + 1) * frames / points``.
         points: how many parts.
+        early_end: the frames used when the stage ended, and the fitness of the path it froze; None
+            if it used up its budget.
     """
     parts: list[list[float]] = [[] for _ in range(points)]
     for at, score in episodes:
         if 0 < at <= frames:
             parts[(at * points + frames - 1) // frames - 1].append(score)
-    curve, value = [], chance
-    for scores in parts:
-        value = average(scores) if scores else value
+    end, fitness = early_end or (frames, chance)
+    value, curve = chance, []
+    for k, scores in enumerate(parts):
+        if k * frames >= end * points:
+            value = fitness
+        elif scores:
+            value = average(scores)
         curve.append(value)
     return curve
 
 
-def area_speed_up(
-    arm: Sequence[tuple[int, float]],
-    control: Sequence[tuple[int, float]],
-    chance: float,
-    frames: int,
-) -> dict[str, Any]:
+def area_speed_up(arm: Sequence[float], control: Sequence[float], chance: float) -> dict[str, Any]:
     """The area between an arm's learning curve and random actions, divided by the control's.
 
     Areas are divided by the frames, so each is by how much the mean score of the curve lies above
@@ -52,18 +58,15 @@ def area_speed_up(
     is not finite.
 
     Args:
-        arm: its episodes, as ``learning_curve`` takes them.
-        control: the same of the control.
+        arm: its learning curve, as ``learning_curve`` makes it.
+        control: that of the control, over the same frames.
         chance: the score of random actions.
-        frames: of the stage that both curves cover.
 
     Returns:
         ``value``, the ratio or None; ``difference`` of the areas; the areas of ``arm`` and
         ``control``; and ``censored``, which is None: nobody has to reach anything.
     """
-    ours, theirs = (
-        average(learning_curve(episodes, chance, frames)) - chance for episodes in (arm, control)
-    )
+    ours, theirs = (average(curve) - chance for curve in (arm, control))
     return {
         "value": ours / theirs if 0 < theirs < math.inf and math.isfinite(ours) else None,
         "censored": None,

@@ -78,6 +78,16 @@ class StageResult:
     untrained: dict[str, float] = field(default_factory=dict)
     size: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def early_end(self) -> tuple[int, float] | None:
+        """The frames used when it ended, and the fitness of the path it froze.
+
+        None where it used up its budget: it reached no threshold, and was not told to end.
+        """
+        if not (self.by_frames and self.finished and self.examples < self.budget):
+            return None
+        return None if self.fitness is None else (self.examples, self.fitness)
+
 
 @dataclass(frozen=True)
 class TrialResult:

@@ -11,6 +11,7 @@ from pathnet_evo.analysis.arms import CONTROL
 from pathnet_evo.analysis.curves import (
     area_speed_up,
     evaluations_within,
+    learning_curve,
     smoothed,
     smoothing_window,
 )
@@ -98,9 +99,8 @@ def _by_area(arm: StageResult, control: StageResult) -> dict[str, Any] | None:
     """None if no episode ended, or the random baseline is unknown."""
     if control.random_baseline is None or not (arm.episodes or control.episodes):
         return None
-    return area_speed_up(
-        arm.episodes, control.episodes, control.random_baseline, frames_of(arm, control)
-    )
+    chance, frames = control.random_baseline, frames_of(arm, control)
+    return area_speed_up(*(curve_of(stage, chance, frames) for stage in (arm, control)), chance)
 
 
 def speed_up(
@@ -192,3 +192,8 @@ def _is_ratio(value: float | None) -> bool:
 def frames_of(*stages: StageResult) -> int:
     """The frames covered by all of these learning curves."""
     return min(stage.budget if stage.by_frames else stage.examples for stage in stages)
+
+
+def curve_of(stage: StageResult, chance: float, frames: int) -> list[float]:
+    """A stage's learning curve over so many frames; see ``learning_curve``."""
+    return learning_curve(stage.episodes, chance, frames, early_end=stage.early_end)

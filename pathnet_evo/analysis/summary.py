@@ -9,11 +9,10 @@ from typing import Any
 
 from pathnet_evo.analysis.arms import compared_order
 from pathnet_evo.analysis.continual import accuracy_of, continual
-from pathnet_evo.analysis.curves import learning_curve
 from pathnet_evo.analysis.not_finite import not_finite
 from pathnet_evo.analysis.results import StageResult, TrialResult, read_trials, returned
 from pathnet_evo.analysis.significance import correct
-from pathnet_evo.analysis.speed_up import frames_of, speed_ups
+from pathnet_evo.analysis.speed_up import curve_of, frames_of, speed_ups
 from pathnet_evo.analysis.statistics import (
     AMOUNT,
     ANY,
@@ -210,10 +209,7 @@ def _curve(stage: StageResult) -> dict[str, Any] | None:
     if not stage.episodes or stage.random_baseline is None:
         return None
     frames = frames_of(stage)
-    return {
-        "frames": frames,
-        "scores": learning_curve(stage.episodes, stage.random_baseline, frames),
-    }
+    return {"frames": frames, "scores": curve_of(stage, stage.random_baseline, frames)}
 
 
 def _by_name(

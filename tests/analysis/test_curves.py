@@ -50,6 +50,14 @@ def test_a_curve_by_hand():
     assert learning_curve([], -5.0, 40, points=4) == [-5.0] * 4
 
 
+def test_a_curve_of_a_stage_that_ended_early():
+    """A last unlucky episode would count for all that was left of the budget."""
+    episodes = [(10, 1.0), (20, 9.0), (22, 2.0)]
+    assert learning_curve(episodes, 0.0, 50, 5, early_end=(22, 8.0)) == [1.0, 9.0, 2.0, 8.0, 8.0]
+    assert learning_curve(episodes, 0.0, 50, 5, early_end=(30, 8.0)) == [1.0, 9.0, 2.0, 8.0, 8.0]
+    assert learning_curve(episodes, 0.0, 20, 2, early_end=(22, 8.0)) == [1.0, 9.0]
+
+
 @given(EPISODES, st.floats(-50, 50), st.integers(1, 6000), st.integers(1, 30))
 def test_curves(episodes, chance, frames, points):
     """Episodes would be counted in a part where they did not end."""
@@ -60,7 +68,9 @@ def test_curves(episodes, chance, frames, points):
 @given(EPISODES, EPISODES, st.floats(-50, 50))
 def test_the_ratio_of_areas(arm, control, chance):
     """A speed-up would be another number than the paper's, or one where there is none."""
-    found = area_speed_up(arm, control, chance, 5000)
+    found = area_speed_up(
+        *(learning_curve(episodes, chance, 5000) for episodes in (arm, control)), chance
+    )
     width = 5000 / POINTS
     ours, theirs = (
         sum((v - chance) * width for v in plain_curve(e, chance, 5000, POINTS))
@@ -163,6 +173,14 @@ def test_speed_up_of_games(tmp_path):
     )
     (said,) = [s for s in sentences(summary, "pathnet") if "area" in s]
     assert "area between the learning curve of pathnet and the score of random" in said
+
+
+def test_a_stage_that_ended_early_keeps_what_it_froze(tmp_path):
+    """The luck of the last episode would be half of the area."""
+    scores = {("pathnet", 0): [4.0] * 4 + [0.0], ("independent", 0): [2.0] * 10}
+    (speed,) = told(tmp_path, scores)["speed_up"]["pathnet"]
+    # four tenths at 4 from the first end on, a point of 0, then the fitness of the frozen path, 1
+    assert speed["seeds"]["0"]["arm"] == pytest.approx((4.0 * 40 + 0.0 + 1.0 * 50) / 100)
 
 
 def test_no_ratio_where_the_control_learned_nothing(tmp_path):

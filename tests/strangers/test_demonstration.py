@@ -14,7 +14,7 @@ from pathnet_evo.cli import app
 from pathnet_evo.interfaces.learners import Learner
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup import preparing
-from pathnet_evo_a3c.learner import A3C
+from pathnet_evo_a3c.ppo import PPO
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -33,12 +33,12 @@ def test_a_newcomer_chose_a_preset():
         assert re.search(time, expected), f"{name} does not say how long it takes"
 
 
-def cartpole() -> A3C:
+def cartpole() -> PPO:
     """The learner of the preset's first stage."""
     registry = Registry()
     config, label = preparing.configure("cartpole", [], registry)
     learner: Learner = preparing.ready(config, registry, label, rehearse=False).stages[0].learner
-    assert isinstance(learner, A3C)
+    assert isinstance(learner, PPO)
     return learner
 
 
@@ -56,7 +56,7 @@ def test_a_newcomer_ran_cartpole(tmp_path):
     Half of the preset's frames. Random actions return 22, and a second stage whose policy was
     settled at its start, by the large features of what is frozen, 9.
     """
-    settings = ["arms=['pathnet']", "seeds=1", "seed=10", "stages.*.frames=150_000"]
+    settings = ["arms=['pathnet']", "seeds=1", "seed=10", "stages.*.frames=50_000"]
     run = pathnet_evo.launch("cartpole", settings, runs_dir=tmp_path)
     for stage in run.summary["arms"]["pathnet"]["stages"]:
         assert stage["scores"]["mean_return"]["mean"] > 66
