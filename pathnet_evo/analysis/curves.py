@@ -23,8 +23,8 @@ def learning_curve(
     """The mean score of the episodes that ended in each bin of a stage's frames.
 
     A part in which none ended has the value of the part before it; before the first end nothing is
-    known, and the value is that of chance. Where a stage ended early, nothing is learned for the rest
-    of its budget, and the value is that of the path it froze.
+    known, and the value is that of chance. Where a stage ended early, nothing is learned for the
+    rest of its budget, and the value is that of the path it froze.
 
     Args:
         episodes: the frames that the stage had used when each ended, and its score.
@@ -40,7 +40,8 @@ def learning_curve(
         if 0 < at <= frames:
             parts[(at * points + frames - 1) // frames - 1].append(score)
     end, fitness = early_end or (frames, chance)
-    value, curve = chance, []
+    curve: list[float] = []
+    value = chance
     for k, scores in enumerate(parts):
         if k * frames >= end * points:
             value = fitness

@@ -100,7 +100,7 @@ def _by_area(arm: StageResult, control: StageResult) -> dict[str, Any] | None:
     if control.random_baseline is None or not (arm.episodes or control.episodes):
         return None
     chance, frames = control.random_baseline, frames_of(arm, control)
-    return area_speed_up(*(curve_of(stage, chance, frames) for stage in (arm, control)), chance)
+    return area_speed_up(curve_of(arm, chance, frames), curve_of(control, chance, frames), chance)
 
 
 def speed_up(

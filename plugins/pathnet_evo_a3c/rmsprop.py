@@ -13,7 +13,8 @@ from pathnet_evo import Stack
 def prepare(stack: Stack) -> None:
     """Have a mean square for every parameter of every module, zero at first."""
     for name, values in stack.parameters.items():
-        stack.statistics.setdefault(name, torch.zeros_like(values))
+        if name not in stack.statistics:
+            stack.statistics[name] = torch.zeros_like(values)
 
 
 @torch.no_grad()
@@ -46,7 +47,8 @@ def step(
     for name, gradient in gradients.items():
         values, squares = stack.parameters[name], stack.statistics[name]
         mean = squares[modules]
-        mean[~mean.flatten(1).any(1)] = initial
+        if initial:
+            mean[~mean.flatten(1).any(1)] = initial
         mean.mul_(decay).addcmul_(gradient, gradient, value=1 - decay)
         squares.index_copy_(0, modules, mean)
         values.index_add_(0, modules, gradient / mean.sqrt_().add_(epsilon), alpha=-learning_rate)

@@ -58,14 +58,15 @@ class LaneLayer:
         fixed = [[m for m in modules if m in frozen] for modules in lanes]
         self.n_trainable = max(map(len, trainable))
         width, device = self.n_trainable + max(map(len, fixed)), stack.device
-        slots = torch.full((len(lanes[part]), width), -1)
-        for row, free, kept in zip(slots, trainable[part], fixed[part], strict=True):
-            row[: len(free)] = torch.tensor(free, dtype=torch.int64)
-            row[width - len(kept) :] = torch.tensor(kept, dtype=torch.int64)
-        self.full = bool((slots >= 0).all())
+        rows = [
+            [*free, *[-1] * (width - len(free) - len(kept)), *kept]
+            for free, kept in zip(trainable[part], fixed[part], strict=True)
+        ]
+        slots = torch.tensor(rows, dtype=torch.int64).reshape(len(rows), width)
+        self.full = all(-1 not in row for row in rows)
         self.filled = (slots >= 0).to(device)
         self.modules = slots.clamp(min=0).to(device)
-        shares = [aggregate.share(max(n, 1)) for n in self.filled.sum(1).tolist()]
+        shares = [aggregate.share(max(width - row.count(-1), 1)) for row in rows]
         self.share = None if set(shares) == {1.0} else torch.tensor(shares, device=device)
         self.gradients: dict[str, Tensor] = {}
         self._prepare()
