@@ -9,6 +9,7 @@ from pathnet_evo.analysis.arms import CONTROL
 from pathnet_evo.analysis.significance import holm
 from pathnet_evo.analysis.statistics import mean_interval, paired_p
 from pathnet_evo.interfaces.summary import OverSeeds, Summary
+from pathnet_evo.report.speeds import pace
 from pathnet_evo.report.verdicts import correction, verdict
 from pathnet_evo.values.readable import shown, shown_interval
 
@@ -28,6 +29,10 @@ def headline(summary: Summary, arm: str) -> list[str]:
     said = _verdicts(gains, score)
     if not said:
         return []
+    if len(done) == 1 and CONTROL in said:
+        speeds = summary["speed_up"].get(arm, [])
+        paces = [pace(speed) for speed in speeds if speed["stage"] == numbers[0]]
+        said[CONTROL] = ", ".join([said[CONTROL], *filter(None, paces)])
     what = done[0]["name"] if len(done) == 1 else f"the {len(done)} stages after the first"
     text = f"{arm} learned {what} {' and '.join(said.values())}"
     lost = lost_by_stage(summary, arm)

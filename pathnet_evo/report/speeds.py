@@ -48,6 +48,15 @@ def area_gain_interval(speed: SpeedUp) -> str:
     return shown_interval(found["interval"], sign=True) if found else ""
 
 
+def pace(speed: SpeedUp) -> str:
+    """How fast an arm learned, in a few words; empty where that cannot be said of all seeds."""
+    if speed["mean"] is None or speed["interval"] is None or speed["censored"]:
+        return ""
+    sign, doubt = verdict(speed["interval"], speed.get("p_holm"), neutral=1)
+    said = f"{doubt}{times(speed['mean'])} as fast (95 % interval {speed_up_interval(speed)})"
+    return said if sign else ""
+
+
 def _area(speed: SpeedUp, arm: str) -> str:
     """How the areas under two learning curves compare, above random actions."""
     what = f"the area between the learning curve of {arm} and the score of random actions"

@@ -191,7 +191,7 @@ def test_areas_without_a_ratio(
     for trial, arm in enumerate(["pathnet", "independent"]):
         done = replace(played, trial=trial, episodes=bad if trial else played.episodes)
         records += [TrialStarted(trial, arm, 0), replace(begun, trial=trial), done]
-        finished = made_up.stage(trial, 0, [], {})[-1]
+        finished = replace(made_up.stage(trial, 0, [], {})[-1], examples=begun.budget)
         records += [finished, TrialFinished(trial, "finished")]
     made_up.lineage(tmp_path, records)
     summary = summarise(tmp_path)

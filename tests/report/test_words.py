@@ -2,8 +2,10 @@
 
 import pytest
 
+from pathnet_evo.report.headline import headline
 from pathnet_evo.report.speeds import speed_sentence
 from pathnet_evo.report.words import sentences
+from pathnet_evo.values.readable import TIMES
 
 N = 6
 
@@ -105,3 +107,35 @@ def test_verdicts_on_speed(measure, interval, p_holm, verdict):
     said = speed_sentence({**speed, "interval": interval, "p_holm": p_holm}, "pathnet")
     assert said.endswith(verdict)
     assert f"p = {p_holm:.2g} with Holm's correction" in said
+
+
+@pytest.mark.parametrize(
+    ("interval", "p_holm", "censored", "pace"),
+    [
+        ([1.5, 2.5], 0.01, 0, f", 2.00{TIMES} as fast (95 % interval 1.50{TIMES} to 2.50{TIMES})"),
+        (
+            [1.5, 2.5],
+            0.2,
+            0,
+            f", possibly 2.00{TIMES} as fast (95 % interval 1.50{TIMES} to 2.50{TIMES})",
+        ),
+        ([0.9, 4.4], 0.01, 0, ""),
+        ([1.5, 2.5], 0.01, 1, ""),
+        (None, None, 0, ""),
+    ],
+)
+def test_the_headline_says_how_fast(interval, p_holm, censored, pace):
+    """Who comes to the same score in half the time would seem to have gained nothing."""
+    of_two = summary(lambda i: 0.0, lost=0.2)
+    of_two["stages"] = of_two["stages"][:2]
+    for arm in of_two["arms"].values():
+        arm["stages"] = arm["stages"][:2]
+    speed = {"stage": 1, "mean": 2.0, "interval": interval, "p_holm": p_holm, "censored": censored}
+    other = {"stage": 0, "mean": 9.0, "interval": [8.0, 10.0], "p_holm": 0.01, "censored": 0}
+    of_two["speed_up"] = {"pathnet": [other, speed]}
+    said, *_ = headline(of_two, "pathnet")
+    about = "t1 about as well as the same network from scratch (0 points, 95 % interval"
+    start, _, rest = said.partition(") and about as well as fine-tuning")
+    assert said.startswith(f"pathnet learned {about}")
+    assert rest
+    assert f"{start})".endswith(pace or "points)")

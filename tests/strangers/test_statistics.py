@@ -170,6 +170,7 @@ def played(made_up: SimpleNamespace, folder: Path, control: float, lead: float =
                 replace(ended, episodes=episodes),
                 replace(
                     done,
+                    examples=begun.budget,
                     fitness=held_out,
                     seconds=(0.1, 9.0, 0.2)[seed],
                     scores={0: {"mean_return": held_out + lead * (seed + 1) * (k == 0)}},
