@@ -5,9 +5,9 @@
 Every ordered pair of two games, with network, learner and strategy of the presets ``minatar-pair``
 and ``minatar-matrix``. A source is learned once a seed, for all arms and targets alike, and
 ``independent`` once a target. Lines that are there already are skipped, so what was interrupted
-continues when it is called again. ``--games`` chooses pairs, ``--each`` changes one setting at a
-time, as ``pathnet-evo run --set`` does; sources are learned without such changes.
-``game_pairs_table.py`` makes the tables.
+continues when it is called again. ``--games`` chooses pairs, ``--itself`` adds each game after
+itself, ``--each`` changes one setting at a time, as ``pathnet-evo run --set`` does; sources are
+learned without such changes. ``game_pairs_table.py`` makes the tables.
 """
 
 from __future__ import annotations
@@ -47,16 +47,17 @@ ARMS = {
     "pathnet": '"pathnet"',
     "independent": '"independent"',
     "fine-tuning": '"fine-tuning"',
-    "random-columns": '"random-columns"',
+    "random-columns": '{name="random-columns",'
+    'transfer={name="random-columns",connect="lateral",initial_modules="fresh"}}',
     "random": '{name="random",strategy="random-search",'
     'transfer={name="freeze",connect="named",initial_modules="fresh"}}',
     "pathnet-2017": '{name="pathnet-2017",strategy="binary-tournament",'
     'transfer={name="freeze",connect="published",initial_modules="fresh"}}',
-    # Each way in by itself:
-    "laterals": '{name="laterals",transfer={name="freeze",initial_modules="fresh"}}',
+    # Other ways in:
+    "laterals": '{name="laterals",'
+    'transfer={name="freeze",connect="lateral",initial_modules="fresh"}}',
     "copies and laterals": '{name="copies and laterals",'
-    'transfer={name="freeze",initial_modules="copies"}}',
-    "copies": '{name="copies",transfer={name="freeze",connect="named",initial_modules="copies"}}',
+    'transfer={name="freeze",connect="lateral",initial_modules="copies"}}',
 }
 OWN_SOURCE = ("random", "pathnet-2017")
 """Arms that do not begin a first task with one full-width path."""
@@ -162,7 +163,7 @@ def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         for arm, changed in itertools.product(arguments.arms, [None, *arguments.each]):
             options = (*arguments.set, *([changed] if changed else []))
-            pairs = [(s, t) for s in games for t in games if s != t]
+            pairs = [(s, t) for s in games for t in games if s != t or arguments.itself]
             if arm == "independent":
                 pairs = [(next(s for s in games if s != t), t) for t in games]
             for source, target in pairs:
@@ -174,6 +175,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path)
     parser.add_argument("--games", nargs="+", default=list(GAMES), choices=list(GAMES))
+    parser.add_argument("--itself", action="store_true", help="each game after itself, too")
     parser.add_argument("--arms", nargs="+", default=list(ARMS)[:4], choices=list(ARMS))
     parser.add_argument("--frames", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=0)

@@ -153,9 +153,9 @@ class ModulePool:
                 layer.frozen.zero_()
             layer.initialise(generators(i), keep=layer.frozen.clone())
 
-    def duplicate(self, layer: int, source: int, target: int) -> None:
-        """Copy a module's weights onto a free module of the same layer."""
-        self.layers[layer].duplicate(source, target)
+    def duplicate(self, layer: int, source: int, target: int, share: float = 1.0) -> None:
+        """Copy a module's weights, or a share of them, onto a free module of the same layer."""
+        self.layers[layer].duplicate(source, target, share)
 
     def grow(self, layer: int, modules: int, generator: torch.Generator) -> None:
         """Append new modules to a layer."""

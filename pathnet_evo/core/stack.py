@@ -169,8 +169,13 @@ class Stack:
         self.versions[~keep] = 0
 
     @torch.no_grad()
-    def duplicate(self, source: int, target: int) -> None:
+    def duplicate(self, source: int, target: int, share: float = 1.0) -> None:
         """Copy one module's weights onto a free module.
+
+        Args:
+            source: the module.
+            target: the free one.
+            share: of the source's weights; what it lacks of 1 is of the target's own.
 
         Raises:
             PathError: the target is frozen, or an index is outside the layer.
@@ -179,7 +184,7 @@ class Stack:
         if self.frozen[target]:
             raise PathError(f"module {target} is frozen: nothing can be copied onto it")
         for values in self.parameters.values():
-            values[target] = values[source]
+            values[target] = torch.lerp(values[target], values[source], share)
         self._forget(target)
         self.incarnations[target] += 1
         self.versions[target] = 0

@@ -92,6 +92,8 @@ class Beginning:
         initial_modules: how free modules start.
         copied_layers: how many layers, from the input, copies of an earlier stage's path take, by
             stage; the layers above start fresh. All of those that it leaves out.
+        copied_share: share of a copy's weights that are the earlier module's, above 0 and at most
+            1; the rest are of the free module that it takes.
     """
 
     pool: ModulePool
@@ -104,6 +106,7 @@ class Beginning:
     grow: int
     initial_modules: InitialModules
     copied_layers: Mapping[int, int] = field(default_factory=dict)
+    copied_share: float = 1.0
 
 
 class TransferPolicy(BaseModel, ABC):

@@ -60,7 +60,8 @@ def _lay_out(beginning: Beginning) -> list[Start]:
         copied = None
         if source is not None:
             copied = beginning.copied_layers.get(source)
-            _copy(pool, beginning.learned[source][:copied], groups)
+            path = beginning.learned[source][:copied]
+            _copy(pool, path, groups, beginning.copied_share)
         if g < n_starts and source not in {start.copy_of for start in starts}:
             rows = tuple(_filled(group, width) for group in groups)
             starts.append(Start(rows, source, copied_layers=copied))
@@ -86,8 +87,8 @@ def _filled(modules: list[int], width: int) -> tuple[int, ...]:
     return (*some, *some[:1] * (width - len(some)))
 
 
-def _copy(pool: ModulePool, path: Path, groups: list[list[int]]) -> None:
+def _copy(pool: ModulePool, path: Path, groups: list[list[int]], share: float) -> None:
     """Copy a path's modules, from the input on, onto groups of free ones; the rest stay fresh."""
     for i, (modules, targets) in enumerate(zip(path, groups, strict=False)):
         for source, target in zip(modules, targets, strict=False):
-            pool.duplicate(i, source, target)
+            pool.duplicate(i, source, target, share)

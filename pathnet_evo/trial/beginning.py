@@ -99,6 +99,7 @@ class StageBeginning:
             grow=int(transfer.grow),
             initial_modules=initial,
             copied_layers=self._copied_layers(pool, prior),
+            copied_share=transfer.copied_share,
         )
         with calling("transfer policy"):
             starts, grown = self.policy.begin(beginning)

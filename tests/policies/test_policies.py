@@ -1,5 +1,7 @@
 """Transfer policies: what is frozen, what is drawn again, and what free modules begin as."""
 
+import copy
+
 import pytest
 import torch
 
@@ -22,7 +24,7 @@ def pool():
     return made
 
 
-def begin(pool, name, initial="fresh", ranked=(0,), copied_layers=(), reinitialise=True):
+def begin(pool, name, initial="fresh", ranked=(0,), copied_layers=(), reinitialise=True, share=1.0):
     """End one stage and begin the next with a policy."""
     policy = Registry().get("policies", name)()
     policy.end(pool, PATH)
@@ -38,6 +40,7 @@ def begin(pool, name, initial="fresh", ranked=(0,), copied_layers=(), reinitiali
         grow=0,
         initial_modules=initial,
         copied_layers=dict(copied_layers),
+        copied_share=share,
     )
     starts, grown = policy.begin(beginning)
     after = [stack.parameters["weight"] for stack in pool.layers]
@@ -98,6 +101,21 @@ def test_copies_of_the_lower_layers_alone(pool):
     assert not any(torch.equal(upper[m], upper[j]) for m in start.rows[1] for j in (0, 1))
     assert Start.of(start.state()) == start
     assert Start.of([[[0], [1]], 2, True]) == Start(((0,), (1,)), 2, retrain=True)
+
+
+def test_a_share_of_the_earlier_weights_is_copied(pool):
+    """Broken: ``transfer.copied_share`` would copy all, nothing, or beside the fresh weights."""
+    fresh = copy.deepcopy(pool)
+    begin(fresh, "freeze")
+    (start,) = begin(pool, "freeze", "copies", share=0.25)[0][:1]
+    for stack, drawn, sources, targets in zip(
+        pool.layers, fresh.layers, PATH, start.rows, strict=True
+    ):
+        for values, others in zip(
+            stack.parameters.values(), drawn.parameters.values(), strict=True
+        ):
+            expected = values[list(sources)] / 4 + others[list(targets)] * 3 / 4
+            torch.testing.assert_close(values[list(targets)], expected)
 
 
 def test_random_columns_transfer_nothing(pool):
