@@ -163,9 +163,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path)
     parser.add_argument("--least", type=float, default=0.2)
+    parser.add_argument("--seeds", nargs="+", type=int, help="these alone")
+    parser.add_argument("--arms", nargs="+", help="these alone, beside independent")
     parser.add_argument("--draw", type=Path, metavar="FILE.png")
     arguments = parser.parse_args()
-    lines = [json.loads(line) for line in arguments.results.read_text().splitlines()]
+    every = [json.loads(line) for line in arguments.results.read_text().splitlines()]
+    arms = arguments.arms and [CONTROL, *arguments.arms]
+    lines = [
+        line
+        for line in every
+        if (arguments.seeds is None or line["seed"] in arguments.seeds)
+        and (arms is None or name_of(line) in arms)
+    ]
+    if not lines:
+        parser.error("no such lines")
     for frames in dict.fromkeys(line["frames"] for line in lines):
         print(f"\n{frames:,} frames a stage:\n")
         print("\n".join(table([x for x in lines if x["frames"] == frames], arguments.least)))
