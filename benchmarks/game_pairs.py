@@ -109,7 +109,8 @@ def plan_of(cell: Cell) -> Plan:
     stages = ",".join(
         f'{{frames={cell.frames},task={{name="minatar",game="{game}"}}}}' for game in games
     )
-    settings = [f"stages=[{stages}]", f"arms=[{ARMS[cell.arm]}]", *cell.options]
+    arms = dict.fromkeys([ARMS[cell.arm], ARMS["pathnet"]])  # copies are refused without it
+    settings = [f"stages=[{stages}]", f"arms=[{','.join(arms)}]", *cell.options]
     return prepare(PRESET, settings, Registry())
 
 
