@@ -146,12 +146,8 @@ def draw(lines: Sequence[Line], least: float, picture: Path) -> None:
             for column, value in enumerate(values):
                 text = "" if math.isnan(value) else f"{value:.2f}"
                 dark = abs(value - 1) > 0.7 * SPAN
-                axes.text(
-                    *(column, row, text),
-                    ha="center",
-                    va="center",
-                    color="white" if dark else "black",
-                )
+                colour = "white" if dark else "black"
+                axes.text(column, row, text, ha="center", va="center", color=colour)
         axes.set_xticks(range(len(games)), names, rotation=30, ha="right")
         axes.set_yticks(range(len(games)), names)
         axes.set(title=arm, xlabel="target", ylabel="source")

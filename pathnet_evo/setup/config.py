@@ -84,9 +84,9 @@ class TransferConfig(_Section):
     lower half, or all up to the layer that tells most of the new task if it tells clearly more than
     the first."""
     copied_share: float = Field(default=1.0, gt=0, le=1)
-    """Share of the earlier module in a copy's weights: each weight is so much of the earlier one
-    plus the rest of a fresh one (shrink and perturb, Ash and Adams 2020). Below 1, copies learn
-    what differs more readily, and start with less of what was learned."""
+    """Share of the earlier module in a copy's weights; the rest is of the free module it takes,
+    which is fresh unless ``reinitialise`` is false (shrink and perturb, Ash and Adams 2020). Below
+    1, copies learn what differs more readily, and start with less of what was learned."""
     fitted_readout: bool | None = None
     """Beside the trained readout, fit one by ridge regression on the units of the columns, and add
     the logits of both with equal spread. Default: where examples are few (at most 2,000, which the
