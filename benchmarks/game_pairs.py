@@ -1,13 +1,14 @@
-"""What transfers between MinAtar's games: PathNet and its controls, one JSON line an arm and seed.
+"""What transfers between games: PathNet and its controls, one JSON line an arm and seed.
 
     python benchmarks/game_pairs.py results.jsonl --seeds 3 --jobs 2
+    python benchmarks/game_pairs.py labyrinths.jsonl --family labyrinth --seeds 3 --jobs 2
 
-Every ordered pair of two games, with network, learner and strategy of the presets ``minatar-pair``
-and ``minatar-matrix``. A source is learned once a seed, for all arms and targets alike, and
-``independent`` once a target. Lines that are there already are skipped, so what was interrupted
-continues when it is called again. ``--games`` chooses pairs, ``--itself`` adds each game after
-itself, ``--each`` changes one setting at a time, as ``pathnet-evo run --set`` does; sources are
-learned without such changes. ``game_pairs_table.py`` makes the tables.
+Every ordered pair of two games, with network, learner and strategy of the family's presets. A
+source is learned once a seed, for all arms and targets alike, and ``independent`` once a target.
+Lines that are there already are skipped, so what was interrupted continues when it is called again.
+``--games`` chooses pairs, ``--itself`` adds each game after itself, ``--each`` changes one setting
+at a time, as ``pathnet-evo run --set`` does; sources are learned without such changes.
+``game_pairs_table.py`` makes the tables.
 """
 
 from __future__ import annotations
@@ -42,7 +43,33 @@ from pathnet_evo.trial.learned import Learned
 from pathnet_evo.trial.trial import Checkpointer, learn_sequence, state
 from pathnet_evo_minatar.games import GAMES
 
-PRESET = "minatar-pair"
+
+@dataclass(frozen=True)
+class Family:
+    """Games that one preset is for.
+
+    Args:
+        preset: its name.
+        task: a stage's task; ``{}`` is the game.
+        games: their names.
+        frames: of a stage, if nothing else is said.
+    """
+
+    preset: str
+    task: str
+    games: tuple[str, ...]
+    frames: int
+
+
+FAMILIES = {
+    "minatar": Family("minatar-pair", '{{name="minatar",game="{}"}}', tuple(GAMES), 200_000),
+    "labyrinth": Family(
+        "labyrinth",
+        '{{name="labyrinth",level="{}",seconds=60}}',
+        ("seekavoid_arena", "stairway_to_melon", "lt_chasm"),
+        300_000,
+    ),
+}
 ARMS = {
     "pathnet": '"pathnet"',
     "independent": '"independent"',
@@ -84,6 +111,11 @@ class Cell:
     options: tuple[str, ...] = ()
 
     @property
+    def family(self) -> Family:
+        """The one that its games are of."""
+        return next(family for family in FAMILIES.values() if self.source in family.games)
+
+    @property
     def first(self) -> Cell:
         """What has to be learned before."""
         own = self.arm if self.arm in OWN_SOURCE else "pathnet"
@@ -106,12 +138,11 @@ class Pool(Checkpointer):
 def plan_of(cell: Cell) -> Plan:
     """A cell as a run made ready, with its target if it has one."""
     games = [cell.source, *([cell.target] if cell.target else [])]
-    stages = ",".join(
-        f'{{frames={cell.frames},task={{name="minatar",game="{game}"}}}}' for game in games
-    )
+    tasks = [cell.family.task.format(game) for game in games]
+    stages = ",".join(f"{{frames={cell.frames},task={task}}}" for task in tasks)
     arms = dict.fromkeys([ARMS[cell.arm], ARMS["pathnet"]])  # copies are refused without it
     settings = [f"stages=[{stages}]", f"arms=[{','.join(arms)}]", *cell.options]
-    return prepare(PRESET, settings, Registry())
+    return prepare(cell.family.preset, settings, Registry())
 
 
 def learn_source(cell: Cell) -> dict[str, Any]:
@@ -160,7 +191,8 @@ def _ignore(record: Record) -> None:
 
 def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
     """All cells, the arms that come first for all pairs before the others."""
-    games = arguments.games
+    games = arguments.games or FAMILIES[arguments.family].games
+    frames = arguments.frames or FAMILIES[arguments.family].frames
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         for arm, changed in itertools.product(arguments.arms, [None, *arguments.each]):
             options = (*arguments.set, *([changed] if changed else []))
@@ -168,23 +200,26 @@ def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
             if arm == "independent":
                 pairs = [(next(s for s in games if s != t), t) for t in games]
             for source, target in pairs:
-                yield Cell(source, target, arm, seed, arguments.frames, options)
+                yield Cell(source, target, arm, seed, frames, options)
 
 
 def main() -> None:
     """Run what is missing, sources first."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path)
-    parser.add_argument("--games", nargs="+", default=list(GAMES), choices=list(GAMES))
+    parser.add_argument("--family", default="minatar", choices=list(FAMILIES))
+    parser.add_argument("--games", nargs="+", help="of the family; default: all")
     parser.add_argument("--itself", action="store_true", help="each game after itself, too")
     parser.add_argument("--arms", nargs="+", default=list(ARMS)[:4], choices=list(ARMS))
-    parser.add_argument("--frames", type=int, default=200_000)
+    parser.add_argument("--frames", type=int, help="of a stage; default: the family's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1, help="cells at a time")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=VALUE")
     parser.add_argument("--each", nargs="+", default=[], metavar="A.B=VALUE")
     arguments = parser.parse_args()
+    if unknown := set(arguments.games or ()) - set(FAMILIES[arguments.family].games):
+        parser.error(f"{arguments.family} has no {', '.join(sorted(unknown))}")
     found = ResultLines(arguments.results, tuple(Cell.__dataclass_fields__))
     missing = [cell for cell in cells(arguments) if asdict(cell) not in found]
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as workers:

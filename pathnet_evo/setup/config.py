@@ -178,7 +178,12 @@ ARMS = {
     "pathnet-2017": ArmConfig(
         name="pathnet-2017",
         strategy={"name": "binary-tournament"},
-        transfer={"name": "freeze", "connect": "published", "initial_modules": "fresh"},
+        transfer={
+            "name": "freeze",
+            "connect": "published",
+            "initial_modules": "fresh",
+            "copy_readout": False,
+        },
     ),
     **{
         name: ArmConfig(

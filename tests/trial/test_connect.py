@@ -166,6 +166,7 @@ def test_many_examples_are_learned_by_copies_of_lower_layers(
         ("pathnet", [0, 1], False, False),
         ("independent", [0, 1], True, False),
         ("random-columns", [0, 1], True, False),
+        ("pathnet-2017", [0, 1], True, False),
     ],
 )
 def test_a_readout_starts_as_one_for_the_same_classes(arm, classes, option, copied):
