@@ -47,6 +47,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,7 @@ def theirs(setting: Setting, arm: str, seed: int, steps: int) -> Trained:
     from sb3_lanes import TaskLanes
     from stable_baselines3 import A2C, PPO
 
-    from pathnet_evo_a3c.playing import mean_return
+    from pathnet_evo_a3c.playing import returns
 
     task = task_of(setting, seed)
     lanes = TaskLanes(task, setting.lanes, seed)
@@ -149,7 +150,7 @@ def theirs(setting: Setting, arm: str, seed: int, steps: int) -> Trained:
     def act(seen: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(model.predict(seen.numpy(), deterministic=setting.greedy)[0])
 
-    score = mean_return(task, SCORED, SCORE_LANES, act, Streams(seed))
+    score = fmean(returns(task, SCORED, SCORE_LANES, act, Streams(seed)))
     return Trained(lanes.episodes, score, seconds)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -50,23 +50,27 @@ class Family:
 
     Args:
         preset: its name.
-        task: a stage's task; ``{}`` is the game.
-        games: their names.
+        games: a stage's task, by the name of the game.
         frames: of a stage, if nothing else is said.
     """
 
     preset: str
-    task: str
-    games: tuple[str, ...]
+    games: Mapping[str, str]
     frames: int
 
 
+LEVEL = 'name="labyrinth",level='
 FAMILIES = {
-    "minatar": Family("minatar-pair", '{{name="minatar",game="{}"}}', tuple(GAMES), 200_000),
+    "minatar": Family(
+        "minatar-pair", {game: f'{{name="minatar",game="{game}"}}' for game in GAMES}, 200_000
+    ),
     "labyrinth": Family(
         "labyrinth",
-        '{{name="labyrinth",level="{}",seconds=60}}',
-        ("seekavoid_arena", "stairway_to_melon", "lt_chasm"),
+        {
+            "seekavoid_arena": f'{{{LEVEL}"seekavoid_arena"}}',
+            "stairway_to_melon": f'{{{LEVEL}"stairway_to_melon"}}',
+            "lt_chasm": f'{{{LEVEL}"lt_chasm",seconds=60}}',
+        },
         300_000,
     ),
 }
@@ -138,7 +142,7 @@ class Pool(Checkpointer):
 def plan_of(cell: Cell) -> Plan:
     """A cell as a run made ready, with its target if it has one."""
     games = [cell.source, *([cell.target] if cell.target else [])]
-    tasks = [cell.family.task.format(game) for game in games]
+    tasks = [cell.family.games[game] for game in games]
     stages = ",".join(f"{{frames={cell.frames},task={task}}}" for task in tasks)
     arms = dict.fromkeys([ARMS[cell.arm], ARMS["pathnet"]])  # copies are refused without it
     settings = [f"stages=[{stages}]", f"arms=[{','.join(arms)}]", *cell.options]
@@ -180,7 +184,8 @@ def learn_target(cell: Cell, start: dict[str, Any]) -> dict[str, Any]:
         "score": finished.scores[1]["mean_return"],
         "curve": [round(value, 3) for value in curve],
         "path": finished.path,
-        "planned": planned and {"columns": planned.columns, "starts": planned.starts},
+        "planned": planned
+        and {"columns": planned.columns, "starts": planned.starts, "tried": planned.tried},
         "seconds": round(time.perf_counter() - began, 1),
     }
 
@@ -191,7 +196,7 @@ def _ignore(record: Record) -> None:
 
 def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
     """All cells, the arms that come first for all pairs before the others."""
-    games = arguments.games or FAMILIES[arguments.family].games
+    games = arguments.games or list(FAMILIES[arguments.family].games)
     frames = arguments.frames or FAMILIES[arguments.family].frames
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         for arm, changed in itertools.product(arguments.arms, [None, *arguments.each]):

@@ -174,6 +174,23 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
         """The untrained baseline score, such as that of random actions, or None."""
         return None
 
+    def returns(
+        self, network: PathNetwork | None, task: TaskT, streams: Streams
+    ) -> Sequence[float] | None:
+        """Returns of some episodes that nothing is learned from, for learners that act.
+
+        An earlier policy is judged by them before a task is learned (``transfer.copy_readout``).
+
+        Args:
+            network: what plays; None for random actions.
+            task: the task.
+            streams: the stage's random streams.
+
+        Returns:
+            At least two, or None for learners that do not act.
+        """
+        return None
+
     def inputs(self, task: TaskT, n: int, streams: Streams) -> Tensor:
         """Some of the task's inputs, prepared for the network; columns are standardised on them.
 

@@ -130,7 +130,7 @@ class TransferPolicy(BaseModel, ABC):
     (``published``). Default: ``transfer.connect``."""
     initial_modules: InitialModules | None = None
     """How free modules start. Default: ``transfer.initial_modules``."""
-    copy_readout: bool | None = None
+    copy_readout: bool | Literal["auto"] | None = None
     """Start a task's readout as an earlier task's. Default: ``transfer.copy_readout``."""
 
     @abstractmethod

@@ -130,6 +130,8 @@ class TransferPlanned:
         prior: accuracies of ridge classifiers on ``examples`` of the new task: on ``raw`` inputs,
             on the units of a ``random`` path, and of the path of each of ``stages``, whose layers
             by themselves are in ``by_layer``; or None.
+        tried: mean returns on the new task, before it is learned, of as many ``episodes`` each: of
+            ``random`` actions, and of the network of each of ``stages``; or None.
     """
 
     trial: int
@@ -138,6 +140,7 @@ class TransferPlanned:
     columns: tuple[int, ...]
     starts: tuple[tuple[str, Rows], ...]
     prior: Mapping[str, object] | None = None
+    tried: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)

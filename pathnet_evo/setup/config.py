@@ -93,9 +93,12 @@ class TransferConfig(_Section):
     budget visits at least 10 times each), and the columns explain more of the labels than the
     inputs do, and at least 5 %. With ``true`` it is fitted on 2,000 examples at most, for tasks
     with labels that listen to columns."""
-    copy_readout: bool = False
+    copy_readout: bool | Literal["auto"] = False
     """Start a task's readout as a copy of an earlier task's for the same classes or actions, the
-    most suitable one first, if the arm keeps what it learned; otherwise at random."""
+    most suitable one first, if the arm keeps what it learned; otherwise at random. ``auto``, for
+    tasks to act in, plays ``learner.score_episodes`` episodes of the new task with each earlier
+    network, beside the budget: the best one's readout is copied, and its modules whole, if it
+    clearly beats random actions (by two standard errors)."""
     max_columns: int = Field(default=2, ge=1)
     """Maximum number of earlier paths that a task listens to, most informative first. Paths that
     these listen to count as well, which bounds the cost of a prediction."""

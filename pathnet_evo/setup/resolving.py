@@ -24,6 +24,8 @@ from pathnet_evo.setup.problems import ConfigError, Problem, problems
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 from pathnet_evo.values.suggestions import nearest
 
+UNPLAYED = '"auto" plays earlier networks: it needs a learner that acts, such as "a3c" or "ppo"'
+
 
 def resolve_observers(config: RunConfig, registry: Registry) -> list[tuple[str, Observer]]:
     """The observers that a configuration asks for, by name.
@@ -187,6 +189,7 @@ def _transfer(config: RunConfig, arms: Mapping[str, Arm], stages: Sequence[Stage
         text = f"the tasks of learner {', '.join(sorted(unlabelled))} have no labels: leave it out"
         found.append(Problem("transfer.prior", text))
     policies = [arm.policy for arm in arms.values() if arm.policy]
+    played = any(type(s.learner).returns is not Learner.returns for s in stages[1:])
     for i, policy in enumerate(policies):
         if policy.initial_modules in ("copies", "mixed") and not policy.freezes:
             text = f'"{policy.initial_modules}" needs frozen modules, and this policy freezes none'
@@ -194,12 +197,16 @@ def _transfer(config: RunConfig, arms: Mapping[str, Arm], stages: Sequence[Stage
         if policy.copy_readout and not policy.remembers:
             text = "needs a policy that keeps what it learned"
             found.append(Problem(f"arms.{i}.transfer.copy_readout", text))
+        if policy.copy_readout == "auto" and not played:
+            found.append(Problem(f"arms.{i}.transfer.copy_readout", UNPLAYED))
     if config.transfer.initial_modules == "copies" and not any(p.freezes for p in policies):
         text = '"copies" needs an arm that freezes modules, such as "pathnet"'
         found.append(Problem("transfer.initial_modules", text))
     if config.transfer.copy_readout and not any(p.remembers for p in policies):
         text = 'needs an arm that keeps what it learned, such as "pathnet"'
         found.append(Problem("transfer.copy_readout", text))
+    if config.transfer.copy_readout == "auto" and not played:
+        found.append(Problem("transfer.copy_readout", UNPLAYED))
     return found
 
 

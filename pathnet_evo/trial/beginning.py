@@ -37,6 +37,7 @@ from pathnet_evo.trial.learned import Learned
 from pathnet_evo.trial.prior import MOST, UNTRAINED, Prior, Tells, tells
 from pathnet_evo.trial.scoring import scored
 from pathnet_evo.trial.stage import StageRun
+from pathnet_evo.trial.tried import Tried
 
 FITTED = 1000
 """Inputs on which columns are standardised."""
@@ -72,7 +73,7 @@ class StageBeginning:
         self.policy = self.arm.policy
         self.connect = plan.connect(stage, trial.arm)
         self.columns: tuple[int, ...] = ()
-        self.ranked: list[int] = []
+        self.readouts: list[int] = []
         self.budget = Budget(self.stage.evaluations, self.stage.frames)
         with calling("learner"):
             self.budget.visits = self.stage.learner.visits(self.task, self.budget)
@@ -87,19 +88,22 @@ class StageBeginning:
         initial = self.policy.initial_modules or transfer.initial_modules
         prior = self._prior(pool, initial)
         ranked = list(reversed(range(self.i))) if prior is None else prior.ranked
-        self.ranked = ranked
+        self.readouts, tried = self._readouts(pool, ranked)
+        whole = tried is not None and bool(self.readouts)
+        if whole:  # a policy that plays is copied as it is, before all others
+            ranked = [*self.readouts, *(j for j in ranked if j not in self.readouts)]
         beginning = Beginning(
             pool=pool,
             streams=self.streams,
             width=width,
             learned=[stage.path for stage in self.learned],
             ranked=ranked,
-            wanted=self._wanted(pool, ranked, prior),
+            wanted=self._wanted(pool, ranked, prior, tried),
             reinitialise=transfer.reinitialise,
             grow=int(transfer.grow),
             initial_modules=initial,
-            copied_layers=self._copied_layers(pool, prior),
-            copied_share=transfer.copied_share,
+            copied_layers={} if whole else self._copied_layers(pool, prior),
+            copied_share=1.0 if whole else transfer.copied_share,
         )
         with calling("transfer policy"):
             starts, grown = self.policy.begin(beginning)
@@ -116,8 +120,9 @@ class StageBeginning:
                     self.i,
                     self.connect,
                     self.columns,
-                    tuple((str(start), start.rows) for start in starts),
+                    tuple((self._words(start), start.rows) for start in starts),
                     None if prior is None else vars(prior),
+                    None if tried is None else tried.state(),
                 )
             )
         records += [
@@ -162,15 +167,19 @@ class StageBeginning:
         return {stage: some for stage, some in copied.items() if some < layers}
 
     def _wanted(
-        self, pool: ModulePool, ranked: Sequence[int], prior: Prior | None
+        self, pool: ModulePool, ranked: Sequence[int], prior: Prior | None, tried: Tried | None
     ) -> list[int | None]:
         """How a new path can start: as copies, fresh (None), or either, to race them.
+
+        What plays the task already is copied, and what was tried and does not is not.
 
         If the first layer has a weight for every position of its input, copies scored up to 10
         points below fresh modules that listen to the same path, and never clearly above.
         """
         if not pool.layers[0].kind.shares_weights:
             return [None]
+        if tried is not None:
+            return [tried.best]
         return [None, *ranked] if prior is None else prior.starts()
 
     def _prior(self, pool: ModulePool, initial: InitialModules) -> Prior | None:
@@ -245,15 +254,43 @@ class StageBeginning:
         ]
         return TaskHead(pool.layers, readout, Columns(columns, heard).to(self.device))
 
-    def _copy_readout(self, head: TaskHead) -> None:
-        """Start the readout as an earlier task's, if so configured and one has the same outputs."""
+    def _readouts(self, pool: ModulePool, ranked: Sequence[int]) -> tuple[list[int], Tried | None]:
+        """The stages whose readout the new one can start as, and how they were tried if they were.
+
+        If so configured: those with the same outputs, the most suitable first, or, with ``auto``,
+        the one that plays the new task best, if it clearly plays it at all.
+        """
         own = self.policy.copy_readout
         wanted = self.plan.config.transfer.copy_readout if own is None else own
         if not wanted or not self.policy.remembers:
-            return
-        for stage in (self.learned[j] for j in self.ranked):
-            theirs = stage.head.readout
-            if _same_outputs(stage.task, self.task) and head.readout.takes(theirs):
+            return [], None
+        fit = [j for j in ranked if _same_outputs(self.learned[j].task, self.task)]
+        if wanted != "auto":
+            return fit, None
+        tried = self._tried(pool, fit)
+        best = None if tried is None else tried.best
+        return [] if best is None else [best], tried
+
+    def _tried(self, pool: ModulePool, stages: Sequence[int]) -> Tried | None:
+        """How random actions and the networks of earlier stages play the new task."""
+        learner = self.stage.learner
+        with calling("returns", TaskError):
+            random = learner.returns(None, self.task, self.streams) if stages else None
+            if random is None:
+                return None
+            networks = {j: self.learned[j].network(pool) for j in stages}
+            found = {j: learner.returns(n, self.task, self.streams) for j, n in networks.items()}
+        return Tried(random, {j: returns for j, returns in found.items() if returns is not None})
+
+    def _words(self, start: Start) -> str:
+        """What a start holds, for people."""
+        with_readout = self.readouts and start.copy_of == self.readouts[0]
+        return f"{start}, and its readout" if with_readout else str(start)
+
+    def _copy_readout(self, head: TaskHead) -> None:
+        """Start the readout as an earlier task's, if one was chosen and it fits."""
+        for theirs in (self.learned[j].head.readout for j in self.readouts):
+            if head.readout.takes(theirs):
                 head.readout.overwrite(theirs)
                 return
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +21,7 @@ from pathnet_evo import (
     TaskError,
 )
 from pathnet_evo_a3c import room
-from pathnet_evo_a3c.playing import mean_return, observed
+from pathnet_evo_a3c.playing import observed, returns
 from pathnet_evo_a3c.policy import Categorical, Policy, policy_of
 from pathnet_evo_a3c.settings import A3CSettings, Update
 
@@ -87,30 +88,44 @@ class A3C(A3CSettings):
 
     def random_baseline(self, task: EnvironmentTask, streams: Streams) -> float:
         """Mean return of uniformly random actions."""
-        generator, policy = streams.torch("chance"), policy_of(task)
-
-        def act(observations: Tensor) -> Tensor:
-            return policy.uniform(len(observations), generator)
-
-        return self._mean_return(task, act, streams)
+        return _mean(self._returns(None, task, streams, ("chance", "score")))
 
     def score(
         self, network: PathNetwork, task: EnvironmentTask, streams: Streams
     ) -> dict[str, float]:
         """Mean return of the network's own actions, on episodes apart from training."""
-        generator = streams.torch("score")
+        return {"mean_return": _mean(self._returns(network, task, streams, ("score", "score")))}
+
+    def returns(
+        self, network: PathNetwork | None, task: EnvironmentTask, streams: Streams
+    ) -> list[float]:
+        """Returns on episodes apart from those of training and scores."""
+        return self._returns(network, task, streams, ("tried", "tried"))
+
+    def _returns(
+        self,
+        network: PathNetwork | None,
+        task: EnvironmentTask,
+        streams: Streams,
+        names: tuple[str, str],
+    ) -> list[float]:
+        """Returns of a network's own actions, or of random ones.
+
+        Args:
+            network: what plays, or None.
+            task: what is played.
+            streams: the stage's random streams.
+            names: of the streams of actions and of episodes.
+        """
+        generator, policy = streams.torch(names[0]), policy_of(task)
 
         def act(observations: Tensor) -> Tensor:
+            if network is None:
+                return policy.uniform(len(observations), generator)
             return self.actions_in(task, network, observations, generator)
 
-        return {"mean_return": self._mean_return(task, act, streams)}
-
-    def _mean_return(
-        self, task: EnvironmentTask, act: Callable[[Tensor], Tensor], streams: Streams
-    ) -> float:
-        return mean_return(
-            task, self.score_episodes, self.num_envs, act, streams, self.max_restarts
-        )
+        episodes, lanes = self.score_episodes, self.num_envs
+        return returns(task, episodes, lanes, act, streams, self.max_restarts, names[1])
 
     def actions(
         self, network: PathNetwork, observations: Tensor, generator: torch.Generator
@@ -143,6 +158,10 @@ class A3C(A3CSettings):
         if self.greedy:
             return policy.best(outputs)
         return policy.choose(outputs, policy.draw(len(outputs), generator=generator))
+
+
+def _mean(returns: Sequence[float]) -> float:
+    return float(np.array(returns).mean())
 
 
 @torch.inference_mode()

@@ -19,15 +19,16 @@ LISTENERS = 8
 """Episodes whose observations show what a task's inputs are like."""
 
 
-def mean_return(
+def returns(
     task: EnvironmentTask,
     episodes: int,
     num_envs: int,
     act: Callable[[Tensor], Tensor],
     streams: Streams,
     restarts: int = 0,
-) -> float:
-    """The mean of the raw returns of some episodes, which start from seeds of their own.
+    name: str = "score",
+) -> list[float]:
+    """The raw returns of some episodes, which start from seeds of their own.
 
     Where the environment fails, those that had not ended begin again in a new one. It fails where
     it raises, or gives a reward that is not finite, as an environment whose engine died does.
@@ -39,11 +40,12 @@ def mean_return(
         act: gives ``(K,)`` actions for ``(K, *observation_shape)`` observations.
         streams: the stage's random streams.
         restarts: how often an environment that failed is replaced by a new one.
+        name: of what the episodes are for; they are others for another name.
 
     Raises:
         EnvironmentFailed: it failed once more.
     """
-    seeds = [episode_seed(streams, "score", i) for i in range(episodes)]
+    seeds = [episode_seed(streams, name, i) for i in range(episodes)]
     scores: dict[int, float] = {}
     for left in range(restarts, -1, -1):
         try:
@@ -52,7 +54,7 @@ def mean_return(
         except EnvironmentFailed:
             if not left:
                 raise
-    return float(np.array([scores[i] for i in range(episodes)]).mean())
+    return [scores[i] for i in range(episodes)]
 
 
 def _play(
