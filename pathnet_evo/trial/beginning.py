@@ -176,10 +176,10 @@ class StageBeginning:
         If the first layer has a weight for every position of its input, copies scored up to 10
         points below fresh modules that listen to the same path, and never clearly above.
         """
-        if not pool.layers[0].kind.shares_weights:
-            return [None]
         if tried is not None:
             return [tried.best]
+        if not pool.layers[0].kind.shares_weights:
+            return [None]
         return [None, *ranked] if prior is None else prior.starts()
 
     def _prior(self, pool: ModulePool, initial: InitialModules) -> Prior | None:
