@@ -22,7 +22,7 @@ def test_scores_do_not_depend_on_what_chose_the_beginning(plays, walk, monkeypat
     task, learner = walk(goal=3, reward=0.01, cut=200), A3C(score_episodes=EPISODES, num_envs=2)
 
     def noted(self, lanes, of):
-        seeds.update(seed for seed, begins in zip(of, lanes, strict=True) if begins)
+        seeds.update(seed for seed, begins in zip(of, lanes, strict=True) if begins and seed)
         reset(self, lanes, of)
 
     monkeypatch.setattr(Episodes, "reset", noted)
