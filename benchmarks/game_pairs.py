@@ -85,6 +85,8 @@ ARMS = {
     "pathnet-2017": '{name="pathnet-2017",strategy="binary-tournament",'
     'transfer={name="freeze",connect="published",initial_modules="fresh"}}',
     # Other ways in:
+    "half copies": '{name="half copies",transfer={name="freeze",connect="named",'
+    'initial_modules="copies",copy_readout=false}}',
     "laterals": '{name="laterals",'
     'transfer={name="freeze",connect="lateral",initial_modules="fresh"}}',
     "copies and laterals": '{name="copies and laterals",'
