@@ -195,8 +195,14 @@ def test_what_stages_began_with_over_seeds() -> None:
     fresh = {"columns": [], "starts": [["fresh", [[0]]]], "prior": None}
     prior = {"examples": 100, "raw": 0.25, "random": 0.5, "stages": {"0": 0.75}}
     copied = {"columns": [0], "starts": [["copies of stage 0", [[0]]]], "prior": prior}
+    tried = {"episodes": 30, "random": 2.0, "stages": {"0": 7.0}}
+    other = {**tried, "random": 3.0, "stages": {"0": 9.0}}
     for trial, data in enumerate(
-        [{**copied, "prior": {**prior, "stages": {"0": 0.25}}}, copied, fresh]
+        [
+            {**copied, "prior": {**prior, "stages": {"0": 0.25}}, "tried": tried},
+            {**copied, "tried": None},
+            {**fresh, "tried": other},
+        ]
     ):
         db.execute("INSERT INTO trials VALUES (?, 'pathnet', ?, 'finished', NULL)", (trial, trial))
         values = (trial, 1, -1, -1, "transfer", json.dumps(data))
@@ -211,6 +217,7 @@ def test_what_stages_began_with_over_seeds() -> None:
     assert begun.has_fitted == "yes (2 of 3 seeds)"
     assert (begun.arm, begun.stage, begun.examples) == ("pathnet", 1, 100)
     assert begun.accuracies == {"raw": 0.25, "random": 0.5, "stage 1": 0.5}
+    assert (begun.episodes, begun.returns) == (30, {"random": 2.5, "stage 1": 8.0})
     assert begun.listens_to == "stage 1 (2 of 3 seeds)"
     assert begun.starts_as == "copies of stage 1 (2 of 3 seeds), fresh (1 of 3 seeds)"
     with pytest.raises(ValueError, match="stage 1 of 1"):

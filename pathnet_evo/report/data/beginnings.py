@@ -1,4 +1,4 @@
-"""What each stage began with: what the prior told, whom it listens to, what it started as."""
+"""What each stage began with: what earlier paths told of it, whom it hears, what it started as."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ class Begun:
         examples: how many examples the prior looked at, at the most; None without a prior.
         accuracies: of a ridge classifier on ``raw`` inputs, on the units of a ``random`` path and
             on those of each earlier stage's path: means over seeds, in this order.
+        episodes: how many episodes each network was tried in, at the most; None if none was.
+        returns: of ``random`` actions on the new task, and of each earlier stage's network: means
+            over seeds, in this order.
         listens: of how many seeds the stage listens to each earlier stage's path.
         starts: of how many seeds the stage had each start, in words.
         fitted: of how many seeds the finished network has a fitted readout; None if none says.
@@ -33,6 +36,8 @@ class Begun:
     stage: int
     examples: int | None
     accuracies: dict[str, float | None]
+    episodes: int | None
+    returns: dict[str, float | None]
     listens: dict[int, int]
     starts: dict[str, int]
     fitted: int | None
@@ -91,25 +96,31 @@ def read_beginnings(db: sqlite3.Connection, n_stages: int) -> list[Begun]:
 
 def _begun(arm: str, stage: int, seeds: list[dict[str, Any]]) -> Begun:
     priors = [seed["prior"] for seed in seeds if seed["prior"] is not None]
-    told = [
-        {
-            "raw": p["raw"],
-            "random": p["random"],
-            **{f"stage {stage_number(int(s))}": v for s, v in p["stages"].items()},
-        }
-        for p in priors
-    ]
+    told = [{"raw": p["raw"], "random": p["random"], **_by_stage(p["stages"])} for p in priors]
+    tries = [seed["tried"] for seed in seeds if seed.get("tried") is not None]
+    played = [{"random": t["random"], **_by_stage(t["stages"])} for t in tries]
     known = [seed["fitted"] for seed in seeds if seed["fitted"] is not None]
     return Begun(
         arm=arm,
         stage=stage,
         examples=max((int(p["examples"]) for p in priors), default=None),
-        accuracies={name: _mean([one.get(name) for one in told]) for name in (told or [{}])[0]},
+        accuracies=_means(told),
+        episodes=max((int(t["episodes"]) for t in tries), default=None),
+        returns=_means(played),
         listens=Counter(int(stage) for seed in seeds for stage in seed["columns"]),
         starts=Counter(renumbered(str(words)) for seed in seeds for words, _ in seed["starts"]),
         fitted=sum(map(bool, known)) if known else None,
         seeds=len(seeds),
     )
+
+
+def _by_stage(values: dict[str, Any]) -> dict[str, Any]:
+    return {f"stage {stage_number(int(stage))}": value for stage, value in values.items()}
+
+
+def _means(seeds: list[dict[str, Any]]) -> dict[str, float | None]:
+    """The mean over seeds of each of the first seed's values."""
+    return {name: _mean([one.get(name) for one in seeds]) for name in (seeds or [{}])[0]}
 
 
 def _mean(values: Sequence[object]) -> float | None:
