@@ -85,7 +85,7 @@ ARMS = {
     "pathnet-2017": '{name="pathnet-2017",strategy="binary-tournament",'
     'transfer={name="freeze",connect="published",initial_modules="fresh"}}',
     # Other ways in:
-    "half copies": '{name="half copies",transfer={name="freeze",connect="named",'
+    "copies": '{name="copies",transfer={name="freeze",connect="named",'
     'initial_modules="copies",copy_readout=false}}',
     "laterals": '{name="laterals",'
     'transfer={name="freeze",connect="lateral",initial_modules="fresh"}}',
