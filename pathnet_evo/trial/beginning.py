@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -74,6 +75,7 @@ class StageBeginning:
         self.connect = plan.connect(stage, trial.arm)
         self.columns: tuple[int, ...] = ()
         self.readouts: list[int] = []
+        self.failed: list[NotScored] = []
         self.budget = Budget(self.stage.evaluations, self.stage.frames)
         with calling("learner"):
             self.budget.visits = self.stage.learner.visits(self.task, self.budget)
@@ -112,7 +114,7 @@ class StageBeginning:
         elif self.connect == "lateral" and self.policy.listens:
             worth = ranked if prior is None else prior.telling()
             self.columns = self._affordable(worth, transfer.max_columns)
-        records: list[Record] = []
+        records: list[Record] = [*self.failed]
         if self.policy.freezes:
             records.append(
                 TransferPlanned(
@@ -272,15 +274,22 @@ class StageBeginning:
         return [] if best is None else [best], tried
 
     def _tried(self, pool: ModulePool, stages: Sequence[int]) -> Tried | None:
-        """How random actions and the networks of earlier stages play the new task."""
-        learner = self.stage.learner
-        with calling("returns", TaskError):
-            random = learner.returns(None, self.task, self.streams) if stages else None
-            if random is None:
-                return None
-            networks = {j: self.learned[j].network(pool) for j in stages}
-            found = {j: learner.returns(n, self.task, self.streams) for j, n in networks.items()}
-        return Tried(random, {j: returns for j, returns in found.items() if returns is not None})
+        """How random actions and the networks of earlier stages play the new task.
+
+        What fails, such as an environment, or a network on observations that it cannot take, is
+        noted, and is not a beginning.
+        """
+
+        def returns(of: int | None) -> Sequence[float] | None:
+            network = None if of is None else self.learned[of].network(pool)
+            play = partial(self.stage.learner.returns, network, self.task, self.streams)
+            return scored(play, self.failed.append, self.trial.id, self.i, of=of)
+
+        random = returns(None) if stages else None
+        if random is None:
+            return None
+        found = {stage: returns(stage) for stage in stages}
+        return Tried(random, {j: played for j, played in found.items() if played is not None})
 
     def _words(self, start: Start) -> str:
         """What a start holds, for people."""

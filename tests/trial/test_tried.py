@@ -52,13 +52,14 @@ def test_one_episode_shows_nothing():
     assert Tried([1.0], {0: [500.0]}).best is None
 
 
-def learned(arm, initial, plays, monkeypatch):
+def learned(arm, initial, plays, monkeypatch, returns=None):
     """Two stages of a trial whose first network plays the second task or does not; what was held.
 
     At this learning rate no weight changes, so that modules and readouts end as they began.
     """
     found = [50.0] * 9 if plays else RANDOM
-    monkeypatch.setattr(A3C, "returns", lambda self, network, *_: found if network else RANDOM)
+    returns = returns or (lambda self, network, *_: found if network else RANDOM)
+    monkeypatch.setattr(A3C, "returns", returns)
     data = {
         "arms": [*dict.fromkeys(["pathnet", arm])],
         "pool": {"modules": 12, "width": 2, "layers": [{"kind": "linear", "units": 3}]},
@@ -100,6 +101,21 @@ def test_controls_get_the_readout_that_they_may_know(arm, keeps, plays, monkeypa
     (first, second), _, _ = learned(arm, "fresh", plays, monkeypatch)
     theirs, own = (stage.head.readout.parameters["weight"] for stage in (first, second))
     assert theirs.equal(own) is (keeps and plays)
+
+
+@pytest.mark.parametrize("who", ["network", "random"])
+def test_a_failure_costs_the_beginning_and_not_the_trial(who, monkeypatch):
+    """Broken: an environment that dies once too often would end a run before it learned a thing."""
+
+    def returns(self, network, *_):
+        if (network is None) is (who == "random"):
+            raise RuntimeError("the engine died")
+        return RANDOM
+
+    stages, (planned,), _ = learned("pathnet", "copies", True, monkeypatch, returns)
+    assert len(stages) == 2
+    assert [words for words, _ in planned.starts] == ["copies of stage 0"]
+    assert (planned.tried is None) is (who == "random")
 
 
 def test_it_is_refused_where_nothing_plays():
