@@ -81,16 +81,15 @@ ARMS = {
     "random-columns": '{name="random-columns",'
     'transfer={name="random-columns",connect="lateral",initial_modules="fresh"}}',
     "random": '{name="random",strategy="random-search",'
-    'transfer={name="freeze",connect="named",initial_modules="fresh"}}',
-    "pathnet-2017": '{name="pathnet-2017",strategy="binary-tournament",'
-    'transfer={name="freeze",connect="published",initial_modules="fresh"}}',
+    'transfer={name="freeze",connect="named",initial_modules="fresh",copy_readout=false}}',
+    "pathnet-2017": '"pathnet-2017"',
     # Other ways in:
     "copies": '{name="copies",transfer={name="freeze",connect="named",'
     'initial_modules="copies",copy_readout=false}}',
     "laterals": '{name="laterals",'
-    'transfer={name="freeze",connect="lateral",initial_modules="fresh"}}',
+    'transfer={name="freeze",connect="lateral",initial_modules="fresh",copy_readout=false}}',
     "copies and laterals": '{name="copies and laterals",'
-    'transfer={name="freeze",connect="lateral",initial_modules="copies"}}',
+    'transfer={name="freeze",connect="lateral",initial_modules="copies",copy_readout=false}}',
 }
 OWN_SOURCE = ("random", "pathnet-2017")
 """Arms that do not begin a first task with one full-width path."""

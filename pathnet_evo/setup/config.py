@@ -97,8 +97,8 @@ class TransferConfig(_Section):
     """Start a task's readout as a copy of an earlier task's for the same classes or actions, the
     most suitable one first, if the arm keeps what it learned; otherwise at random. ``auto``, for
     tasks to act in, plays ``learner.score_episodes`` episodes of the new task with each earlier
-    network, beside the budget: the best one's readout is copied, and its modules whole, if it
-    clearly beats random actions (by two standard errors)."""
+    network, beside the budget: the best one's readout is copied if it clearly beats random actions
+    (by two standard errors), and its modules whole, unless ``initial_modules`` is ``fresh``."""
     max_columns: int = Field(default=2, ge=1)
     """Maximum number of earlier paths that a task listens to, most informative first. Paths that
     these listen to count as well, which bounds the cost of a prediction."""
