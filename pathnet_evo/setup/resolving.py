@@ -189,7 +189,8 @@ def _transfer(config: RunConfig, arms: Mapping[str, Arm], stages: Sequence[Stage
         text = f"the tasks of learner {', '.join(sorted(unlabelled))} have no labels: leave it out"
         found.append(Problem("transfer.prior", text))
     policies = [arm.policy for arm in arms.values() if arm.policy]
-    played = any(type(s.learner).returns is not Learner.returns for s in stages)
+    # Without stages something else is wrong, which is said elsewhere.
+    played = not stages or any(type(s.learner).returns is not Learner.returns for s in stages)
     for i, policy in enumerate(policies):
         if policy.initial_modules in ("copies", "mixed") and not policy.freezes:
             text = f'"{policy.initial_modules}" needs frozen modules, and this policy freezes none'

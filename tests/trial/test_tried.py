@@ -126,3 +126,16 @@ def test_it_is_refused_where_nothing_plays():
             config.validate({"transfer": {"copy_readout": "auto"}, "stages": [digits, digits]}),
             Registry(),
         )
+
+
+def test_another_mistake_is_the_only_one_named():
+    """Broken: one mistake would be told with a second line about a setting that is right."""
+    data = {
+        "strategy": {"name": "racing", "tournament": 2},
+        "learner": {"name": "a3c"},
+        "transfer": {"copy_readout": "auto"},
+        "stages": [GAME, GAME],
+    }
+    with pytest.raises(ConfigError) as refused:
+        resolve(config.validate(data), Registry())
+    assert [problem.place for problem in refused.value.problems] == ["strategy.tournament"]
