@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from pathnet_evo_atari.games import HERTZ, console
 from pathnet_evo_atari.openings import Openings
 from pathnet_evo_atari.settings import GameSettings
+from pathnet_evo_atari.views import Look
 
 NOOP = 0
 """The action that every game has first."""
@@ -29,6 +30,7 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
         num_envs: how many.
         seeds: one a lane, for its first episode.
         shape: ``(frames, height, width)`` of an observation.
+        look: makes of ale-py's pictures those that are observed.
         render: also play the same games in colour and full size, for ``render``.
     """
 
@@ -38,6 +40,7 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
         num_envs: int,
         seeds: Sequence[int],
         shape: tuple[int, int, int],
+        look: Look,
         *,
         render: bool = False,
     ) -> None:
@@ -47,6 +50,7 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
         )
         self._pictures = _full_size(settings, num_envs) if render else None
         self._seeds: list[int] | None = list(seeds)
+        self._look = look
         self._quick = settings.quick
         self._openings = Openings(num_envs, settings.n_openings)
         self._over = np.zeros(num_envs, dtype=bool)
@@ -102,7 +106,7 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
         if self._pictures is not None:
             self._picture = self._pictures.reset(**chosen)[0]
         observation, info = self._games.reset(**chosen)
-        return observation, {**info, "opening": self._openings.open}
+        return self._look(observation), {**info, "opening": self._openings.open}
 
     def step(self, actions: npt.NDArray[np.int64]) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Take one action in each lane.
@@ -126,7 +130,8 @@ class AtariLanes(VectorEnv[Any, Any, Any]):
         if self._quick:  # the emulator has reset these lanes by itself
             self._openings.begin(self._over)
         self._over = terminated | truncated
-        return observation, reward, terminated, truncated, {**info, "opening": self._openings.open}
+        info = {**info, "opening": self._openings.open}
+        return self._look(observation), reward, terminated, truncated, info
 
     def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
         """The console's picture of each lane, ``(height, width, 3)``."""

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from pathnet_evo import TaskSettings
 from pathnet_evo_atari.games import KEEP_STATE, find
+from pathnet_evo_atari.views import BACKGROUNDS, View
 
 
 class GameSettings(TaskSettings):
@@ -16,6 +17,10 @@ class GameSettings(TaskSettings):
 
     game: str = "pong"
     """The game, such as ``pong``, ``river-raid``, ``MsPacman`` or ``ALE/Pong-v5``."""
+    views: tuple[View, ...] = ()
+    """Show the game otherwise, to make variants of it (the Pong Soup of Rusu et al. 2016): with a
+    ``black`` or ``white`` background, at three quarters of its size (``zoom``), mirrored
+    (``h-flip``, ``v-flip``), or under Gaussian noise that never changes (``noisy``)."""
     size: int | None = Field(None, ge=8, le=512, strict=True)
     """Height and width in pixels. Default: the pool's, or 84."""
     frame_stack: int | None = Field(None, ge=1, le=64, strict=True)
@@ -55,6 +60,13 @@ class GameSettings(TaskSettings):
     def n_openings(self) -> int:
         """How many openings quick resets draw from: 0 steps, 1 step, ..., less than an episode."""
         return max(ceil(min(self.noop_max, self.max_episode_frames) / self.frame_skip), 1)
+
+    @field_validator("views")
+    @classmethod
+    def _distinct(cls, views: tuple[View, ...]) -> tuple[View, ...]:
+        if len(set(views)) < len(views) or len(BACKGROUNDS.keys() & set(views)) > 1:
+            raise ValueError("each view at most once, and at most one of black and white")
+        return views
 
     @field_validator("game")
     @classmethod

@@ -13,6 +13,7 @@ from gymnasium.vector import VectorEnv
 from pathnet_evo import EnvironmentTask, TaskContext, TaskError, fingerprint
 from pathnet_evo_atari.games import action_names, background, cartridge
 from pathnet_evo_atari.settings import GameSettings
+from pathnet_evo_atari.views import look, shown
 
 
 class AtariSettings(GameSettings):
@@ -34,12 +35,13 @@ class AtariSettings(GameSettings):
         size = (self.size or height, self.size or width)
         try:
             actions = action_names(self.game, self.full_action_space)
-            shift = background(self.game) if self.shift is None else self.shift
+            grey = background(self.game)
             rom = cartridge(self.game).read_bytes()
         except (ImportError, OSError) as error:
             raise TaskError(f"ale-py cannot play {self.game}: {error}") from None
+        shift = shown(self.views, grey) if self.shift is None else self.shift
         return AtariTask(
-            name=self.game.replace("_", " "),
+            name=", ".join([self.game.replace("_", " "), *self.views]),
             observation_shape=(self.frame_stack or frames, *size),
             n_actions=len(actions),
             shift=torch.tensor(float(shift)),
@@ -49,14 +51,21 @@ class AtariSettings(GameSettings):
             actions=actions,
             facts={**fingerprint.package("ale_py"), "game": fingerprint.content(rom)},
             settings=self,
+            background=grey,
         )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AtariTask(EnvironmentTask):
-    """One game."""
+    """One game.
+
+    Args:
+        settings: which, and how it is preprocessed.
+        background: the grey of its background, 0 to 255.
+    """
 
     settings: GameSettings
+    background: int
 
     def make(
         self, num_envs: int, seeds: Sequence[int], *, render: bool = False
@@ -65,4 +74,11 @@ class AtariTask(EnvironmentTask):
         from pathnet_evo_atari.environment import AtariLanes
 
         frames, height, width = self.observation_shape
-        return AtariLanes(self.settings, num_envs, seeds, (frames, height, width), render=render)
+        return AtariLanes(
+            self.settings,
+            num_envs,
+            seeds,
+            (frames, height, width),
+            look(self.settings.views, self.background, (height, width)),
+            render=render,
+        )
