@@ -16,7 +16,13 @@ from pathnet_evo import testing
 GROUPS = {
     "Runs": ("running", "analysis", "report", "interfaces.summary"),
     "Plugins": ("plugins",),
-    "Tasks": ("interfaces.tasks", "interfaces.fingerprint"),
+    "Tasks": (
+        "interfaces.tasks",
+        "interfaces.supervised",
+        "interfaces.acting",
+        "interfaces.inputs",
+        "interfaces.fingerprint",
+    ),
     "Learners": ("interfaces.learn", "interfaces.budget"),
     "Strategies": ("interfaces.strateg", "interfaces.population"),
     "Transfer policies": ("interfaces.policies", "interfaces.rivals"),
