@@ -70,7 +70,7 @@ def _sentence(details: Any, model: type[BaseModel], own: Sequence[str]) -> str:
         return f"unknown key{guess}" if guess else f"unknown key (have: {', '.join(sorted(keys))})"
     if kind == "missing":
         return "missing"
-    text = text.removeprefix("Value error, ")
+    text = text.removeprefix("Value error, ").replace("a valid tuple", "a valid list")
     if kind == "value_error" and isinstance(got, dict):  # of a whole section
         return text
     shown = repr(got)

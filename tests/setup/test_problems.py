@@ -3,9 +3,10 @@
 import copy
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from pathnet_evo.setup.config import validate
-from pathnet_evo.setup.problems import ConfigError
+from pathnet_evo.setup.problems import ConfigError, problems
 
 
 def test_an_error_crosses_processes_as_it_is():
@@ -15,3 +16,15 @@ def test_an_error_crosses_processes_as_it_is():
     again = copy.copy(raised.value)  # by what pickle takes it apart
     assert str(again) == str(raised.value)
     assert again.problems == raised.value.problems
+
+
+def test_lists_are_called_lists():
+    """Whoever writes TOML would be asked for a tuple, which it does not have."""
+
+    class Tuples(BaseModel):
+        values: tuple[int, ...] = ()
+
+    with pytest.raises(ValidationError) as raised:
+        Tuples.model_validate({"values": "zoom"})
+    (problem,) = problems(raised.value, Tuples)
+    assert problem.text == "input should be a valid list, got 'zoom'"
