@@ -16,28 +16,23 @@ def made(*views, **options):
     return settings.make(TaskContext(Streams(0), 0, [settings], None))
 
 
-@pytest.fixture(scope="module")
-def played():
-    """What ``(T, K)`` actions show and bring, by views."""
-
-    def play(*views):
-        env = made(*views).make(2, [3, 4])
-        actions = np.random.default_rng(0).integers(6, size=(90, 2))
-        seen, rewards = [env.reset()[0]], []
-        for row in actions:
-            x, reward, *_ = env.step(row)
-            seen.append(x)
-            rewards.append(reward)
-        env.close()
-        return np.array(seen).astype(int), np.array(rewards)
-
-    return play
+def played(*views):
+    """What is seen of two lanes, and their rewards, under the same random actions."""
+    env = made(*views).make(2, [3, 4])
+    actions = np.random.default_rng(0).integers(6, size=(90, 2))
+    seen, rewards = [env.reset()[0]], []
+    for row in actions:
+        x, reward, *_ = env.step(row)
+        seen.append(x)
+        rewards.append(reward)
+    env.close()
+    return np.array(seen).astype(int), np.array(rewards)
 
 
 @pytest.mark.parametrize(
     ("view", "seen"), [("h-flip", lambda x: np.flip(x, 4)), ("v-flip", lambda x: np.flip(x, 3))]
 )
-def test_mirrored(played, view, seen):
+def test_mirrored(view, seen):
     """The variant would be another game, or the same."""
     plain, rewards = played()
     assert rewards.any(), "nothing happened: the test must be longer"
@@ -47,7 +42,7 @@ def test_mirrored(played, view, seen):
 
 
 @pytest.mark.parametrize(("view", "grey"), [("black", 0), ("white", 255)])
-def test_background(played, view, grey):
+def test_background(view, grey):
     """Objects would vanish with the background, or the background would not be zero."""
     plain, changed = played()[0], played(view)[0]
     background = int(made().shift)
@@ -57,18 +52,16 @@ def test_background(played, view, grey):
     assert made(view, shift=9).shift == 9
 
 
-def test_zoom(played):
+def test_zoom():
     """The game would be cut off, or the ball lost between pixels."""
     plain, small = played()[0], played("zoom")[0]
-    large = (
-        plain[-1, 1, -1].repeat(3, 0).repeat(3, 1)
-    )  # three quarters: three times, then a quarter
-    wanted = large.reshape(63, 4, 63, 4).mean((1, 3))
+    thrice = plain[-1, 1, -1].repeat(3, 0).repeat(3, 1)
+    wanted = thrice.reshape(63, 4, 63, 4).mean((1, 3))  # and a quarter of that
     assert abs(small[-1, 1, -1, 21:, 21:] - wanted).max() < 0.51
     assert set(small[:, :, :, :21].flat) == set(small[..., :21].flat) == {int(made().shift)}
 
 
-def test_noisy(played):
+def test_noisy():
     """Noise would hide the game, or be new in every frame, which is another difficulty."""
     plain, noisy = played()[0], played("noisy")[0]
     background = plain == int(made().shift)
@@ -82,7 +75,7 @@ def test_noisy(played):
     assert np.array_equal(noisy, played("noisy")[0]), "it is the same in every run"
 
 
-def test_views_follow_one_another(played):
+def test_views_follow_one_another():
     """A mirrored zoom would be in another corner than it says."""
     both = played("zoom", "h-flip")[0]
     assert np.array_equal(both, np.flip(played("zoom")[0], 4))
