@@ -1,6 +1,6 @@
 """Agent steps a second on Pong, training included: ours, stable-baselines3, plain PPO, EnvPool.
 
-Usage: ``python benchmarks/game_speed.py [--rounds 5] [--threads 0]``. About five minutes. Needs
+Usage: ``python benchmarks/game_speed.py [--rounds 5] [--threads 0]``. About eight minutes. Needs
 ``pip install 'pathnet-evo[benchmark]'``; EnvPool is measured if it is installed.
 
 All play the same game: 84 x 84 grey, four pictures, every fourth frame, no sticky actions. All have
