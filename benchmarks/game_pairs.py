@@ -196,17 +196,17 @@ def _ignore(record: Record) -> None:
 
 
 def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
-    """All cells, the arms that come first for all pairs before the others."""
+    """All cells, the arms that come first for all seeds and pairs before the others."""
     games = arguments.games or list(FAMILIES[arguments.family].games)
     frames = arguments.frames or FAMILIES[arguments.family].frames
-    for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-        for arm, changed in itertools.product(arguments.arms, [None, *arguments.each]):
-            options = (*arguments.set, *([changed] if changed else []))
-            pairs = [(s, t) for s in games for t in games if s != t or arguments.itself]
-            if arm == "independent":
-                pairs = [(next(s for s in games if s != t), t) for t in games]
-            for source, target in pairs:
-                yield Cell(source, target, arm, seed, frames, options)
+    seeds = range(arguments.seed, arguments.seed + arguments.seeds)
+    for arm, changed, seed in itertools.product(arguments.arms, [None, *arguments.each], seeds):
+        options = (*arguments.set, *([changed] if changed else []))
+        pairs = [(s, t) for s in games for t in games if s != t or arguments.itself]
+        if arm == "independent":
+            pairs = [(next(s for s in games if s != t), t) for t in games]
+        for source, target in pairs:
+            yield Cell(source, target, arm, seed, frames, options)
 
 
 def main() -> None:
