@@ -118,9 +118,13 @@ def _entry(folder: Path) -> Entry:
         with reading(folder, ("trials", "stages")) as db:
             states = [state for (state,) in db.execute("SELECT state FROM trials")]
             done = sum(_shares(db))
+            begun = dict(db.execute("SELECT stage, task FROM stages").fetchall())
     except (UserError, sqlite3.Error) as error:
         return Entry(folder.name, "unreadable", str(error).splitlines()[0], 0.0, changed)
-    names = [stage.name or str(stage.task.get("name")) for stage in config.stages]
+    names = [
+        begun.get(i, stage.name or str(stage.task.get("name")))
+        for i, stage in enumerate(config.stages)
+    ]
     share = min(done / (config.n_trials * len(names)), 1.0)
     state = run_state(held, states, config.n_trials)
     return Entry(folder.name, state, " → ".join(names), share, changed)

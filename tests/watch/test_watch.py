@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -207,10 +209,16 @@ def test_a_page_that_cannot_be_made_is_told(
     assert "one: no page could be made (KeyError: 'what')" in answer.text
 
 
+def test_parts_of_a_stream_are_told_apart(folder: Path) -> None:
+    """A list would say ``mnist → mnist``: a task's settings are the same in all parts."""
+    with closing(sqlite3.connect(folder / "one" / "lineage.sqlite")) as db, db:
+        db.execute("UPDATE stages SET task = 'mnist ' || stage")
+    (entry,) = RunsFolder(folder).entries()
+    assert entry.what == "mnist 0 → mnist 1"
+
+
 def test_a_run_ends_while_it_is_read(tmp_path: Path, made_up: SimpleNamespace) -> None:
     """A reader that holds the lineage open would make the run fail at its very end."""
-    import sqlite3
-
     from pathnet_evo.store.lineage import open_lineage
 
     made_up.toml(tmp_path, 1, ["pathnet"])
