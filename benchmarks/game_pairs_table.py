@@ -7,7 +7,8 @@ A cell is the area between an arm's learning curve and random actions, divided b
 each arm, the median over all pairs, with a 95 % interval over seeds from three on. Where
 ``independent`` learns next to nothing, there is no ratio (``--least``), but the mean area.
 A game after itself shows what a way in carries at most, and does not count in the medians.
-``--draw`` draws the ratio of each pair, a panel for each arm; it needs matplotlib.
+``--draw`` draws each pair, a panel for each arm, areas averaged over seeds before they are divided:
+so a game counts that is learned under some seeds alone. It needs matplotlib.
 """
 
 from __future__ import annotations
@@ -53,6 +54,29 @@ def ratios(lines: Sequence[Line], least: float) -> dict[str, dict[Pair, dict[int
         if line["arm"] != CONTROL and (target, seed) in control:
             ratio = line["area"] / control[target, seed]["area"]
             found[name_of(line)][line["source"], target][seed] = ratio
+    return found
+
+
+def ratios_of_means(lines: Sequence[Line], least: float) -> dict[str, dict[Pair, float]]:
+    """Of each arm and pair: its mean area over seeds, divided by that of ``independent``.
+
+    Args:
+        lines: of one number of frames.
+        least: as for ``ratios``, of the means.
+    """
+    control = _control(lines)
+    areas: dict[str, dict[Pair, list[Line]]] = defaultdict(lambda: defaultdict(list))
+    for line in lines:
+        if line["arm"] != CONTROL and (line["target"], line["seed"]) in control:
+            areas[name_of(line)][line["source"], line["target"]].append(line)
+    found: dict[str, dict[Pair, float]] = {}
+    for arm, pairs in areas.items():
+        found[arm] = {}
+        for pair, own in pairs.items():
+            base = [control[line["target"], line["seed"]] for line in own]
+            mine, theirs = (mean(line["area"] for line in of) for of in (own, base))
+            if theirs >= least * mean(line["chance"] for line in base):
+                found[arm][pair] = mine / theirs
     return found
 
 
@@ -118,11 +142,11 @@ def _median(pairs: Mapping[Pair, Mapping[int, float]], same: bool) -> str:
 
 
 def draw(lines: Sequence[Line], least: float, picture: Path) -> None:
-    """The ratio of each pair, averaged over seeds: sources below each other, a panel an arm.
+    """The ratio of each pair: sources below each other, a panel an arm.
 
     Args:
         lines: of one number of frames.
-        least: see ``ratios``.
+        least: see ``ratios_of_means``.
         picture: where to.
     """
     import matplotlib
@@ -130,17 +154,14 @@ def draw(lines: Sequence[Line], least: float, picture: Path) -> None:
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    found = ratios(lines, least)
+    found = ratios_of_means(lines, least)
     games = sorted(_games(lines))
     names = [game.replace("_", " ") for game in games]
     figure, panels = pyplot.subplots(
         1, len(found), figsize=(4.6 * len(found), 3.9), layout="constrained", squeeze=False
     )
     for axes, (arm, pairs) in zip(panels[0], found.items(), strict=True):
-        shown = [
-            [mean(pairs[s, t].values()) if pairs.get((s, t)) else math.nan for t in games]
-            for s in games
-        ]
+        shown = [[pairs.get((s, t), math.nan) for t in games] for s in games]
         axes.imshow(shown, "PuOr_r", vmin=1 - SPAN, vmax=1 + SPAN)
         for row, values in enumerate(shown):
             for column, value in enumerate(values):
