@@ -62,7 +62,7 @@ class MinAtarSettings(TaskSettings):
                 f"{shape}. Set pool.input_shape=[{MOST_PLANES}, {SIDE}, {SIDE}], in which every "
                 "game fits"
             )
-        for other in context.sequence:
+        for other in context.sequence[context.stage + 1 :]:  # the first of two tells it
             if isinstance(other, MinAtarSettings) and other.actions != self.actions:
                 raise TaskError(
                     f"{self.game} has the actions {_named(self.actions)}, but {other.game} "
