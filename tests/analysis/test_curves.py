@@ -13,6 +13,7 @@ from pathnet_evo.analysis.curves import (
     evaluations_within,
     learning_curve,
     mean_over_budget,
+    smoothed,
 )
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.interfaces.evaluations import Candidate, Episode, Evaluation
@@ -239,3 +240,8 @@ def test_evaluations_within_a_budget():
     assert evaluations_within(320_000, by_frames=True, sizes=[800] * 400) == 400
     assert evaluations_within(320_000, by_frames=True, sizes=[800] * 3) == 400, "at its beginning"
     assert evaluations_within(1000, by_frames=True, sizes=[]) == 0
+
+
+def test_failed_evaluations_are_left_out_of_the_smoothed_curve() -> None:
+    """One failed evaluation would pull a curve down, or end the summary with an error."""
+    assert smoothed([1.0, None, 3.0, None, None], 2) == [1.0, 3.0, 3.0, None]

@@ -11,9 +11,6 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from pathnet_evo.analysis.curves import smoothed
-from pathnet_evo.analysis.speed_up import speed_up
-from pathnet_evo.analysis.statistics import SHARE, mean_interval, paired_p
 from pathnet_evo.analysis.summary import summarise
 from pathnet_evo.interfaces.evaluations import Candidate, Evaluation
 from pathnet_evo.interfaces.records import (
@@ -163,95 +160,6 @@ def whole(run: ByHand, seeds: int) -> None:
             run.end(trial)
 
 
-def test_interval_is_student_t() -> None:
-    """Intervals in every report would be wrong."""
-    values = [0.31, 0.36, 0.29, 0.40, 0.35]
-    mean, interval = mean_interval(values)
-    wanted = stats.t.interval(0.95, 4, loc=sum(values) / 5, scale=stats.sem(values))
-    assert mean == pytest.approx(sum(values) / 5)
-    assert interval == pytest.approx(wanted)
-    assert mean_interval([0.3]) == (0.3, None)
-    assert mean_interval([]) == (None, None)
-
-
-def test_an_accuracy_is_no_more_than_all() -> None:
-    """Readers would be told of accuracies of 251 % and of less than none."""
-    low, high = mean_interval([0.58, 0.86])[1] or ()
-    assert low < 0
-    assert high > 1
-    assert mean_interval([0.58, 0.86], SHARE)[1] == [0, 1]
-
-
-def test_p_value_is_the_paired_t_test() -> None:
-    """A difference between arms would be called significant, or not, by mistake."""
-    a, b = [0.31, 0.36, 0.29, 0.40], [0.30, 0.31, 0.30, 0.33]
-    wanted = stats.ttest_rel(a, b).pvalue
-    assert paired_p([x - y for x, y in zip(a, b, strict=True)]) == pytest.approx(wanted)
-    assert paired_p([0.1]) is None
-    assert paired_p([0.1, 0.1, 0.1]) is None
-
-
-def test_speed_up_to_a_threshold() -> None:
-    """The paper's chief number would be wrong: 4 evaluations over 2 is 2."""
-    found = speed_up([0.2, 0.9, 0.9], [0.1, 0.2, None, 0.95], budget=4, threshold=0.9)
-    assert found == {"value": 2.0, "censored": None, "target": 0.9, "arm": 2, "control": 4}
-
-
-@pytest.mark.parametrize(
-    ("arm", "control", "censored", "value"),
-    [
-        ([0.1] * 8, [0.1, 0.9], "arm", 2 / 8),
-        ([0.1, 0.9], [0.1] * 8, "control", 8 / 2),
-        ([0.1] * 8, [0.1] * 8, "both", None),
-    ],
-)
-def test_a_threshold_never_reached_is_censored(
-    arm: list[float | None], control: list[float | None], censored: str, value: float | None
-) -> None:
-    """A run out of budget would pass for one that got there."""
-    found = speed_up(arm, control, budget=8, threshold=0.9)
-    assert found is not None
-    assert (found["censored"], found["value"]) == (censored, value)
-
-
-def test_speed_up_without_a_threshold() -> None:
-    """Curves would be compared before they are smooth, or with the wrong target.
-
-    Windows of 20. The control rises by 0.01 an evaluation: its smoothed curve ends, after 100, with
-    the mean of 0.80 ... 0.99 = 0.895. The arm rises twice as fast: the mean of the 20 values up to
-    0.02 n reaches 0.895 where 0.02 (n - 9.5) does, at index 55, the 56th evaluation
-    (54.25 rounded up, plus one as indices begin at 0).
-    """
-    control = [0.01 * i for i in range(100)]
-    arm = [min(0.02 * i, 1.98) for i in range(100)]
-    found = speed_up(arm, control, budget=100, threshold=None)
-    assert found is not None
-    assert found["target"] == pytest.approx(0.895)
-    assert (found["control"], found["arm"]) == (100, 56)
-    assert found["value"] == pytest.approx(100 / 56)
-    assert speed_up(arm[:19], control, budget=100, threshold=None) is None
-
-
-def test_speed_up_on_a_budget_in_examples() -> None:
-    """A budget in examples would be taken for evaluations: a window longer than any curve.
-
-    Both arms have the same curve by evaluation, but the arm's evaluations take half as many
-    examples. Its smoothed curve rises to its end, so the target is reached there.
-    """
-    rising = [0.001 * n for n in range(400)]
-    sizes = ([400] * 400, [800] * 400)
-    found = speed_up(rising, rising, 400 * 800, None, sizes=(sizes[1], sizes[1]))
-    assert found is not None
-    assert (found["value"], found["arm"], found["control"]) == (1.0, 320_000, 320_000)
-    assert found["target"] == pytest.approx(sum(rising[-40:]) / 40)
-    faster = speed_up(rising, rising, 400 * 800, 0.2, sizes=sizes)
-    assert faster is not None
-    assert (faster["value"], faster["arm"], faster["control"]) == (2.0, 201 * 400, 201 * 800)
-    never = speed_up([0.0] * 400, rising, 400 * 800, 0.2, sizes=sizes)
-    assert never is not None
-    assert (never["censored"], never["value"]) == ("arm", 201 * 800 / 160_000)
-
-
 def test_a_run_with_a_budget_in_examples_has_a_speed_up(by_hand: Callable[..., ByHand]) -> None:
     """A run would say nothing of speed, or the report draw another curve than the target's."""
     run = by_hand(seeds=1)
@@ -311,11 +219,6 @@ def test_the_learning_area_is_over_the_whole_budget(by_hand: Callable[..., ByHan
     whole(run, 1)
     found = run.summary()["arms"]["pathnet"]["continual"]["learning_area"]["mean"]
     assert found == pytest.approx((0.48 + 0.55) / 2)
-
-
-def test_failed_evaluations_are_left_out_of_the_smoothed_curve() -> None:
-    """One failed evaluation would pull a curve down, or end the summary with an error."""
-    assert smoothed([1.0, None, 3.0, None, None], 2) == [1.0, 3.0, 3.0, None]
 
 
 def test_whole_run(by_hand: Callable[..., ByHand]) -> None:
