@@ -2,13 +2,15 @@
 
     python benchmarks/game_pairs.py results.jsonl --seeds 3 --jobs 2
     python benchmarks/game_pairs.py labyrinths.jsonl --family labyrinth --seeds 3 --jobs 2
+    python benchmarks/game_pairs.py pong.jsonl --family pong --games pong zoom --sources sources
 
-Every ordered pair of two games, with network, learner and strategy of the family's presets. A
-source is learned once a seed, for all arms and targets alike, and ``independent`` once a target.
-Lines that are there already are skipped, so what was interrupted continues when it is called again.
-``--games`` chooses pairs, ``--itself`` adds each game after itself, ``--each`` changes one setting
-at a time, as ``pathnet-evo run --set`` does; sources are learned without such changes.
-``game_pairs_table.py`` makes the tables.
+Every ordered pair of two games, with network, learner and strategy of the family's presets;
+variants of Pong only after Pong itself. A source is learned once a seed, for all arms and targets
+alike, and ``independent`` once a target. Lines that are there already are skipped, so what was
+interrupted continues when it is called again. With ``--sources``, sources are kept there for the
+next call; empty that folder when the code changes. ``--games`` chooses pairs, ``--itself`` adds
+each game after itself, ``--each`` changes one setting at a time, as ``pathnet-evo run --set`` does;
+sources are learned without such changes. ``game_pairs_table.py`` makes the tables.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from result_lines import ResultLines
@@ -41,6 +43,7 @@ from pathnet_evo.setup.plan import Plan
 from pathnet_evo.setup.preparing import prepare
 from pathnet_evo.trial.learned import Learned
 from pathnet_evo.trial.trial import Checkpointer, learn_sequence, state
+from pathnet_evo_atari.views import View
 from pathnet_evo_minatar.games import GAMES
 
 
@@ -52,14 +55,27 @@ class Family:
         preset: its name.
         games: a stage's task, by the name of the game.
         frames: of a stage, if nothing else is said.
+        variants: of the first game, to be learned after it alone.
     """
 
     preset: str
     games: Mapping[str, str]
     frames: int
+    variants: bool = False
+
+    def pairs(self, games: Sequence[str], itself: bool) -> list[tuple[str, str]]:
+        """Each game after each other one.
+
+        Args:
+            games: some of the family's.
+            itself: each after itself, too.
+        """
+        sources = list(self.games)[:1] if self.variants else games
+        return [(s, t) for s in sources for t in games if s != t or itself]
 
 
 LEVEL = 'name="labyrinth",level='
+PONG = 'name="atari",game="pong"'
 FAMILIES = {
     "minatar": Family(
         "minatar-pair", {game: f'{{name="minatar",game="{game}"}}' for game in GAMES}, 200_000
@@ -72,6 +88,12 @@ FAMILIES = {
             "lt_chasm": f'{{{LEVEL}"lt_chasm",seconds=60}}',
         },
         300_000,
+    ),
+    "pong": Family(
+        "atari-pong-zoom",
+        {"pong": f"{{{PONG}}}"} | {view: f'{{{PONG},views=["{view}"]}}' for view in get_args(View)},
+        6_000_000,
+        variants=True,
     ),
 }
 ARMS = {
@@ -150,15 +172,29 @@ def plan_of(cell: Cell) -> Plan:
     return prepare(cell.family.preset, settings, Registry())
 
 
-def learn_source(cell: Cell) -> dict[str, Any]:
-    """The state after the source."""
+def learn_source(cell: Cell, kept: Path | None) -> dict[str, Any]:
+    """The state after the source.
+
+    Args:
+        cell: the source, without a target.
+        kept: a folder of such states; None for none.
+    """
     torch.set_num_threads(1)
+    name = f"{cell.arm}-{cell.source}-{cell.seed}-{cell.frames}.pt"
+    if kept is not None and (kept / name).exists():
+        found: dict[str, Any] = torch.load(kept / name, weights_only=True)
+        return found
     held = Pool()
     learned = learn_sequence(
         plan_of(cell), Trial(0, cell.arm, cell.seed), "cpu", _ignore, checkpointer=held
     )
     assert held.pool is not None
-    return state(held.pool, learned)
+    left = state(held.pool, learned)
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        torch.save(left, kept / f".{name}")
+        (kept / f".{name}").replace(kept / name)
+    return left
 
 
 def learn_target(cell: Cell, start: dict[str, Any]) -> dict[str, Any]:
@@ -197,14 +233,19 @@ def _ignore(record: Record) -> None:
 
 def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
     """All cells, the arms that come first for all seeds and pairs before the others."""
-    games = arguments.games or list(FAMILIES[arguments.family].games)
-    frames = arguments.frames or FAMILIES[arguments.family].frames
+    family = FAMILIES[arguments.family]
+    games = arguments.games or list(family.games)
+    frames = arguments.frames or family.frames
+    every = family.pairs(games, arguments.itself)
     seeds = range(arguments.seed, arguments.seed + arguments.seeds)
     for arm, changed, seed in itertools.product(arguments.arms, [None, *arguments.each], seeds):
         options = (*arguments.set, *([changed] if changed else []))
-        pairs = [(s, t) for s in games for t in games if s != t or arguments.itself]
-        if arm == "independent":
-            pairs = [(next(s for s in games if s != t), t) for t in games]
+        pairs = every
+        if arm == "independent":  # which hears nothing of the source
+            targets = dict.fromkeys(target for _, target in every)
+            pairs = [
+                min((p for p in every if p[1] == t), key=lambda p: p[0] == p[1]) for t in targets
+            ]
         for source, target in pairs:
             yield Cell(source, target, arm, seed, frames, options)
 
@@ -221,6 +262,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1, help="cells at a time")
+    parser.add_argument("--sources", type=Path, metavar="FOLDER")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=VALUE")
     parser.add_argument("--each", nargs="+", default=[], metavar="A.B=VALUE")
     arguments = parser.parse_args()
@@ -230,7 +272,9 @@ def main() -> None:
     missing = [cell for cell in cells(arguments) if asdict(cell) not in found]
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as workers:
         firsts = {c.first: None for c in missing}
-        learning = {first: workers.submit(learn_source, first) for first in firsts}
+        learning = {
+            first: workers.submit(learn_source, first, arguments.sources) for first in firsts
+        }
         starts = {first: future.result() for first, future in learning.items()}
         targets = [workers.submit(learn_target, cell, starts[cell.first]) for cell in missing]
         for future in as_completed(targets):
