@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -58,13 +58,17 @@ def export(
     from pathnet_evo.errors import UserError
     from pathnet_evo.running.loading import load_run
     from pathnet_evo.running.shipping import ship
-    from pathnet_evo.running.table_files import write_tables
+    from pathnet_evo.running.table_files import require_tables, write_tables
 
     if not any((csv, parquet, model, onnx, card)):
         raise UserError(
             f"export {folder}: say what: --csv DIR, --parquet DIR, --model FILE, --onnx FILE or "
             "--card FILE"
         )
+    wanted: dict[Literal["csv", "parquet"], Path | None] = {"csv": csv, "parquet": parquet}
+    tables = {form: to for form, to in wanted.items() if to is not None}
+    for form in tables:
+        require_tables(form)
     if any((model, onnx, card)):
         with opened(folder, load_plugins) as run:
             files = ship(
@@ -79,9 +83,6 @@ def export(
             )
         for path in files:
             say(path)
-    if csv is not None:
-        for path in write_tables(load_run(folder), csv, "csv"):
-            say(path)
-    if parquet is not None:
-        for path in write_tables(load_run(folder), parquet, "parquet"):
+    for form, to in tables.items():
+        for path in write_tables(load_run(folder), to, form):
             say(path)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pathnet_evo.cli.terminal import console, say
+
+if TYPE_CHECKING:
+    from pathnet_evo.analysis.statistics import Range
 
 
 def play(
@@ -54,8 +57,13 @@ def play(
     with opened(folder, load_plugins) as run:
         wanted = None if stage is None else run.stage_of(stage)
         found = player(run, wanted, arm, seed, accept_changed_data, greedy)
+    shown = console(err=True)
     progress = Progress(
-        BarColumn(), TextColumn("{task.description}"), console=console(err=True), transient=True
+        BarColumn(),
+        TextColumn("{task.description}"),
+        console=shown,
+        transient=True,
+        disable=not shown.is_terminal,  # a file would get an empty line
     )
     bar = progress.add_task("", total=episodes)
 
@@ -68,16 +76,19 @@ def play(
     seeds = found.seeds(episodes, episode_seed)
     for i, (episode, score) in enumerate(zip(seeds, scores, strict=True), 1):
         say(f"{found.name}, episode {i} (seed {episode}): {score:g}")
-    say(f"mean of {len(scores)}: {_mean(scores, found.random_baseline)}")
+    say(f"mean of {len(scores)}: {_mean(scores, found.returns, found.random_baseline)}")
     if video is not None:
         say(f"video: {video}")
 
 
-def _mean(scores: list[float], random_baseline: float | None) -> str:
-    """The mean, with its interval over episodes and the score of random actions where known."""
+def _mean(scores: list[float], within: Range, random_baseline: float | None) -> str:
+    """The mean, with its interval over episodes and the score of random actions where known.
+
+    The interval stays within the returns of the stage's episodes, as on a run's page.
+    """
     from pathnet_evo.analysis.statistics import mean_interval
 
-    _, interval = mean_interval(scores)
+    _, interval = mean_interval(scores, within)
     known = [] if interval is None else [f"95 % interval {interval[0]:g} to {interval[1]:g}"]
     known += [] if random_baseline is None else [f"random actions: {random_baseline:g}"]
     told = f" ({'; '.join(known)})" if known else ""

@@ -51,8 +51,12 @@ def inspect(run: Path) -> Findings:
         found.lines.append(f"lock: {says}")
     try:
         read_config(run)
-        read_about(run)
-        found.lines.append("run.toml, about.json: intact")
+        about = read_about(run)
+        if "version" in about:
+            found.lines.append("run.toml, about.json: intact")
+        else:
+            found.lines.append("run.toml: intact")
+            found.problems.append(f"{run / 'about.json'}: does not say how the run began")
     except (ConfigError, RunError, LineageError) as error:
         found.problems.append(str(error))
     path = run / "lineage.sqlite"

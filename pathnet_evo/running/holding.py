@@ -21,7 +21,7 @@ from pathnet_evo.store.folder import Folder
 from pathnet_evo.store.lineage import Lineage, never_begun, open_lineage
 from pathnet_evo.store.lock import Lock
 from pathnet_evo.store.places import check_own
-from pathnet_evo.store.reading import RunError, config_text, intact
+from pathnet_evo.store.reading import RunError, config_text, intact, read_about
 from pathnet_evo.store.resuming import Consent, Say, Standing, begin, standings_of
 from pathnet_evo.store.same_data import Ledger, recorded
 from pathnet_evo.store.taking_over import take_over
@@ -146,6 +146,10 @@ def reopen(
             starts = begin(folder, lineage, standings, consent)
             reopened = HeldRun(folder, plan, registry, lock, lineage, starts, ledger)
             _take_over(reopened, others)
+            try:
+                read_about(folder)
+            except RunError as error:
+                say(f"{error}; kept as about.json.damaged")
             directory.went_on(folder, command, _began_from(plan, reopened.starts), ledger.accepted)
         return reopened
     except BaseException:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from gymnasium.error import DependencyNotInstalled
 
+from pathnet_evo.analysis.statistics import ANY, Range
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.core.streams import Streams
 from pathnet_evo.interfaces.learners import Learner
@@ -40,6 +41,7 @@ class Player:
         learner: who says what the network does.
         streams: the stage's random streams.
         random_baseline: the mean score of random actions, or None.
+        returns: the lowest and the highest return of the stage's episodes.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Player:
     learner: Learner
     streams: Streams
     random_baseline: float | None
+    returns: Range = ANY
 
     def play(
         self,
@@ -195,6 +198,7 @@ def player(
         learner=learner,
         streams=streams.at(i),
         random_baseline=_random_baseline(run, i, arm, seed),
+        returns=_returns(run, i),
     )
 
 
@@ -215,3 +219,13 @@ def _random_baseline(run: Run, stage: int, arm: str, seed: int) -> float | None:
             (arm, seed, stage),
         ).fetchone()
     return None if row is None else number_or_none(row["chance"])
+
+
+def _returns(run: Run, stage: int) -> Range:
+    with reading(run.folder, ("episodes",)) as db:
+        lowest, highest = db.execute(
+            "SELECT min(score), max(score) FROM episodes "
+            "WHERE stage = ? AND typeof(score) = 'real'",
+            (stage,),
+        ).fetchone()
+    return ANY if lowest is None else (lowest, highest)

@@ -28,6 +28,20 @@ TABLES: dict[str, Callable[[Frames], DataFrame]] = {
 """The tables of a run, by the names of their files."""
 
 
+def require_tables(form: Literal["csv", "parquet"]) -> None:
+    """Refuse to write tables without what that needs.
+
+    Args:
+        form: as of ``write_tables``.
+
+    Raises:
+        UserError: pandas or, for Parquet, pyarrow is missing.
+    """
+    require("data frames need", "pandas")
+    if form == "parquet":
+        require("Parquet files need", "pyarrow")
+
+
 def write_tables(run: Frames, folder: Path, form: Literal["csv", "parquet"]) -> list[Path]:
     """Write every table of a run; files of these names are replaced once all are written.
 
@@ -40,8 +54,7 @@ def write_tables(run: Frames, folder: Path, form: Literal["csv", "parquet"]) -> 
         UserError: pandas or, for Parquet, pyarrow is missing, or a file cannot be written.
         RunError: the run is damaged.
     """
-    if form == "parquet":
-        require("Parquet files need", "pyarrow")
+    require_tables(form)
     frames = {name: table(run) for name, table in TABLES.items()}
     with _writing(folder) as temporary:
         for name, frame in frames.items():

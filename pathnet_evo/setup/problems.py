@@ -13,6 +13,10 @@ from pathnet_evo.errors import UserError
 from pathnet_evo.setup.upgrades import renamed
 from pathnet_evo.values.suggestions import nearest
 
+SHOULD = "Input should be "
+KIND = r"bool|int|float|str|none|(literal|tuple|list|dict)\[.*"
+"""The last part of an error's place where a value may be of several kinds."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -49,10 +53,32 @@ def problems(
         place: of the section.
         own: keys of the section that are the framework's, and not among the model's.
     """
-    return [
-        Problem(_place(place, details["loc"]), _sentence(details, model, own))
-        for details in error.errors(include_url=False)
-    ]
+    found: list[Problem] = []
+    for alike in _by_value(error.errors(include_url=False)):
+        if len(alike) == 1:
+            (details,) = alike
+            found.append(Problem(_place(place, details["loc"]), _sentence(details, model, own)))
+        else:
+            found.append(Problem(_place(place, alike[0]["loc"][:-1]), _no_kind(alike)))
+    return found
+
+
+def _by_value(errors: Sequence[Any]) -> list[list[Any]]:
+    """Errors, those of one value together that may be of several kinds and is of none."""
+    groups: dict[tuple[Any, ...], list[Any]] = {}
+    for i, details in enumerate(errors):
+        *above, last = details["loc"] or ("",)
+        of_kind = details["msg"].startswith(SHOULD) and re.fullmatch(KIND, str(last))
+        key = (*above, "of no kind") if of_kind else (i,)
+        groups.setdefault(key, []).append(details)
+    return list(groups.values())
+
+
+def _no_kind(alike: Sequence[Any]) -> str:
+    """What a value should be that is of none of the kinds that it may have."""
+    wanted = [str(each["msg"]).removeprefix(SHOULD).partition(",")[0] for each in alike]
+    *most, last = dict.fromkeys(_plain(each) for each in wanted)
+    return f"input should be {', '.join(most)} or {last}, got {_shown(alike[0].get('input'))}"
 
 
 def _place(place: str, loc: tuple[int | str, ...]) -> str:
@@ -70,11 +96,19 @@ def _sentence(details: Any, model: type[BaseModel], own: Sequence[str]) -> str:
         return f"unknown key{guess}" if guess else f"unknown key (have: {', '.join(sorted(keys))})"
     if kind == "missing":
         return "missing"
-    text = text.removeprefix("Value error, ").replace("a valid tuple", "a valid list")
+    text = _plain(text.removeprefix("Value error, "))
     if kind == "value_error" and isinstance(got, dict):  # of a whole section
         return text
+    return f"{text[:1].lower()}{text[1:]}, got {_shown(got)}"
+
+
+def _plain(text: str) -> str:
+    return text.replace("a valid tuple", "a valid list")
+
+
+def _shown(got: Any) -> str:
     shown = repr(got)
-    return f"{text[:1].lower()}{text[1:]}, got {shown if len(shown) < 80 else shown[:77] + '...'}"
+    return shown if len(shown) < 80 else shown[:77] + "..."
 
 
 def _keys(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:

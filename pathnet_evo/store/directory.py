@@ -267,6 +267,8 @@ def went_on(
         accepted: changes of the data that were accepted.
     """
     known = _known(folder)
+    if not known and (folder / "about.json").exists():
+        os.replace(folder / "about.json", folder / "about.json.damaged")
     before = known.get("resumed")
     resumed = [*before] if isinstance(before, list) else []
     now = datetime.now(UTC).isoformat(timespec="seconds")

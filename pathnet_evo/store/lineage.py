@@ -276,7 +276,12 @@ class Lineage:
 
 
 def never_begun(path: Path) -> bool:
-    """Whether a lineage is missing, or was being created when its process was killed."""
+    """Whether a lineage is missing, or was being created when its process was killed.
+
+    Beside checkpoints or a summary it was lost instead: its trials had begun.
+    """
+    if (path.parent / "summary.json").exists() or any((path.parent / "checkpoints").glob("*/*")):
+        return False
     if not path.exists():
         return True
     try:

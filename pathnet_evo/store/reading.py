@@ -44,6 +44,8 @@ def config_text(folder: Path) -> str:
     path, lineage = folder / "run.toml", folder / "lineage.sqlite"
     try:
         text = read_plain(path)
+    except FileNotFoundError:
+        raise RunError(f"{folder}: not a run's folder (it has no {path.name})") from None
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{folder}: not a run's folder ({path.name}: {error})") from None
     if not never_begun(lineage):

@@ -76,8 +76,11 @@ class Folder(ImageTask):
         if classes:
             return Tree.find_unsplit(place, root, classes, self.test_fraction)
         if not train.is_dir():
+            empty = root.is_dir() and not is_tree(root)
+            lacks = f"folders of classes in {root}" if empty else f"folder {train}"
+            elsewhere = "" if empty else f", or {place.setting('root=FOLDER')}"
             raise place.error(
-                f"no folder {train}. Put images into {root}/CLASS/, or into {train}/CLASS/ and "
-                f"{root / 'test'}/CLASS/, or {place.setting('root=FOLDER')}."
+                f"no {lacks}. Put images into {root}/CLASS/, or into {train}/CLASS/ and "
+                f"{root / 'test'}/CLASS/{elsewhere}."
             )
         return Tree.find(place, root, tuple(class_folders(place, train)))

@@ -40,6 +40,8 @@ SCORED_AT_ONCE = 1024
 
 KEEPABLE = ("SGD", "Adam", "AdamW", "RMSprop", "Adamax", "Adadelta")
 """Optimizers whose state begins at zero, so that a module's can be kept apart from its path's."""
+OWN = {"lr": "learning_rate", "momentum": "momentum", "weight_decay": "weight_decay"}
+"""Arguments of optimizers that have an option of their own, by name."""
 UNUSABLE = ("Optimizer", "LBFGS", "Muon", "SparseAdam")
 """Classes of ``torch.optim`` that need a closure, matrices alone, or sparse gradients."""
 
@@ -77,6 +79,14 @@ class SGD(Scheduled, Learner[SupervisedTask]):
     minibatch."""
     slots: Literal[1, 2] = 1
     """With 2, both contestants of a tournament are leased before either trains."""
+
+    @field_validator("optimizer_kwargs")
+    @classmethod
+    def _have_no_option(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for name, own in OWN.items():
+            if name in options:
+                raise ValueError(f"set learner.{own} instead of {name}")
+        return options
 
     @field_validator("optimizer")
     @classmethod

@@ -65,7 +65,13 @@ def test_scores(runs):
     assert all(8 <= score <= 500 for score in scores)
     mean, spread = np.mean(scores), np.std(scores, ddof=1)
     reach = 4.302653 * spread / 3**0.5  # Student's t of two degrees of freedom
-    interval = f"95 % interval {mean - reach:g} to {mean + reach:g}"
+    every = [*run.episodes()["score"], *scores]  # no end lies outside: arcsines of square roots
+    low, high = min(every), max(every)
+    angle = np.arcsin(np.sqrt((mean - low) / (high - low)))
+    turn = reach / ((high - low) * np.sin(2 * angle))
+    turned = np.clip([angle - turn, angle + turn], 0, np.pi / 2)
+    ends = low + (high - low) * np.sin(turned) ** 2
+    interval = f"95 % interval {ends[0]:g} to {ends[1]:g}"
     assert lines[3].startswith(f"mean of 3: {mean:g} ({interval}; random actions: ")
 
 

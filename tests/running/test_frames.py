@@ -200,13 +200,16 @@ def test_a_missing_package_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_parquet_needs_its_package(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Run, command: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A folder of nothing would be left, with a traceback."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UserError, match=r"Parquet files need pyarrow, which is not installed"):
         table_files.write_tables(run, tmp_path / "new", "parquet")
-    assert not (tmp_path / "new").exists()
+    both = ("--csv", str(tmp_path / "csv"), "--parquet", str(tmp_path / "new"))
+    done = command("export", str(run.folder), *both)
+    assert (done.status, done.out) == (2, "")
+    assert not {"new", "csv"} & {path.name for path in tmp_path.iterdir()}
 
 
 def test_shown_in_a_notebook(run: Run) -> None:

@@ -1,6 +1,7 @@
 """What is wrong with a configuration, as an error."""
 
 import copy
+from typing import Literal
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -28,3 +29,24 @@ def test_lists_are_called_lists():
         Tuples.model_validate({"values": "zoom"})
     (problem,) = problems(raised.value, Tuples)
     assert problem.text == "input should be a valid list, got 'zoom'"
+
+
+def test_a_value_of_no_kind_is_one_mistake():
+    """One wrong value would be answered by a line for each kind, at keys that do not exist."""
+
+    class Kinds(BaseModel):
+        copied: bool | Literal["auto"] = False
+        more: dict[str, bool | int | tuple[float, float]] = {}
+        sizes: tuple[int, int] = (1, 1)
+
+    with pytest.raises(ValidationError) as raised:
+        Kinds.model_validate({"copied": "maybe", "more": {"a": "x", "b": "x"}, "sizes": ["x", "x"]})
+    assert [str(problem) for problem in problems(raised.value, Kinds, "here")] == [
+        "here.copied: input should be a valid boolean or 'auto', got 'maybe'",
+        "here.more.a: input should be a valid boolean, a valid integer or a valid list, got 'x'",
+        "here.more.b: input should be a valid boolean, a valid integer or a valid list, got 'x'",
+        "here.sizes.0: input should be a valid integer, unable to parse string as an integer, "
+        "got 'x'",
+        "here.sizes.1: input should be a valid integer, unable to parse string as an integer, "
+        "got 'x'",
+    ]

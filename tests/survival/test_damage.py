@@ -199,3 +199,31 @@ def test_a_damaged_checkpoint_is_named_and_an_older_one_is_used(drive, whole, ki
     assert f"{newest.name}/weights.safetensors: damaged" in ended.out
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["digest"] == whole.outcome["summary"]["digest"]
+
+
+@pytest.mark.parametrize("lost", [lambda file: file.unlink(), lambda file: os.truncate(file, 0)])
+def test_a_run_that_lost_its_lineage_is_not_begun_again(killed, tmp_path, lost):
+    """It would pass for one that never began, and all that it learned be overwritten."""
+    run = tmp_path / "run"
+    shutil.copytree(killed, run)
+    lost(run / "lineage.sqlite")
+    kept = {p: p.read_bytes() for p in run.rglob("*") if p.is_file() and p.name != "lock"}
+    assert [str(run / "lineage.sqlite") in line for line in inspect(run).problems] == [True]
+    with pytest.raises(UserError, match=r"lineage\.sqlite: (no such file|not a readable lineage)"):
+        holding.reopen(run, (), "", print, Consent(start_over=True))
+    assert {p: p.read_bytes() for p in kept} == kept
+
+
+def test_how_a_run_began_is_not_thrown_away(killed, tmp_path):
+    """``resume`` would write over a damaged ``about.json``, and ``check`` call it intact."""
+    run = tmp_path / "run"
+    shutil.copytree(killed, run)
+    (run / "about.json").write_text("jun")
+    said: list[str] = []
+    runner.proceed(holding.reopen(run, (), "", said.append, Consent()))
+    assert [line for line in said if "about.json" in line] == [
+        f"{run / 'about.json'}: damaged (Expecting value: line 1 column 1 (char 0)); "
+        "kept as about.json.damaged"
+    ]
+    assert (run / "about.json.damaged").read_text() == "jun"
+    assert inspect(run).problems == [f"{run / 'about.json'}: does not say how the run began"]

@@ -100,6 +100,7 @@ def test_the_split_is_kept_with_the_pixels(tmp_path, context, monkeypatch) -> No
     ("damage", "message"),
     [
         (lambda d: shutil.rmtree(d), r"no folder .*d/train\. Put images into .*d/CLASS/, or"),
+        (lambda d: [shutil.rmtree(d / c) for c in "abc"], r"no folders of classes in .*/CLASS/\.$"),
         (lambda d: [shutil.rmtree(d / c) for c in "bc"], r"d holds 1 class \(a\); a task needs"),
         (lambda d: [f.unlink() for f in (d / "b").iterdir()], r"no images in .*d/b "),
         (lambda d: [f.unlink() for f in [*(d / "b").iterdir()][1:]], r"d/b needs two different"),

@@ -45,6 +45,7 @@ def test_a_loss_that_is_not_finite_fails_the_evaluation_alone(
         ({"optimizer": "Adam", "momentum": 0.9}, "torch.optim.Adam: .*momentum"),
         ({"optimizer_kwargs": {"betas": (0.9, 0.9)}}, "torch.optim.SGD: .*betas"),
         ({"optimizer_kwargs": {"nesterov": True}}, "Nesterov"),
+        ({"optimizer_kwargs": {"lr": 5.0}}, "set learner.learning_rate instead of lr"),
         ({"learning_rate": float("nan")}, "finite"),
         ({"validation_fraction": 1}, "less than 1"),
         ({"slots": 3}, "1 or 2"),
