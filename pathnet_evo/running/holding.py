@@ -145,11 +145,11 @@ def reopen(
                 replace(folder / "run.toml", changed)
             starts = begin(folder, lineage, standings, consent)
             reopened = HeldRun(folder, plan, registry, lock, lineage, starts, ledger)
-            _take_over(reopened, others)
             try:
                 read_about(folder)
             except RunError as error:
-                say(f"{error}; kept as about.json.damaged")
+                say(f"{error}; kept as {directory.set_aside_about(folder).name}")
+            _take_over(reopened, others)
             directory.went_on(folder, command, _began_from(plan, reopened.starts), ledger.accepted)
         return reopened
     except BaseException:

@@ -78,7 +78,8 @@ def _no_kind(alike: Sequence[Any]) -> str:
     """What a value should be that is of none of the kinds that it may have."""
     wanted = [str(each["msg"]).removeprefix(SHOULD).partition(",")[0] for each in alike]
     *most, last = dict.fromkeys(_plain(each) for each in wanted)
-    return f"input should be {', '.join(most)} or {last}, got {_shown(alike[0].get('input'))}"
+    kinds = f"{', '.join(most)} or {last}" if most else last
+    return f"input should be {kinds}, got {_shown(alike[0].get('input'))}"
 
 
 def _place(place: str, loc: tuple[int | str, ...]) -> str:

@@ -255,6 +255,11 @@ def _known(folder: Path) -> dict[str, Any]:
     return known if isinstance(known, dict) else {}
 
 
+def set_aside_about(folder: Path) -> Path:
+    """Keep a damaged ``about.json`` under another name; the place."""
+    return (folder / "about.json").replace(folder / "about.json.damaged")
+
+
 def went_on(
     folder: Path, command: str, places: dict[str, str], accepted: Sequence[str] = ()
 ) -> None:
@@ -267,8 +272,6 @@ def went_on(
         accepted: changes of the data that were accepted.
     """
     known = _known(folder)
-    if not known and (folder / "about.json").exists():
-        os.replace(folder / "about.json", folder / "about.json.damaged")
     before = known.get("resumed")
     resumed = [*before] if isinstance(before, list) else []
     now = datetime.now(UTC).isoformat(timespec="seconds")
