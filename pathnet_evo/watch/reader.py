@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sqlite3
 import time
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from pathnet_evo.errors import UserError
+from pathnet_evo.workers.interrupts import blocked
 from pathnet_evo.workers.orphans import end_with_parent
 
 
@@ -35,10 +39,19 @@ def read_content(folder: Path) -> tuple[str, float]:
         raise UserError(f"{folder.name}: cannot be read now ({error})") from None
 
 
-def reader() -> ProcessPoolExecutor:
-    """The reader process; it ends with this one, and the server never waits for it."""
+@contextmanager
+def reader() -> Iterator[Executor]:
+    """The reader process, started now and killed at the block's end, even amid a long read."""
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_begin) as executor:
+        others = set(multiprocessing.active_children())
+        with blocked({signal.SIGINT}):
+            executor.submit(int)  # starts the process before the first who asks
+        try:
+            yield executor
+        finally:
+            for process in set(multiprocessing.active_children()) - others:
+                process.kill()
 
 
 def _begin() -> None:

@@ -66,15 +66,11 @@ def serve(what: Path, listening: socket.socket, host: str, say: Callable[[str], 
     hosts = [host, "localhost", "127.0.0.1", "[::1]"] if is_loopback(host) else None
     shown = f"[{host}]" if ":" in host else host
     with reader() as executor:
-        executor.submit(int)  # starts the process before the first who asks
         app = application(runs, executor, hosts, ending)
         config = uvicorn.Config(
             app, http=Connection, log_level="warning", timeout_graceful_shutdown=1
         )
         say(f"http://{shown}:{listening.getsockname()[1]}/")
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-        try:
-            with suppress(KeyboardInterrupt):
-                Server(config).run([listening])
-        finally:
-            executor.shutdown(wait=False, cancel_futures=True)
+        with suppress(KeyboardInterrupt):
+            Server(config).run([listening])

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pathnet_evo.plugins.files import CarriedFile, carried_files, import_carried
 from pathnet_evo.system import standard_streams
+from pathnet_evo.workers.interrupts import blocked
 from pathnet_evo.workers.messages import WorkerUnable
 from pathnet_evo.workers.orphans import end_with_parent
 from pathnet_evo.workers.transport import (
@@ -56,11 +57,8 @@ class Pipes(Transport):
             name=name,
             daemon=not parent,
         )
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ignored)
-        try:
+        with blocked(ignored):
             process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
         return self.link(process, ours)
 

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from pathnet_evo.errors import UserError
+from pathnet_evo.workers.interrupts import blocked
 
 PROBE = "pathnet-evo-probe"
 """Name of the process that only imports the script."""
@@ -87,11 +88,8 @@ def _module() -> str | None:
 def _probe() -> int:
     """Start a process that does nothing; its status."""
     process = multiprocessing.get_context("spawn").Process(target=_nothing, name=PROBE, daemon=True)
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    with blocked({signal.SIGINT}):
         process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     try:
         process.join()
         return process.exitcode or 0

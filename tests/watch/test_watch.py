@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +23,7 @@ from pathnet_evo.errors import UserError
 from pathnet_evo.interfaces.records import TrialFinished
 from pathnet_evo.watch import following
 from pathnet_evo.watch.following import Followers
+from pathnet_evo.watch.reader import reader
 from pathnet_evo.watch.runs import RunsFolder
 from pathnet_evo.watch.server import application
 from pathnet_evo.watch.serving import is_loopback, listen
@@ -256,16 +260,33 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_ends_without_complaint_while_somebody_looks(folder: Path) -> None:
+@pytest.mark.timeout(60)
+def test_it_ends_amid_a_long_read(capfd: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C would seem to have no effect while a large run is read."""
+    with reader() as executor:
+        assert executor.submit(int).result() == 0  # it is there
+        reading = executor.submit(time.sleep, 600)
+    with pytest.raises(BrokenProcessPool):
+        reading.result()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_it_ends_without_complaint_while_somebody_looks(
+    folder: Path, number: signal.Signals, status: int
+) -> None:
     """A server that is stopped would print a traceback for each page that is open."""
     program = "from pathnet_evo.cli import main; main()"
     command = [sys.executable, "-c", program, "watch", str(folder), "--port", "0"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
         assert process.stdout
         address = process.stdout.readline().strip()
         with httpx.stream("GET", f"{address}events", timeout=60) as events:
             assert next(events.iter_lines()) == "event: changed"
-            process.terminate()
+            os.killpg(process.pid, number)  # as a terminal does: all its processes
             _, complaints = process.communicate(timeout=60)
-    assert (process.returncode, complaints) == (143, "")
+    assert (process.returncode, complaints) == (status, "")

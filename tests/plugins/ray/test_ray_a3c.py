@@ -73,20 +73,28 @@ def run_all(evaluator, n, seconds=200):
 
 
 def failures(evaluator, accident, seconds=200):
-    """Keep all lanes busy, before and after an accident, until it is reported; what it is then."""
+    """Keep all lanes busy, before and after an accident, until it is reported; what it is then.
+
+    It happens while each worker has a candidate in its first rollout, which is too short for the
+    episodes of an evaluation: one that was done with all that it had would leave nothing to report.
+    """
     numbers, done, happened, end = count(), 0, False, time.monotonic() + seconds
+    begun = {}
     while time.monotonic() < end:
         for _ in range(evaluator.free):
             evaluator.submit(candidate(next(numbers)))
+        players = evaluator.evaluator.workers.members
+        for player in players:
+            begun |= {number: player.rollouts for number in player.pending if number not in begun}
+        new = [any(begun[number] == p.rollouts for number in p.pending) for p in players]
+        if done > 20 and not happened and all(new) and all(p.ready for p in players):
+            happened = True
+            accident()
         over = evaluator.advance()
         if failed := [evaluation for evaluation in over if evaluation.failed]:
             return failed
         done += len(over)
-        players = evaluator.evaluator.workers.members
-        if done > 20 and not happened and all(p.ready and p.pending for p in players):
-            happened = True
-            accident()
-    raise AssertionError("nothing was reported")
+    raise AssertionError(f"nothing was reported: {done=}, {happened=}, {players}")
 
 
 def test_one_worker_learns_the_same_bits(walk, engine):
