@@ -18,6 +18,7 @@ from pathnet_evo.interfaces.engines import Engine
 from pathnet_evo.interfaces.executors import Executor, ExecutorError
 from pathnet_evo.interfaces.learners import Learner
 from pathnet_evo.interfaces.policies import Connect, TransferPolicy
+from pathnet_evo.interfaces.population import StrategyError
 from pathnet_evo.interfaces.rivals import Rival
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.interfaces.strategies import Strategy
@@ -31,6 +32,7 @@ from pathnet_evo.interfaces.tasks import (
     TaskSettings,
 )
 from pathnet_evo.setup.config import RunConfig
+from pathnet_evo.setup.dry_run import evolve_on_nothing
 from pathnet_evo.setup.problems import ConfigError, Problem
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
 
@@ -241,7 +243,7 @@ class Plan:
                 of_stages[i].append(Problem(f"stages.{i}.learner", str(error)))
             except ConfigError as error:
                 of_stages[i] += error.problems
-        found = [*_said_once(of_stages), *self._check_strategies()]
+        found = [*_said_once(of_stages), *dict.fromkeys(self._check_strategies(pool))]
         found += [*self._check_policies(), *self._check_copies()]
         for place, part in (("executor", self.executor), ("engine", self.engine)):
             try:
@@ -252,17 +254,24 @@ class Plan:
         if found:
             raise ConfigError(found)
 
-    def _check_strategies(self) -> Iterator[Problem]:
-        """Refuse to let children inherit that are evaluated before they could."""
+    def _check_strategies(self, pool: ModulePool | None) -> Iterator[Problem]:
+        """Refuse operators that fail, and children that inherit but are evaluated too early."""
         for i, (arm, section) in enumerate(zip(self.arms.values(), self.config.arms, strict=True)):
+            place = "strategy" if section.strategy is None else f"arms.{i}.strategy"
+            name = (section.strategy or self.config.strategy)["name"]
             if arm.settings.inherit and not arm.strategy.inherits:
-                place = "strategy" if section.strategy is None else f"arms.{i}.strategy"
-                name = (section.strategy or self.config.strategy)["name"]
                 yield Problem(
                     f"{place}.inherit",
                     f"a child of {name} enters the population after its evaluation, too late to "
                     "inherit: set it to false",
                 )
+            if pool is None:
+                continue
+            try:
+                shape = pool.shape(self.config.pool.width)
+                evolve_on_nothing(arm.strategy, arm.settings, shape)
+            except (StrategyError, PluginFailed) as error:
+                yield Problem(place, str(error))
 
     def _check_policies(self) -> Iterator[Problem]:
         for i, arm in enumerate(self.arms.values()):

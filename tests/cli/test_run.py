@@ -109,14 +109,24 @@ def test_hopeless_learning_rate(command: Any, small: list[str]) -> None:
     assert Path("runs/digits/report.html").is_file()
 
 
-@pytest.mark.slow
-def test_operator_that_makes_no_path(command: Any, small: list[str]) -> None:
-    """An operator that does not fit genotypes would end in a traceback."""
-    operator = '{name = "mutGaussian", mu = 0.0, sigma = 1.0, indpb = 1.0}'
-    result = command("run", "digits", *small, "--set", f"strategy.mutate={operator}")
-    assert result.status == 1
-    assert "mutGaussian" in result.err
-    assert "Traceback" not in result.err
+UNFIT = {
+    "mutate": '{name = "mutGaussian", mu = 0.0, sigma = 1.0, indpb = 1.0}',
+    "select": '{name = "selTournament", tournsize = 0}',
+    "mate": '"cxMessyOnePoint"',
+}
+
+
+@pytest.mark.parametrize(("kind", "operator"), UNFIT.items())
+def test_operator_that_does_not_fit_paths(
+    command: Any, small: list[str], kind: str, operator: str
+) -> None:
+    """The controls would be learned for hours before anybody sees that PathNet's arm failed."""
+    strategy = 'strategy={name = "mu-plus-lambda", population = 8, cxpb = 0.9, mutpb = 0.1, '
+    result = command("run", "digits", *small, "--set", f"{strategy}{kind} = {operator}}}")
+    assert result.status == 2
+    assert result.err.startswith(f"digits: strategy: {kind} operator ")
+    assert result.err.count("\n") == 1
+    assert not Path("runs").exists()
 
 
 MISTAKES = {
