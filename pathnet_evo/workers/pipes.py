@@ -171,7 +171,8 @@ def _live(
     standard_streams.endure()
     end_with_parent()
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(deterministic)
+    if deterministic:  # switching imports torch's compiler, which takes a second or two
+        torch.use_deterministic_algorithms(True)
     line: WorkerLine = line_of(connection)
     try:
         try:

@@ -159,7 +159,8 @@ def _live(start: Start, line: WorkerLine) -> None:
         os.chdir(start.folder)
     os.environ.update(start.environment)
     torch.set_num_threads(start.threads)
-    torch.use_deterministic_algorithms(start.deterministic)
+    if start.deterministic:  # switching imports torch's compiler, which takes a second or two
+        torch.use_deterministic_algorithms(True)
     if differing := differences(start.versions, installed()):
         host = ray.util.get_node_ip_address()
         line.send(WorkerUnable(f"node {host} {differing}"))

@@ -102,7 +102,8 @@ class SGD(Scheduled, Learner[SupervisedTask]):
 
     @model_validator(mode="after")
     def _takes_options(self) -> Self:
-        self.make_optimizer([torch.zeros(1, requires_grad=True)])
+        if not self.plain:  # the first optimizer of a process takes a second or two
+            self.make_optimizer([torch.zeros(1, requires_grad=True)])
         return self
 
     def outputs(self, task: SupervisedTask) -> int:
@@ -155,6 +156,8 @@ class SGD(Scheduled, Learner[SupervisedTask]):
         """
         if self.optimizer_state == "fresh" or self.optimizer not in KEEPABLE:
             return {}
+        if self.plain:
+            return {"momentum_buffer": True} if self.momentum else {}
         parameter = torch.zeros(2, requires_grad=True)
         optimizer = self.make_optimizer([parameter])
         parameter.grad = torch.ones(2)

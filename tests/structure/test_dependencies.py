@@ -136,6 +136,32 @@ def test_a_lean_installation(tmp_path: Path) -> None:
             assert re.search(r"which is not installed: pip install 'pathnet-evo\[\w+\]'$", said)
 
 
+WITHOUT_COMPILER = """
+import sys
+import torch
+compiler = {"torch._dynamo", "torch._inductor"} - sys.modules.keys()
+for name in compiler:
+    sys.modules[name] = None
+from pathnet_evo.cli import main
+main()
+"""
+
+
+@pytest.mark.slow
+def test_torchs_compiler_is_not_imported(tmp_path: Path) -> None:
+    """Each process would take a second or two longer to start, for something that nobody uses."""
+    short = ["stages.*.generations=2", "strategy.population=4", "learner.momentum=0.9"]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_COMPILER, "run", "digits", *(f"--set={s}" for s in short)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.slow
 def test_a_film_without_a_display(tmp_path: Path) -> None:
     """Who has imageio but not pygame would be sent to another package's extras."""
