@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,35 @@ def heard(supervisor, n):
             worker.beat()
             found.append((worker.number, message))
     return found
+
+
+FIRST = """
+import os, signal, toy_workers
+from pathnet_evo.workers.pipes import Pipes
+
+if __name__ == "__main__":
+    transport = Pipes()
+    link = transport.start(toy_workers.echo, 0, "first")
+    os.kill(link.process.pid, signal.SIGINT)
+    transport.wait([link], 60)
+    print(*link.received(), flush=True)
+    link.kill()
+"""
+
+
+def test_ctrl_c_spares_the_first_worker_of_a_process(tmp_path):
+    """Ctrl-C in the first seconds of a run would print a traceback of each worker's imports."""
+    (tmp_path / "first.py").write_text(FIRST)
+    done = subprocess.run(
+        [sys.executable, "first.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(HERE)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("('ready', 0)\n", "")
 
 
 def test_messages_come_whole_and_in_order(workers):
