@@ -111,15 +111,14 @@ def torch_threads(device: str, number: int = 1) -> Iterator[None]:
     before = ProcessState.now()
     threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
-    on_gpu = device.startswith("cuda")
     torch.set_num_threads(number)
-    if on_gpu:  # switching imports torch's compiler, which takes a second or two
+    if device.startswith("cuda"):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        if on_gpu:
-            torch.use_deterministic_algorithms(deterministic)
+        if torch.are_deterministic_algorithms_enabled() != deterministic:
+            torch.use_deterministic_algorithms(deterministic)  # imports torch's compiler
         before.put_back()

@@ -258,8 +258,8 @@ class Plan:
         """Refuse operators that fail, and children that inherit but are evaluated too early."""
         for i, (arm, section) in enumerate(zip(self.arms.values(), self.config.arms, strict=True)):
             place = "strategy" if section.strategy is None else f"arms.{i}.strategy"
-            name = (section.strategy or self.config.strategy)["name"]
             if arm.settings.inherit and not arm.strategy.inherits:
+                name = (section.strategy or self.config.strategy)["name"]
                 yield Problem(
                     f"{place}.inherit",
                     f"a child of {name} enters the population after its evaluation, too late to "

@@ -10,8 +10,8 @@ from multiprocessing import resource_tracker
 
 @contextmanager
 def blocked(numbers: Collection[signal.Signals]) -> Iterator[None]:
-    """Hold signals back while the block lasts, and in a process that it starts until that asks."""
-    resource_tracker.ensure_running()  # who starts it within the block ends up with nothing blocked
+    """Block signals, also in a process that is started in the block, until it unblocks them."""
+    resource_tracker.ensure_running()  # the first process would start it, which unblocks them
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield

@@ -129,6 +129,35 @@ def test_operator_that_does_not_fit_paths(
     assert not Path("runs").exists()
 
 
+LATE = """
+from pathnet_evo import hookimpl
+
+begun = []
+
+@hookimpl
+def stage_started(run, record):
+    begun.append(record)
+
+@hookimpl
+def register_operators(register):
+    register("late", late)
+
+def late(genotype):
+    return (genotype[1:],) if begun else (genotype,)
+"""
+
+
+@pytest.mark.slow
+def test_operator_that_makes_no_path_later(command: Any, small: list[str]) -> None:
+    """What its dry run could not show would end in a traceback."""
+    Path("late.py").write_text(LATE)
+    setting = ["--set", 'strategy.mutate="late"', "--set", 'arms=["pathnet", "independent"]']
+    result = command("run", "digits", *small, "--plugin", "late.py", *setting)
+    assert result.status == 1
+    assert "pathnet, seed 0, stage 1: mutate operator late returned an invalid path" in result.err
+    assert "Traceback" not in result.err
+
+
 MISTAKES = {
     "unknown preset": (["digts"], 'unknown preset "digts". Did you mean "digits"?'),
     "no such file": (["none.toml"], "none.toml: cannot be read"),

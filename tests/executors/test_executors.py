@@ -12,10 +12,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import torch
 
 from pathnet_evo import RunFailed, launch, load_run, resume
 from pathnet_evo.executors.inline import InlineExecutor
 from pathnet_evo.executors.processes import ProcessExecutor
+from pathnet_evo.executors.trials import torch_threads
 from pathnet_evo.interfaces.executors import Executor
 from pathnet_evo.interfaces.records import Evaluated, StageFinished, TrialLost
 from pathnet_evo.plugins.registry import Registry
@@ -227,3 +229,12 @@ def test_runs_that_were_written_with_jobs_resume(tmp_path: Path) -> None:
     assert run.summary["state"] == "finished"
     assert 'name = "processes"' in (folder / "run.toml").read_text()
     assert json.loads((folder / "about.json").read_text())["resumed"]
+
+
+def test_torch_is_left_as_it_was() -> None:
+    """A script would go on after its run with errors that a plugin of the run asked for."""
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    with torch_threads("cpu", 3):
+        assert torch.get_num_threads() == 3
+        torch.use_deterministic_algorithms(not before[1])
+    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
