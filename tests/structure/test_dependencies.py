@@ -88,10 +88,10 @@ main()
 """
 
 
-def lean(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command where no extra is installed."""
+def lean(folder: Path, *arguments: str, program: str = LEAN) -> subprocess.CompletedProcess[str]:
+    """Run a command where no extra is installed, or where something else cannot be imported."""
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", LEAN, *arguments],
+        [sys.executable, "-W", "error", "-c", program, *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -151,14 +151,8 @@ main()
 def test_torchs_compiler_is_not_imported(tmp_path: Path) -> None:
     """Each process would take a second or two longer to start, for something that nobody uses."""
     short = ["stages.*.generations=2", "strategy.population=4", "learner.momentum=0.9"]
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_COMPILER, "run", "digits", *(f"--set={s}" for s in short)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    settings = [f"--set={setting}" for setting in short]
+    done = lean(tmp_path, "run", "digits", *settings, program=WITHOUT_COMPILER)
     assert done.returncode == 0, done.stderr
 
 
@@ -167,15 +161,8 @@ def test_a_film_without_a_display(tmp_path: Path) -> None:
     """Who has imageio but not pygame would be sent to another package's extras."""
     settings = ["stages.*.frames=2_000", "arms=['pathnet']", "learner.score_episodes=2"]
     assert lean(tmp_path, "run", "cartpole", *(f"--set={s}" for s in settings)).returncode == 0
-    code = LEAN.replace("'imageio', ", "")
-    done = subprocess.run(
-        [sys.executable, "-c", code, "play", "runs/cartpole", "--video", "pole.gif"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    program = LEAN.replace("'imageio', ", "")
+    done = lean(tmp_path, "play", "runs/cartpole", "--video", "pole.gif", program=program)
     assert done.returncode == 2
     assert "drawing it needs pygame, which is not installed: pip install 'pathnet-evo[video]'" in (
         done.stderr

@@ -15,9 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-import torch
 import torchvision.datasets
-from PIL import Image
 
 from pathnet_evo.interfaces.tasks import TaskError
 from pathnet_evo_images.cifar import Cifar10, Cifar100
@@ -362,39 +360,6 @@ def test_fashion_mnist_of_the_system_is_found(tmp_path, monkeypatch, context) ->
         (tmp_path / Path(name).name).write_bytes(repacked)
     monkeypatch.setattr(FashionMnist, "installed", (tmp_path,))
     published.check(FashionMnist(root=tmp_path / "none", download=False).make(context()))
-
-
-@pytest.mark.parametrize("task", [Cifar10, Svhn])
-@pytest.mark.parametrize("under", [True, False], ids=["root/NAME", "root"])
-def test_trees_of_published_images(task, under, tmp_path, context, write_tree) -> None:
-    """CIFAR-10 or SVHN as folders of images would not be found, or classes be in disorder."""
-    tree = tmp_path / "d" / task.kind if under else tmp_path / "d"
-    pixels = write_tree(tree, task.official, n=1, size=(32, 32))
-    made = task(root=tmp_path / "d", download=False).make(context())
-    assert made.class_names == task.official
-    for image, label in zip(made.inputs, made.labels.tolist(), strict=True):
-        expected = pixels[f"train/{task.official[label]}/0.png"].transpose(2, 0, 1)
-        np.testing.assert_array_equal(image.numpy(), expected)
-
-
-def test_a_tree_of_other_classes_is_not_taken_for_cifar(tmp_path, context, write_tree) -> None:
-    """Cats and dogs of a user's own under ``data/`` would be reported as CIFAR-10."""
-    write_tree(tmp_path / "d", ["cat", "dog"], n=1)
-    with pytest.raises(TaskError, match=r"^cifar10: no data under"):
-        Cifar10(root=tmp_path / "d", download=False).make(context())
-    write_tree(tmp_path / "e" / "cifar10", ["cat", "dog"], n=1)
-    with pytest.raises(TaskError, match=r"^cifar10: .* holds the classes cat, dog; cifar10 has"):
-        Cifar10(root=tmp_path / "e", download=False).make(context())
-
-
-def test_a_tree_is_decoded_once_for_all_sizes(tmp_path, monkeypatch, context, write_tree) -> None:
-    """Each change of size would decode 60,000 files again."""
-    write_tree(tmp_path / "d" / "svhn", Svhn.official, n=1, size=(32, 32))
-    first = Svhn(root=tmp_path / "d").make(context())
-    monkeypatch.setattr(Image, "open", None)
-    small = Svhn(root=tmp_path / "d", size=16).make(context())
-    assert torch.equal(first.labels, small.labels)
-    assert small.input_shape == (3, 16, 16)
 
 
 @pytest.mark.skipif(ROOT, reason="the superuser may read everything")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -31,16 +30,24 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "pathnet-evo" / "images"
 
 
-@pytest.fixture(scope="module")
-def fuzz() -> ModuleType:
+@pytest.fixture(scope="session")
+def benchmarks() -> Iterator[None]:
+    """The benchmarks can be imported."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.syspath_prepend(str(BENCHMARKS))
+        yield
+
+
+@pytest.fixture(scope="session")
+def fuzz(benchmarks: None) -> ModuleType:
     """The fuzz of the benchmarks."""
-    spec = importlib.util.spec_from_file_location("fuzz_images", BENCHMARKS / "fuzz_images.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("fuzz_images")
+
+
+@pytest.fixture(scope="session")
+def cases(benchmarks: None) -> ModuleType:
+    """What writes its trees."""
+    return importlib.import_module("image_cases")
 
 
 @pytest.fixture(autouse=True)

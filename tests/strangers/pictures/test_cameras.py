@@ -21,7 +21,7 @@ SIDE = 4
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
-def test_a_telephone_was_held_sideways(d, fuzz, orientation, kind, make) -> None:
+def test_a_telephone_was_held_sideways(d, cases, orientation, kind, make) -> None:
     """Every portrait would be learned lying on its side."""
     stored = np.random.default_rng(0).integers(0, 256, (5, 3, 3), dtype=np.uint8)
     exif = Image.Exif()
@@ -38,7 +38,7 @@ def test_a_telephone_was_held_sideways(d, fuzz, orientation, kind, make) -> None
     got = task.test_inputs[0].permute(1, 2, 0).numpy()
     np.testing.assert_array_equal(got, by_pillow)
     if kind != "JPEG":
-        np.testing.assert_array_equal(got, fuzz.turned(stored, orientation))
+        np.testing.assert_array_equal(got, cases.turned(stored, orientation))
 
 
 def test_exif_was_damaged(d, make, greys, on_disk) -> None:
@@ -69,13 +69,13 @@ def put(d: Path, data: Callable[[int], bytes], ending: str = ".png") -> list[Pat
 )
 @pytest.mark.parametrize("declared", [True, False])
 @pytest.mark.parametrize("bits", [10, 12, 14, 16])
-def test_a_camera_of_12_bits_wrote_16(d, fuzz, bands, declared, bits, make) -> None:
+def test_a_camera_of_12_bits_wrote_16(d, cases, bands, declared, bits, make) -> None:
     """Of twelve bits four would be left: 16 shades of grey."""
     rng = np.random.default_rng(0)
     drawn = rng.integers(0, 2**bits, (6, SIDE, SIDE, bands), dtype=np.uint16)
     drawn[0, 0, 0] = 2**bits - 1
     drawn[1:] //= 3  # darker pictures keep the scale of the brightest
-    put(d, lambda number: fuzz.png(drawn[number], [bits] * bands if declared else None))
+    put(d, lambda number: cases.png(drawn[number], [bits] * bands if declared else None))
     if bits < 16:
         with pytest.warns(UserNotice, match=rf"^folder: 6 images of 16 bits use {bits}: 0 to "):
             task = make(d)
@@ -89,11 +89,11 @@ def test_a_camera_of_12_bits_wrote_16(d, fuzz, bands, declared, bits, make) -> N
         assert min(np.abs(image - other).max() for other in got) <= 1
 
 
-def test_samples_were_stretched_as_the_png_specification_wants(d, fuzz, make) -> None:
+def test_samples_were_stretched_as_the_png_specification_wants(d, cases, make) -> None:
     """Twelve bits that lie at the upper end of sixteen would be taken for too bright ones."""
     drawn = np.random.default_rng(0).integers(0, 4096, (6, SIDE, SIDE, 1), dtype=np.uint16)
     drawn[0, 0, 0] = 4095
-    put(d, lambda number: fuzz.png(drawn[number] << 4 | drawn[number] >> 8, [12]))
+    put(d, lambda number: cases.png(drawn[number] << 4 | drawn[number] >> 8, [12]))
     got = make(d).inputs.numpy().astype(float)
     want = expected(drawn, 4095).transpose(0, 3, 1, 2)
     for image in got:
