@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.backends import mha
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -63,11 +65,26 @@ def counted(
     """
     counter = FlopCounter()  # type: ignore[no-untyped-call]
     try:
-        with calling("forward"), torch.no_grad(), counter:
+        with calling("forward"), torch.no_grad(), _attention_in_parts(), counter:
             predict(torch.zeros(1, *input_shape, device=device))
     except PluginFailed:
         return None
     return counter.flops // 2
+
+
+@contextmanager
+def _attention_in_parts() -> Iterator[None]:
+    """Have attention computed by the matrix products that it is made of.
+
+    Torch has no formulas for some of the operations that compute it at once, as on CPUs.
+    """
+    fast = mha.get_fastpath_enabled()
+    mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        mha.set_fastpath_enabled(fast)
 
 
 class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.plugins.registry import Registry
 from pathnet_evo.setup import config
 from pathnet_evo.setup.resolving import resolve
+from pathnet_evo.trial.measuring import counted
 from pathnet_evo.trial.trial import Checkpointer, learn_sequence
 
 DIGITS = {"generations": 2, "task": {"name": "digits", "classes": [0, 1, 2]}}
@@ -62,6 +63,19 @@ def test_sizes_of_convolutions():
     """Weights that are used at many positions would count once."""
     (size, *_) = trial(CONV, stages=1)[3]
     assert size.multiply_adds == 64 * 2 * 2 * 9 + 2 * (2 * 64) * 5 + 5 * 3
+
+
+@pytest.mark.parametrize("weights", [False, True], ids=["", "and its weights"])
+def test_attention_counts(weights):
+    """A plugin's modules that attend would look as if they cost nothing: torch fuses them."""
+    tokens, size = 16, 32
+    attention = torch.nn.MultiheadAttention(size, 4, batch_first=True).eval()
+    products = 4 * tokens * size * size + 2 * tokens * tokens * size
+    found = counted(
+        lambda x: attention(x, x, x, need_weights=weights)[0], (tokens, size), torch.device("cpu")
+    )
+    assert found == products
+    assert torch.backends.mha.get_fastpath_enabled()
 
 
 def test_networks_of_their_own_are_stored_one_by_one():
