@@ -17,10 +17,10 @@ steps, rewards clipped to -1 ... 1, one thread of torch, and how the 100 episode
 the most probable actions on CartPole, with drawn ones on MinAtar.
 
 CartPole: stable-baselines3 has the settings of rl-baselines3-zoo for CartPole-v1, with its usual
-network (64 units twice, tanh, separate for policy and value). ``a3c`` has those of the preset
-``cartpole``, without its threshold; ``ppo`` the same pool, with the zoo's settings for PPO but the
-preset's ``value_coef``, since policy and value share their modules. So networks differ, and ``a3c``
-was tuned on this task, as were the zoo's.
+network (64 units twice, tanh, separate for policy and value). Ours have the pool of the preset
+``cartpole``: ``a3c`` with the settings of ``beside_sb3_settings.py``, ``ppo`` with the zoo's for
+PPO but the preset's ``value_coef``, since policy and value share their modules. So networks differ,
+and ``a3c`` was tuned on this task, as were the zoo's.
 
 MinAtar: one set of numbers for both sides, those of the preset ``minatar-pair`` for PPO; A2C and
 ``a3c`` have rollouts of 5 steps instead of 32. stable-baselines3 has the same network as a

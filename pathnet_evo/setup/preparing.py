@@ -86,10 +86,12 @@ def overridden(
     """
     read, label = read_source(source)
     data = dict(upgraded(read))
-    if any(re.match(r"arms\.[^.=]*\.", setting) for setting in settings):
-        data["arms"] = arm_tables(data.get("arms"))
     of_stages = [setting for setting in settings if setting.startswith("stages")]
-    override(data, [setting for setting in settings if setting not in of_stages])
+    of_arms = [setting for setting in settings if setting.startswith("arms.")]
+    override(data, [setting for setting in settings if setting not in of_stages + of_arms])
+    if any(re.match(r"arms\.[^.=]*\.", setting) for setting in of_arms):
+        data["arms"] = arm_tables(data.get("arms"))
+    override(data, of_arms)
     data = with_stages(data, label)
     if further:
         data["stages"] = [*data["stages"], *further]

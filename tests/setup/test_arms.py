@@ -29,6 +29,15 @@ def test_an_option_of_a_named_arm():
     assert changed["pathnet"] == plain["pathnet"]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_option_of_an_arm_that_is_given_beside_it(first):
+    """The list would have to be in a file, or each of its arms be written out."""
+    settings = ['arms=["pathnet", "ewc"]', "arms.1.transfer.ewc_lambda=1000"]
+    changed = arms([settings[first], settings[1 - first]])
+    assert [*changed] == ["pathnet", "ewc"]
+    assert changed["ewc"].transfer["ewc_lambda"] == 1000
+
+
 def test_an_option_of_all_arms():
     """``options policy`` says how to set one, which would not work with named or default arms."""
     changed = arms(['arms.*.transfer.connect="sum"'])
