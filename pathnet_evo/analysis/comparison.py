@@ -20,7 +20,7 @@ from pathnet_evo.store.lineage import LineageError
 from pathnet_evo.store.lock import holder, run_state
 from pathnet_evo.store.reading import RunError, intact, read_config, reading
 from pathnet_evo.values.numbers import plain_numbers
-from pathnet_evo.values.stage_numbers import stage_number
+from pathnet_evo.values.stage_numbers import shared_name, stage_number
 
 VERSION = 2
 """Version of the comparison's schema."""
@@ -240,9 +240,9 @@ def _comparable(
                 f"stage {stage_number(i)} is not compared: {', '.join(without)} has no such stage"
             )
             continue
-        tasks = [str(config.stages[i].task.get("name")) for config in configs]
+        tasks = _different(i, configs, trials)
         units = [_unit(found, i) for found in trials]
-        if len(set(tasks)) > 1:
+        if tasks:
             reasons.append(
                 f"stage {stage_number(i)} is not compared: its task is {_each(names, tasks)}"
             )
@@ -254,6 +254,26 @@ def _comparable(
         else:
             stages.append(i)
     return stages, reasons
+
+
+def _name(stage: int, config: RunConfig, trials: Sequence[TrialResult]) -> str:
+    """What a run calls a stage."""
+    wanted = config.stages[stage]
+    begun = (t.stages[stage].name for t in trials if stage in t.stages)
+    return shared_name(begun, wanted.name or str(wanted.task.get("name")))
+
+
+def _different(
+    stage: int, configs: Sequence[RunConfig], trials: Sequence[Sequence[TrialResult]]
+) -> list[str]:
+    """The tasks of all runs at a stage, if they are not the same: by what they are called."""
+    tasks = [config.stages[stage].task for config in configs]
+    kinds = [str(task.get("name")) for task in tasks]
+    if len(set(kinds)) > 1:
+        return kinds
+    names = [_name(stage, *run) for run in zip(configs, trials, strict=True)]
+    same = len(set(names)) == 1 or all(task == tasks[0] for task in tasks)
+    return [] if same else names
 
 
 def _each(names: Sequence[str], values: Sequence[str]) -> str:
@@ -292,12 +312,11 @@ def _stage(
     scores = {entry.name: entry.scores(i) for entry in entries}
     names = dict.fromkeys(name for found in scores.values() for name in found)
     begun = next((t.stages[i] for t in trials if i in t.stages), None)
-    wanted = config.stages[i]
     episodes = returned((t for entry in entries for t in entry.trials.values()), i)
     ranges = {name: score_range(name, episodes) for name in names}
     return {
         "stage": i,
-        "name": begun.name if begun else wanted.name or str(wanted.task.get("name")),
+        "name": _name(i, config, trials),
         "unit": begun.unit if begun else None,
         "same_budget": len(_budgets(i, entries)) < 2,
         "results": {entry.name: _result(entry, i, scores[entry.name], ranges) for entry in entries},

@@ -102,6 +102,12 @@ class Rival(ABC, Generic[FollowedT]):
             ValueError: it cannot; the message says the way out.
         """
 
+    def begin(self) -> None:
+        """Called in the trial's process before its first stage; seconds of stages leave it out.
+
+        Import here what takes long.
+        """
+
     @abstractmethod
     def learn(self, course: Course[FollowedT]) -> None:
         """Learn the next stage."""

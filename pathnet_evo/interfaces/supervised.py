@@ -66,6 +66,8 @@ class SupervisedTask:
                 raise TaskError(f"{self.name}: {len(inputs)} {part} inputs, {len(labels)} labels")
             if inputs.dtype not in (torch.uint8, torch.float32):
                 raise TaskError(f"{self.name}: {part} inputs must be uint8 or float32")
+            if inputs.dim() < 2:
+                raise TaskError(f"{self.name}: {part} inputs must be (examples, *shape)")
             if labels.dtype != torch.int64 or labels.dim() != 1:
                 raise TaskError(f"{self.name}: {part} labels must be one int64 an example")
             if not 0 <= int(labels.min()) <= int(labels.max()) < self.n_classes:

@@ -123,8 +123,12 @@ class PathNet:
 
         Args:
             stage: index of the task, in the order of learning.
+
+        Raises:
+            UserError: it was not learned yet.
         """
-        assert self._state.pool is not None
+        if self._state.pool is None or not 0 <= stage < self.n_learned:
+            raise UserError(f"no task {stage} (learned so far: {self.n_learned})")
         return self._state.learned[stage].network(self._state.pool)
 
     def before_training(self, task: SupervisedTask) -> PathNetwork:

@@ -36,6 +36,7 @@ from pathnet_evo.store.same_data import learned_on, of_trial
 from pathnet_evo.system.plugin_calls import PluginFailed
 from pathnet_evo.values.html import escaped
 from pathnet_evo.values.names import on_one_line
+from pathnet_evo.values.stage_numbers import shared_name
 from pathnet_evo.values.suggestions import nearest
 
 __all__ = ["Run", "RunError", "RunFailed", "load_run"]
@@ -70,13 +71,14 @@ def load_run(folder: Path | str, registry: Registry | None = None) -> Run:
     try:
         config = read_config(folder)
         with reading(folder, ("stages",)) as db:
-            names = dict(
-                db.execute("SELECT stage, task FROM stages ORDER BY trial DESC").fetchall()
-            )
+            begun = db.execute("SELECT stage, task FROM stages ORDER BY trial").fetchall()
     except (ConfigError, LineageError) as error:
         raise RunError(str(error)) from None
     stages = tuple(
-        names.get(i, stage.name or str(stage.task.get("name", i)))
+        shared_name(
+            (task for number, task in begun if number == i),
+            stage.name or str(stage.task.get("name", i)),
+        )
         for i, stage in enumerate(config.stages)
     )
     return Run(folder, config, stages, registry)
@@ -332,7 +334,11 @@ class Run(Frames):
         Raises:
             RunError: there is no such stage.
         """
-        if text in self.stages or not text.isdecimal():
+        if len(found := [i for i, name in enumerate(self.stages, 1) if name == text]) > 1:
+            raise RunError(
+                f"stages {' and '.join(map(str, found))} are all called {text!r}: use the number"
+            )
+        if found or not text.isdecimal():
             return self.index(text)
         if not 1 <= int(text) <= len(self.stages):
             have = ", ".join(f"{i} {name}" for i, name in enumerate(self.stages, 1))

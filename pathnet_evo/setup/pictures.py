@@ -137,6 +137,9 @@ def further(plan: Plan, folders: Sequence[Path], registry: Registry) -> list[dic
             task = longer.task_of(i, config.seed)
             assert isinstance(task, SupervisedTask)
             stage["generations"] = generations(longer, i, task) or config.stages[-1].generations
+        if len(task.labels) < HELD_OUT:
+            learner = stage.get("learner", config.learner)
+            stage["learner"] = {**learner, "validation_fraction": 0}
         del stage["task"]["max_size"]
     return added
 

@@ -307,17 +307,22 @@ class Plan:
         """Refuse what a rival cannot learn, or not as the other arms do.
 
         Raises:
-            ValueError: a stage has no labels, a budget that is not in evaluations, or a learner
-                that the rival cannot follow.
+            ValueError: a stage has no labels, a budget that is not in evaluations, a threshold, or
+                a learner that the rival cannot follow.
         """
         for i, stage in enumerate(self.stages):
             if stage.learner.takes is not SupervisedTask or stage.evaluations is None:
                 raise ValueError(
-                    f"stage {i}: a rival learns from examples, with a budget in generations"
+                    f"stages.{i}: a rival learns from examples, with a budget in generations"
+                )
+            if stage.threshold is not None:
+                raise ValueError(
+                    f"stages.{i}.threshold: a rival learns for the whole budget of a stage: leave "
+                    "the threshold out, or the arm"
                 )
             if lack := _cannot_follow(rival, stage.learner):
                 raise ValueError(
-                    f"stage {i}: learner {type(stage.learner).__name__} has no {lack}, which the "
+                    f"stages.{i}: learner {type(stage.learner).__name__} has no {lack}, which the "
                     "rival follows: use another learner, such as sgd, or leave the arm out"
                 )
         rival.check(

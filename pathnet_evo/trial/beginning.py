@@ -248,13 +248,23 @@ class StageBeginning:
             readout = self.stage.learner.readout(pool, self.task, self.streams.torch("readout"))
         if not columns:
             return TaskHead(pool.layers, readout)
-        heard = [
-            self.policy.column(
-                pool.network(self.learned[j].path, self.learned[j].head), j, self.streams
-            )
-            for j in columns
-        ]
+        heard = [self._heard(pool, stage) for stage in columns]
         return TaskHead(pool.layers, readout, Columns(columns, heard).to(self.device))
+
+    def _heard(self, pool: ModulePool, stage: int) -> PathNetwork:
+        """What a new head hears of an earlier stage.
+
+        A frozen path that other columns hear already is theirs, so that it is computed once.
+        """
+        network = pool.network(self.learned[stage].path, self.learned[stage].head)
+        heard = self.policy.column(network, stage, self.streams)
+        if heard is not network or not self.policy.freezes:
+            return heard
+        others = (learned.head.columns for learned in self.learned)
+        for columns in (each for each in others if each is not None):
+            if stage in columns.stages:
+                return columns.networks[columns.stages.index(stage)]  # type: ignore[return-value]
+        return heard
 
     def _readouts(self, pool: ModulePool, ranked: Sequence[int]) -> tuple[list[int], Tried | None]:
         """The stages whose readout the new one can start as, and how they were tried if they were.

@@ -142,12 +142,19 @@ class Tells:
 def tells(layers: Sequence[Tensor], labels: Tensor, n_classes: int) -> Tells:
     """What the units of the best layer tell, or those of all together.
 
+    A single example tells nothing, nor do units that are too large to multiply.
+
     Args:
         layers: units of each, ``(examples, ...)``; the examples are in random order.
         labels: ``(examples,)`` int64.
         n_classes: number of classes.
     """
+    nothing = Tells(0.0, 0.0, (0.0,) * len(layers))
+    if len(labels) < 2:
+        return nothing
     kernels = _with_sum([kernel(units) for units in layers])
+    if not all(torch.isfinite(each).all() for each in kernels):
+        return nothing
     fewer = kernels
     if len(labels) > LEFT_OUT:
         fewer = _with_sum([kernel(units[:LEFT_OUT]) for units in layers])

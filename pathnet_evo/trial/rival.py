@@ -52,6 +52,8 @@ def learn_with_rival(
     streams, pool, data = Streams(trial.seed), None, list[str]()
     stages: list[RivalStage] = []
     n_learned = 0 if start is None else start["session"]["stages"]
+    with calling("rival"):
+        rival.begin()
     for i in range(len(plan.stages)):
         task = plan.make_task(i, streams, pool)
         assert isinstance(task, SupervisedTask)  # rehearsed

@@ -76,6 +76,7 @@ class RivalStage:
         self.path: Path = (tuple(range(width)),) * len(plan.kinds)
         self.fitnesses: list[float | None] = []
         self.examples = 0
+        self.since = time.perf_counter()
         with calling("split_examples"):
             learner, streams = plan.stages[stage].learner, Streams(trial.seed, stage)
             kept, self.held = learner.split_examples(task, streams)
@@ -109,7 +110,8 @@ class RivalStage:
             StageFailed: the last evaluation has no fitness.
             PluginFailed: the rival raised.
         """
-        course, since = self.course, time.perf_counter()
+        course = self.course
+        self.since = since = time.perf_counter()
         self.emit(self._started(course.evaluations))
         with calling("rival", TrialStopped):
             self.rival.learn(course)
@@ -155,13 +157,16 @@ class RivalStage:
             accuracy = self._held_out()
         self.fitnesses.append(float(accuracy) if finite else None)
         self.examples += examples
+        now = time.perf_counter()
         told = Evaluation(
             Candidate(number, 0, self.path, None, number),
             self.fitnesses[-1],
             None if finite else NOT_FINITE,
             examples=examples,
+            seconds=now - self.since,
             metrics={"loss": loss} if finite else {},
         )
+        self.since = now
         place = (self.trial.id, self.i)
         self.emit(Evaluated(*place, number, number // size, told.checked(), ()))
         if (number + 1) % size == 0:
@@ -184,6 +189,7 @@ class RivalStage:
         with lend(Streams(self.trial.seed, self.i).python("before-training")):
             baseline = _score(untrained(), self.task)
         self.emit(BeforeTraining(self.trial.id, self.i, scores=scores, untrained=baseline))
+        self.since = time.perf_counter()
 
     def _measure(self) -> None:
         predict = partial(self.rival.predict, self.i)

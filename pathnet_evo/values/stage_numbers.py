@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from itertools import takewhile
 
 
 def stage_number(index: int) -> int:
     """A stage's number for people."""
     return index + 1
+
+
+def shared_name(names: Iterable[str], otherwise: str) -> str:
+    """What all trials call a stage; if they drew different classes, what their names begin with.
+
+    Args:
+        names: of the trials that have begun it.
+        otherwise: the name if there is none, or nothing is common to all.
+    """
+    in_turn = zip(*(name.split() for name in names), strict=False)
+    same = takewhile(lambda words: len({*words}) == 1, in_turn)
+    return " ".join(words[0] for words in same) or otherwise
 
 
 def stage_title(index: int, name: str) -> str:

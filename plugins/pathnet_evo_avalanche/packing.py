@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from avalanche.models import MultiHeadClassifier
 from avalanche.models.packnet import PackNetModel, PackNetPlugin, WeightAndBiasPackNetModule
 from torch import Tensor, nn
+
+from pathnet_evo_avalanche.heads import Heads
 
 MakeOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
 
@@ -23,7 +24,7 @@ class Packed(PackNetModel):  # type: ignore[misc]
 
     def __init__(self, trunk: nn.Module, features: int) -> None:
         super().__init__(trunk)
-        self.heads = MultiHeadClassifier(features, masking=False)
+        self.heads = Heads(features)
 
     def forward(self, x: Tensor, task_labels: Tensor) -> Tensor:
         """Logits of each example's own head, with the weights of its task."""

@@ -49,6 +49,11 @@ class AvalancheRival(Rival[MinibatchLearner]):
                 "more generations, or leave the arm out"
             )
 
+    def begin(self) -> None:
+        """Import Avalanche, which takes seconds."""
+        with _quiet():
+            import pathnet_evo_avalanche.strategies  # noqa: F401
+
     def learn(self, course: Course[MinibatchLearner]) -> None:
         """Train the strategy on the next experience; an epoch is one evaluation's minibatches."""
         with _quiet():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from avalanche.models import MultiHeadClassifier, MultiTaskModule
+from avalanche.models import MultiTaskModule
 from avalanche.models.pnn import PNN
 from avalanche.training.plugins import (
     EvaluationPlugin,
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from pathnet_evo import Course, MinibatchLearner
 from pathnet_evo_avalanche.answers import answer, untrained
+from pathnet_evo_avalanche.heads import Heads, OwnClasses
 from pathnet_evo_avalanche.minibatches import Minibatches
 from pathnet_evo_avalanche.network import trunk
 from pathnet_evo_avalanche.packing import Packed, Pruning
@@ -38,12 +39,16 @@ class _MultiHead(MultiTaskModule):  # type: ignore[misc]
     def __init__(self, trunk: nn.Module, features: int) -> None:
         super().__init__()
         self.trunk = trunk
-        self.heads = MultiHeadClassifier(features, masking=False)
+        self.heads = Heads(features)
 
     def forward(self, x: Tensor, task_labels: Tensor) -> Tensor:
         """Logits of each example's own head."""
         logits: Tensor = self.heads(self.trunk(x), task_labels)
         return logits
+
+
+class _Progressive(OwnClasses, PNN):  # type: ignore[misc]
+    """A progressive network whose task labels choose among heads that can differ in width."""
 
 
 class Watch(SupervisedPlugin):  # type: ignore[misc]
@@ -139,9 +144,9 @@ def _network(method: str, course: Course[MinibatchLearner]) -> Any:
 def _progressive(course: Course[MinibatchLearner]) -> Any:
     """A progressive network whose columns have as many units per layer as a path."""
     units = course.width * course.kinds[0].output_shape(course.input_shape)[0]
-    model = PNN(len(course.kinds), math.prod(course.input_shape), units, adapter="mlp")
+    model = _Progressive(len(course.kinds), math.prod(course.input_shape), units, adapter="mlp")
     # Its own classifier masks classes, and fails on experiences that have theirs as a set.
-    model.classifier = MultiHeadClassifier(units, masking=False)
+    model.classifier = Heads(units)
     return model
 
 

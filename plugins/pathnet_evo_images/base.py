@@ -180,7 +180,8 @@ class ImageTask(TaskSettings):
         """The task on pixels; with a backbone, on thumbnails of the images that it sees."""
         if self.backbone is None:
             return self.make(context)
-        pixels = self.model_copy(update={"backbone": None, "size": THUMBNAIL})
+        smaller = {"backbone": None, "size": THUMBNAIL, "fit": "resize"}
+        pixels = self.model_copy(update=smaller)
         return pixels.make(replace(context, input_shape=None))
 
     @contextmanager

@@ -166,7 +166,7 @@ class _Decoder:
             picture = read(path, promised, bits)
         except Exception as error:  # of whatever type, at a file from anywhere
             raise self.place.error(
-                f"cannot read {path} ({_reason(error)}). Replace or delete it."
+                f"cannot read {path} ({reason(error)}). Replace or delete it."
             ) from error
         if picture is None:
             return None
@@ -181,7 +181,8 @@ class _Decoder:
         return framed[0].numpy()
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Why a picture cannot be read, in words."""
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
     said = error.strerror if isinstance(error, OSError) else None

@@ -12,7 +12,7 @@ from pathnet_evo_images.base import Count, ImageTask
 from pathnet_evo_images.pixels import Frame
 from pathnet_evo_images.sides import SMALLEST, shorter_side
 from pathnet_evo_images.source import Place, Source
-from pathnet_evo_images.tree import Tree, is_tree
+from pathnet_evo_images.tree import SPLITS, Tree, is_tree
 from pathnet_evo_images.walk import class_folders
 
 
@@ -70,8 +70,22 @@ class Folder(ImageTask):
         size = self.size if given else min(side, self.max_size)
         return self.model_copy(update={"size": size, "max_size": None}).make(context)
 
+    def _check_names(self, place: Place) -> None:
+        """Refuse a class whose name is that of a half of the images."""
+        found = class_folders(place, self.folder)
+        there = [name for name in SPLITS if name in found]
+        if len(there) == 1 and len(found) > 1:
+            (lacking,) = {*SPLITS} - {*there}
+            other = next(name for name in found if name not in SPLITS)
+            raise place.error(
+                f"{self.folder} has the folders {there[0]} and {other}. Images are divided into "
+                f"train/CLASS/ and test/CLASS/: if {there[0]} is a class, rename it; if not, move "
+                f"some images of each class into {self.folder / lacking}/CLASS/."
+            )
+
     def _tree(self, place: Place) -> Tree:
         root, train = self.folder, self.folder / "train"
+        self._check_names(place)
         classes = () if is_tree(root) else tuple(class_folders(place, root))
         if classes:
             return Tree.find_unsplit(place, root, classes, self.test_fraction)

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from pathnet_evo import Shape, TaskError, on_one_line
+from pathnet_evo_images.decode import reason
 from pathnet_evo_images.picture import Picture, of_image, read
 from pathnet_evo_images.pixels import Frame, moved
 
@@ -41,8 +42,7 @@ def as_input(source: Any, shape: Shape, reading: Mapping[str, Any]) -> Tensor:
     except TaskError:
         raise
     except Exception as error:  # decoders raise almost anything
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise TaskError(on_one_line(f"cannot read {name} ({reason})")) from None
+        raise TaskError(on_one_line(f"cannot read {name} ({reason(error)})")) from None
 
 
 def _picture(source: Any) -> Picture:

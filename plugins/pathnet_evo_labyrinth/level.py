@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from pathnet_evo import TaskError
 
@@ -185,7 +185,7 @@ class Description(BaseModel):
     """More characters, or new meanings for the predefined ones."""
     things: list[_Placed] = []
     """Things that are not in the middle of a cell."""
-    rewards: dict[str, float] = {}
+    rewards: dict[str, FiniteFloat] = {}
     """Reward of each thing; ``tag`` is for tagging an opponent."""
     over: _Over | None = None
     """Things that end the episode early when taken."""
@@ -308,6 +308,11 @@ def drawn(level: Level, layouts: int, rng: np.random.Generator) -> Level:
         kept = tuple(t for t in layout.things if t.kind not in EDIBLE)
         taken = {(t.x, t.y) for t in (*kept, *layout.starts)}
         free = [place for place in layout.floor() if place not in taken]
+        if len(eaten) > len(free):
+            raise LevelError(
+                f"level {level.name}: {len(eaten)} things to eat, but only {len(free)} free cells "
+                'to place them on: make the map larger, or use placement = "fixed"'
+            )
         chosen = rng.choice(len(free), len(eaten), replace=False)
         moved = tuple(
             Thing(t.kind, *free[int(place)]) for t, place in zip(eaten, chosen, strict=True)

@@ -26,7 +26,7 @@ class LabyrinthSettings(TaskSettings):
     your own."""
     engine: Literal["vizdoom", "dmlab"] = "vizdoom"
     """``dmlab`` plays DeepMind Lab's levels; it needs the module ``deepmind_lab``."""
-    size: int | None = Field(None, strict=True)
+    size: int | None = Field(None, ge=1, strict=True)
     """Height and width in pixels. Default: the pool's, or 84."""
     seconds: float | None = Field(None, gt=0, le=3600)
     """Maximum length of an episode. Default: the level's."""

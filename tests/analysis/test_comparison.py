@@ -20,6 +20,7 @@ from pathnet_evo.interfaces.records import (
     TrialFinished,
     TrialStarted,
 )
+from pathnet_evo.running.loading import load_run
 from pathnet_evo.store.lineage import Lineage
 from pathnet_evo.store.reading import RunError
 
@@ -38,17 +39,21 @@ def write_run(tmp_path: Path) -> WriteRun:
         unit: str = "examples",
         population: int = 8,
         evaluations: int = 2,
+        called: Callable[[int, int], str] = lambda trial, stage: "it",
     ) -> Path:
         folder = tmp_path / name
         folder.mkdir()
         seeds = sorted(stages[0])
         text = f"arms = ['pathnet']\nseed = {seeds[0]}\nseeds = {len(seeds)}\n"
         text += f"strategy = {{name = 'aging', population = {population}}}\n"
-        text += "".join(f"[[stages]]\ntask = '{task}'\n" for task in tasks[: len(stages)])
+        for task in tasks[: len(stages)]:
+            text += f"[[stages]]\ntask = {task if task[0] == '{' else repr(task)}\n"
         (folder / "run.toml").write_text(text)
         lineage = Lineage(folder / "lineage.sqlite")
         for trial, seed in enumerate(seeds):
-            for record in records(trial, seed, [s[seed] for s in stages], unit, evaluations):
+            names = [called(trial, stage) for stage in range(len(stages))]
+            reached = [s[seed] for s in stages]
+            for record in records(trial, seed, reached, unit, evaluations, names):
                 lineage.write(record)
         lineage.close()
         return folder
@@ -57,14 +62,19 @@ def write_run(tmp_path: Path) -> WriteRun:
 
 
 def records(
-    trial: int, seed: int, scores: Sequence[float], unit: str, evaluations: int
+    trial: int,
+    seed: int,
+    scores: Sequence[float],
+    unit: str,
+    evaluations: int,
+    names: Sequence[str],
 ) -> list[Record]:
     """A trial's records."""
     found: list[Record] = [TrialStarted(trial, "pathnet", seed)]
     for i, score in enumerate(scores):
         found.append(
             StageStarted(
-                trial, i, "it", evaluations, False, None, (ROWS,), ((),), (4,), "fitness", unit
+                trial, i, names[i], evaluations, False, None, (ROWS,), ((),), (4,), "fitness", unit
             )
         )
         for n in range(evaluations):
@@ -157,6 +167,35 @@ def test_stages_that_differ_are_told(write_run: WriteRun) -> None:
     assert shorter["not_compared"] == ["stage 2 is not compared: c has no such stage"]
     with pytest.raises(RunError, match="stage 1 is not compared: it counts examples in a"):
         compare_runs([a, write_run("d", B, unit="frames")])
+
+
+def test_tasks_that_differ_in_what_they_hold_are_told(write_run: WriteRun) -> None:
+    """Two games of one plugin would be compared, or two folders of pictures."""
+    tasks = [("none", f"{{name = 'none', game = '{game}'}}") for game in "xy"]
+    names = [lambda trial, stage, game=game: ("it", game)[stage] for game in "xy"]
+    a = write_run("a", A, A, tasks=tasks[0], called=names[0])
+    other = compare_runs([a, write_run("b", B, B, tasks=tasks[1], called=names[1])])
+    assert [s["stage"] for s in other["stages"]] == [0]
+    assert other["not_compared"] == ["stage 2 is not compared: its task is x in a, y in b"]
+    for name, task, called in (
+        ("renamed", tasks[0], names[1]),  # the same task under another name
+        ("moved", tasks[1], names[0]),  # such as the same data in another folder
+    ):
+        same = compare_runs([a, write_run(name, B, B, tasks=task, called=called)])
+        assert [s["stage"] for s in same["stages"]] == [0, 1]
+        assert same["not_compared"] == []
+
+
+def test_a_stage_is_not_called_by_the_classes_of_one_seed(write_run: WriteRun) -> None:
+    """A mean over seeds would be told of the classes that the first one drew."""
+    run = write_run("a", A, called=lambda trial, stage: f"digits {trial}-{trial + 3}")
+    (stage,) = compare_runs([run])["stages"]
+    assert stage["name"] == "digits"
+    loaded = load_run(run)
+    assert loaded.stages == ("digits",)
+    assert [s["name"] for s in loaded.summary["stages"]] == ["digits"]
+    nothing_shared = write_run("b", A, called=lambda trial, stage: f"{trial} digits")
+    assert load_run(nothing_shared).stages == ("none",)
 
 
 def test_runs_that_are_none(write_run: WriteRun, tmp_path: Path) -> None:

@@ -97,6 +97,18 @@ def test_budget_and_processes_suit_what_is_set(command, tmp_path) -> None:
     assert config("short")["executor"]["name"] == "inline"
 
 
+def test_a_small_folder_later_holds_nothing_out(command, tmp_path) -> None:
+    """A folder that could be learned from the start would be refused later, with no way out."""
+    write(tmp_path / "pets")
+    write(tmp_path / "cars", "xy", n=2)
+    assert command("learn", "pets", "-q", "--name=one", *SHORT).status == 0
+    done = command("resume", "runs/one", "--add-task=cars", "-q", ONCE)
+    assert done.status == 0, done.err
+    first, second = (stage["learner"] for stage in config("one")["stages"])
+    assert first["validation_fraction"] == 0.2
+    assert second == {**first, "validation_fraction": 0}
+
+
 def test_one_folder_has_no_arm_that_forgets(command, tmp_path) -> None:
     """A control would repeat another one's work."""
     write(tmp_path / "pets")

@@ -28,6 +28,7 @@ def task():
         ({"labels": torch.tensor([0, 1])}, "6 training inputs, 2 labels"),
         ({"test_labels": torch.tensor([0])}, "2 test inputs, 1 labels"),
         ({"inputs": torch.zeros(6, 2, dtype=torch.float64)}, "uint8 or float32"),
+        ({"inputs": torch.zeros(6)}, r"training inputs must be \(examples, \*shape\)"),
         ({"labels": torch.zeros(6)}, "int64"),
         ({"labels": torch.zeros(6, 1, dtype=torch.int64)}, "int64"),
         ({"labels": torch.tensor([0, 1, 3, 0, 1, 2])}, "outside 0 to 2"),

@@ -195,7 +195,7 @@ def test_pictures_that_cannot_be_read_are_told(pictures, make_network, tmp_path)
     Image.new("I;16", (8, 8)).save(tmp_path / "deep.png")
     Image.new("RGB", (20, 20)).save(tmp_path / "large.png")
     for given, words in (
-        (tmp_path / "text.png", r"cannot read .*text\.png"),
+        (tmp_path / "text.png", r"cannot read .*text\.png \(not an image\)"),
         (tmp_path / "none.png", r"cannot read .*none\.png \(No such file"),
         (tmp_path / "deep.png", "16 bits a sample"),
         (Image.new("F", (8, 8)), "more than 8 bits"),

@@ -136,7 +136,11 @@ def test_refused(tasks, net):
         PathNet({**CONFIG, "arms": ["fine-tuning"]})
     with pytest.raises(ConfigError, match="learner.n_batch: "):
         PathNet({**CONFIG, "learner": {"name": "sgd", "n_batch": 5}})
+    with pytest.raises(UserError, match=r"no task 0 \(learned so far: 0\)"):
+        net.network(0)
     net.learn(tasks[0])
+    with pytest.raises(UserError, match="no task -1"):
+        net.network(-1)
     small = replace(
         tasks[1], inputs=tasks[1].inputs[..., :2], test_inputs=tasks[1].test_inputs[..., :2]
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, ClassVar
@@ -273,6 +274,16 @@ def test_what_is_not_there_is_named(run: Run, asked: dict[str, Any], message: st
     """A mistyped name would end in a traceback that does not say what there is."""
     with pytest.raises(RunError, match=message):
         run.network(**asked)
+
+
+def test_stages_of_one_name_are_numbered_as_people_count(run: Run) -> None:
+    """Following the advice would show another stage."""
+    twins = replace(run, stages=("pair", "pair"))
+    with pytest.raises(RunError, match=r"stages 1 and 2 are all called 'pair': use the number"):
+        twins.stage_of("pair")
+    assert [twins.stage_of("1"), twins.stage_of("2")] == [0, 1]
+    with pytest.raises(RunError, match=r"stages \[0, 1\] are all called 'pair': use an index"):
+        twins.index("pair")
 
 
 def test_no_such_run(tmp_path: Path) -> None:

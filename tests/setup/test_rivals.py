@@ -124,10 +124,10 @@ def test_a_learner_that_a_rival_cannot_follow(refused):
     lacking = "which the rival follows: use another learner, such as sgd, or leave the arm out"
     assert refused(Following()) is None
     assert refused(Following(), Odd()) == (
-        f"arms.0.transfer: stage 1: learner Odd has no make_optimizer, rate, {lacking}"
+        f"arms.0.transfer: stages.1: learner Odd has no make_optimizer, rate, {lacking}"
     )
     assert refused(Particular()) == (
-        f"arms.0.transfer: stage 0: learner SGD has no temperature, {lacking}"
+        f"arms.0.transfer: stages.0: learner SGD has no temperature, {lacking}"
     )
     assert refused(Anything(), Odd()) is None
 
@@ -135,6 +135,18 @@ def test_a_learner_that_a_rival_cannot_follow(refused):
 def test_a_learner_that_holds_out_examples_of_its_own(refused):
     """The rival would train on them, and its fitness would be another than the other arms'."""
     assert "learner Odd has no split_examples" in refused(Anything(), Odd(holds_out=True))
+
+
+def test_a_stage_that_could_end_early(make_plan):
+    """The other arms would have fewer examples than the rival, and nothing would say so."""
+    policy = Arm()
+    policy._rival = Following()
+    plan = make_plan()
+    stages = (plan.stages[0], replace(plan.stages[1], threshold=0.5))
+    arms = {"rival": replace(next(iter(plan.arms.values())), policy=policy)}
+    config = plan.config.model_copy(update={"arms": plan.config.arms[:1]})
+    with pytest.raises(ConfigError, match=r"arms.0.transfer: stages.1.threshold: a rival learns"):
+        replace(plan, config=config, arms=arms, stages=stages).rehearse()
 
 
 def test_a_rival_checks_its_stages(refused):

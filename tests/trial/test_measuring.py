@@ -89,13 +89,18 @@ def test_columns_and_their_maps_count():
     lateral = {"connect": "lateral", "prior": False}
     learned, _, sizes, _ = trial(LINEAR, transfer=lateral, strategy={"name": "racing"})[1:]
     assert learned[1].head.columns.stages == (0,)
-    first, second, _ = sizes
+    first, second, third = sizes
     modules = first.parameters - (5 * 3 + 3)
     heard = 2 * 5  # units of a layer of the column
     maps = 2 * (heard * 5) + heard * 3
     assert second.parameters == first.parameters + modules + maps
     assert second.multiply_adds == first.multiply_adds + (2 * 64 * 5 + 2 * 5 * 5) + maps
     assert second.stored == first.stored + first.parameters + maps
+    # The third listens to both, and the second, which is heard, to the first: that one counts once.
+    of_both = 2 * (2 * heard * 5) + 2 * heard * 3
+    assert third.parameters == first.parameters + 2 * modules + 2 * (heard * 5) + of_both
+    path = 2 * 64 * 5 + 2 * 5 * 5
+    assert third.multiply_adds == first.multiply_adds + 2 * path + 2 * (heard * 5) + of_both
 
 
 @pytest.mark.parametrize("connect", ["named", "lateral"])

@@ -1,10 +1,12 @@
 """The prior: what earlier paths tell of a new task, without training."""
 
+import math
+
 import pytest
 import torch
 from sklearn.linear_model import Ridge, RidgeClassifier
 
-from pathnet_evo.trial.prior import FOLDS, RIDGES, Prior, tells
+from pathnet_evo.trial.prior import FOLDS, RIDGES, Prior, Tells, tells
 
 
 def classes(n, gap, seed=0):
@@ -136,3 +138,12 @@ def test_features_that_tell_little_are_to_be_retrained(best, examples, unfamilia
     """Broken: a task would learn few examples by heart from features that do not suit it."""
     prior = Prior(examples=examples, raw=0.2, random=0.1, stages={0: best, 1: 0.15}, chance=0.1)
     assert prior.unfamiliar is unfamiliar
+
+
+@pytest.mark.parametrize(("n", "factor"), [(1, 1.0), (60, math.inf)])
+def test_what_cannot_be_measured_tells_nothing(n, factor, recwarn):
+    """Broken: a task with one example would print torch's warnings, one of huge inputs fail."""
+    x, labels = classes(60, 0.7)
+    found = tells([x[:n], factor * x[:n]], labels[:n], 3)
+    assert found == Tells(0.0, 0.0, (0.0, 0.0))
+    assert not recwarn.list

@@ -92,7 +92,7 @@ def test_layers_and_tasks_that_rivals_cannot_have(monkeypatch):
     assert "equal units in all layers" in refused(arms=["progressive"], pool=pool)
     stream = {**SMALL["stream"], "frames": 100}
     assert refused(arms=["ewc"], stream=stream) == (
-        "arms.0.transfer: stage 0: a rival learns from examples, with a budget in generations"
+        "arms.0.transfer: stages.0: a rival learns from examples, with a budget in generations"
     )
 
 
@@ -151,7 +151,7 @@ def test_a_learner_that_rivals_cannot_follow(monkeypatch, command):
     sets = [part for setting in settings for part in ("--set", setting)]
     result = command("run", "digits-halves", *sets)
     assert result.status == 2
-    assert "arms.1.transfer: stage 0: learner Signs has no make_optimizer, rate" in result.err
+    assert "arms.1.transfer: stages.0: learner Signs has no make_optimizer, rate" in result.err
     assert "Traceback" not in result.err
 
 

@@ -12,6 +12,7 @@ from pathnet_evo_avalanche.answers import untrained
 from pathnet_evo_avalanche.network import trunk
 
 SHAPE, N = (2, 6, 6), 3
+METHODS = ["ewc", "lwf", "replay", "packnet", "progressive", "joint"]
 
 
 def made(kind, initial, aggregate="sum"):
@@ -59,3 +60,28 @@ def test_a_rival_starts_with_weights_of_the_modules_kind(kind, initial):
             bound = ((6 if initial == "he" else 1) / weight.shape[1]) ** 0.5
             assert 0.9 * bound < weight.abs().max() <= bound * (1 + 1e-6)
             assert bias.any() == (initial == "torch")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("classes", [(5, 2), (2, 5)])
+def test_a_task_is_learned_among_its_own_classes(method, classes, follow, make_plan):
+    """Of two classes, the loss would be that of five, whose others always have the logit 0."""
+    wide = []
+
+    def asked(rival, course):
+        logits, tasks = rival.strategy.mb_output, rival.strategy.mb_task_id
+        for stage in set(tasks.tolist()):
+            absent = logits[tasks == stage].softmax(1)[:, classes[stage] :]
+            assert not absent.any()
+            wide.append(absent.shape[1])
+
+    stages = [{"task": {"name": "blobs", "classes": n}, "generations": 4} for n in classes]
+    follow(method, make_plan(stages=stages), asked)
+    mixed = method in ("replay", "joint")  # minibatches of both tasks
+    assert max(wide) == (3 if mixed or classes == (5, 2) else 0)
+
+
+def test_a_task_of_which_one_class_has_examples(follow, make_plan):
+    """A progressive network fails where its new head is wider than the classes that it has met."""
+    stages = [{"task": {"name": "blobs", "classes": 1}, "generations": 2}] * 2
+    follow("progressive", make_plan(stages=stages), lambda rival, course: None)

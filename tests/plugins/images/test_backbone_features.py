@@ -193,6 +193,15 @@ def test_folders_are_read_at_the_backbones_size(
     assert task.reading["backbone"]["input_shape"] == [3, 12, 12]
 
 
+def test_pictures_are_shown_whatever_their_size(
+    tiny: Backbone, context: Context, write_tree: Any, tmp_path: Path
+) -> None:
+    """A report would lose its pictures and mistakes where ``pad`` cannot shrink to a thumbnail."""
+    write_tree(tmp_path / "d", ["a", "b"], size=(100, 100))
+    task = Folder(root=tmp_path / "d", backbone=tiny, fit="pad")
+    assert task.pictured(context()).input_shape == (3, 64, 64)
+
+
 def test_the_task_names_its_backbone(tiny: Backbone, context: Context) -> None:
     """A run would resume on features of other weights without a word."""
     from pathnet_evo.interfaces.fingerprint import Fingerprint

@@ -104,7 +104,12 @@ def test_the_split_is_kept_with_the_pixels(tmp_path, context, monkeypatch) -> No
         (lambda d: [shutil.rmtree(d / c) for c in "bc"], r"d holds 1 class \(a\); a task needs"),
         (lambda d: [f.unlink() for f in (d / "b").iterdir()], r"no images in .*d/b "),
         (lambda d: [f.unlink() for f in [*(d / "b").iterdir()][1:]], r"d/b needs two different"),
-        (lambda d: (d / "a").rename(d / "train"), r"no folder .*d/test\. Move some images"),
+        (
+            lambda d: (d / "a").rename(d / "train"),
+            r"d has the folders train and b\. Images .* if train is a class, rename it; "
+            r"if not, move some images of each class into .*d/test/CLASS/\.",
+        ),
+        (lambda d: (d / "b").rename(d / "test"), r"if test is a class, .* into .*d/train/CLASS/"),
         (lambda d: write(d, size=1, seed=0), r"too small to learn from: 1 pixels"),
     ],
 )

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import sys
 from typing import Any
 
@@ -141,8 +142,8 @@ def test_images_of_different_sizes(tmp_path, context, write_tree) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda d: os.rename(d / "train", d / "no"), r"no folder .*train\. Put .*stages\.0\.task"),
-        (lambda d: os.rename(d / "test", d / "no"), r"no folder .*test\. Move some"),
+        (lambda d: shutil.rmtree(d / "train"), r"no folder .*train\. Put .*stages\.0\.task"),
+        (lambda d: shutil.rmtree(d / "test"), r"no folder .*test\. Move some"),
         (lambda d: os.rename(d / "test/b", d / "b"), r"no images in .*test/b "),
         (lambda d: (d / "train/b/0.png").unlink(), r"no images in .*train/b "),
         (lambda d: (d / "test/c").mkdir(), r"test/c is a class without a folder in train/"),

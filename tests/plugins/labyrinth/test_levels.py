@@ -2,6 +2,7 @@
 
 import struct
 import sys
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import numpy as np
@@ -17,6 +18,7 @@ from pathnet_evo_labyrinth.actors import check_states, decorate
 from pathnet_evo_labyrinth.catalogue import ARRANGEMENTS, DESCRIBED, game, level
 from pathnet_evo_labyrinth.chart import chart
 from pathnet_evo_labyrinth.level import CELL, LevelError, load, read
+from pathnet_evo_labyrinth.level import drawn as with_drawn
 from pathnet_evo_labyrinth.task import LabyrinthSettings
 from pathnet_evo_labyrinth.wad import png
 
@@ -52,6 +54,7 @@ def room(rows="#####\n#>.a#\n#####", more=""):
             "things.0: lemon at row 0, column 2 is outside",
         ),
         (room(more="things = [{ kind = 'pear', at = [1, 2] }]"), "things.0.kind: Input should be"),
+        (room().replace("apple = 1", "apple = nan"), "rewards.apple: Input should be a finite"),
         (room(more="colour = 'red'"), "colour: Extra inputs are not permitted"),
         (room(more="seconds = 7"), "not TOML: Cannot overwrite"),
         (room("#" * 65), "the map is 1 x 65 cells"),
@@ -76,6 +79,8 @@ def test_errors_of_settings(tmp_path):
         LabyrinthSettings(engine="quake")
     with pytest.raises(TaskError, match="cannot be read"):
         LabyrinthSettings(level=str(tmp_path / "none.toml")).make(context)
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        LabyrinthSettings(size=0)  # would be the default
     for size in (7, 1300):
         with pytest.raises(TaskError, match=f"{size} x {size} pixels cannot be given: from 8 x 8"):
             LabyrinthSettings(size=size).make(context)
@@ -179,6 +184,15 @@ def test_drawn_levels_repeat_by_seed():
         places = {(thing.x, thing.y) for thing in layout.things}
         assert len(places) == 23, "no two things on one cell"
         assert all(layout.at(*place) and not layout.at(*place).wall for place in places)
+
+
+def test_a_level_without_room_for_what_is_drawn():
+    """Broken: an author would see an error of NumPy's that names no level."""
+    full = read(room("#####\n#>aa#\n#####"), "mine")
+    layout = full.layouts[0]
+    crowded = replace(layout, things=layout.things * 2)
+    with pytest.raises(LevelError, match="level mine: 4 things to eat, but only 2 free cells"):
+        with_drawn(replace(full, layouts=(crowded,)), 1, np.random.default_rng(0))
 
 
 def test_skill_is_in_the_actors():
