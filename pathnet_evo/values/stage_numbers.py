@@ -19,7 +19,10 @@ def shared_name(names: Iterable[str], otherwise: str) -> str:
         names: of the trials that have begun it.
         otherwise: the name if there is none, or nothing is common to all.
     """
-    in_turn = zip(*(name.split() for name in names), strict=False)
+    different = list(dict.fromkeys(names))
+    if len(different) == 1:
+        return different[0]
+    in_turn = zip(*(name.split() for name in different), strict=False)
     same = takewhile(lambda words: len({*words}) == 1, in_turn)
     return " ".join(words[0] for words in same) or otherwise
 

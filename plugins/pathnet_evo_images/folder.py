@@ -71,16 +71,17 @@ class Folder(ImageTask):
         return self.model_copy(update={"size": size, "max_size": None}).make(context)
 
     def _check_names(self, place: Place) -> None:
-        """Refuse a class whose name is that of a half of the images."""
-        found = class_folders(place, self.folder)
-        there = [name for name in SPLITS if name in found]
-        if len(there) == 1 and len(found) > 1:
-            (lacking,) = {*SPLITS} - {*there}
-            other = next(name for name in found if name not in SPLITS)
+        """Refuse a class that is called like one of the folders that divide the images."""
+        lacking = [name for name in SPLITS if not (self.folder / name).is_dir()]
+        if len(lacking) != 1:
+            return
+        (split,) = {*SPLITS} - {*lacking}
+        others = [name for name in class_folders(place, self.folder) if name != split]
+        if others:
             raise place.error(
-                f"{self.folder} has the folders {there[0]} and {other}. Images are divided into "
-                f"train/CLASS/ and test/CLASS/: if {there[0]} is a class, rename it; if not, move "
-                f"some images of each class into {self.folder / lacking}/CLASS/."
+                f"{self.folder} has the folders {split} and {others[0]}. Images are divided into "
+                f"train/CLASS/ and test/CLASS/: if {split} is a class, rename it; if not, move "
+                f"some images of each class into {self.folder / lacking[0]}/CLASS/."
             )
 
     def _tree(self, place: Place) -> Tree:
