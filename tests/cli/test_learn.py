@@ -163,7 +163,7 @@ def test_a_folder_is_added_to_any_run_on_pictures(command, small, tmp_path) -> N
         (lambda d: [shutil.rmtree(d / c) for c in "abc"], ["pets"], "Put images into"),
         (lambda d: [f.unlink() for f in d.rglob("*.jpg")], ["pets"], "no images in"),
         (lambda d: [f.unlink() for f in [*(d / "b").iterdir()][1:]], ["pets"], "pets/b needs two"),
-        (lambda d: (d / "a").rename(d / "train"), ["pets"], "Move some images of each class"),
+        (lambda d: (d / "a").rename(d / "train"), ["pets"], "move some images of each class"),
         (lambda d: [shutil.rmtree(d), write(d, size=1)], ["pets"], "pets are too small to learn"),
         (lambda d: None, ["pets", "--size=7"], "--size"),
         (lambda d: None, ["pets", "--backbone=resnt18"], 'Did you mean "resnet18"?'),
