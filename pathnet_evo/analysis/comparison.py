@@ -20,7 +20,7 @@ from pathnet_evo.store.lineage import LineageError
 from pathnet_evo.store.lock import holder, run_state
 from pathnet_evo.store.reading import RunError, intact, read_config, reading
 from pathnet_evo.values.numbers import plain_numbers
-from pathnet_evo.values.stage_numbers import shared_name, stage_number
+from pathnet_evo.values.stage_numbers import stage_number
 
 VERSION = 2
 """Version of the comparison's schema."""
@@ -258,9 +258,7 @@ def _comparable(
 
 def _name(stage: int, config: RunConfig, trials: Sequence[TrialResult]) -> str:
     """What a run calls a stage."""
-    wanted = config.stages[stage]
-    begun = (t.stages[stage].name for t in trials if stage in t.stages)
-    return shared_name(begun, wanted.name or str(wanted.task.get("name")))
+    return config.stages[stage].called(t.stages[stage].name for t in trials if stage in t.stages)
 
 
 def _different(

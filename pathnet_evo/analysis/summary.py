@@ -28,7 +28,6 @@ from pathnet_evo.store.lineage import digest
 from pathnet_evo.store.lock import Holder, holder, run_state
 from pathnet_evo.store.reading import intact, read_about, read_config, reading
 from pathnet_evo.values.numbers import plain_numbers
-from pathnet_evo.values.stage_numbers import shared_name
 
 VERSION = 1
 """Version of the summary's schema."""
@@ -106,10 +105,7 @@ def _stage(i: int, config: RunConfig, trials: Sequence[TrialResult]) -> dict[str
     score = next((next(iter(scores)) for scores in scored if scores), None)
     return {
         "stage": i,
-        "name": shared_name(
-            (t.stages[i].name for t in trials if i in t.stages),
-            wanted.name or str(wanted.task.get("name", i)),
-        ),
+        "name": wanted.called(t.stages[i].name for t in trials if i in t.stages),
         "threshold": wanted.threshold,
         "fitness_name": begun.fitness_name if begun else None,
         "unit": begun.unit if begun else None,

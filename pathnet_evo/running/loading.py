@@ -36,7 +36,6 @@ from pathnet_evo.store.same_data import learned_on, of_trial
 from pathnet_evo.system.plugin_calls import PluginFailed
 from pathnet_evo.values.html import escaped
 from pathnet_evo.values.names import on_one_line
-from pathnet_evo.values.stage_numbers import shared_name
 from pathnet_evo.values.suggestions import nearest
 
 __all__ = ["Run", "RunError", "RunFailed", "load_run"]
@@ -75,10 +74,7 @@ def load_run(folder: Path | str, registry: Registry | None = None) -> Run:
     except (ConfigError, LineageError) as error:
         raise RunError(str(error)) from None
     stages = tuple(
-        shared_name(
-            (task for number, task in begun if number == i),
-            stage.name or str(stage.task.get("name", i)),
-        )
+        stage.called(task for number, task in begun if number == i)
         for i, stage in enumerate(config.stages)
     )
     return Run(folder, config, stages, registry)

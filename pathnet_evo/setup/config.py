@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -33,6 +33,7 @@ from pathnet_evo.setup.task_streams import STREAMS, StreamConfig
 from pathnet_evo.setup.upgrades import upgraded
 from pathnet_evo.values.encodings import NOT_TEXT, is_text
 from pathnet_evo.values.names import folder_name, label, on_one_line
+from pathnet_evo.values.stage_numbers import shared_name
 from pathnet_evo.values.suggestions import nearest
 
 FolderName = Annotated[str, AfterValidator(folder_name)]
@@ -143,6 +144,14 @@ class StageConfig(_Section):
     """Stop the stage when a fitness reaches this value."""
     learner: LearnerSection | None = None
     """Learner of this stage. Default: the run's learner."""
+
+    def called(self, begun: Iterable[str] = ()) -> str:
+        """The stage's name for all trials.
+
+        Args:
+            begun: what the trials that have begun it call it.
+        """
+        return shared_name(begun, self.name or str(self.task.get("name")))
 
 
 class ArmConfig(_Section):

@@ -218,7 +218,7 @@ def _target(settings: SweepConfig, config: RunConfig, label: str = "") -> tuple[
         ConfigError: there are none.
     """
     arms = [arm.name for arm in config.arms]
-    names = [stage.name or str(stage.task.get("name")) for stage in config.stages]
+    names = [stage.called() for stage in config.stages]
     arm, wanted = settings.arm or arms[0], settings.stage
     found = []
     if arm not in arms:

@@ -118,11 +118,11 @@ def _entry(folder: Path) -> Entry:
         with reading(folder, ("trials", "stages")) as db:
             states = [state for (state,) in db.execute("SELECT state FROM trials")]
             done = sum(_shares(db))
-            begun = dict(db.execute("SELECT stage, task FROM stages").fetchall())
+            begun = db.execute("SELECT stage, task FROM stages").fetchall()
     except (UserError, sqlite3.Error) as error:
         return Entry(folder.name, "unreadable", str(error).splitlines()[0], 0.0, changed)
     names = [
-        begun.get(i, stage.name or str(stage.task.get("name")))
+        stage.called(task for number, task in begun if number == i)
         for i, stage in enumerate(config.stages)
     ]
     share = min(done / (config.n_trials * len(names)), 1.0)
