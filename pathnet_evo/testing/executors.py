@@ -31,18 +31,20 @@ from pathnet_evo.store.folder import Folder
 from pathnet_evo.store.rows import Chains
 from pathnet_evo.testing.plain import check_settings
 
+STAGE = {"task": {"name": "digits", "copies": 1}, "generations": 2}
 SMALL = {
     "arms": ["pathnet", "fine-tuning"],
     "pool": {"modules": 4, "width": 2, "layers": [{"kind": "linear", "units": 3, "repeat": 2}]},
     "strategy": {"name": "binary-tournament", "population": 4},
     "learner": {"name": "sgd", "n_batches": 1, "batch_size": 4},
-    "stages": [{"task": {"name": "digits", "copies": 1}, "generations": 2}] * 2,
+    "transfer": {"prior": False},
+    "stages": [STAGE, STAGE],
 }
 """A run of two trials."""
-ENDLESS = {**SMALL, "stages": [{"task": {"name": "digits", "copies": 1}, "generations": 10**6}]}
+SECONDS = {**SMALL, "stages": [STAGE, {**STAGE, "generations": 200}]}
+"""A run of two trials whose second stage takes seconds: time to kill."""
+ENDLESS = {**SMALL, "stages": [{**STAGE, "generations": 10**6}]}
 """A run of two trials that nobody waits for."""
-
-
 SOON = 20_000
 """Records that an executor may emit after it was to stop."""
 
@@ -290,7 +292,7 @@ class ExecutorContract(ABC):
             if not killed and isinstance(record, StageFinished):
                 killed = self.kill()
 
-        with self._ran(on_record=on_record) as bench:
+        with self._ran(data=SECONDS, on_record=on_record) as bench:
             assert killed, (
                 "kill() must end a process that runs a trial, and return True, but as stages of "
                 "trials finished it found none"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -82,10 +83,19 @@ KeeperActor: Any = ray.remote(
 """The same as Ray starts it, and starts it again."""
 
 
-def keeper_of(store: Store, shared: Shared | None) -> Any:
-    """A keeper on this process's own node."""
+@contextmanager
+def working(store: Store, shared: Shared | None) -> Iterator[Any]:
+    """A keeper on this process's own node, as long as the block lasts.
+
+    Workers were sent its handle, so Ray alone would not end it before this process's connection.
+    """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return KeeperActor.options(scheduling_strategy=here).remote(store, shared)
+    keeper = KeeperActor.options(scheduling_strategy=here).remote(store, shared)
+    try:
+        yield keeper
+    finally:
+        with suppress(RayError):  # of a cluster that is gone
+            ray.kill(keeper)
 
 
 @dataclass

@@ -12,9 +12,7 @@ from pathnet_evo import (
     Job,
     RemoteTrials,
 )
-from pathnet_evo.testing import (
-    ExecutorContract,
-)
+from pathnet_evo.testing import ExecutorContract, executors
 
 
 class Straying(Executor):
@@ -70,8 +68,9 @@ WRONG_EXECUTORS = [
 
 
 @pytest.mark.parametrize(("wrong", "check", "message"), [*WRONG_EXECUTORS, ("", "all", "")])
-def test_wrong_executors(wrong, check, message):
+def test_wrong_executors(monkeypatch, wrong, check, message):
     """An executor's author would see runs that lack trials, or cannot be resumed, and not why."""
+    monkeypatch.setattr(executors, "SOON", 500)
 
     class Here(ExecutorContract):
         def executor(self):

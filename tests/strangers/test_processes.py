@@ -28,6 +28,7 @@ SMALL = [
     "strategy.population=4",
     "stages.*.generations=3",
     "stages.*.task.copies=1",
+    "transfer.prior=false",
     "learner.n_batches=2",
 ]
 """Makes the preset ``digits`` two stages of six evaluations."""

@@ -27,6 +27,7 @@ SMALL = [
     "--set=strategy.population=4",
     "--set=stages.*.generations=2",
     "--set=stages.*.task.copies=1",
+    "--set=transfer.prior=false",
     "--set=learner.n_batches=2",
 ]
 ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}

@@ -26,6 +26,7 @@ SHORT = [
     "strategy.population=4",
     "stages.*.generations=3",
     "stages.*.task.copies=1",
+    "transfer.prior=false",
     "learner.n_batches=2",
     "checkpoints.evaluations=2",
 ]

@@ -57,8 +57,10 @@ class TestRay(ExecutorContract):
 
 
 @pytest.mark.parametrize("through", ["ray", "shared storage", "the folder of runs"])
-def test_a_run_equals_the_one_inline(joined, inline, tmp_path: Path, through: str) -> None:
-    """Results would depend on where they were computed."""
+def test_a_run_equals_the_one_inline(
+    joined, inline, wait_until, tmp_path: Path, through: str
+) -> None:
+    """Results would depend on where they were computed, or each run leave a process behind."""
     shared = tmp_path / "shared"
     runs = tmp_path / "runs"
     store = {"ray": None, "shared storage": f"file://{shared}", "the folder of runs": str(runs)}
@@ -67,6 +69,7 @@ def test_a_run_equals_the_one_inline(joined, inline, tmp_path: Path, through: st
     assert digest(run.folder / "lineage.sqlite") == inline
     assert not inspect(run.folder).problems
     assert not shared.exists() or not list(shared.iterdir())
+    wait_until(lambda: not joined.workers("ray::Keeper"), "a process is left")
 
 
 def test_lost_workers_and_nodes_cost_nothing(joined, tmp_path: Path) -> None:

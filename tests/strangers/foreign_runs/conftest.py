@@ -24,6 +24,7 @@ def tiny() -> list[str]:
         "learner.batch_size=4",
         "stages.*.generations=4",
         "stages.*.task.copies=1",
+        "transfer.prior=false",
         "checkpoints.evaluations=1",
     ]
 
