@@ -11,8 +11,10 @@ each example left out in turn: an accuracy on a hundred examples is too coarse f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -152,37 +154,84 @@ def tells(layers: Sequence[Tensor], labels: Tensor, n_classes: int) -> Tells:
     nothing = Tells(0.0, 0.0, (0.0,) * len(layers))
     if len(labels) < 2:
         return nothing
-    kernels = _with_sum([kernel(units) for units in layers])
+    units = [_standardised(each) for each in layers]
+    kernels = _with_sum([_kernel(each) for each in units])
     if not all(torch.isfinite(each).all() for each in kernels):
         return nothing
     fewer = kernels
     if len(labels) > LEFT_OUT:
-        fewer = _with_sum([kernel(units[:LEFT_OUT]) for units in layers])
-    explained = [_explained(k, labels[:LEFT_OUT], n_classes) for k in fewer]
+        fewer = _with_sum([_kernel(_standardised(each[:LEFT_OUT])) for each in layers])
+    explained = [_explained(kernel, labels[:LEFT_OUT], n_classes) for kernel in fewer]
+    cuts = map(_cut, _with_all(units), kernels)
     return Tells(
-        max(_accuracy(k, labels, n_classes) for k in kernels),
+        max(_accuracy(cut, labels, n_classes) for cut in cuts),
         max(explained),
         tuple(explained[: len(layers)]),
     )
 
 
-def _with_sum(kernels: list[Tensor]) -> list[Tensor]:
-    return [*kernels, sum(kernels[1:], kernels[0])] if len(kernels) > 1 else kernels
-
-
-def kernel(units: Tensor) -> Tensor:
-    """``(n, n)`` inner products of examples, units standardised, of mean square 1."""
+def _standardised(units: Tensor) -> Tensor:
+    """``(n, units)`` float32, of mean 0 and about the same spread."""
     x = units.flatten(1).float()
-    x = (x - x.mean(0)) / (x.std(0) + 1e-6 + 0.01 * x.std())
-    gram = (x @ x.T).double()
+    return (x - x.mean(0)) / (x.std(0) + 1e-6 + 0.01 * x.std())
+
+
+def _with_all(layers: list[Tensor]) -> list[Tensor]:
+    """The layers' standardised units, and those of all together, each layer of mean square 1."""
+    if len(layers) == 1:
+        return layers
+    return [*layers, torch.cat([x / (x.square().sum(1).mean() + 1e-12).sqrt() for x in layers], 1)]
+
+
+def _kernel(units: Tensor) -> Tensor:
+    """``(n, n)`` float64 inner products of examples, of mean square 1."""
+    gram = (units @ units.T).double()
     return gram / (gram.diagonal().mean() + 1e-12)
 
 
-def _accuracy(kernel: Tensor, labels: Tensor, n_classes: int) -> float:
+def _with_sum(kernels: list[Tensor]) -> list[Tensor]:
+    """The layers' inner products, and those of all together."""
+    return [*kernels, sum(kernels[1:], kernels[0])] if len(kernels) > 1 else kernels
+
+
+Cut: TypeAlias = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+"""Ridge regression's matrices for the examples to fit, those left out, and the former's targets:
+what is inverted, what it is multiplied by on the left, and on the right."""
+
+
+def _cut(units: Tensor, kernel: Tensor) -> Cut:
+    """The smaller form of the regression; both give the same predictions."""
+    if units.shape[1] < len(units):
+        return partial(_by_units, units.double())
+    return partial(_by_examples, kernel)
+
+
+def _by_units(
+    units: Tensor, fitted: Tensor, left_out: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The primal form, of the units' products."""
+    a, b = units[fitted], units[left_out]
+    middle = a.mean(0)  # of what is fitted alone: a mean over all would tell of what is left out
+    a, b = a - middle, b - middle
+    return a.T @ a, b, a.T @ targets
+
+
+def _by_examples(
+    kernel: Tensor, fitted: Tensor, left_out: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The dual form, of the examples' inner products."""
+    inner, outer = kernel[fitted][:, fitted], kernel[left_out][:, fitted]
+    middle = inner.mean(0)  # as above
+    inner = inner - middle - middle.unsqueeze(1) + middle.mean()
+    outer = outer - outer.mean(1, keepdim=True) - middle + middle.mean()
+    return inner, outer, targets
+
+
+def _accuracy(cut: Cut, labels: Tensor, n_classes: int) -> float:
     """Accuracy of a ridge classifier on examples that it was not fitted on, in turn.
 
     Args:
-        kernel: inner products of the examples, which are in random order.
+        cut: gives the regression's matrices; the examples are in random order.
         labels: ``(n,)`` int64.
         n_classes: number of classes.
     """
@@ -192,17 +241,13 @@ def _accuracy(kernel: Tensor, labels: Tensor, n_classes: int) -> float:
     right = dict.fromkeys(RIDGES, 0)
     for k in range(min(FOLDS, n)):
         fitted, left_out = (fold != k).nonzero().flatten(), (fold == k).nonzero().flatten()
-        # Centred by what is fitted alone: a mean over all would tell of what is left out.
-        inner, outer = kernel[fitted][:, fitted], kernel[left_out][:, fitted]
-        middle = inner.mean(0)
-        inner = inner - middle - middle.unsqueeze(1) + middle.mean()
-        outer = outer - outer.mean(1, keepdim=True) - middle + middle.mean()
-        mean, spread = targets[fitted].mean(0), inner.diagonal().mean() + 1e-12
-        eye = torch.eye(len(fitted), dtype=torch.float64, device=labels.device)
+        mean = targets[fitted].mean(0)
+        products, before, after = cut(fitted, left_out, targets[fitted] - mean)
+        spread = products.trace() / len(fitted) + 1e-12
+        eye = torch.eye(len(products), dtype=torch.float64, device=labels.device)
         for ridge in RIDGES:
-            factor = torch.linalg.cholesky(inner + ridge * spread * eye)
-            weights = torch.cholesky_solve(targets[fitted] - mean, factor)
-            said = (outer @ weights + mean).argmax(1)
+            factor = torch.linalg.cholesky(products + ridge * spread * eye)
+            said = (before @ torch.cholesky_solve(after, factor) + mean).argmax(1)
             right[ridge] += int((said == labels[left_out]).sum())
     return max(right.values()) / n
 

@@ -17,9 +17,11 @@ def classes(n, gap, seed=0):
     return centres[labels] + torch.randn(n, 6, generator=generator), labels
 
 
-def test_it_is_the_accuracy_of_a_ridge_classifier_on_what_it_has_not_seen():
+@pytest.mark.parametrize("repeat", [1, 15], ids=["fewer units", "more units than examples"])
+def test_it_is_the_accuracy_of_a_ridge_classifier_on_what_it_has_not_seen(repeat):
     """Broken: stages would be ranked by something else than how well they tell classes apart."""
     x, labels = classes(60, 0.7)
+    x = x.repeat(1, repeat)
     scaled = ((x - x.mean(0)) / (x.std(0) + 1e-6 + 0.01 * x.std())).double()
     scaled = scaled / (scaled @ scaled.T).diagonal().mean().sqrt()
     best = 0.0
@@ -33,6 +35,16 @@ def test_it_is_the_accuracy_of_a_ridge_classifier_on_what_it_has_not_seen():
             right += (said == labels[~seen].numpy()).sum()
         best = max(best, right / 60)
     assert tells([x], labels, 3).accuracy == pytest.approx(best, abs=1 / 60)
+
+
+def test_layers_together_tell_the_same_however_many_units_say_it():
+    """Broken: wide layers would be ranked by another rule than narrow ones."""
+    near, labels = classes(120, 0.4)
+    more = 100 * classes(120, 0.4, seed=3)[0]
+    for repeats in [(30, 1), (1, 30), (30, 30)]:
+        layers = [units.repeat(1, n) for units, n in zip((near, more), repeats, strict=True)]
+        assert tells(layers, labels, 3).accuracy == tells([near, more], labels, 3).accuracy
+    assert tells([near, more], labels, 3).accuracy > tells([near], labels, 3).accuracy
 
 
 def test_each_layer_tells_what_its_units_tell():
