@@ -97,21 +97,25 @@ def right_or_refused(folder: Path, whole) -> None:
     database=None,  # every run's files have other sizes: an example from before means nothing
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(data=st.data())
-def test_a_damaged_file_is_never_used(killed, whole, tmp_path, data):
+@given(
+    of_lineage=st.booleans(),
+    which=st.integers(0, 999),
+    truncate=st.booleans(),
+    where=st.integers(0, 2**40),
+)
+def test_a_damaged_file_is_never_used(killed, whole, tmp_path, of_lineage, which, truncate, where):
     """Weights or fitnesses that nobody computed would be taken for results."""
     folder = tmp_path / "copy"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(killed, folder)
     files = sorted(f for f in folder.rglob("*") if f.is_file() and f.name != "lock")
-    lineage = folder / "lineage.sqlite"
-    file = data.draw(st.one_of(st.sampled_from(files), st.just(lineage)), "file")
+    file = folder / "lineage.sqlite" if of_lineage else files[which % len(files)]
     content = bytearray(file.read_bytes())
-    if data.draw(st.booleans(), "truncate"):
-        content = content[: data.draw(st.integers(0, len(content) - 1), "length")]
+    if truncate:
+        content = content[: where % len(content)]
     else:
-        bit = data.draw(st.integers(0, 8 * len(content) - 1), "bit")
-        content[bit // 8] ^= 1 << bit % 8
+        byte, bit = divmod(where % (8 * len(content)), 8)
+        content[byte] ^= 1 << bit
     file.write_bytes(content)
     right_or_refused(folder, whole)
 
