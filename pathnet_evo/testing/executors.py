@@ -32,6 +32,7 @@ from pathnet_evo.store.rows import Chains
 from pathnet_evo.testing.plain import check_settings
 
 STAGE = {"task": {"name": "digits", "copies": 1}, "generations": 2}
+"""A stage of a moment."""
 SMALL = {
     "arms": ["pathnet", "fine-tuning"],
     "pool": {"modules": 4, "width": 2, "layers": [{"kind": "linear", "units": 3, "repeat": 2}]},
@@ -42,7 +43,7 @@ SMALL = {
 }
 """A run of two trials."""
 SECONDS = {**SMALL, "stages": [STAGE, {**STAGE, "generations": 200}]}
-"""A run of two trials whose second stage takes seconds: time to kill."""
+"""A run of two trials whose second stage takes seconds, in which a process can be killed."""
 ENDLESS = {**SMALL, "stages": [{**STAGE, "generations": 10**6}]}
 """A run of two trials that nobody waits for."""
 SOON = 20_000

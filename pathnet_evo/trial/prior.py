@@ -162,9 +162,9 @@ def tells(layers: Sequence[Tensor], labels: Tensor, n_classes: int) -> Tells:
     if len(labels) > LEFT_OUT:
         fewer = _with_sum([_kernel(_standardised(each[:LEFT_OUT])) for each in layers])
     explained = [_explained(kernel, labels[:LEFT_OUT], n_classes) for kernel in fewer]
-    cuts = map(_cut, _with_all(units), kernels)
+    forms = map(_form, _with_all(units), kernels)
     return Tells(
-        max(_accuracy(cut, labels, n_classes) for cut in cuts),
+        max(_accuracy(form, labels, n_classes) for form in forms),
         max(explained),
         tuple(explained[: len(layers)]),
     )
@@ -194,44 +194,44 @@ def _with_sum(kernels: list[Tensor]) -> list[Tensor]:
     return [*kernels, sum(kernels[1:], kernels[0])] if len(kernels) > 1 else kernels
 
 
-Cut: TypeAlias = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
-"""Ridge regression's matrices for the examples to fit, those left out, and the former's targets:
-what is inverted, what it is multiplied by on the left, and on the right."""
+Form: TypeAlias = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+"""Ridge regression, primal or dual: from the indices of the examples to fit, of those left out, and
+the former's centred targets to A, B and C, so that B (A + ridge)^-1 C predicts what is left out."""
 
 
-def _cut(units: Tensor, kernel: Tensor) -> Cut:
-    """The smaller form of the regression; both give the same predictions."""
+def _form(units: Tensor, kernel: Tensor) -> Form:
+    """The form with the smaller matrix to invert; both give the same predictions."""
     if units.shape[1] < len(units):
-        return partial(_by_units, units.double())
-    return partial(_by_examples, kernel)
+        return partial(_primal, units.double())
+    return partial(_dual, kernel)
 
 
-def _by_units(
+def _primal(
     units: Tensor, fitted: Tensor, left_out: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The primal form, of the units' products."""
+    """By products of units."""
     a, b = units[fitted], units[left_out]
     middle = a.mean(0)  # of what is fitted alone: a mean over all would tell of what is left out
     a, b = a - middle, b - middle
     return a.T @ a, b, a.T @ targets
 
 
-def _by_examples(
+def _dual(
     kernel: Tensor, fitted: Tensor, left_out: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The dual form, of the examples' inner products."""
+    """By inner products of examples."""
     inner, outer = kernel[fitted][:, fitted], kernel[left_out][:, fitted]
-    middle = inner.mean(0)  # as above
+    middle = inner.mean(0)  # of what is fitted alone, too
     inner = inner - middle - middle.unsqueeze(1) + middle.mean()
     outer = outer - outer.mean(1, keepdim=True) - middle + middle.mean()
     return inner, outer, targets
 
 
-def _accuracy(cut: Cut, labels: Tensor, n_classes: int) -> float:
+def _accuracy(form: Form, labels: Tensor, n_classes: int) -> float:
     """Accuracy of a ridge classifier on examples that it was not fitted on, in turn.
 
     Args:
-        cut: gives the regression's matrices; the examples are in random order.
+        form: of the regression; the examples are in random order.
         labels: ``(n,)`` int64.
         n_classes: number of classes.
     """
@@ -242,7 +242,7 @@ def _accuracy(cut: Cut, labels: Tensor, n_classes: int) -> float:
     for k in range(min(FOLDS, n)):
         fitted, left_out = (fold != k).nonzero().flatten(), (fold == k).nonzero().flatten()
         mean = targets[fitted].mean(0)
-        products, before, after = cut(fitted, left_out, targets[fitted] - mean)
+        products, before, after = form(fitted, left_out, targets[fitted] - mean)
         spread = products.trace() / len(fitted) + 1e-12
         eye = torch.eye(len(products), dtype=torch.float64, device=labels.device)
         for ridge in RIDGES:

@@ -97,7 +97,7 @@ class RayExecutor(WorkerExecutor):
     @contextmanager
     def _kept(self, store: Store) -> Iterator[Store]:
         """A way for workers to the run's folder."""
-        from pathnet_evo_ray.keeper import Kept, working
+        from pathnet_evo_ray.keeper import Kept, keeper_for
         from pathnet_evo_ray.shared import shared_of
 
         shared = None if self.store is None else shared_of(self.store, store)
@@ -105,7 +105,7 @@ class RayExecutor(WorkerExecutor):
             yield store
             return
         try:
-            with working(store, shared) as keeper:
+            with keeper_for(store, shared) as keeper:
                 yield Kept(store.run, keeper, shared)
         finally:
             if shared is not None:

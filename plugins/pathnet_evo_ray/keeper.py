@@ -84,7 +84,7 @@ KeeperActor: Any = ray.remote(
 
 
 @contextmanager
-def working(store: Store, shared: Shared | None) -> Iterator[Any]:
+def keeper_for(store: Store, shared: Shared | None) -> Iterator[Any]:
     """A keeper on this process's own node, as long as the block lasts.
 
     Workers were sent its handle, so Ray alone would not end it before this process's connection.
