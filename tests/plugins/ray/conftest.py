@@ -32,9 +32,20 @@ def until(condition: Callable[[], Any], what: str) -> None:
         time.sleep(0.05)
 
 
+@contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Keep this process's handler of SIGTERM, which a node that it starts replaces."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 class Nodes:
     """A head without CPUs, and two nodes that hold one trial each."""
 
+    @handlers_kept()
     def __init__(self, folder: Path) -> None:
         from ray.cluster_utils import Cluster
 
@@ -52,6 +63,7 @@ class Nodes:
         """Where a driver joins."""
         return str(self.cluster.address)
 
+    @handlers_kept()
     def add(self, cpus: int = 1, gpus: int = 0, environment: Mapping[str, str] = {}) -> Any:
         """Add a node."""
         return self.cluster.add_node(
