@@ -17,6 +17,7 @@ from pathnet_evo.setup.sections import FAMILY
 from pathnet_evo.setup.spaces import FIXED, Choices, Numbers
 from pathnet_evo.setup.sweeps import SweepConfig
 from pathnet_evo.system.plugin_calls import PluginFailed, calling
+from pathnet_evo.values.numbers import plain_numbers
 
 SCHEMA_FILE = "pathnet-evo.schema.json"
 SCHEMA_COMMENT = f"#:schema ./{SCHEMA_FILE}"
@@ -206,8 +207,15 @@ def _pointer(definition: str) -> str:
 
 
 def _resolved(schema: Any) -> Any:
-    """The same with each mark of a family (``Of``) as a reference to the family's definition."""
+    """The same with each mark of a family (``Of``) as a reference to the family's definition.
+
+    Without defaults that JSON cannot express, such as ``inf``.
+    """
     if isinstance(schema, dict):
-        rest = {k: v if k == "default" else _resolved(v) for k, v in schema.items() if k != FAMILY}
+        rest = {
+            k: v if k == "default" else _resolved(v)
+            for k, v in schema.items()
+            if k != FAMILY and (k != "default" or plain_numbers(v) == v)
+        }
         return {"$ref": _pointer(schema[FAMILY]), **rest} if FAMILY in schema else rest
     return [_resolved(part) for part in schema] if isinstance(schema, list) else schema

@@ -67,6 +67,9 @@ class SGD(Scheduled, Learner[SupervisedTask]):
     """Momentum; passed to the optimizer unless 0."""
     weight_decay: float = Field(0, ge=0, allow_inf_nan=False)
     """Weight decay; passed to the optimizer unless 0. Frozen modules are never decayed."""
+    max_grad_norm: float = Field(math.inf, gt=0)
+    """Norm to which each minibatch's gradient, of a whole path and its head, is clipped (Pascanu et
+    al. 2013); ``inf`` for no clipping."""
     optimizer_kwargs: dict[str, bool | int | float | tuple[float, float]] = Field({})
     """More arguments of the optimizer, such as ``betas`` or ``nesterov``."""
     validation_fraction: float = Field(0, ge=0, lt=1)
@@ -166,7 +169,7 @@ class SGD(Scheduled, Learner[SupervisedTask]):
         return {name: value.dim() == 1 for name, value in found.items() if value is not None}
 
     def make_optimizer(self, parameters: list[Tensor]) -> torch.optim.Optimizer:
-        """The configured optimizer.
+        """The configured optimizer, which clips the gradients before it uses them.
 
         Raises:
             ValueError: it does not take the configured options.
@@ -182,6 +185,9 @@ class SGD(Scheduled, Learner[SupervisedTask]):
         except TypeError as error:
             raise ValueError(f"torch.optim.{self.optimizer}: {error}") from None
         assert isinstance(made, torch.optim.Optimizer)
+        if self.max_grad_norm != math.inf:
+            made.defaults["max_grad_norm"] = self.max_grad_norm
+            made.register_step_pre_hook(_clip)
         return made
 
     @property
@@ -291,9 +297,16 @@ class SGDEvaluator(Evaluator):
             heard = self._hear(index)
             if heard is not None:
                 heard = [units.view(*labels.shape, -1) for units in heard]
-            momentum = self.learner.momentum
             logits = linear_step.train(
-                lease, inputs, labels, self.shift, self.scale, rates, momentum, heard
+                lease,
+                inputs,
+                labels,
+                self.shift,
+                self.scale,
+                rates,
+                self.learner.momentum,
+                heard,
+                self.learner.max_grad_norm,
             )
         else:
             logits = self._train_by_autograd(lease, index, labels, rates)
@@ -349,6 +362,12 @@ class SGDEvaluator(Evaluator):
             logits = lease.forward(self.task.prepare(self.task.inputs[rows]), self._hear(rows))
             right += correct(logits, self.task.labels[rows])
         return right / len(self.held)
+
+
+def _clip(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    """Clip the gradients that an optimizer is about to use, all of them to one norm."""
+    parameters = [values for group in optimizer.param_groups for values in group["params"]]
+    torch.nn.utils.clip_grad_norm_(parameters, optimizer.defaults["max_grad_norm"])
 
 
 @torch.inference_mode()

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from pathnet_evo import SUM, Aggregate, Lease, LeasedStack
+
+EPSILON = 1e-6
+"""Added to a norm before it divides, as ``torch.nn.utils.clip_grad_norm_`` does."""
 
 
 def applies(lease: Lease) -> bool:
@@ -102,6 +106,14 @@ class Layer:
         """The gradient of the layer's input, ``(batch, inputs)``."""
         return self.d @ self._of_inputs
 
+    def squared_norm(self) -> Tensor:
+        """The squared norm of the gradient of the loss's sum, in the modules that may change.
+
+        The gradient is ``d.T @ x``, so this is the sum over ``(d @ d.T) * (x @ x.T)``, which are
+        no larger than the minibatch squared.
+        """
+        return torch.sum((self._d_trained.t() @ self._d_trained) * (self.x @ self.x.t()))
+
     def step(self, rate: float) -> None:
         """Take a step against the mean gradient, in the modules that may change."""
         batch = len(self.x)
@@ -145,6 +157,7 @@ def train(
     rates: Sequence[float],
     momentum: float = 0.0,
     heard: Sequence[Tensor] | None = None,
+    max_grad_norm: float = math.inf,
 ) -> Tensor:
     """Train a leased path, one SGD step on the mean cross-entropy of each minibatch.
 
@@ -157,6 +170,7 @@ def train(
         rates: learning rate of each minibatch.
         momentum: share of the last step that the next one keeps.
         heard: for each layer ``(T, batch, units)``, what the head's columns say.
+        max_grad_norm: norm to which the gradient of all that is trained is clipped.
 
     Returns:
         ``(T, batch, classes)`` logits, each before its minibatch's update.
@@ -169,6 +183,7 @@ def train(
     logits = torch.empty_like(targets)
     outs = [layer.inputs for layer in [*layers[1:], readout]]
     lowest = next((i for i, layer in enumerate(layers) if layer.n_trainable), len(layers))
+    trained = [*layers[lowest:], readout]
     said = [()] * len(rates) if heard is None else zip(*heard, strict=True)
     for x, target, out, rate, units in zip(inputs, targets, logits, rates, said, strict=True):
         torch.sub(x, shift, out=layers[0].inputs).mul_(scale)
@@ -177,15 +192,24 @@ def train(
         for layer, after in zip(layers, outs, strict=True):
             layer.forward(after)
         readout.d.copy_(torch.softmax(readout.affine(out), 1).sub_(target))
-        above = readout
-        for layer in reversed(layers[lowest:]):
+        for above, layer in pairwise(trained[::-1]):
             layer.backward(above.below())
-            above.step(rate)
-            above = layer
-        above.step(rate)
+        if max_grad_norm != math.inf:
+            clip(trained, max_grad_norm)
+        for layer in trained:
+            layer.step(rate)
     for layer, leased in zip([*layers, readout], [*lease.layers, lease.head.readout], strict=True):
         layer.write_back(leased)
     return logits
+
+
+def clip(layers: Sequence[Layer], max_norm: float) -> None:
+    """Scale the gradients of the mean loss down to a norm over all layers (Pascanu et al. 2013)."""
+    squares = torch.stack([layer.squared_norm() for layer in layers]).sum()
+    norm = squares.clamp(min=0).sqrt() / len(layers[0].x)
+    share = (max_norm / (norm + EPSILON)).clamp(max=1)
+    for layer in layers:
+        layer.d.mul_(share)
 
 
 def flat(values: Tensor | None, shape: tuple[int, ...], default: float, like: Tensor) -> Tensor:

@@ -124,12 +124,13 @@ def test_minibatches_and_budgets_that_rivals_cannot_have(monkeypatch):
     )
 
 
-def test_stages_that_rivals_cannot_learn_in_turn(monkeypatch):
+@pytest.mark.parametrize("other", [{"momentum": 0.5}, {"max_grad_norm": 1.0}])
+def test_stages_that_rivals_cannot_learn_in_turn(monkeypatch, other):
     """A rival would keep the first stage's optimizer and minibatches without saying so."""
     monkeypatch.setattr(policy, "find_spec", lambda name: object())
     stages = [
         {"task": "digits", "generations": 2, "learner": {"name": "sgd", **options}}
-        for options in ({}, {"momentum": 0.5})
+        for options in ({}, other)
     ]
     config = {name: part for name, part in SMALL.items() if name != "stream"}
     with pytest.raises(ConfigError, match="one batch_size and one optimizer for all stages"):
@@ -232,6 +233,14 @@ def test_frozen_weights_stay_under_decay_and_momentum(method, optimizer, avalanc
     matrix = learned(method, learner=learner).accuracy_matrix(method, 0)
     assert (matrix == matrix.diagonal())[np.tril_indices(3)].all()
     assert matrix.diagonal().mean() > 0.7
+
+
+@pytest.mark.parametrize("method", ["ewc", "packnet", "progressive"])
+def test_rivals_clip_their_gradients(method, learned):
+    """A rival would train on another schedule than the path beside it."""
+    learner = {**SMALL["learner"], "max_grad_norm": 1e-6}
+    clipped = learned(method, learner=learner).accuracy_matrix(method, 0)
+    assert clipped.diagonal().mean() < 0.5
 
 
 def test_convolutions(learned):

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
+from torch.nn.utils import clip_grad_norm_
 
 from pathnet_evo_sgd import linear_step
 from pathnet_evo_sgd.batches import Batches
@@ -17,7 +18,7 @@ FROZEN = {
 }
 
 
-def train_plainly(plain, context, learner, optimizer):
+def train_plainly(plain, context, learner, optimizer, max_norm=None):
     """Fifty steps of autograd on a plain network; the accuracy as it went."""
     task = context.task
     examples = torch.arange(len(task.inputs))
@@ -30,6 +31,8 @@ def train_plainly(plain, context, learner, optimizer):
         logits = plain(x)
         optimizer.zero_grad()
         cross_entropy(logits, task.labels[rows]).backward()
+        if max_norm is not None:
+            clip_grad_norm_(plain.trainable(), max_norm)
         optimizer.step()
         right += int((logits.argmax(1) == task.labels[rows]).sum())
     return right / size
@@ -88,6 +91,34 @@ def test_configured_optimizers_train_as_they_do_on_plain_modules(
     assert evaluation.fitness == pytest.approx(fitness, abs=2 / 320)
     close = {"rtol": 1e-3, "atol": 1e-4}
     reference.assert_same_weights(plain, context.pool, PATH, context.head, **close)
+
+
+@pytest.mark.parametrize("mean", [False, True], ids=["sum", "mean"])
+@pytest.mark.parametrize(
+    ("conv", "options"),
+    [
+        (False, {"momentum": 0.9}),
+        (False, {"momentum": 0.9, "weight_decay": 0.01}),
+        (True, {"momentum": 0.9}),
+    ],
+    ids=["by hand", "autograd", "conv"],
+)
+def test_a_gradient_is_clipped_over_the_whole_path(
+    make_context, evaluate, reference, conv, options, mean
+):
+    """Broken: clipping would count frozen modules, or each layer alone."""
+    context = make_context(mean, conv=conv)
+    context.pool.freeze(((2,), (4,), (5,)))
+    plain, free = (reference.PlainNetwork(context.pool, PATH, context.head) for _ in range(2))
+    learner = SGD(learning_rate=0.02, n_batches=20, max_grad_norm=0.1, **options)
+    for network, max_norm in ((plain, 0.1), (free, None)):
+        optimizer = torch.optim.SGD(network.trainable(), 0.02, **options)
+        train_plainly(network, context, learner, optimizer, max_norm)
+    evaluate(learner, context, GENES)
+    close = {"rtol": 1e-3, "atol": 1e-5}
+    reference.assert_same_weights(plain, context.pool, PATH, context.head, **close)
+    with pytest.raises(AssertionError):
+        reference.assert_same_weights(free, context.pool, PATH, context.head, **close)
 
 
 @pytest.mark.parametrize(
