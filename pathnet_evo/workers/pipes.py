@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, ClassVar
 
 import torch
-import torch.multiprocessing as multiprocessing
+import torch.multiprocessing
 from torch import Tensor
 
 from pathnet_evo.plugins.files import CarriedFile, carried_files, import_carried
 from pathnet_evo.system import standard_streams
-from pathnet_evo.workers.interrupts import blocked
+from pathnet_evo.workers import processes
 from pathnet_evo.workers.messages import WorkerUnable
 from pathnet_evo.workers.orphans import end_with_parent
 from pathnet_evo.workers.transport import (
@@ -28,16 +27,12 @@ from pathnet_evo.workers.transport import (
     in_words,
 )
 
-INTERRUPTS = (signal.SIGINT,)
-"""What a terminal sends to workers as well, but is for their supervisor alone."""
-ENDINGS = (signal.SIGINT, signal.SIGTERM)
-"""The same for workers with workers of their own; daemons must let SIGTERM end them."""
 GRACE = 10.0
 """Seconds in which a process that closed its pipe must be gone."""
 
 
 class Pipes(Transport):
-    """Processes that are spawned, so that nothing is inherited.
+    """Processes that share nothing with this one but what they are given.
 
     They ignore Ctrl-C from their first moment and end when this process ends, however it ends. They
     have the one-file plugins that are loaded here, so a message may hold objects of theirs.
@@ -47,18 +42,15 @@ class Pipes(Transport):
 
     def start(self, work: WorkerMain, number: int, name: str, parent: bool = False) -> WorkerLink:
         """Start a process; one that may have children of its own is no daemon."""
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
+        ours, theirs = Pipe()
         deterministic = torch.are_deterministic_algorithms_enabled()
-        ignored = ENDINGS if parent else INTERRUPTS
-        process = context.Process(
-            target=_live,
-            args=(work, self.line, theirs, number, carried_files(), deterministic, ignored),
-            name=name,
+        process = processes.start(
+            _live,
+            (work, self.line, theirs, number, carried_files(), deterministic),
+            name,
             daemon=not parent,
+            ignored=processes.ENDINGS if parent else processes.INTERRUPTS,
         )
-        with blocked(ignored):
-            process.start()
         theirs.close()
         return self.link(process, ours)
 
@@ -131,14 +123,14 @@ class PipeLink(WorkerLink):
 
     def kill(self) -> None:
         """Send SIGKILL, which nothing can keep from ending a process."""
-        self.process.kill()
+        processes.kill(self.process)
 
     def end(self) -> str:
         """Kill the process; how it had ended before, in words."""
         if self._closed:  # it is ending by itself, and how is to be known
             self.process.join(GRACE)
         status = self.process.exitcode
-        self.process.kill()
+        processes.kill(self.process)
         self.process.join()
         self._closed = True
         self.connection.close()
@@ -162,12 +154,8 @@ def _live(
     number: int,
     files: Sequence[CarriedFile],
     deterministic: bool,
-    ignored: Sequence[signal.Signals],
 ) -> None:
     """A worker process, from its first moment to its last."""
-    for ending in ignored:
-        signal.signal(ending, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ignored)  # blocked until they could be ignored
     standard_streams.endure()
     end_with_parent()
     torch.set_num_threads(1)

@@ -7,13 +7,12 @@ process that only imports it is started before there is a run, and says how that
 from __future__ import annotations
 
 import multiprocessing
-import signal
 import sys
 from functools import cache
 from pathlib import Path
 
 from pathnet_evo.errors import UserError
-from pathnet_evo.workers.interrupts import blocked
+from pathnet_evo.workers.processes import start
 
 PROBE = "pathnet-evo-probe"
 """Name of the process that only imports the script."""
@@ -87,9 +86,7 @@ def _module() -> str | None:
 
 def _probe() -> int:
     """Start a process that does nothing; its status."""
-    process = multiprocessing.get_context("spawn").Process(target=_nothing, name=PROBE, daemon=True)
-    with blocked({signal.SIGINT}):
-        process.start()
+    process = start(_nothing, name=PROBE)
     try:
         process.join()
         return process.exitcode or 0

@@ -143,14 +143,15 @@ def children(parent):
 
 
 def workers(parent):
-    """Those of the children that are worker processes, not Python's own resource tracker."""
+    """Those of the children that are forked: worker processes, not the server that forks them."""
     found = set()
     for pid in children(parent):
         try:
-            line = Path(f"/proc/{pid}/cmdline").read_bytes()
+            of = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]).split()[1]
+            line, above = (Path(f"/proc/{p}/cmdline").read_bytes() for p in (pid, of))
         except OSError:
             continue
-        if b"spawn_main" in line:
+        if line == above:
             found.add(pid)
     return found
 

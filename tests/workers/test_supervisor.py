@@ -141,12 +141,13 @@ def test_silence_counts_where_something_is_awaited(workers):
     assert (lost.ended, lost.overdue) == ("was killed by signal 9", 0.3)
 
 
-def test_one_that_never_starts_is_overdue(workers):
+def test_one_that_never_starts_is_overdue(workers, toys):
     """A worker whose imports hang would hold up a run for ever."""
-    workers.start_timeout = 0.0
-    workers.start(0)
-    ((_, lost),) = heard(workers, 1)
-    assert lost.overdue == 0.0
+    hanging = Supervisor(workers.transport, toys.never_ready, Supervised, "toy")
+    hanging.start_timeout = 0.3
+    hanging.start(0)
+    ((_, lost),) = heard(hanging, 1)
+    assert lost.overdue == 0.3
 
 
 def test_restarts_are_counted(workers):

@@ -27,6 +27,11 @@ def echo(line: Any, number: int) -> None:
         line.send(order)
 
 
+def never_ready(line: Any, number: int) -> None:
+    """Say nothing."""
+    time.sleep(600)
+
+
 class ByValueLine(PipeLine):
     """A line whose messages share nothing."""
 

@@ -1,0 +1,144 @@
+"""Starting processes, on Linux as forks of one that has imported torch and nothing of a run.
+
+To import torch takes a process seconds and 300 MB. Here a server does it once, from then on forks
+each process in a hundredth of the time, and shares most of that memory with all of them
+(``multiprocessing``'s start method ``forkserver``). It ends with the process that it serves.
+Elsewhere, processes are spawned.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing import forkserver, reduction, resource_tracker
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import numpy as np
+
+METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+PRELOADED = ["torch", "torch.multiprocessing", "deap.tools", "pathnet_evo.engines.trainer"]
+"""What the server imports: nothing that a run chooses, such as plugins."""
+INTERRUPTS = (signal.SIGINT,)
+"""What a terminal sends to all processes, but is for the one that started them alone."""
+UNKNOWN = 255
+"""Exit status of a process whose server is gone."""
+ENDINGS = (signal.SIGINT, signal.SIGTERM)
+"""What asks a process to end, and its server with it."""
+
+
+def start(
+    target: Callable[..., object],
+    args: tuple[Any, ...] = (),
+    name: str | None = None,
+    daemon: bool = True,
+    ignored: Collection[signal.Signals] = INTERRUPTS,
+) -> BaseProcess:
+    """Start a process.
+
+    Args:
+        target: called in it with ``args``.
+        args: picklable.
+        name: what ``multiprocessing`` calls it.
+        daemon: whether it may have no processes of its own, and ends with this one.
+        ignored: signals that it ignores from its first moment.
+
+    Raises:
+        OSError: the system has no room for another process.
+    """
+    context = multiprocessing.get_context(METHOD)
+    with blocked(ENDINGS):  # its server's too, and so those of all who come after it
+        if METHOD == "forkserver":
+            context.set_forkserver_preload(PRELOADED)
+            forkserver.ensure_running()
+        process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+            target=_begin, args=(_Inherited(), ignored, target, args), name=name, daemon=daemon
+        )
+        try:
+            process.start()
+        except EOFError:
+            raise OSError("the process that starts others has ended") from None
+    return process
+
+
+def kill(process: BaseProcess) -> None:
+    """Send SIGKILL, also to a process that its server can tell nothing of, being killed itself."""
+    process.kill()
+    if process.exitcode == UNKNOWN and process.pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def blocked(numbers: Collection[signal.Signals]) -> Iterator[None]:
+    """Block signals, also in a process that is started in the block, until it unblocks them."""
+    resource_tracker.ensure_running()  # the first process would start it, which unblocks them
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+class _Open:
+    """A file descriptor that has the same number in a process that gets it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _taken, (self.number, reduction.DupFd(self.number))
+
+
+def _taken(number: int, sent: Any) -> None:
+    """Make what was sent the descriptor of that number."""
+    got = sent.detach()
+    if got != number:
+        os.dup2(got, number)
+        os.close(got)
+
+
+def _standard() -> list[_Open]:
+    """Standard output and error, as far as they are open."""
+    found = []
+    for number in (1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            continue
+        found.append(_Open(number))
+    return found
+
+
+@dataclass
+class _Inherited:
+    """What a process has of the one that starts it, and would else have of the server."""
+
+    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    streams: list[_Open] = field(default_factory=_standard)
+
+    def take(self) -> None:
+        """Take it over in the new process."""
+        if dict(os.environ) != self.environment:
+            os.environ.clear()
+            os.environ.update(self.environment)
+        np.random.seed()  # noqa: NPY002 (no two processes draw the same)
+
+
+def _begin(
+    inherited: _Inherited,
+    ignored: Collection[signal.Signals],
+    target: Callable[..., object],
+    args: tuple[Any, ...],
+) -> None:
+    """A process, from its first moment to its last."""
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)  # blocked until they could be ignored
+    inherited.take()
+    target(*args)
