@@ -24,7 +24,7 @@ class Engine(BaseModel, ABC):
             where this engine's would be.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     shares_pool: ClassVar[bool] = False
     hosts_workers: ClassVar[bool] = False

@@ -97,7 +97,7 @@ class Trials(Protocol):
 class Executor(BaseModel, ABC):
     """An executor plugin: its fields are its configuration (``executor``)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     @abstractmethod
     def run(self, trials: Trials) -> None:

@@ -82,7 +82,7 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
             so that saved networks can act.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     takes: ClassVar[type]
     connect: ClassVar[Connect] = "named"

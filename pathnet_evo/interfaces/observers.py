@@ -24,7 +24,7 @@ class Observer(BaseModel):
     take a record can return or raise ``StopStage`` or ``StopRun`` to end early.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
 
     def stage_started(self, run: RunInfo, record: StageStarted) -> object:
         """A stage of a trial begins."""

@@ -91,7 +91,7 @@ class OperatorSettings(BaseModel):
     Validated with ``context={"operators": {...}}``, plugins' operators are known as well.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, ser_json_inf_nan="constants")
 
     name: str
     """A function in ``deap.tools``, or one that a plugin registered."""

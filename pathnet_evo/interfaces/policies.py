@@ -118,7 +118,7 @@ class TransferPolicy(BaseModel, ABC):
         remembers: whether a later task's readout can start as a copy of its readout.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     freezes: ClassVar[bool] = False
     listens: ClassVar[bool] = False

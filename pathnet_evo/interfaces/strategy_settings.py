@@ -12,7 +12,7 @@ from pathnet_evo.interfaces.operators import Kind, OperatorSettings
 class StrategySettings(BaseModel):
     """Options of every strategy (``[strategy]``)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     population: int = Field(64, ge=1)
     """Number of genotypes, P."""

@@ -59,7 +59,7 @@ class TaskSettings(BaseModel, ABC):
     Import heavy libraries inside ``make``.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     @abstractmethod
     def make(self, context: TaskContext) -> Task:

@@ -47,7 +47,7 @@ MOST_SEEDS = 1_000_000
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
 
 
 class PoolConfig(_Section):

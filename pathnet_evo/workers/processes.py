@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,10 +23,12 @@ from typing import Any
 import numpy as np
 
 METHOD = "forkserver" if sys.platform == "linux" else "spawn"
-PRELOADED = ["torch", "torch.multiprocessing", "deap.tools", "pathnet_evo.engines.trainer"]
+PRELOADED = ["torch", "pathnet_evo.engines.contained", "pathnet_evo.executors.remote"]
 """What the server imports: nothing that a run chooses, such as plugins."""
 INTERRUPTS = (signal.SIGINT,)
 """What a terminal sends to all processes, but is for the one that started them alone."""
+WAITS = (0.05, 0.2, 1.0, 3.0)
+"""Seconds to wait for a server that was killed to be gone."""
 UNKNOWN = 255
 """Exit status of a process whose server is gone."""
 ENDINGS = (signal.SIGINT, signal.SIGTERM)
@@ -53,17 +56,19 @@ def start(
     """
     context = multiprocessing.get_context(METHOD)
     with blocked(ENDINGS):  # its server's too, and so those of all who come after it
-        if METHOD == "forkserver":
-            context.set_forkserver_preload(PRELOADED)
-            forkserver.ensure_running()
-        process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=_begin, args=(_Inherited(), ignored, target, args), name=name, daemon=daemon
-        )
-        try:
-            process.start()
-        except EOFError:
-            raise OSError("the process that starts others has ended") from None
-    return process
+        for wait in WAITS:
+            process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+                target=_begin, args=(_Inherited(), ignored, target, args), name=name, daemon=daemon
+            )
+            try:
+                if METHOD == "forkserver":
+                    context.set_forkserver_preload(PRELOADED)
+                    forkserver.ensure_running()
+                process.start()
+                return process
+            except (EOFError, ConnectionError):  # the server is about to be gone, and replaced
+                time.sleep(wait)
+    raise OSError("the process that starts others ends as soon as it is there")
 
 
 def kill(process: BaseProcess) -> None:

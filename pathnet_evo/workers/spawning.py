@@ -7,6 +7,7 @@ process that only imports it is started before there is a run, and says how that
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -35,7 +36,7 @@ def refuse_while_imported() -> None:
     if not getattr(process, "_inheriting", False):
         return
     if process.name == PROBE:
-        raise SystemExit(UNGUARDED)
+        os._exit(UNGUARDED)  # a fork tells of no SystemExit
     raise SpawnError(f"a process that imports the script of its parent begins no run: {WAY_OUT}")
 
 

@@ -121,6 +121,18 @@ def test_a_gradient_is_clipped_over_the_whole_path(
         reference.assert_same_weights(free, context.pool, PATH, context.head, **close)
 
 
+@pytest.mark.parametrize("conv", [False, True])
+def test_clipped_steps_do_not_diverge(make_context, evaluate, conv):
+    """Broken: pictures whose classes are colours would end a run of `pathnet-evo learn`."""
+    losses = []
+    for max_norm in (float("inf"), 1e-4):
+        learner = SGD(learning_rate=100, momentum=0.9, n_batches=50, max_grad_norm=max_norm)
+        (evaluation,) = evaluate(learner, make_context(conv=conv), GENES)
+        losses.append(evaluation.metrics["loss"])
+    assert losses[0] > 100
+    assert losses[1] < 2
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -1,0 +1,102 @@
+"""A process has what the one that starts it has now, not what it had when the server began."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from multiprocessing import forkserver
+from pathlib import Path
+
+import pytest
+
+from pathnet_evo.workers import processes
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only"),
+]
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    """The module of what the processes do."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    import toy_workers
+
+    return toy_workers
+
+
+def server():
+    """The id of the process that forks others."""
+    return forkserver._forkserver._forkserver_pid
+
+
+def said(capfd, toys, *args):
+    """What a process that tells of itself wrote to its standard streams."""
+    process = processes.start(toys.tell, args)
+    process.join()
+    assert process.exitcode == 0
+    return capfd.readouterr()
+
+
+def test_environment_and_streams_are_those_of_now(capfd, toys, monkeypatch):
+    """A notebook's second run would use the first one's settings, and write to its output."""
+    processes.start(int).join()
+    monkeypatch.setenv("PATHNET_EVO_TEST", "set since")
+    monkeypatch.delenv("HOME")
+    out, err = said(capfd, toys, "PATHNET_EVO_TEST", "HOME")
+    assert out.splitlines()[:2] == ["set since", "None"]
+    assert err == "told\n"
+
+
+def test_where_it_is_and_what_it_imports_are_those_of_now(capfd, toys, monkeypatch, tmp_path):
+    """A run with relative paths would read and write somewhere else."""
+    processes.start(int).join()
+    monkeypatch.chdir(tmp_path)
+    assert said(capfd, toys).out.splitlines()[0] == str(tmp_path)
+
+
+def test_no_two_draw_the_same(capfd, toys):
+    """Environments of several workers that use NumPy's global generator would all play one game."""
+    drawn = {said(capfd, toys).out.splitlines()[1] for _ in range(3)}
+    assert len(drawn) == 3
+
+
+def test_one_thread_is_forked(toys):
+    """A lock that another thread holds as it is forked is never released: a worker would hang."""
+    processes.start(int).join()
+    assert len(os.listdir(f"/proc/{server()}/task")) == 1
+
+
+def test_torch_is_there(capfd, toys):
+    """Each worker would take seconds and hundreds of megabytes to import it."""
+    assert said(capfd, toys).out.splitlines()[2] == "True"
+
+
+def test_ctrl_c_ends_neither_server_nor_processes(toys):
+    """A terminal sends it to all of them, and workers must be there to be asked what they have."""
+    process = processes.start(toys.never_ready, (None, 0))
+    try:
+        for pid in (server(), process.pid):
+            os.kill(pid, signal.SIGINT)
+        process.join(1)
+        assert process.is_alive()
+        processes.start(int).join()
+    finally:
+        processes.kill(process)
+        process.join()
+
+
+def test_a_killed_server_is_replaced_and_nobody_survives_it(toys):
+    """Workers that nobody knows would write into buffers of those who replace them."""
+    process = processes.start(toys.never_ready, (None, 0))
+    os.kill(server(), signal.SIGKILL)
+    process.join()
+    assert Path(f"/proc/{process.pid}").exists()
+    processes.kill(process)
+    again = processes.start(int)
+    again.join()
+    assert again.exitcode == 0
+    state = Path(f"/proc/{process.pid}/stat")
+    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
