@@ -1,9 +1,8 @@
 """Starting processes, on Linux as forks of one that has imported torch and nothing of a run.
 
-To import torch takes a process seconds and 300 MB. Here a server does it once, from then on forks
-each process in a hundredth of the time, and shares most of that memory with all of them
-(``multiprocessing``'s start method ``forkserver``). It ends with the process that it serves.
-Elsewhere, processes are spawned.
+To import torch takes a process two seconds and 300 MB. Here a server does it once, and then forks
+each process in hundredths of a second; they share most of that memory (``multiprocessing``'s start
+method ``forkserver``). It ends with the process that it serves. Elsewhere, processes are spawned.
 """
 
 from __future__ import annotations
@@ -25,14 +24,15 @@ import numpy as np
 METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 PRELOADED = ["torch", "pathnet_evo.engines.contained", "pathnet_evo.executors.remote"]
 """What the server imports: nothing that a run chooses, such as plugins."""
-INTERRUPTS = (signal.SIGINT,)
-"""What a terminal sends to all processes, but is for the one that started them alone."""
 WAITS = (0.05, 0.2, 1.0, 3.0)
 """Seconds to wait for a server that was killed to be gone."""
 UNKNOWN = 255
 """Exit status of a process whose server is gone."""
+
+INTERRUPTS = (signal.SIGINT,)
+"""What a terminal sends to all processes, but is for the one that started them alone."""
 ENDINGS = (signal.SIGINT, signal.SIGTERM)
-"""What asks a process to end, and its server with it."""
+"""The same and what asks a process to end, for processes that end those they started."""
 
 
 def start(
