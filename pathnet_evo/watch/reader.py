@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pathnet_evo.errors import UserError
+from pathnet_evo.workers.forking import blocked
 from pathnet_evo.workers.orphans import end_with_parent
-from pathnet_evo.workers.processes import blocked
 
 
 def read_content(folder: Path) -> tuple[str, float]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pathnet_evo.plugins.files import CarriedFile, carried_files, import_carried
 from pathnet_evo.system import standard_streams
-from pathnet_evo.workers import processes
+from pathnet_evo.workers import forking
 from pathnet_evo.workers.messages import WorkerUnable
 from pathnet_evo.workers.orphans import end_with_parent
 from pathnet_evo.workers.transport import (
@@ -44,12 +44,12 @@ class Pipes(Transport):
         """Start a process; one that may have children of its own is no daemon."""
         ours, theirs = Pipe()
         deterministic = torch.are_deterministic_algorithms_enabled()
-        process = processes.start(
+        process = forking.start(
             _live,
             (work, self.line, theirs, number, carried_files(), deterministic),
             name,
             daemon=not parent,
-            ignored=processes.ENDINGS if parent else processes.INTERRUPTS,
+            ignored=forking.ENDINGS if parent else forking.INTERRUPTS,
         )
         theirs.close()
         return self.link(process, ours)
@@ -123,14 +123,14 @@ class PipeLink(WorkerLink):
 
     def kill(self) -> None:
         """Send SIGKILL, which nothing can keep from ending a process."""
-        processes.kill(self.process)
+        forking.kill(self.process)
 
     def end(self) -> str:
         """Kill the process; how it had ended before, in words."""
         if self._closed:  # it is ending by itself, and how is to be known
             self.process.join(GRACE)
         status = self.process.exitcode
-        processes.kill(self.process)
+        forking.kill(self.process)
         self.process.join()
         self._closed = True
         self.connection.close()

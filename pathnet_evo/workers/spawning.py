@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from pathnet_evo.errors import UserError
-from pathnet_evo.workers.processes import start
+from pathnet_evo.workers.forking import start
 
 PROBE = "pathnet-evo-probe"
 """Name of the process that only imports the script."""

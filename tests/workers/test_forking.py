@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pathnet_evo.workers import processes
+from pathnet_evo.workers import forking
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,7 +34,7 @@ def server():
 
 def said(capfd, toys, *args):
     """What a process that tells of itself wrote to its standard streams."""
-    process = processes.start(toys.tell, args)
+    process = forking.start(toys.tell, args)
     process.join()
     assert process.exitcode == 0
     return capfd.readouterr()
@@ -42,7 +42,7 @@ def said(capfd, toys, *args):
 
 def test_environment_and_streams_are_those_of_now(capfd, toys, monkeypatch):
     """A notebook's second run would use the first one's settings, and write to its output."""
-    processes.start(int).join()
+    forking.start(int).join()
     monkeypatch.setenv("PATHNET_EVO_TEST", "set since")
     monkeypatch.delenv("HOME")
     out, err = said(capfd, toys, "PATHNET_EVO_TEST", "HOME")
@@ -52,7 +52,7 @@ def test_environment_and_streams_are_those_of_now(capfd, toys, monkeypatch):
 
 def test_where_it_is_and_what_it_imports_are_those_of_now(capfd, toys, monkeypatch, tmp_path):
     """A run with relative paths would read and write somewhere else."""
-    processes.start(int).join()
+    forking.start(int).join()
     monkeypatch.chdir(tmp_path)
     assert said(capfd, toys).out.splitlines()[0] == str(tmp_path)
 
@@ -65,7 +65,7 @@ def test_no_two_draw_the_same(capfd, toys):
 
 def test_one_thread_is_forked(toys):
     """A lock that another thread holds as it is forked is never released: a worker would hang."""
-    processes.start(int).join()
+    forking.start(int).join()
     assert len(os.listdir(f"/proc/{server()}/task")) == 1
 
 
@@ -76,26 +76,26 @@ def test_torch_is_there(capfd, toys):
 
 def test_ctrl_c_ends_neither_server_nor_processes(toys):
     """A terminal sends it to all of them, and workers must be there to be asked what they have."""
-    process = processes.start(toys.never_ready, (None, 0))
+    process = forking.start(toys.never_ready, (None, 0))
     try:
         for pid in (server(), process.pid):
             os.kill(pid, signal.SIGINT)
         process.join(1)
         assert process.is_alive()
-        processes.start(int).join()
+        forking.start(int).join()
     finally:
-        processes.kill(process)
+        forking.kill(process)
         process.join()
 
 
 def test_a_killed_server_is_replaced_and_nobody_survives_it(toys):
     """Workers that nobody knows would write into buffers of those who replace them."""
-    process = processes.start(toys.never_ready, (None, 0))
+    process = forking.start(toys.never_ready, (None, 0))
     os.kill(server(), signal.SIGKILL)
     process.join()
     assert Path(f"/proc/{process.pid}").exists()
-    processes.kill(process)
-    again = processes.start(int)
+    forking.kill(process)
+    again = forking.start(int)
     again.join()
     assert again.exitcode == 0
     state = Path(f"/proc/{process.pid}/stat")
