@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 METHOD = "forkserver" if sys.platform == "linux" else "spawn"
-PRELOADED = ["torch", "pathnet_evo.engines.contained", "pathnet_evo.executors.remote"]
+PRELOADED = ["pathnet_evo.executors.preloaded"]
 """What the server imports: nothing that a run chooses, such as plugins."""
 WAITS = (0.05, 0.2, 1.0, 3.0)
 """Seconds to wait for a server that was killed to be gone."""

@@ -69,9 +69,11 @@ def test_one_thread_is_forked(toys):
     assert len(os.listdir(f"/proc/{server()}/task")) == 1
 
 
-def test_torch_is_there(capfd, toys):
+def test_torch_is_there_and_stays_shared(capfd, toys):
     """Each worker would take seconds and hundreds of megabytes to import it."""
-    assert said(capfd, toys).out.splitlines()[2] == "True"
+    _, _, imported, frozen = said(capfd, toys).out.splitlines()
+    assert imported == "True"
+    assert int(frozen) > 100_000
 
 
 def test_ctrl_c_ends_neither_server_nor_processes(toys):

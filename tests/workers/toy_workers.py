@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -42,6 +43,7 @@ def tell(*names: str) -> None:
         os.getcwd(),
         np.random.random(),  # noqa: NPY002
         "torch" in sys.modules,
+        gc.get_freeze_count(),
     )
     sys.stdout.write("".join(f"{what}\n" for what in told))
     sys.stdout.flush()

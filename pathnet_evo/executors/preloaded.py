@@ -1,0 +1,19 @@
+"""What processes of a run import, whatever it runs: their server imports this before it forks them.
+
+It then takes all that is there out of garbage collection. A collection in a process would write to
+each object, and so copy the memory that it shares with the others.
+"""
+
+from __future__ import annotations
+
+import gc
+
+import torch
+
+import pathnet_evo.engines.contained
+import pathnet_evo.executors.remote
+
+__all__ = ["pathnet_evo", "torch"]
+
+gc.collect()
+gc.freeze()
