@@ -37,6 +37,8 @@ SMALL = [
     "checkpoints.evaluations=2",
 ]
 """Makes the preset ``digits`` two trials of two stages of six evaluations."""
+LONG = [*SMALL, "stages.*.generations=60"]
+"""The same with stages of a second, which are not over before one of them is killed."""
 
 
 def victims() -> list[int]:
@@ -82,7 +84,7 @@ def killing(kind: type, times: int):
 @pytest.mark.parametrize("kind", [Evaluated, StageFinished])
 def test_a_killed_trial_resumes_within_the_run(kind: type, tmp_path: Path) -> None:
     """A worker that ran out of memory would cost its trial, or leave holes in the lineage."""
-    plain = launch("digits", SMALL, runs_dir=tmp_path, name="plain")
+    plain = launch("digits", LONG, runs_dir=tmp_path, name="plain")
     lost: list[TrialLost] = []
 
     def on_record(record: object) -> None:
@@ -91,9 +93,7 @@ def test_a_killed_trial_resumes_within_the_run(kind: type, tmp_path: Path) -> No
         kill(record)
 
     kill = killing(kind, 2)
-    run = launch(
-        "digits", [*SMALL, "jobs=2"], runs_dir=tmp_path, name="killed", on_record=on_record
-    )
+    run = launch("digits", [*LONG, "jobs=2"], runs_dir=tmp_path, name="killed", on_record=on_record)
     assert run.summary["state"] == "finished"
     assert lost
     assert all("the process of the trial was killed by signal 9" in str(each) for each in lost)
@@ -105,7 +105,7 @@ def test_a_killed_trial_resumes_within_the_run(kind: type, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_a_trial_that_is_lost_again_and_again_fails(tmp_path: Path) -> None:
     """A trial whose code crashes its process would be run for ever."""
-    settings = [*SMALL, "arms=['pathnet']", "executor={name='processes', workers=1, retries=1}"]
+    settings = [*LONG, "arms=['pathnet']", "executor={name='processes', workers=1, retries=1}"]
     with pytest.raises(RunFailed, match="the process of the trial was killed by signal 9"):
         launch("digits", settings, runs_dir=tmp_path, name="run", on_record=killing(Evaluated, 99))
     run = load_run(tmp_path / "run")
