@@ -13,6 +13,7 @@ from pathnet_evo.cli.layout import definitions, paragraph
 from pathnet_evo.cli.shared import PluginFiles
 from pathnet_evo.cli.terminal import say
 from pathnet_evo.errors import UserError
+from pathnet_evo.values.numbers import plain_numbers
 
 if TYPE_CHECKING:
     from pathnet_evo.plugins.registry import Registry
@@ -52,7 +53,7 @@ def options(
                 except UserError:
                     if name:  # of a list, a broken plugin is left out, as of the schema
                         raise
-        say(json.dumps([asdict(section) for section in found], indent=1))
+        say(json.dumps(plain_numbers([asdict(section) for section in found]), indent=1))
     elif kind is None:
         _list_kinds(registry, kinds)
     elif name is None and (known := names(registry, kind)):

@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import gc
 
-import torch
-
-import pathnet_evo.engines.contained
-import pathnet_evo.executors.remote
-
-__all__ = ["pathnet_evo", "torch"]
+import pathnet_evo.engines.trainer
+import pathnet_evo.executors.remote  # noqa: F401 (there before it is needed)
 
 gc.collect()
 gc.freeze()

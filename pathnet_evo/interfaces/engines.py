@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from pathnet_evo.interfaces.evaluations import Evaluator
 from pathnet_evo.interfaces.learners import Learner, LearningContext
+from pathnet_evo.values.options import OPTIONS
 
 
 class Engine(BaseModel, ABC):
@@ -24,7 +25,7 @@ class Engine(BaseModel, ABC):
             where this engine's would be.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+    model_config = OPTIONS
 
     shares_pool: ClassVar[bool] = False
     hosts_workers: ClassVar[bool] = False

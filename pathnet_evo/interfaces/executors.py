@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from pathnet_evo.errors import UserError
 from pathnet_evo.interfaces.records import Record
 from pathnet_evo.interfaces.run_info import Trial
 from pathnet_evo.interfaces.storage import ResumePoint, Store
+from pathnet_evo.values.options import OPTIONS
 
 
 class ExecutorError(UserError):
@@ -97,7 +98,7 @@ class Trials(Protocol):
 class Executor(BaseModel, ABC):
     """An executor plugin: its fields are its configuration (``executor``)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+    model_config = OPTIONS
 
     @abstractmethod
     def run(self, trials: Trials) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from torch import Tensor
 from typing_extensions import TypeVar
 
@@ -24,6 +24,7 @@ from pathnet_evo.interfaces.budget import Budget
 from pathnet_evo.interfaces.evaluations import Evaluator
 from pathnet_evo.interfaces.policies import Connect
 from pathnet_evo.interfaces.tasks import EnvironmentTask, SupervisedTask, Task
+from pathnet_evo.values.options import OPTIONS
 
 TaskT = TypeVar("TaskT", bound=Task, default=Any)
 """The task contract that a learner learns."""
@@ -82,7 +83,7 @@ class Learner(BaseModel, ABC, Generic[TaskT]):
             so that saved networks can act.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+    model_config = OPTIONS
 
     takes: ClassVar[type]
     connect: ClassVar[Connect] = "named"

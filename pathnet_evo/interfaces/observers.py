@@ -14,6 +14,7 @@ from pathnet_evo.interfaces.records import (
 )
 from pathnet_evo.interfaces.run_info import RunInfo
 from pathnet_evo.interfaces.summary import Summary
+from pathnet_evo.values.options import OPTIONS
 
 
 class Observer(BaseModel):
@@ -24,7 +25,7 @@ class Observer(BaseModel):
     take a record can return or raise ``StopStage`` or ``StopRun`` to end early.
     """
 
-    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
+    model_config = OPTIONS | ConfigDict(frozen=False)
 
     def stage_started(self, run: RunInfo, record: StageStarted) -> object:
         """A stage of a trial begins."""

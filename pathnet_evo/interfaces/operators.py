@@ -11,6 +11,7 @@ from deap import tools
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationInfo, model_validator
 
 from pathnet_evo.core.genotype import Genotype
+from pathnet_evo.values.options import OPTIONS
 from pathnet_evo.values.suggestions import nearest
 
 Kind: TypeAlias = Literal["select", "mutate", "mate"]
@@ -91,7 +92,7 @@ class OperatorSettings(BaseModel):
     Validated with ``context={"operators": {...}}``, plugins' operators are known as well.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True, ser_json_inf_nan="constants")
+    model_config = OPTIONS | ConfigDict(extra="allow")
 
     name: str
     """A function in ``deap.tools``, or one that a plugin registered."""

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from pathnet_evo.core.genotype import Path, Rows
 from pathnet_evo.core.modules import ModuleKind
 from pathnet_evo.core.network import PathNetwork
 from pathnet_evo.core.pool import ModulePool
 from pathnet_evo.core.streams import Streams
+from pathnet_evo.values.options import OPTIONS
 
 if TYPE_CHECKING:
     from pathnet_evo.interfaces.rivals import Rival
@@ -118,7 +119,7 @@ class TransferPolicy(BaseModel, ABC):
         remembers: whether a later task's readout can start as a copy of its readout.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+    model_config = OPTIONS
 
     freezes: ClassVar[bool] = False
     listens: ClassVar[bool] = False

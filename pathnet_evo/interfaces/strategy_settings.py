@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from pathnet_evo.interfaces.operators import Kind, OperatorSettings
+from pathnet_evo.values.options import OPTIONS
 
 
 class StrategySettings(BaseModel):
     """Options of every strategy (``[strategy]``)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+    model_config = OPTIONS
 
     population: int = Field(64, ge=1)
     """Number of genotypes, P."""

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from torch import Tensor
 
 from pathnet_evo.core.modules import Shape
@@ -19,6 +19,7 @@ from pathnet_evo.interfaces.encoders import Encoder
 from pathnet_evo.interfaces.inputs import TaskError as TaskError
 from pathnet_evo.interfaces.supervised import SupervisedTask as SupervisedTask
 from pathnet_evo.system.folders import cache_folder as cache_folder
+from pathnet_evo.values.options import OPTIONS
 
 Task: TypeAlias = SupervisedTask | EnvironmentTask
 
@@ -59,7 +60,7 @@ class TaskSettings(BaseModel, ABC):
     Import heavy libraries inside ``make``.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+    model_config = OPTIONS
 
     @abstractmethod
     def make(self, context: TaskContext) -> Task:

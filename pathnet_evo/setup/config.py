@@ -33,6 +33,7 @@ from pathnet_evo.setup.task_streams import STREAMS, StreamConfig
 from pathnet_evo.setup.upgrades import upgraded
 from pathnet_evo.values.encodings import NOT_TEXT, is_text
 from pathnet_evo.values.names import folder_name, label, on_one_line
+from pathnet_evo.values.options import OPTIONS
 from pathnet_evo.values.stage_numbers import shared_name
 from pathnet_evo.values.suggestions import nearest
 
@@ -47,7 +48,7 @@ MOST_SEEDS = 1_000_000
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
+    model_config = OPTIONS | ConfigDict(frozen=False)
 
 
 class PoolConfig(_Section):

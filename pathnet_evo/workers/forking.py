@@ -55,19 +55,22 @@ def start(
         OSError: the system has no room for another process.
     """
     context = multiprocessing.get_context(METHOD)
-    with blocked(ENDINGS):  # its server's too, and so those of all who come after it
-        for wait in WAITS:
-            process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-                target=_begin, args=(_Inherited(), ignored, target, args), name=name, daemon=daemon
-            )
-            try:
-                if METHOD == "forkserver":
-                    context.set_forkserver_preload(PRELOADED)
+    for wait in WAITS:
+        process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+            target=_begin, args=(_Inherited(), ignored, target, args), name=name, daemon=daemon
+        )
+        try:
+            if METHOD == "forkserver":
+                context.set_forkserver_preload(PRELOADED)
+                with blocked(ENDINGS):  # in the server, and so in all whom it forks
                     forkserver.ensure_running()
-                process.start()
-                return process
-            except (EOFError, ConnectionError):  # the server is about to be gone, and replaced
-                time.sleep(wait)
+                process.start()  # waits for the server's imports: Ctrl-C does not
+            else:
+                with blocked(ENDINGS):
+                    process.start()
+            return process
+        except (EOFError, ConnectionError):  # the server is about to be gone, and replaced
+            time.sleep(wait)
     raise OSError("the process that starts others ends as soon as it is there")
 
 

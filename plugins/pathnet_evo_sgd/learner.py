@@ -304,9 +304,9 @@ class SGDEvaluator(Evaluator):
                 self.shift,
                 self.scale,
                 rates,
-                self.learner.momentum,
-                heard,
-                self.learner.max_grad_norm,
+                momentum=self.learner.momentum,
+                heard=heard,
+                max_grad_norm=self.learner.max_grad_norm,
             )
         else:
             logits = self._train_by_autograd(lease, index, labels, rates)

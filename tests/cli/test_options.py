@@ -33,7 +33,7 @@ def register_tasks(register):
 
 def test_every_option_of_every_plugin_is_explained(command: Any) -> None:
     """A user would find a key without a word about it, or not at all."""
-    found = json.loads(command("options", "--json").out)
+    found = json.loads(command("options", "--json").out, parse_constant=pytest.fail)
     registry = Registry()
     for family in FAMILIES:
         if family == "operators":
@@ -60,6 +60,7 @@ def test_options_of_a_plugin(command: Any) -> None:
     assert lines[at + 1].startswith("    Share of pixels set to 0 or 255")
     assert "Override a key with --set 'stages.*.task.KEY=VALUE'." in lines
     assert "tournsize" in command("options", "operator", "selTournament").out
+    assert "max_grad_norm = inf  (number > 0)" in command("options", "learner", "sgd").out
 
 
 def test_options_of_a_plugin_file(command: Any) -> None:

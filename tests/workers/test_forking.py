@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -12,10 +11,10 @@ import pytest
 
 from pathnet_evo.workers import forking
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only"),
-]
+pytestmark = pytest.mark.slow
+
+served = pytest.mark.skipif(forking.METHOD != "forkserver", reason="processes have no server here")
+"""For what there is only where processes are forked: elsewhere there is nothing to look at."""
 
 
 @pytest.fixture
@@ -63,12 +62,14 @@ def test_no_two_draw_the_same(capfd, toys):
     assert len(drawn) == 3
 
 
+@served
 def test_one_thread_is_forked(toys):
     """A lock that another thread holds as it is forked is never released: a worker would hang."""
     forking.start(int).join()
     assert len(os.listdir(f"/proc/{server()}/task")) == 1
 
 
+@served
 def test_torch_is_there_and_stays_shared(capfd, toys):
     """Each worker would take seconds and hundreds of megabytes to import it."""
     _, _, imported, frozen = said(capfd, toys).out.splitlines()
@@ -76,6 +77,7 @@ def test_torch_is_there_and_stays_shared(capfd, toys):
     assert int(frozen) > 100_000
 
 
+@served
 def test_ctrl_c_ends_neither_server_nor_processes(toys):
     """A terminal sends it to all of them, and workers must be there to be asked what they have."""
     process = forking.start(toys.never_ready, (None, 0))
@@ -90,6 +92,7 @@ def test_ctrl_c_ends_neither_server_nor_processes(toys):
         process.join()
 
 
+@served
 def test_a_killed_server_is_replaced_and_nobody_survives_it(toys):
     """Workers that nobody knows would write into buffers of those who replace them."""
     process = forking.start(toys.never_ready, (None, 0))

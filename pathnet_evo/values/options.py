@@ -1,0 +1,8 @@
+"""How the options of plugins are checked and written."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict
+
+OPTIONS = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+"""Unknown keys are refused, and ``inf`` is written as a number, which it is in TOML."""
