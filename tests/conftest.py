@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -42,14 +41,6 @@ from pathnet_evo.store.lineage import Lineage
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As for whatever a script starts in the background. What tests start would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.hookimpl(wrapper=True, optionalhook=True)
-def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """One process more than cores, as there is always one that waits for what it has started."""
-    n = yield
-    return n if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else n + 1
-
 
 NAMES = ("<script>alert(1)</script> $x_", "b & <b>")
 FIRST = ((0, 1), (2, 3))
