@@ -96,10 +96,11 @@ def claimed(runs: Path, default: str, name: str | None) -> Iterator[Path]:
 
 
 def _claim(runs: Path, default: str, name: str | None) -> Path:
+    wanted = default if name is None else name
     try:
-        wanted = folder_name(name or default)
+        folder_name(wanted)
     except ValueError as error:
-        raise DirectoryError(f"--name {name or default!r}: {error}") from None
+        raise DirectoryError(f"--name {wanted!r}: {error}") from None
     runs.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:

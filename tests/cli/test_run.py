@@ -196,6 +196,7 @@ MISTAKES = {
         "pool.layers: a kernel of 9 does not fit",
     ),
     "bad name": (["--name", "../x"], "not a folder's name"),
+    "no name": (["--name", ""], "not a folder's name (it is empty)"),
     "unknown device": (["--device", "gpu"], "device: "),
 }
 
