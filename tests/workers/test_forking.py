@@ -15,6 +15,14 @@ pytestmark = pytest.mark.slow
 
 served = pytest.mark.skipif(forking.METHOD != "forkserver", reason="processes have no server here")
 """For what there is only where processes are forked: elsewhere there is nothing to look at."""
+either = pytest.mark.parametrize("method", sorted({forking.METHOD, "spawn"}), indirect=True)
+"""For what holds wherever processes are started: here as well the way of other systems."""
+
+
+@pytest.fixture
+def method(request, monkeypatch):
+    """The way in which processes are started."""
+    monkeypatch.setattr(forking, "METHOD", request.param)
 
 
 @pytest.fixture
@@ -39,7 +47,8 @@ def said(capfd, toys, *args):
     return capfd.readouterr()
 
 
-def test_environment_and_streams_are_those_of_now(capfd, toys, monkeypatch):
+@either
+def test_environment_and_streams_are_those_of_now(capfd, toys, monkeypatch, method):
     """A notebook's second run would use the first one's settings, and write to its output."""
     forking.start(int).join()
     monkeypatch.setenv("PATHNET_EVO_TEST", "set since")
@@ -49,14 +58,18 @@ def test_environment_and_streams_are_those_of_now(capfd, toys, monkeypatch):
     assert err == "told\n"
 
 
-def test_where_it_is_and_what_it_imports_are_those_of_now(capfd, toys, monkeypatch, tmp_path):
+@either
+def test_where_it_is_and_what_it_imports_are_those_of_now(
+    capfd, toys, monkeypatch, tmp_path, method
+):
     """A run with relative paths would read and write somewhere else."""
     forking.start(int).join()
     monkeypatch.chdir(tmp_path)
     assert said(capfd, toys).out.splitlines()[0] == str(tmp_path)
 
 
-def test_no_two_draw_the_same(capfd, toys):
+@either
+def test_no_two_draw_the_same(capfd, toys, method):
     """Environments of several workers that use NumPy's global generator would all play one game."""
     drawn = {said(capfd, toys).out.splitlines()[1] for _ in range(3)}
     assert len(drawn) == 3
@@ -77,12 +90,12 @@ def test_torch_is_there_and_stays_shared(capfd, toys):
     assert int(frozen) > 100_000
 
 
-@served
-def test_ctrl_c_ends_neither_server_nor_processes(toys):
+@either
+def test_ctrl_c_ends_neither_server_nor_processes(toys, method):
     """A terminal sends it to all of them, and workers must be there to be asked what they have."""
     process = forking.start(toys.never_ready, (None, 0))
     try:
-        for pid in (server(), process.pid):
+        for pid in {process.pid, server() or process.pid}:  # where there is none, the process
             os.kill(pid, signal.SIGINT)
         process.join(1)
         assert process.is_alive()
