@@ -1,4 +1,4 @@
-"""How the options of plugins are checked and written."""
+"""How options, of plugins and of sections, are checked and written."""
 
 from __future__ import annotations
 
